@@ -1,0 +1,72 @@
+# Convenience around `pulumi up`; `make help` lists the targets.
+STACK ?= dev
+PYTHON ?= python3
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv/bin
+SANDBOX := $(VENV)/python -m sandbox
+# Pulumi, kubectl and buildx of this shell talk to the sandbox; your own logins are not touched.
+IN_SANDBOX := eval "$$($(SANDBOX) env)";
+
+.PHONY: up
+up: sandbox ## Build, push and deploy the stack (STACK=dev), and show what runs
+	@$(IN_SANDBOX) pulumi stack select --create $(STACK) >/dev/null; \
+	pulumi up --stack $(STACK) --yes --skip-preview; \
+	pulumi stack --stack $(STACK); \
+	url=$$(pulumi stack output --stack $(STACK) url); \
+	echo; echo "Running at $$url"; curl --fail --silent --show-error --retry 5 --retry-connrefused "$$url/?format=text"
+
+.PHONY: preview
+preview: sandbox ## Show what `make up` would change
+	@$(IN_SANDBOX) pulumi stack select --create $(STACK) >/dev/null; pulumi preview --stack $(STACK) --diff
+
+.PHONY: destroy
+destroy: sandbox ## Delete everything that the stack created
+	@$(IN_SANDBOX) pulumi destroy --stack $(STACK) --yes
+
+.PHONY: test
+test: check ## Check the code, then run every test on the real engine, builder, registry and cluster
+	@$(SANDBOX) up --wait
+	@$(IN_SANDBOX) $(VENV)/pytest
+
+.PHONY: unit
+unit: venv ## Run the fast tests: no cluster, no network
+	@$(VENV)/pytest tests/unit
+
+.PHONY: check
+check: packages venv ## Lint and type-check
+	@$(VENV)/ruff format --check . && $(VENV)/ruff check . && $(VENV)/mypy
+
+.PHONY: fmt
+fmt: venv ## Format the code and mend what the linter can
+	@$(VENV)/ruff check --fix . ; $(VENV)/ruff format .
+
+.PHONY: lock
+lock: venv ## Resolve requirements.in into requirements.txt, with hashes
+	@$(VENV)/uv pip compile --no-config --quiet --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+
+.PHONY: sandbox
+sandbox: packages venv ## Start (or repair) the local platform
+	@$(SANDBOX) up
+
+.PHONY: down
+down: venv ## Stop the local platform, keeping its data
+	@$(SANDBOX) down
+
+.PHONY: packages
+packages: ## Install the Debian packages that the local platform needs (the only step that does)
+	@./sandbox/packages.sh
+
+.PHONY: venv
+venv: .venv/installed
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
