@@ -21,8 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def sandbox() -> dict[str, str]:
-    """The environment in which pulumi, kubectl and buildx talk to the sandbox, which is started if need be."""
+    """Start the sandbox if need be; return the environment in which pulumi, kubectl and buildx talk to it."""
     python = (sys.executable, "-m", "sandbox")
     subprocess.run((*python, "up", "--wait"), cwd=PROJECT, check=True)
-    printed = subprocess.run((*python, "env", "--json"), cwd=PROJECT, check=True, capture_output=True, text=True)
-    return {**os.environ, **json.loads(printed.stdout)}
+    environment = subprocess.check_output((*python, "env", "--json"), cwd=PROJECT)
+    return {**os.environ, **json.loads(environment)}
