@@ -1,8 +1,9 @@
 """What the await logic is given: an object, what the user asked for, the API server and the engine's log.
 
 The package `awaiting` offers four coroutines: `await_created(ctx)` and `await_updated(ctx)` return the live
-object once it is ready, `await_deleted(ctx)` returns once it is gone, and `read(ctx)` returns it if it is ready
-now. They raise an AwaitError when the wait ends otherwise, any other ProviderError for a faulty annotation.
+object once it is ready, `await_deleted(ctx)` returns once it is gone, and `read(ctx)` returns it if it is
+ready now. They raise an AwaitError when the wait ends otherwise, any other ProviderError for a faulty
+annotation.
 """
 
 import asyncio
@@ -44,7 +45,10 @@ class Event(NamedTuple):
 
 
 class Client(Protocol):
-    """The API server. All raise StatusError, UnreachableError or, for a kind it does not serve, NoMatchError."""
+    """The API server.
+
+    All raise StatusError, UnreachableError or, for a kind that it does not serve, NoMatchError.
+    """
 
     async def get(self, kind: Kind, name: str, namespace: str = "") -> Object:
         """One object. The namespace is ignored for cluster-scoped kinds and `default` if empty for others."""
@@ -70,7 +74,7 @@ class Client(Protocol):
     ) -> AsyncIterator[Event]:
         """The changes since a resourceVersion, in one request: it ends when the API server ends it.
 
-        Raises StatusError with `gone` when the resourceVersion is too old: list again. Bookmarks are left out.
+        Raises StatusError with `gone` when the resourceVersion is too old: list again. No bookmarks.
         """
         ...
 

@@ -49,7 +49,7 @@ class NoMatchError(ProviderError):
 class AwaitError(ProviderError):
     """An object that the API server took did not become ready, or is not gone, when the wait ended.
 
-    `live` is the object as last seen, None if it was never seen; `reasons` are the sub-errors, most telling last.
+    `live` is the object as last seen, None if it was never seen; `reasons` are the sub-errors.
     """
 
     def __init__(self, message: str, live: Mapping[str, Any] | None, reasons: Sequence[str] = ()) -> None:
