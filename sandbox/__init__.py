@@ -1,0 +1,1 @@
+"""A real platform on one Linux machine: Kubernetes, registry, builder and Pulumi."""

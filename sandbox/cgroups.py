@@ -1,0 +1,90 @@
+"""The cgroups that hold all processes of an instance: how `down` finds every one of them."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandbox.instance import NODES, Instance, SandboxError
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def unified() -> bool:
+    """Whether the machine has one hierarchy (cgroup v2) rather than one per controller (v1)."""
+    return (ROOT / "cgroup.controllers").exists()
+
+
+def _hierarchies() -> list[Path]:
+    if unified():
+        return [ROOT]
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    return [Path(mount[1]) for mount in mounts if mount[2] in ("cgroup", "cgroup2")]
+
+
+def ensure(instance: Instance) -> None:
+    """Make a cgroup for the platform's processes and, as each kubelet wants, one for its node's pods."""
+    for hierarchy in _hierarchies():
+        parent = hierarchy / instance.cgroup
+        for cgroup in (parent, parent / "platform", *(parent / node for node in NODES)):
+            cgroup.mkdir(exist_ok=True)
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                if not unified() and (cgroup / file).exists():
+                    (cgroup / file).write_text((cgroup.parent / file).read_text())
+        if unified():
+            controllers = " ".join(f"+{name}" for name in (parent / "cgroup.controllers").read_text().split())
+            (parent / "cgroup.subtree_control").write_text(controllers)
+
+
+def platform(instance: Instance) -> Path:
+    """The file that a process writes its pid to so that it and its children belong to the instance."""
+    hierarchy = ROOT if unified() else ROOT / "pids"
+    return hierarchy / instance.cgroup / "platform/cgroup.procs"
+
+
+def processes(instance: Instance) -> set[int]:
+    """The pids of all processes of the instance, pods included."""
+    return {
+        int(pid)
+        for cgroup in _cgroups(instance)
+        for pid in _read(cgroup / "cgroup.procs").split()
+    }  # fmt: skip
+
+
+def kill(instance: Instance) -> None:
+    """End every process of the instance at once."""
+    deadline = time.monotonic() + 20
+    while left := processes(instance):
+        if time.monotonic() > deadline:
+            raise SandboxError(f"these processes do not end: {sorted(left)}")
+        for pid in left:
+            _kill(pid)
+        time.sleep(0.05)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it ended by itself in the meantime
+
+
+def remove(instance: Instance) -> None:
+    """Take the cgroups away; they must be empty of processes."""
+    for cgroup in _cgroups(instance):
+        cgroup.rmdir()
+
+
+def _cgroups(instance: Instance) -> Iterator[Path]:
+    """Every cgroup of the instance, innermost first."""
+    for hierarchy in _hierarchies():
+        for directory, _, _ in os.walk(hierarchy / instance.cgroup, topdown=False):
+            yield Path(directory)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""  # the cgroup went away, or (v2) is threaded

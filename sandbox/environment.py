@@ -1,0 +1,72 @@
+"""What a shell needs so that plain pulumi, kubectl and docker buildx talk to the sandbox."""
+
+import os
+import secrets
+from pathlib import Path
+
+from sandbox import files
+from sandbox.instance import Instance
+from sandbox.shell import run
+
+
+def variables(instance: Instance) -> dict[str, str]:
+    """The variables to export; PATH is the present one with the sandbox's tools in front."""
+    path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry != str(instance.bin)]
+    return {
+        "PATH": os.pathsep.join((str(instance.bin), *path)),
+        "PULUMI_HOME": str(_pulumi_home(instance)),
+        "PULUMI_BACKEND_URL": f"file://{_backend(instance)}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(instance)),
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "KUBECONFIG": str(instance.kubeconfig),
+        "DOCKER_CONFIG": str(_docker(instance)),
+        "BUILDX_CONFIG": str(instance.state / "buildx"),
+        "BUILDX_BUILDER": instance.name,
+    }
+
+
+def process(instance: Instance) -> dict[str, str]:
+    """The environment of a program that is to use the sandbox."""
+    exported = variables(instance)
+    return {**os.environ, **exported, "PATH": f"{instance.libexec}{os.pathsep}{exported['PATH']}"}
+
+
+def ensure(instance: Instance) -> None:
+    """Make the directories and files that the variables name."""
+    for directory in (_pulumi_home(instance), _backend(instance)):
+        directory.mkdir(parents=True, exist_ok=True)
+    if not _passphrase(instance).exists():
+        files.write(_passphrase(instance), secrets.token_urlsafe(32), mode=0o600)
+    plugin = _docker(instance) / "cli-plugins/docker-buildx"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    if not plugin.is_symlink():
+        plugin.symlink_to(instance.libexec / "buildx")
+    if not (_docker(instance) / "config.json").exists():
+        files.write(_docker(instance) / "config.json", "{}\n", mode=0o600)
+
+
+def ensure_builder(instance: Instance) -> None:
+    """Tell buildx of the builder."""
+    if not (instance.state / "buildx/instances" / instance.name).exists():
+        address = f"unix://{instance.buildkit_socket}"
+        run(
+            "buildx", "create", "--name", instance.name, "--driver", "remote", address,
+            env=process(instance),
+        )  # fmt: skip
+
+
+def _pulumi_home(instance: Instance) -> Path:
+    return instance.state / "pulumi/home"
+
+
+def _backend(instance: Instance) -> Path:
+    return instance.state / "pulumi/backend"
+
+
+def _passphrase(instance: Instance) -> Path:
+    return instance.state / "pulumi/passphrase"
+
+
+def _docker(instance: Instance) -> Path:
+    return instance.state / "docker"

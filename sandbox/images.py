@@ -1,0 +1,152 @@
+"""The images that the cluster and its users' Dockerfiles need, put into the registry."""
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from sandbox.instance import Instance, SandboxError
+from sandbox.shell import run
+
+SOURCES = Path(__file__).parent / "images"
+DEBIAN = "bookworm"
+MANIFESTS = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """An official image, and the Debian packages that stand in for it where Docker Hub cannot be reached."""
+
+    directory: str
+    reference: str
+    packages: tuple[str, ...]
+
+
+BASE_IMAGES = (
+    BaseImage(
+        "python",
+        "library/python:3.11-slim-bookworm",
+        ("python3", "python3-venv", "python3-pip", "ca-certificates", "netbase", "tzdata"),
+    ),
+    BaseImage("redis", "library/redis:7-bookworm", ("redis-server", "redis-sentinel")),
+)
+
+
+def component(name: str, executable: Path) -> str:
+    """The reference, without a registry, of the image of one executable: its tag says what is in it."""
+    found = executable.resolve()
+    status = found.stat()
+    what = f"{found} {status.st_size} {status.st_mtime_ns} {(SOURCES / name / 'Dockerfile').read_text()}"
+    return f"sandbox/{name}:{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+
+def digest(instance: Instance, reference: str) -> str | None:
+    """The digest of an image in the registry, None if it is not there."""
+    repository, tag = reference.rsplit(":", 1)
+    url = f"http://127.0.0.1:{instance.registry_port}/v2/{repository}/manifests/{tag}"
+    response = httpx.head(url, headers={"Accept": MANIFESTS}, timeout=10)
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return None
+    return str(response.raise_for_status().headers["Docker-Content-Digest"])
+
+
+def ensure_component(instance: Instance, env: dict[str, str], name: str, executable: Path) -> None:
+    """Push the image of one executable unless the registry has it."""
+    reference = component(name, executable)
+    if not digest(instance, reference):
+        _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
+
+
+def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
+    """Put a base image into the registry: the official one, or else its stand-in."""
+    if digest(instance, image.reference):
+        return
+    if official := _official_digest(env, image):
+        source = f"docker.io/{image.reference.split(':')[0]}@{official}"
+        target = f"{instance.registry}/{image.reference}"
+        run("buildx", "imagetools", "create", "--tag", target, source, env=env, timeout=600)
+        return
+    labels = {
+        "org.opencontainers.image.title": image.reference.removeprefix("library/"),
+        "org.opencontainers.image.description": "Stand-in for the official image made from Debian packages",
+        "org.opencontainers.image.vendor": "Slipway sandbox",
+    }
+    _build(
+        instance,
+        env,
+        SOURCES / image.directory,
+        image.reference,
+        rootfs(instance, image),
+        "rootfs.tar",
+        labels,
+    )
+
+
+def _official_digest(env: dict[str, str], image: BaseImage) -> str | None:
+    """What Docker Hub answers to, None where it cannot be reached."""
+    try:
+        name = f"docker.io/{image.reference}"
+        format_ = "{{.Manifest.Digest}}"
+        return run("buildx", "imagetools", "inspect", name, "--format", format_, env=env, timeout=15).strip()
+    except SandboxError:
+        return None
+
+
+def rootfs(instance: Instance, image: BaseImage) -> Path:
+    """The packages of a stand-in, unpacked into an archive and kept in the cache."""
+    what = repr((DEBIAN, image.packages, _OPTIONS)).encode()
+    archive = (
+        instance.cache_home / "images" / f"{image.directory}-{hashlib.sha256(what).hexdigest()[:12]}.tar"
+    )
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        draft = archive.with_name(f".{archive.name}")
+        packages = f"--include={','.join(image.packages)}"
+        run("mmdebstrap", *_OPTIONS, packages, "--format=tar", DEBIAN, str(draft), timeout=900)
+        draft.rename(archive)
+    return archive
+
+
+_OPTIONS = (
+    "--quiet",
+    "--mode=root",
+    "--variant=minbase",
+    # As the official slim images: no documentation, no translations.
+    *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "info", "locale")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+)
+
+
+def _build(
+    instance: Instance,
+    env: dict[str, str],
+    source: Path,
+    reference: str,
+    file: Path,
+    name: str,
+    labels: dict[str, str] | None = None,
+) -> None:
+    """Build a directory's Dockerfile with one more file beside it, reproducibly, and push it."""
+    with tempfile.TemporaryDirectory(dir=instance.run) as scratch:
+        context = Path(scratch, "context")
+        shutil.copytree(source, context)
+        shutil.copy2(file, context / name)
+        said = [word for label, text in (labels or {}).items() for word in ("--label", f"{label}={text}")]
+        noted = "".join(f",annotation.{label}={text}" for label, text in (labels or {}).items())
+        run(
+            "buildx", "build", "--builder", instance.name, "--provenance=false", *said,
+            "--build-arg", "SOURCE_DATE_EPOCH=0",
+            f"--output=type=image,push=true,rewrite-timestamp=true,name={instance.registry}/{reference}{noted}",
+            str(context),
+            env=env, timeout=600,
+        )  # fmt: skip

@@ -1,0 +1,192 @@
+"""What makes one sandbox distinct from another on the same machine."""
+
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+NODES = ("node-1", "node-2")
+
+
+class SandboxError(Exception):
+    """Something the user can act on; its text is shown without a traceback."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Every name, address and path of one sandbox, all computed from `name`.
+
+    The slot, 0 for `sandbox` and 1 to 62 for any other name, keeps the addresses and ports of
+    two instances apart. Two names may share a slot: the preflight check then finds the port taken.
+    """
+
+    name: str
+    state_home: Path
+    cache_home: Path
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
+            raise SandboxError(
+                f"SANDBOX_NAME={self.name!r} is not a name: use lower-case letters, digits and dashes, "
+                "31 at most, a letter first, e.g. SANDBOX_NAME=sandbox-2"
+            )
+
+    @classmethod
+    def from_environment(cls) -> "Instance":
+        """The instance that SANDBOX_NAME (default `sandbox`) and the XDG directories name."""
+        home = Path.home()
+        return cls(
+            name=os.environ.get("SANDBOX_NAME") or "sandbox",
+            state_home=Path(os.environ.get("XDG_STATE_HOME") or home / ".local/state") / "slipway",
+            cache_home=Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slipway",
+        )
+
+    @cached_property
+    def slot(self) -> int:
+        """The instance's share of the address space."""
+        return 0 if self.name == "sandbox" else 1 + zlib.crc32(self.name.encode()) % 62
+
+    # Addresses
+
+    @property
+    def lan(self) -> str:
+        """Where the control plane, the nodes and the host meet."""
+        return f"10.192.{self.slot}.0/24"
+
+    @property
+    def host_ip(self) -> str:
+        """The host's own address in the LAN."""
+        return f"10.192.{self.slot}.1"
+
+    @property
+    def control_ip(self) -> str:
+        """The API server's and the registry's."""
+        return f"10.192.{self.slot}.10"
+
+    def node_ip(self, node: str) -> str:
+        """A node's InternalIP."""
+        return f"10.192.{self.slot}.{11 + NODES.index(node)}"
+
+    @property
+    def pod_cidr(self) -> str:
+        """All pods of all nodes."""
+        return f"10.{64 + self.slot}.0.0/16"
+
+    def node_pod_cidr(self, node: str) -> str:
+        """The pods of one node."""
+        return f"10.{64 + self.slot}.{1 + NODES.index(node)}.0/24"
+
+    @property
+    def service_cidr(self) -> str:
+        """All ClusterIPs."""
+        return f"10.{128 + self.slot}.0.0/16"
+
+    @property
+    def kubernetes_ip(self) -> str:
+        """The Service `kubernetes`: the first address of the range, by the API server's rule."""
+        return f"10.{128 + self.slot}.0.1"
+
+    @property
+    def dns_ip(self) -> str:
+        """CoreDNS's ClusterIP."""
+        return f"10.{128 + self.slot}.0.10"
+
+    @property
+    def api_url(self) -> str:
+        """The API server, from the host, the nodes and the pods alike."""
+        return f"https://{self.control_ip}:6443"
+
+    @property
+    def registry_port(self) -> int:
+        """The registry's port on the host's loopback."""
+        return 5001 + self.slot
+
+    @property
+    def registry(self) -> str:
+        """The registry's name in image references, on the host and on the nodes."""
+        return f"localhost:{self.registry_port}"
+
+    @property
+    def registry_url(self) -> str:
+        """Where the registry listens, seen from the LAN."""
+        return f"http://{self.control_ip}:5000"
+
+    # Kernel objects
+
+    @property
+    def control_netns(self) -> str:
+        """The network namespace of the control plane and the registry."""
+        return f"{self.name}-control"
+
+    def node_netns(self, node: str) -> str:
+        """The network namespace of a node."""
+        return f"{self.name}-{node}"
+
+    @property
+    def netns(self) -> tuple[str, ...]:
+        """Every network namespace of this instance."""
+        return (self.control_netns, *(self.node_netns(node) for node in NODES))
+
+    @property
+    def host_link(self) -> str:
+        """The host's end of its link to the LAN. Linux allows 15 characters."""
+        return f"slipway{self.slot}"
+
+    @property
+    def cgroup(self) -> str:
+        """The cgroup, in each hierarchy, that holds all processes of this instance."""
+        return f"slipway-{self.name}"
+
+    # Files
+
+    @property
+    def state(self) -> Path:
+        """All that `purge` removes."""
+        return self.state_home / self.name
+
+    @property
+    def tools(self) -> Path:
+        """Built tools, shared by all instances of a user."""
+        return self.cache_home / "tools"
+
+    @property
+    def bin(self) -> Path:
+        """Links to the user's tools: the first entry of PATH in `env`."""
+        return self.state / "bin"
+
+    @property
+    def libexec(self) -> Path:
+        """Links to every tool in use."""
+        return self.state / "libexec"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and what else is worthless after `down`."""
+        return self.state / "run"
+
+    @property
+    def etc(self) -> Path:
+        """Generated configuration files."""
+        return self.state / "etc"
+
+    @property
+    def pki(self) -> Path:
+        """Keys and certificates."""
+        return self.state / "pki"
+
+    @property
+    def logs(self) -> Path:
+        """One file for each process."""
+        return self.state / "logs"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.state / "kubeconfig"
+
+    @property
+    def buildkit_socket(self) -> Path:
+        """Where buildkitd listens."""
+        return self.run / "buildkitd.sock"
