@@ -1,0 +1,60 @@
+"""`pulumi-language-python [--tracing ENDPOINT] [ENGINE]`: print a port and serve the engine on it.
+
+SIGINT ends the host and what it runs; so does an engine that no longer answers.
+"""
+
+import argparse
+import importlib.metadata
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from pulumi.runtime.proto.language_pb2_grpc import add_LanguageRuntimeServicer_to_server
+
+from sandbox.plugins.language_python.host import LanguageHost
+from sandbox.plugins.language_python.processes import Processes
+from sandbox.plugins.language_python.streams import LIMITS
+
+# Seconds that the host may outlive an engine that was killed, and a program its host.
+HEALTH = 300.0
+GRACE = 0.5
+
+
+def main() -> None:
+    """Serve until the engine ends the host."""
+    parser = argparse.ArgumentParser(prog="pulumi-language-python")
+    parser.add_argument("-tracing", "--tracing", default="")
+    parser.add_argument(
+        "-version", "--version", action="version", version=importlib.metadata.version("pulumi")
+    )
+    parser.add_argument("engine", nargs="?", default="")
+    options = parser.parse_args()
+    processes = Processes()
+    server = grpc.server(ThreadPoolExecutor(max_workers=32), options=LIMITS)
+    add_LanguageRuntimeServicer_to_server(LanguageHost(options.engine, options.tracing, processes), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    server.start()
+    print(port, flush=True)
+    while not stop.wait(HEALTH):
+        if options.engine and not _alive(options.engine):
+            break
+    processes.interrupt(GRACE)
+    server.stop(GRACE).wait()
+
+
+def _alive(engine: str) -> bool:
+    with grpc.insecure_channel(engine) as channel:
+        try:
+            check: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+            check = channel.unary_unary("/grpc.health.v1.Health/Check")
+            check(b"", timeout=10)
+        except grpc.RpcError as error:
+            return bool(error.code() == grpc.StatusCode.UNIMPLEMENTED)
+    return True
+
+
+if __name__ == "__main__":
+    main()
