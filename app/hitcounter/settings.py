@@ -41,7 +41,7 @@ class Settings:
 def _redis_url(env: Mapping[str, str]) -> str:
     port = env.get("REDIS_PORT") or "6379"
     if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        # For a Service called "redis" Kubernetes itself sets REDIS_PORT=tcp://…, unless enableServiceLinks is false.
+        # For a Service called "redis" Kubernetes itself sets tcp://…, unless enableServiceLinks is false.
         raise ValueError(f"REDIS_PORT is {port!r}: it must be a number from 1 to 65535")
     password = env.get("REDIS_PASSWORD", "")
     login = f":{quote(password, safe='')}@" if password else ""
