@@ -6,7 +6,7 @@ from sandbox.plugins.kubernetes.awaiting import informers
 from sandbox.plugins.kubernetes.awaiting.fields import conditions, explained, is_true, uid_of
 from sandbox.plugins.kubernetes.awaiting.informers import Place
 from sandbox.plugins.kubernetes.awaiting.status import compute
-from sandbox.plugins.kubernetes.awaiting.waiting import pause
+from sandbox.plugins.kubernetes.awaiting.waiting import LAST_LOOK, pause
 from sandbox.plugins.kubernetes.awaiting_context import AwaitContext, Kind, Object
 from sandbox.plugins.kubernetes.errors import AwaitError, NoMatchError, ProviderError, StatusError
 from sandbox.plugins.kubernetes.objects import name_of, namespace_of, pluck
@@ -47,21 +47,22 @@ class Deletion:
 
     async def _gone(self) -> bool:
         """Ask whether the object is there; one of the same name that came since is another."""
-        live = self._context.live
+        live, log = self._context.live, self._context.log
         try:
-            self.last_seen = await self._context.client.get(
-                self._place.kind, name_of(live), namespace_of(live)
-            )
+            async with asyncio.timeout(LAST_LOOK):
+                found = await self._context.client.get(self._place.kind, name_of(live), namespace_of(live))
         except NoMatchError:
             return True
-        except ProviderError as error:
+        except (ProviderError, TimeoutError) as error:
             if isinstance(error, StatusError) and error.not_found:
                 return True
-            await self._context.log.status(
-                "warning", f"unexpected error while checking cluster state: {error}"
-            )
+            why = str(error) or "no answer"
+            await log.status("warning", f"unexpected error while checking cluster state: {why}")
             return False
-        return uid_of(self.last_seen) != uid_of(live)
+        if uid_of(found) != uid_of(live):
+            return True
+        self.last_seen = found
+        return False
 
     def _remaining(self) -> list[str]:
         """What a Namespace says about what is left in it."""

@@ -30,7 +30,7 @@ def is_true(condition: Object | None) -> bool:
 
 def explained(condition: Object) -> str:
     """A condition's or an event's reason and message, as `[Reason] message`."""
-    return f"[{condition.get('reason', '')}] {condition.get('message', '')}"
+    return f"[{condition.get('reason', '')}] {str(condition.get('message', '')).rstrip()}"
 
 
 def uid_of(obj: Object) -> str:

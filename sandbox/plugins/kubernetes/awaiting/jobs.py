@@ -30,7 +30,7 @@ def judge(seen: Observed) -> Verdict:
     progress += [line for line in pods.trouble(own_pods) if UNREADY not in line.text]
     reasons = [explained(failure)] if failed else []
     reasons += pods.reasons(own_pods, seen)
-    if not own_pods:  # Otherwise the Job's own Events tell only that it failed.
+    if seen.final and not own_pods:  # Otherwise the Job's own Events tell only that it failed.
         reasons += warnings_about(job, seen.events)[-1:]
     return Verdict(False, progress, reasons=reasons, failed=failed)
 

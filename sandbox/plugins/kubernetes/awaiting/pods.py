@@ -76,6 +76,7 @@ def reasons(pods: Iterable[Object], seen: Observed) -> list[str]:
             continue
         if checked.trouble:
             found.append(checked.trouble)
+            found.extend(prefix + line for line in _exits(pod) if line not in checked.trouble)
         if checked.unscheduled:
             found.append(prefix + checked.unscheduled)
             found.extend(claim_reasons(_claims(pod, seen.all("PersistentVolumeClaim")), seen))
@@ -97,6 +98,19 @@ def claim_reasons(claims: Iterable[Object], seen: Observed) -> list[str]:
 def _claims(pod: Object, claims: Sequence[Object]) -> list[Object]:
     names = {pluck(volume, "persistentVolumeClaim", "claimName") for volume in items(pod, "spec", "volumes")}
     return [claim for claim in claims if name_of(claim) in names]
+
+
+def _exits(pod: Object) -> Iterator[str]:
+    """The exit codes of containers that have ended: the official provider hides them behind last words."""
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for status in items(pod, "status", field):
+            ended = pluck(status, "state", "terminated")
+            if ended is not None and ended.get("exitCode"):
+                yield _exited(status, ended)
+
+
+def _exited(status: Object, ended: Object) -> str:
+    return f'container "{status.get("name")}" completed with exit code {ended.get("exitCode", 0)}'
 
 
 def _stuck(pod: Object, condition: Object | None, steps: list[str], *statuses: str) -> PodCheck:
@@ -127,8 +141,7 @@ def _container_errors(status: Object) -> Iterator[tuple[str, str]]:
     ended = pluck(status, "state", "terminated")
     if ended is not None and ended.get("reason"):
         told = f"[{ended['reason']}] {_trimmed(ended['message'])}" if ended.get("message") else ""
-        exited = f'container "{status.get("name")}" completed with exit code {ended.get("exitCode", 0)}'
-        yield told or exited, str(ended["reason"])
+        yield told or _exited(status, ended), str(ended["reason"])
     last = pluck(status, "lastState", "terminated")
     if last is not None:
         reason, when = str(last.get("reason", "")), last.get("finishedAt") or "0001-01-01T00:00:00Z"

@@ -17,6 +17,8 @@ from sandbox.plugins.kubernetes.objects import name_of, namespace_of
 
 FAILED = "Resource '{name}' was created but failed to initialize"
 """The official provider's words for an object that will not become ready, or is not at a refresh."""
+LAST_LOOK = 5.0
+"""Seconds that the API server has to answer when the time is up."""
 TICK = 10.0
 """Seconds after which trouble that is normal for a moment is shown."""
 
@@ -143,6 +145,16 @@ class Wait:
 
     async def _last_look(self, message: str) -> Object:
         """Ask once more, and for what names the cause besides, before giving up."""
+        problems: list[str] = []
+        try:
+            async with asyncio.timeout(LAST_LOOK):
+                problems = await self._ask()
+        except TimeoutError:
+            problems.append(f"The API server did not answer for {LAST_LOOK:.0f} seconds")
+        return self.end(message, problems)
+
+    async def _ask(self) -> list[str]:
+        """Replace what was watched by what is there now; return what could not be read."""
         live = self._seen.object
         kinds = (*self._awaiter.related, *self._awaiter.diagnosed)
         related, problems = await read_related(self._context, kinds)
@@ -151,7 +163,6 @@ class Wait:
         except ProviderError as error:
             problems.append(f"Cannot read {live['kind']}: {error}")
         known = {**self._seen.related, **related}
-        self._seen = replace(
-            self._seen, object=live, related=known, events=events.about(live, known.get("Event", ()))
-        )
-        return self.end(message, problems)
+        about = events.about(live, known.get("Event", ()))
+        self._seen = replace(self._seen, object=live, related=known, events=about)
+        return problems

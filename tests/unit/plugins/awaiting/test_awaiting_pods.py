@@ -69,6 +69,16 @@ def test_a_container_that_ended_names_its_exit_code() -> None:
     ]
 
 
+def test_last_words_do_not_hide_the_exit_code() -> None:
+    ended = samples.container(
+        state={"terminated": {"exitCode": 7, "reason": "Error", "message": "no database"}}
+    )
+    assert reasons(samples.unready_pod("web-1", ended)) == [
+        f"{UNREADY}[Error] no database",
+        '[Pod shop/web-1]: container "web" completed with exit code 7',
+    ]
+
+
 def test_the_scheduler_says_why_it_found_no_node() -> None:
     why = "0/2 nodes are available: 2 Insufficient memory."
     pending = samples.pod("web-1", samples.condition("PodScheduled", "False", "Unschedulable", why))
