@@ -9,6 +9,8 @@ from pathlib import Path
 from sandbox.instance import NODES, Instance, SandboxError
 
 ROOT = Path("/sys/fs/cgroup")
+# Where BuildKit runs the steps of a Dockerfile.
+BUILDS = "builds"
 
 
 def unified() -> bool:
@@ -27,7 +29,7 @@ def ensure(instance: Instance) -> None:
     """Make a cgroup for the platform's processes and, as each kubelet wants, one for its node's pods."""
     for hierarchy in _hierarchies():
         parent = hierarchy / instance.cgroup
-        for cgroup in (parent, parent / "platform", *(parent / node for node in NODES)):
+        for cgroup in (parent, *(parent / part for part in ("platform", BUILDS, *NODES))):
             cgroup.mkdir(exist_ok=True)
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if not unified() and (cgroup / file).exists():
@@ -43,11 +45,11 @@ def platform(instance: Instance) -> Path:
     return hierarchy / instance.cgroup / "platform/cgroup.procs"
 
 
-def processes(instance: Instance) -> set[int]:
-    """The pids of all processes of the instance, pods included."""
+def processes(instance: Instance, part: str = "") -> set[int]:
+    """The pids of the instance's processes, or of one `part`: `platform`, or a node's pods."""
     return {
         int(pid)
-        for cgroup in _cgroups(instance)
+        for cgroup in _cgroups(instance, part)
         for pid in _read(cgroup / "cgroup.procs").split()
     }  # fmt: skip
 
@@ -76,10 +78,10 @@ def remove(instance: Instance) -> None:
         cgroup.rmdir()
 
 
-def _cgroups(instance: Instance) -> Iterator[Path]:
-    """Every cgroup of the instance, innermost first."""
+def _cgroups(instance: Instance, part: str = "") -> Iterator[Path]:
+    """Every cgroup of the instance or of one part of it, innermost first."""
     for hierarchy in _hierarchies():
-        for directory, _, _ in os.walk(hierarchy / instance.cgroup, topdown=False):
+        for directory, _, _ in os.walk(hierarchy / instance.cgroup / part, topdown=False):
             yield Path(directory)
 
 

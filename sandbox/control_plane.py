@@ -1,6 +1,8 @@
 """The control plane, the registry and the builder: what each is started with."""
 
-from sandbox import files, pki
+from pathlib import Path
+
+from sandbox import cgroups, files, pki
 from sandbox.instance import NODES, Instance
 from sandbox.processes import Program
 from sandbox.shell import inside
@@ -85,13 +87,24 @@ def _api_server(instance: Instance, tools: Toolchain) -> Program:
     return Program("kube-apiserver", _control(instance, *argv))
 
 
+def _alone(config: Path) -> tuple[str, ...]:
+    """What the controller manager and the scheduler have in common: one of each, asked by nobody."""
+    return (
+        f"--kubeconfig={config}",
+        f"--authentication-kubeconfig={config}",
+        f"--authorization-kubeconfig={config}",
+        "--bind-address=127.0.0.1",
+        "--leader-elect=false",
+        "--profiling=false",
+    )
+
+
 def _controller_manager(instance: Instance, tools: Toolchain) -> Program:
     config = files.kubeconfig(instance, "kube-controller-manager")
     ca = pki.certificate(instance, "ca")
     argv = (
         tools.path("kube-controller-manager"),
-        f"--kubeconfig={config}", f"--authentication-kubeconfig={config}", f"--authorization-kubeconfig={config}",
-        "--bind-address=127.0.0.1", "--leader-elect=false", "--profiling=false",
+        *_alone(config),
         f"--cluster-cidr={instance.pod_cidr}", "--allocate-node-cidrs=false",
         f"--root-ca-file={ca}", f"--cluster-signing-cert-file={ca}",
         f"--cluster-signing-key-file={pki.key(instance, 'ca')}",
@@ -108,8 +121,7 @@ def _scheduler(instance: Instance, tools: Toolchain) -> Program:
     config = files.kubeconfig(instance, "kube-scheduler")
     argv = (
         tools.path("kube-scheduler"),
-        f"--kubeconfig={config}", f"--authentication-kubeconfig={config}", f"--authorization-kubeconfig={config}",
-        "--bind-address=127.0.0.1", "--leader-elect=false", "--profiling=false",
+        *_alone(config),
     )  # fmt: skip
     return Program("kube-scheduler", _control(instance, *argv), (config,))
 
@@ -188,6 +200,7 @@ def _buildkitd(instance: Instance, tools: Toolchain) -> Program:
   enabled = true
   gc = true
   maxUsedSpace = "10GB"
+  defaultCgroupParent = "/{instance.cgroup}/{cgroups.BUILDS}"
 [worker.containerd]
   enabled = false
 [registry."docker.io"]

@@ -3,16 +3,20 @@
 import hashlib
 import shutil
 import tempfile
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
 
-from sandbox.instance import Instance, SandboxError
+from sandbox.instance import Instance
 from sandbox.shell import run
 
 SOURCES = Path(__file__).parent / "images"
 DEBIAN = "bookworm"
+LABEL = "org.opencontainers.image"
+STAND_IN = "Stand-in for the official image made from Debian packages"
 MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -67,39 +71,51 @@ def ensure_component(instance: Instance, env: dict[str, str], name: str, executa
         _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
 
 
-def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
-    """Put a base image into the registry: the official one, or else its stand-in."""
+def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage, archives: Future[None]) -> None:
+    """Put a base image into the registry: the official one, or else its stand-in once `archives` is done."""
     if digest(instance, image.reference):
         return
-    if official := _official_digest(env, image):
-        source = f"docker.io/{image.reference.split(':')[0]}@{official}"
+    if official_reachable():
         target = f"{instance.registry}/{image.reference}"
-        run("buildx", "imagetools", "create", "--tag", target, source, env=env, timeout=600)
+        # By digest: what is copied is what the tag meant at one moment.
+        run("buildx", "imagetools", "create", "--tag", target, _official(env, image), env=env, timeout=600)
         return
+    archives.result()
     labels = {
-        "org.opencontainers.image.title": image.reference.removeprefix("library/"),
-        "org.opencontainers.image.description": "Stand-in for the official image made from Debian packages",
-        "org.opencontainers.image.vendor": "Slipway sandbox",
+        f"{LABEL}.title": image.reference.removeprefix("library/"),
+        f"{LABEL}.description": STAND_IN,
+        f"{LABEL}.vendor": "Slipway sandbox",
     }
-    _build(
-        instance,
-        env,
-        SOURCES / image.directory,
-        image.reference,
-        rootfs(instance, image),
-        "rootfs.tar",
-        labels,
-    )
+    archive = rootfs(instance, image)
+    _build(instance, env, SOURCES / image.directory, image.reference, archive, "rootfs.tar", labels)
 
 
-def _official_digest(env: dict[str, str], image: BaseImage) -> str | None:
-    """What Docker Hub answers to, None where it cannot be reached."""
-    try:
-        name = f"docker.io/{image.reference}"
-        format_ = "{{.Manifest.Digest}}"
-        return run("buildx", "imagetools", "inspect", name, "--format", format_, env=env, timeout=15).strip()
-    except SandboxError:
+def origin(instance: Instance, reference: str) -> str | None:
+    """What an image in the registry says that it is, None if it is not there."""
+    if not digest(instance, reference):
         return None
+    repository, tag = reference.rsplit(":", 1)
+    base = f"http://127.0.0.1:{instance.registry_port}/v2/{repository}/manifests"
+    index = httpx.get(f"{base}/{tag}", headers={"Accept": MANIFESTS}, timeout=10).raise_for_status().json()
+    noted = index.get("annotations", {}).get(f"{LABEL}.description")
+    return str(noted) if noted == STAND_IN else "official, copied from Docker Hub"
+
+
+@cache
+def official_reachable() -> bool:
+    """Whether Docker Hub answers."""
+    try:
+        # Without a login the answer is 401, which is an answer.
+        httpx.get("https://registry-1.docker.io/v2/", timeout=5)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def _official(env: dict[str, str], image: BaseImage) -> str:
+    name = f"docker.io/{image.reference}"
+    found = run("buildx", "imagetools", "inspect", name, "--format", "{{.Manifest.Digest}}", env=env)
+    return f"{name.rsplit(':', 1)[0]}@{found.strip()}"
 
 
 def rootfs(instance: Instance, image: BaseImage) -> Path:

@@ -79,10 +79,15 @@ def wait_for_api(instance: Instance, timeout: float) -> None:
         time.sleep(0.2)
 
 
-def apply(instance: Instance, manifests: tuple[str, ...], values: dict[str, str]) -> None:
-    """Bring manifests, with ${values} filled in, to the cluster by server-side apply."""
+def render(manifests: tuple[str, ...], values: dict[str, str]) -> str:
+    """The text of manifests with their ${values} filled in."""
     text = "\n---\n".join((MANIFESTS / f"{name}.yaml").read_text() for name in manifests)
+    return Template(text).substitute(values)
+
+
+def apply(instance: Instance, text: str) -> None:
+    """Bring manifests to the cluster by server-side apply."""
     run(
         "kubectl", "apply", "--server-side", "--force-conflicts", "--field-manager=sandbox", "-f", "-",
-        stdin=Template(text).substitute(values), env=environment.process(instance),
+        stdin=text, env=environment.process(instance),
     )  # fmt: skip

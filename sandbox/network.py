@@ -66,6 +66,7 @@ def _ensure_routes(instance: Instance, node: str) -> None:
         run(
             "ip", "-n", there, "route", "replace", instance.node_pod_cidr(node), "via", instance.node_ip(node)
         )
+    cluster = f"{instance.pod_cidr}, {instance.lan}"
     # Within the LAN pods keep their own address, which network policies need.
     rules = f"""
         table ip slipway
@@ -73,7 +74,7 @@ def _ensure_routes(instance: Instance, node: str) -> None:
         table ip slipway {{
             chain postrouting {{
                 type nat hook postrouting priority srcnat
-                ip saddr {instance.node_pod_cidr(node)} ip daddr != {{ {instance.pod_cidr}, {instance.lan} }} masquerade
+                ip saddr {instance.node_pod_cidr(node)} ip daddr != {{ {cluster} }} masquerade
             }}
         }}"""
     run(*inside(netns), "nft", "-f", "-", stdin=rules)

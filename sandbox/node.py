@@ -37,11 +37,6 @@ def ensure(instance: Instance) -> None:
             run("unshare", f"--mount={namespace}", "sh", "-c", script)
 
 
-def remove(instance: Instance) -> None:
-    """Take the mount namespaces away."""
-    mounts.unmount(instance.run / "nodes")
-
-
 def _directory(instance: Instance, node: str) -> Path:
     return instance.state / node
 
@@ -62,7 +57,25 @@ def programs(instance: Instance, tools: Toolchain, node: str) -> list[Program]:
         _containerd(instance, tools, node),
         _kubelet(instance, tools, node),
         Program(f"{node}-kube-proxy", proxy, (files.kubeconfig(instance, "kube-proxy"),)),
+        *([_kube_router(instance, tools, node)] if tools.has("kube-router") else []),
     ]
+
+
+def _kube_router(instance: Instance, tools: Toolchain, node: str) -> Program:
+    """Enforces the network policies; routes and Services are not its business here."""
+    config = files.kubeconfig(instance, "kube-router")
+    argv = (
+        *inside_node(instance, node),
+        tools.path("kube-router"),
+        f"--kubeconfig={config}",
+        f"--hostname-override={node}",
+        f"--service-cluster-ip-range={instance.service_cidr}",
+        "--run-firewall=true",
+        "--run-router=false",
+        "--run-service-proxy=false",
+        "--health-port=0",
+    )
+    return Program(f"{node}-kube-router", argv, (config,))
 
 
 def _containerd(instance: Instance, tools: Toolchain, node: str) -> Program:

@@ -35,6 +35,7 @@ def identities(instance: Instance) -> tuple[Identity, ...]:
         Identity("kube-scheduler", "system:kube-scheduler"),
         Identity("kube-proxy", "system:kube-proxy"),
         Identity("kube-router", "kube-router"),
+        Identity("metrics-server", "metrics-server", hosts=("metrics-server.kube-system.svc",)),
         Identity("storage-provisioner", "storage-provisioner"),
         *(
             Identity(node, f"system:node:{node}", "system:nodes", (node, instance.node_ip(node)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped] # it has no type hints
 
 from sandbox import cgroups
 from sandbox.instance import Instance, SandboxError
@@ -60,6 +60,12 @@ class Process:
     state: str
     pid: int
     uptime_s: int
+    exit_code: int
+
+    @property
+    def well(self) -> bool:
+        """Whether it runs, or has done what it was started for once."""
+        return self.state == "RUNNING" or (self.state == "EXITED" and self.exit_code == 0)
 
 
 def _ini(section: str, options: dict[str, str]) -> str:
@@ -123,7 +129,7 @@ class Supervisor:
         for name in (*changed, *added):
             self._rpc.addProcessGroup(name)
         for process in self.processes():
-            if process.state in ("STOPPED", "FATAL", "UNKNOWN"):
+            if not process.well and process.state not in ("STARTING", "BACKOFF"):
                 self._rpc.startProcess(process.name, False)
 
     def _start(self) -> None:
@@ -154,6 +160,7 @@ class Supervisor:
             Process(
                 info["name"], info["statename"], info["pid"],
                 info["now"] - info["start"] if info["statename"] == "RUNNING" else 0,
+                info["exitstatus"],
             )
             for info in self._rpc.getAllProcessInfo()
         ]  # fmt: skip

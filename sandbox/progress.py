@@ -1,10 +1,13 @@
-"""Telling the user what takes time: one line per step, and how far a build is."""
+"""Telling the user what takes time: one line per step, and how far it is."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+
+Part = Callable[[int, int], None]
+WORTH_A_LINE_S = 0.5
 
 
 class Progress:
@@ -14,16 +17,24 @@ class Progress:
         self._console = console
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Show a step while it runs and how long it took; what is yielded counts its parts."""
-        begun, count = time.monotonic(), 0
+    def step(self, title: str, after: str = "") -> Iterator[Part]:
+        """Show a step while it runs, with what comes `after`, and then how long it took.
+
+        What is yielded is told how many parts of how many are done.
+        """
+        begun = time.monotonic()
+        if after and not self._console.is_terminal:
+            self._console.print(f"… {title}{after}")
         with self._console.status(title) as status:
 
-            def part(name: str) -> None:
-                nonlocal count
-                count += 1
-                status.update(f"{title}: {count} packages, {name}")
+            def part(done: int, total: int) -> None:
+                seconds = time.monotonic() - begun
+                status.update(f"{title}: {done} of at most {total} packages, {_clock(seconds)}{after}")
 
             yield part
-        if (took := time.monotonic() - begun) >= 0.5:
-            self._console.print(f"[green]✓[/green] {title} [dim]{took:.1f} s[/dim]")
+        if (took := time.monotonic() - begun) >= WORTH_A_LINE_S:
+            self._console.print(f"[green]✓[/green] {title} [dim]{_clock(took)}[/dim]", highlight=False)
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02} min"

@@ -1,0 +1,122 @@
+"""Whether `up` can succeed: everything that is missing, at once and before anything is changed."""
+
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandbox import network
+from sandbox.instance import Instance, SandboxError
+
+PACKAGES = Path(__file__).with_name("packages.txt")
+MEMORY_GIB = 3
+DISK_GB = 4
+DISK_TO_BUILD_GB = 14
+# The oldest Go that fetches the release which a go.mod asks for.
+GO = (1, 21)
+# Tried in a network namespace that ends with the trial.
+KERNEL = {
+    "overlay file systems": ("sh", "-c", "grep -qw overlay /proc/filesystems || modprobe overlay"),
+    "veth links": ("ip", "link", "add", "trial0", "type", "veth", "peer", "name", "trial1"),
+    "bridges": ("ip", "link", "add", "trial0", "type", "bridge"),
+    "nftables with NAT": ("nft", "add table t; add chain t c { type nat hook postrouting priority srcnat; }"),
+    "ipset": ("ipset", "create", "a", "hash:net"),
+    "iptables with conntrack": ("iptables", "-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"),
+}
+CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
+
+
+def check(instance: Instance, running: bool, to_build: bool) -> None:
+    """Raise SandboxError with all that stands in the way.
+
+    `running` leaves out what the instance itself takes up; `to_build` asks for what compiling needs.
+    """
+    problems = [*_machine(instance, to_build)]
+    missing = list(_packages())
+    if missing:
+        command = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(missing)}"
+        problems.append(f"system packages are missing: run sandbox/packages.sh, which does\n    {command}")
+    if to_build:
+        problems += _go()
+    if not problems:
+        problems += _kernel()
+        problems += () if running else _addresses(instance)
+    if problems:
+        raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))
+
+
+def _machine(instance: Instance, to_build: bool) -> Iterator[str]:
+    if platform.system() != "Linux":
+        yield f"this is {platform.system()}: the sandbox needs Linux (a virtual machine will do)"
+        return
+    if os.geteuid() != 0:
+        yield "not root: network namespaces and mounts need it; run as root (sudo -E)"
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    if total < MEMORY_GIB:
+        yield f"{total:.1f} GiB of memory: {MEMORY_GIB} GiB are needed"
+    needed = {instance.state_home: DISK_GB, instance.cache_home: DISK_TO_BUILD_GB if to_build else DISK_GB}
+    for directory, gigabytes in needed.items():
+        existing = next(path for path in (directory, *directory.parents) if path.exists())
+        free = shutil.disk_usage(existing).free / 1e9
+        if free < gigabytes:
+            yield f"{free:.1f} GB free for {directory}: {gigabytes} GB are needed"
+    for overlaid in ("/var", "/run"):
+        if instance.state.is_relative_to(overlaid):
+            yield f"{instance.state} is below {overlaid}, which nodes overlay: set XDG_STATE_HOME elsewhere"
+    # The kernel's limit for the path of a unix socket.
+    if len(str(instance.run / "supervisor.sock.12345678")) > 107:
+        yield f"{instance.run} is too long a path for a socket: set XDG_STATE_HOME or a shorter SANDBOX_NAME"
+
+
+def _packages() -> Iterator[str]:
+    for line in PACKAGES.read_text().splitlines():
+        if line and not line.startswith("#"):
+            package, file = line.split()
+            if not Path(file).exists() and not shutil.which(
+                file, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"
+            ):
+                yield package
+
+
+def _go() -> list[str]:
+    advice = f"install Go {GO[0]}.{GO[1]} or later (go.dev/doc/install) and have `go` on PATH"
+    if not shutil.which("go"):
+        return [f"Go is missing: {advice}"]
+    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"go(\d+)\.(\d+)", said)
+    if not found or tuple(map(int, found.groups())) < GO:
+        return [f"Go is too old ({said.strip()}): {advice}"]
+    return []
+
+
+def _kernel() -> Iterator[str]:
+    for feature, trial in KERNEL.items():
+        done = subprocess.run(["unshare", "--net", *trial], capture_output=True, text=True, check=False)
+        if done.returncode:
+            yield f"the kernel lacks {feature}: {(done.stderr or done.stdout).strip()}"
+    v2 = Path("/sys/fs/cgroup/cgroup.controllers")
+    if v2.exists():
+        present = set(v2.read_text().split())
+    else:
+        rows = (line.split() for line in Path("/proc/cgroups").read_text().splitlines()[1:])
+        present = {row[0] for row in rows if row[1] != "0" and row[3] == "1"}
+    if CONTROLLERS - present:
+        yield f"cgroup controllers are missing: {', '.join(sorted(CONTROLLERS - present))}"
+
+
+def _addresses(instance: Instance) -> Iterator[str]:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", instance.registry_port))
+        except OSError:
+            yield (
+                f"port {instance.registry_port} of 127.0.0.1 is taken (see `ss -ltnp`): free it, "
+                "or choose another SANDBOX_NAME, which has another port"
+            )
+    for route in network.overlaps(instance):
+        yield f"this machine uses the sandbox's addresses (route {route}): choose another SANDBOX_NAME"

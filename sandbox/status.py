@@ -1,0 +1,113 @@
+"""How the sandbox is doing: one report, shown as a table or as JSON."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import addons, cgroups, images, kubernetes, pulumi_plugins
+from sandbox.instance import Instance
+from sandbox.processes import Process, Supervisor
+from sandbox.toolchain import Toolchain
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything that `status` says. `problems` is empty when all is well."""
+
+    name: str
+    processes: list[Process]
+    rss_bytes: dict[str, int]
+    platform_rss_bytes: int
+    pods_rss_bytes: int
+    to_build: list[str]
+    images: dict[str, str | None]
+    plugins: list[str]
+    problems: list[str]
+
+
+def collect(instance: Instance) -> Status:
+    """Look at the processes, the cluster, the registry and the tools."""
+    processes = Supervisor(instance).processes()
+    tools = Toolchain(instance)
+    platform = cgroups.processes(instance, "platform")
+    everything = cgroups.processes(instance)
+    return Status(
+        name=instance.name,
+        processes=processes,
+        rss_bytes={process.name: _rss(process.pid) for process in processes},
+        platform_rss_bytes=sum(map(_rss, platform)),
+        pods_rss_bytes=sum(map(_rss, everything - platform)),
+        to_build=[family.name for family in tools.missing(late=True)],
+        images=_images(instance) if processes else {},
+        plugins=pulumi_plugins.report(instance),
+        problems=_problems(instance, tools, processes),
+    )
+
+
+def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) -> list[str]:
+    if not processes:
+        return ["it is not running: python -m sandbox up"]
+    broken = [
+        f"{process.name} is {process.state}: python -m sandbox logs {process.name}"
+        for process in processes
+        if not process.well
+    ]
+    return broken + kubernetes.unready(instance, addons.deployments(tools))
+
+
+def _images(instance: Instance) -> dict[str, str | None]:
+    return {image.reference: images.origin(instance, image.reference) for image in images.BASE_IMAGES}
+
+
+def _rss(pid: int) -> int:
+    """Resident memory, shared pages included; 0 for a process that has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("VmRSS")), 0)
+
+
+def as_json(status: Status) -> dict[str, object]:
+    """The report as an object."""
+    return dataclasses.asdict(status)
+
+
+def show(status: Status, console: Console) -> None:
+    """The report for people."""
+    console.soft_wrap = True
+    table = Table(title=f"Sandbox {status.name}", title_justify="left", box=None, pad_edge=False)
+    for column in ("PROCESS", "STATE", "UP", "RSS"):
+        table.add_column(column, justify="right" if column in ("UP", "RSS") else "left")
+    for process in status.processes:
+        colour = "green" if process.well else "red"
+        table.add_row(
+            process.name,
+            f"[{colour}]{process.state}[/{colour}]",
+            _duration(process.uptime_s) if process.pid else "",
+            f"{status.rss_bytes[process.name] / MIB:.0f} MiB" if process.pid else "",
+        )
+    console.print(table)
+    platform, pods = status.platform_rss_bytes / MIB, status.pods_rss_bytes / MIB
+    console.print(f"\nMemory: platform {platform:.0f} MiB RSS, pods {pods:.0f} MiB")
+    for reference, origin in status.images.items():
+        console.print(f"Image {reference.removeprefix('library/')}: {origin or 'not in the registry'}")
+    for plugin in status.plugins:
+        console.print(f"Pulumi plugin {plugin}")
+    for family in status.to_build:
+        console.print(f"[yellow]still to be built[/yellow]: {family}")
+    for problem in status.problems:
+        console.print(f"[red]✗[/red] {problem}")
+    if not status.problems:
+        console.print("[green]✓[/green] nodes, DNS and processes are well")
+
+
+def _duration(seconds: int) -> str:
+    if seconds >= 3600:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02}m"
+    return f"{seconds // 60}m{seconds % 60:02}s"

@@ -1,0 +1,126 @@
+"""The tools of the platform: what each is built from, and how a suitable one is recognised.
+
+A directory beside this file is one Go module, because the dependencies of one clash with those
+of another. Families are in the order in which a first application needs them.
+"""
+
+from dataclasses import dataclass
+
+PULUMI = "3.259.0"
+DOCKER_BUILD = "0.0.22"
+KUBERNETES = "1.35.4"
+
+# DWARF is for debuggers: leaving it out saves an eighth of the time to compile.
+GO_BUILD = ("go", "build", "-trimpath", "-gcflags=all=-dwarf=false")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One executable.
+
+    `package` is the Go package that it is built from; empty, it comes with a system package.
+    One on PATH is used when what it prints for `version` matches the expression `suitable`;
+    without the latter, one that has a package is always built.
+    """
+
+    name: str
+    package: str = ""
+    version: tuple[str, ...] = ()
+    suitable: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tools that are built together, in a `directory` of their own or in one whose work they share.
+
+    What is `late` is built once the platform serves.
+    """
+
+    name: str
+    tools: tuple[Tool, ...]
+    variables: tuple[str, ...] = ()
+    directory: str = ""
+    late: bool = False
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """How it is compiled; -s and -w leave the symbol table out."""
+        linked = (f"-X {variable}" for variable in self.variables)
+        return (*GO_BUILD, "-ldflags", " ".join(("-s", "-w", *linked)))
+
+
+BUILDKIT_SUITABLE = r" v0\.(2[5-9]|3\d)\."
+# One minor version apart is what Kubernetes supports between kubectl and the API server.
+KUBECTL_SUITABLE = r"Client Version: v1\.3[456]\.\d+"
+
+FAMILIES = (
+    Family(
+        "buildkit",
+        (
+            Tool("buildkitd", "github.com/moby/buildkit/cmd/buildkitd", ("--version",), BUILDKIT_SUITABLE),
+            Tool("buildx", "github.com/docker/buildx/cmd/buildx", ("version",), BUILDKIT_SUITABLE),
+        ),
+    ),
+    Family(
+        "kubernetes",
+        (
+            *(
+                Tool(name, "./kube", ("--version",), r"^Kubernetes v1\.35\.")
+                for name in (
+                    "kube-apiserver",
+                    "kube-controller-manager",
+                    "kube-scheduler",
+                    "kubelet",
+                    "kube-proxy",
+                )
+            ),
+            Tool("coredns", "./coredns", ("-version",), r"^CoreDNS-1\.1[1-9]\."),
+            Tool("storage-provisioner", "./storage-provisioner"),
+        ),
+        tuple(
+            f"k8s.io/{package}/version.git{name}"
+            for package in ("component-base", "client-go/pkg")
+            for name in (f"Version=v{KUBERNETES}", "Major=1", "Minor=35")
+        ),
+    ),
+    Family(
+        "pulumi",
+        (
+            Tool(
+                "pulumi",
+                "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+                ("version",),
+                rf"^v{PULUMI.replace('.', '[.]')}$",
+            ),
+        ),
+        (f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI}",),
+    ),
+    Family(
+        "docker-build",
+        (
+            Tool(
+                "pulumi-resource-docker-build",
+                "github.com/pulumi/pulumi-docker-build/provider/cmd/pulumi-resource-docker-build",
+            ),
+        ),
+        (f"github.com/pulumi/pulumi-docker-build/provider.Version={DOCKER_BUILD}",),
+    ),
+    Family(
+        "kube-router",
+        (Tool("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),),
+        directory="kubernetes",
+        late=True,
+    ),
+    Family(
+        "metrics-server",
+        (Tool("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
+        late=True,
+    ),
+)
+
+FOR_USERS = ("pulumi", "kubectl")
+# From the system's packages (packages.txt) or, kubectl, from the virtualenv.
+SYSTEM = (
+    *(Tool(name) for name in ("etcd", "containerd", "runc", "docker-registry", "socat", "catatonit")),
+    Tool("kubectl", "", ("version", "--client"), KUBECTL_SUITABLE),
+)

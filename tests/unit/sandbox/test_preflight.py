@@ -1,0 +1,54 @@
+"""`up` says all that is missing before it changes anything."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from sandbox import preflight
+from sandbox.instance import Instance, SandboxError
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    return Instance("preflight-test", tmp_path / "state", tmp_path / "cache")
+
+
+def test_all_problems_are_named_at_once_each_with_what_to_do(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(preflight, "MEMORY_GIB", 10**6)
+    monkeypatch.setattr(preflight, "DISK_GB", 10**9)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SandboxError) as caught:
+        preflight.check(instance, running=False, to_build=True)
+    said = str(caught.value)
+    for words in ("run as root", "GiB are needed", "GB are needed", "sandbox/packages.sh", "etcd-server", "Go"):
+        assert words in said
+    assert not instance.state.exists(), "nothing is touched"
+
+
+def test_a_taken_port_is_named(instance: Instance) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", instance.registry_port))
+        listener.listen()
+        with pytest.raises(SandboxError, match=f"port {instance.registry_port} .* is taken"):
+            preflight.check(instance, running=False, to_build=False)
+
+
+@pytest.mark.parametrize("state", ["/var/lib/x", "/run/x"])
+def test_state_where_nodes_overlay_is_refused(state: str, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="set XDG_STATE_HOME elsewhere"):
+        preflight.check(Instance("a", Path(state), tmp_path), running=True, to_build=False)
+
+
+def test_too_old_a_go_is_named(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "go"
+    old.write_text("#!/bin/sh\necho go1.19.8\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(SandboxError, match=r"Go is too old \(go1.19.8\)"):
+        preflight.check(instance, running=True, to_build=True)
