@@ -1,0 +1,48 @@
+"""The whole system: an image of app/, a Redis, and the web service, in a namespace of the stack's own."""
+
+import pulumi
+
+from components import AppImage, EnvVar, Exposure, RedisCache, RestrictedNamespace, WebService
+from host import build_secrets
+from settings import Settings
+
+settings = Settings.load()
+namespace = RestrictedNamespace(
+    settings.namespace, repository=settings.repository, credentials=settings.registry_credentials
+)
+
+if settings.build:
+    image = AppImage(
+        "web",
+        context=settings.build,
+        repository=settings.repository,
+        credentials=settings.registry_credentials,
+        secrets=build_secrets(),
+    ).ref
+else:
+    image = pulumi.Output.from_input(settings.image_reference)
+
+version = image.apply(lambda reference: reference.partition("@")[0].rpartition(":")[2])
+
+cache = RedisCache(
+    "cache",
+    namespace=namespace.name,
+    password=settings.redis_password,
+    storage=settings.redis.storage,
+    resources=settings.redis.resources,
+)
+
+web = WebService(
+    "web",
+    namespace=namespace.name,
+    image=image,
+    env=[*cache.env, EnvVar(name="APP_VERSION", value=version)],
+    replicas=settings.web.scale,
+    resources=settings.web.resources,
+    expose=Exposure(type=settings.web.service_type),
+    pull_secret=namespace.pull_secret,
+)
+
+pulumi.export("url", web.url)
+pulumi.export("image", image)
+pulumi.export("namespace", namespace.name)

@@ -1,0 +1,64 @@
+"""What the components are built on: one way to make a child, and one way to change it."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pulumi
+
+NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
+"""For a Service whose pods are awaited already: Pulumi would wait 10 seconds for its endpoints to settle."""
+
+R = TypeVar("R", bound=pulumi.Resource)
+
+Transform = Callable[[str, dict[str, Any]], None]
+"""Called with the kind ("Deployment") and the arguments of each child before it is made; change these.
+
+They are pulumi_kubernetes' own: `args["spec"]["template"]["spec"]["priority_class_name"] = "high"`.
+"""
+
+
+class NamespacedComponent(pulumi.ComponentResource):
+    """A component whose children live in one namespace and carry its labels."""
+
+    def __init__(
+        self,
+        name: str,
+        namespace: pulumi.Input[str] | None,
+        transform: Transform | None,
+        opts: pulumi.ResourceOptions | None,
+    ) -> None:
+        super().__init__(f"slipway:components:{type(self).__name__}", name, None, opts)
+        self._namespace = namespace
+        self._transform = transform
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels by which Services, policies and budgets find this component's pods."""
+        return {"app.kubernetes.io/name": self.pulumi_resource_name}
+
+    def _add(
+        self,
+        make: Callable[..., R],
+        *,
+        name: str | None = None,
+        suffix: str = "",
+        labels: dict[str, str] | None = None,
+        annotations: dict[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        **args: Any,
+    ) -> R:
+        """Make a child; one without `name` is named by Pulumi, so that a change of its content renames it."""
+        metadata: dict[str, Any] = {
+            "labels": {**self.selector, "app.kubernetes.io/managed-by": "pulumi", **(labels or {})}
+        }
+        if self._namespace is not None:
+            metadata["namespace"] = self._namespace
+        if name:
+            metadata["name"] = name
+        if annotations:
+            metadata["annotations"] = annotations
+        args = {"metadata": metadata, **args}
+        if self._transform:
+            self._transform(make.__name__, args)
+        options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), opts)
+        return make(self.pulumi_resource_name + suffix, opts=options, **args)

@@ -1,0 +1,231 @@
+"""The parts of a pod that components share: what may be asked for, and how Kubernetes writes it."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+import pulumi_kubernetes as k8s
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+
+from components._network import Endpoint
+from components._validate import Count, Cpu, InputText, Memory, Seconds, conflict, options, quantity
+
+# The one directory that a read-only root leaves writable: a volume of the pod's own.
+TMP_VOLUME: k8s.core.v1.VolumeArgsDict = {"name": "tmp", "empty_dir": {"size_limit": "64Mi"}}
+TMP_MOUNT: k8s.core.v1.VolumeMountArgsDict = {"name": "tmp", "mount_path": "/tmp"}  # noqa: S108 # in the pod
+
+
+@options
+class Compute:
+    """An amount of CPU (cores) and memory (bytes) as Kubernetes writes them."""
+
+    cpu: Cpu
+    memory: Memory
+
+    @property
+    def as_dict(self) -> dict[str, str]:
+        """The amounts under Kubernetes' names."""
+        return {"cpu": self.cpu, "memory": self.memory}
+
+
+@options
+class Resources:
+    """What a container is promised (requests) and what it may take (limits)."""
+
+    requests: Compute = Compute(cpu="250m", memory="128Mi")
+    limits: Compute = Compute(cpu="500m", memory="256Mi")
+
+    @field_validator("limits")
+    @classmethod
+    def _not_below_requests(cls, limits: Compute, info: ValidationInfo) -> Compute:
+        requests = info.data.get("requests")
+        for what, limit in limits.as_dict.items():
+            request = requests.as_dict[what] if requests else limit
+            if quantity(limit) < quantity(request):
+                raise conflict(f"is {limit}, but must not be below the request, {request}", what, use=request)
+        return limits
+
+    @property
+    def as_dict(self) -> k8s.core.v1.ResourceRequirementsArgsDict:
+        """The container's `resources`; ephemeral storage, here only logs and /tmp, is bounded too."""
+        return {
+            "requests": {**self.requests.as_dict, "ephemeral-storage": "64Mi"},
+            "limits": {**self.limits.as_dict, "ephemeral-storage": "256Mi"},
+        }
+
+
+@options
+class PodSecurity:
+    """As what the processes of a pod run; the defaults meet the Pod Security level `restricted`."""
+
+    user: Annotated[int, Field(strict=True, ge=1)] = 10001
+    """User and group id. Above 10000, so that it is nobody's on the node."""
+    read_only_root: bool = True
+    """Whether all but /tmp and the volumes is read-only."""
+    capabilities: Sequence[str] = ()
+    """Linux capabilities to keep; all others are dropped."""
+
+    @property
+    def pod(self) -> k8s.core.v1.PodSecurityContextArgsDict:
+        """The pod's `security_context`."""
+        return {
+            "run_as_non_root": True,
+            "run_as_user": self.user,
+            "run_as_group": self.user,
+            "fs_group": self.user,
+            "seccomp_profile": {"type": "RuntimeDefault"},
+        }
+
+    @property
+    def container(self) -> k8s.core.v1.SecurityContextArgsDict:
+        """The container's `security_context`."""
+        kept: k8s.core.v1.CapabilitiesArgsDict = {"add": list(self.capabilities)} if self.capabilities else {}
+        return {
+            "allow_privilege_escalation": False,
+            "read_only_root_filesystem": self.read_only_root,
+            "capabilities": {"drop": ["ALL"], **kept},
+        }
+
+
+@options
+class KeyRef:
+    """One key of a ConfigMap or a Secret."""
+
+    name: InputText
+    key: InputText
+
+
+@options
+class EnvVar:
+    """An environment variable: a value, or one key of a Secret or of a ConfigMap."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    value: InputText | None = None
+    secret: KeyRef | None = None
+    config_map: KeyRef | None = None
+    endpoint: Endpoint | None = None
+    """What the variable leads to: a pod that has it may reach that, and is admitted there."""
+
+    def __post_init__(self) -> None:
+        if sum(source is not None for source in (self.value, self.secret, self.config_map)) != 1:
+            raise conflict("must have exactly one of value, secret and config_map")
+
+    @property
+    def as_dict(self) -> k8s.core.v1.EnvVarArgsDict:
+        """The entry of the container's `env`."""
+        if self.secret:
+            return {
+                "name": self.name,
+                "value_from": {"secret_key_ref": {"name": self.secret.name, "key": self.secret.key}},
+            }
+        if self.config_map:
+            return {
+                "name": self.name,
+                "value_from": {
+                    "config_map_key_ref": {"name": self.config_map.name, "key": self.config_map.key}
+                },
+            }
+        return {"name": self.name, "value": self.value or ""}
+
+
+def _share(value: object) -> object:
+    if (type(value) is int and value >= 0) or (isinstance(value, str) and re.fullmatch("[0-9]+%", value)):
+        return value
+    raise ValueError('must be a number of pods, or a share such as "25%"')
+
+
+Share = Annotated[int | str, PlainValidator(_share)]
+
+
+@options
+class Rollout:
+    """How a new version replaces the old one. Times are in seconds."""
+
+    max_surge: Share = "25%"
+    """Pods above the wanted number; a quarter makes at most four waves, however many replicas there are."""
+    max_unavailable: Share = 0
+    timeout: Count = 120
+    """After this the rollout is reported as failed; the old pods serve on. Raise it where pulling is slow."""
+    pre_stop: Seconds = 5
+    """A pod serves on so long after it was told to stop, until every node has heard that it goes."""
+    termination_grace: Seconds = 30
+    """Time for a pod to stop, pre_stop included, before it is killed."""
+
+    @field_validator("max_unavailable")
+    @classmethod
+    def _can_move(cls, value: int | str, info: ValidationInfo) -> int | str:
+        if str(value).rstrip("%") == str(info.data.get("max_surge")).rstrip("%") == "0":
+            raise conflict("and max_surge are both 0, so that no pod could ever be replaced")
+        return value
+
+    @field_validator("termination_grace")
+    @classmethod
+    def _outlives_pre_stop(cls, value: int, info: ValidationInfo) -> int:
+        if value <= info.data.get("pre_stop", 0):
+            raise conflict(f"is {value}, but must be more than pre_stop, {info.data['pre_stop']}")
+        return value
+
+    @property
+    def awaited(self) -> dict[str, str]:
+        """The annotation that bounds Pulumi's wait, which is 10 minutes without it."""
+        return {"pulumi.com/timeoutSeconds": str(self.timeout)}
+
+
+@options
+class Probes:
+    """The paths that tell how a web application is. Times are in seconds."""
+
+    live: Annotated[str, Field(pattern="^/")] = "/livez"
+    """The process answers. It must not ask others: restarting a pod mends nobody else."""
+    ready: Annotated[str, Field(pattern="^/")] = "/readyz"
+    """The pod can serve, and what it needs can be reached."""
+    startup: Count = 60
+    """How long a start may take before the container is restarted."""
+
+    def apply_to(self, container: k8s.core.v1.ContainerArgsDict, port: int) -> None:
+        """Write the three probes. Startup asks each second, so that a rollout waits no longer than needed."""
+        live: k8s.core.v1.HTTPGetActionArgsDict = {"path": self.live, "port": port}
+        ready: k8s.core.v1.HTTPGetActionArgsDict = {"path": self.ready, "port": port}
+        container["startup_probe"] = {
+            "http_get": live,
+            "period_seconds": 1,
+            "timeout_seconds": 2,
+            "failure_threshold": self.startup,
+        }
+        container["readiness_probe"] = {"http_get": ready, "period_seconds": 2, "timeout_seconds": 2}
+        container["liveness_probe"] = {"http_get": live, "period_seconds": 10, "timeout_seconds": 2}
+
+
+def spread_over_nodes(selector: dict[str, str]) -> k8s.core.v1.TopologySpreadConstraintArgsDict:
+    """Spread pods over nodes, each version by itself, and never leave one unscheduled for it."""
+    return {
+        "max_skew": 1,
+        "topology_key": "kubernetes.io/hostname",
+        "when_unsatisfiable": "ScheduleAnyway",
+        "label_selector": {"match_labels": selector},
+        "match_label_keys": ["pod-template-hash"],
+    }
+
+
+def pod_spec(
+    container: k8s.core.v1.ContainerArgsDict,
+    security: PodSecurity | None,
+    *,
+    account: str,
+    token: bool = False,
+    mounts: Sequence[k8s.core.v1.VolumeMountArgsDict] = (),
+    volumes: Sequence[k8s.core.v1.VolumeArgsDict] = (),
+) -> k8s.core.v1.PodSpecArgsDict:
+    """Write a pod of one container with a writable /tmp."""
+    container["volume_mounts"] = [TMP_MOUNT, *mounts]
+    spec: k8s.core.v1.PodSpecArgsDict = {
+        "service_account_name": account,
+        "automount_service_account_token": token,
+        "enable_service_links": False,
+        "containers": [container],
+        "volumes": [TMP_VOLUME, *volumes],
+    }
+    if security:
+        container["security_context"] = security.container
+        spec["security_context"] = security.pod
+    return spec

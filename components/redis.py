@@ -1,0 +1,188 @@
+"""RedisCache: a Redis that only its clients reach, with a password that nobody has to know."""
+
+import secrets
+from textwrap import dedent
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components._component import NOT_AWAITED, NamespacedComponent, Transform
+from components._network import Endpoint
+from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Resources, Rollout, pod_spec
+from components._validate import InputText, Memory, Name, checked, quantity
+
+PORT = 6379
+# Where the official image's documentation puts it. Not /etc/redis: Debian's package closes that to others.
+_CONFIG_DIR = "/usr/local/etc/redis"
+_NO_STORAGE: k8s.core.v1.VolumeArgsDict = {"name": "data", "empty_dir": {"size_limit": "64Mi"}}
+SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi"))
+
+
+class RedisCache(NamespacedComponent):
+    """A single Redis with a password, limits, and a network policy that admits only who uses its `env`.
+
+    Without `storage` its content goes with its pod; with it, it is kept on a volume claim of that size, which
+    stays until the namespace is deleted. Without `password` one is made, once.
+    """
+
+    host: pulumi.Output[str]
+    """The name under which its clients reach it, known once it runs."""
+    env: list[EnvVar]
+    """REDIS_HOST, REDIS_PORT and REDIS_PASSWORD for its clients; a pod that has them is admitted."""
+
+    @checked
+    def __init__(
+        self,
+        name: Name,
+        *,
+        namespace: InputText,
+        password: InputText | None = None,
+        storage: Memory | None = None,
+        image: InputText = "redis:7-bookworm",
+        resources: Resources = SMALL,
+        security: PodSecurity | None = PodSecurity(),
+        network_policy: bool = True,
+        transform: Transform | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Make the cache; raise BadArgument, before anything is touched, when the arguments do not fit."""
+        super().__init__(name, namespace, transform, opts)
+        secret = self._add_secret(password)
+        config = self._add(
+            k8s.core.v1.ConfigMap,
+            suffix="-config",
+            data={"redis.conf": _config(resources, bool(storage))},
+        )
+        self._add(k8s.core.v1.ServiceAccount, name=name, automount_service_account_token=False)
+        pod = _pod(
+            name, image, resources, security, secret.metadata.name, config.metadata.name, bool(storage)
+        )
+        redis = self._add_stateful_set(pod, storage)
+        service = self._add_service()
+        endpoint = Endpoint(port=PORT, pods=self.selector, client_labels={f"{name}-client": "true"})
+        if network_policy:
+            self._add_network_policy(endpoint)
+        # Taken from both, so that clients start when there is something to talk to.
+        self.host = pulumi.Output.all(service.metadata.name, redis.id).apply(lambda facts: str(facts[0]))
+        key = KeyRef(name=secret.metadata.name, key="password")
+        self.env = [
+            EnvVar(name="REDIS_HOST", value=self.host, endpoint=endpoint),
+            EnvVar(name="REDIS_PORT", value=str(PORT)),
+            EnvVar(name="REDIS_PASSWORD", secret=key),
+        ]
+        self.register_outputs({"host": self.host})
+
+    def _add_secret(self, password: pulumi.Input[str] | None) -> k8s.core.v1.Secret:
+        """Keep the password as clients read it and as Redis does: in a file, so never in an argument list."""
+        # Each run of the program makes another: only the first counts. The provider keeps it as `data`.
+        first = pulumi.ResourceOptions(ignore_changes=["data", "stringData"] if password is None else [])
+        value = pulumi.Output.secret(secrets.token_urlsafe(32) if password is None else password)
+        return self._add(
+            k8s.core.v1.Secret,
+            suffix="-auth",
+            string_data={"password": value, "auth.conf": value.apply(_requirepass)},
+            opts=first,
+        )
+
+    def _add_stateful_set(
+        self, pod: k8s.core.v1.PodSpecArgsDict, storage: str | None
+    ) -> k8s.apps.v1.StatefulSet:
+        spec: k8s.apps.v1.StatefulSetSpecArgsDict = {
+            "service_name": self.pulumi_resource_name,
+            "replicas": 1,
+            "selector": {"match_labels": self.selector},
+            "template": {"metadata": {"labels": self.selector}, "spec": pod},
+        }
+        if storage:
+            spec["volume_claim_templates"] = [
+                {
+                    "metadata": {"name": "data", "labels": self.selector},
+                    "spec": {
+                        "access_modes": ["ReadWriteOnce"],
+                        "resources": {"requests": {"storage": storage}},
+                    },
+                }
+            ]
+        return self._add(
+            k8s.apps.v1.StatefulSet, name=self.pulumi_resource_name, annotations=Rollout().awaited, spec=spec
+        )
+
+    def _add_service(self) -> k8s.core.v1.Service:
+        spec: k8s.core.v1.ServiceSpecArgsDict = {
+            "selector": self.selector,
+            "ports": [{"name": "redis", "port": PORT, "target_port": PORT}],
+        }
+        return self._add(
+            k8s.core.v1.Service, name=self.pulumi_resource_name, annotations=NOT_AWAITED, spec=spec
+        )
+
+    def _add_network_policy(self, endpoint: Endpoint) -> None:
+        spec: k8s.networking.v1.NetworkPolicySpecArgsDict = {
+            "pod_selector": {"match_labels": self.selector},
+            "policy_types": ["Ingress", "Egress"],
+            "ingress": [
+                {
+                    "from_": [{"pod_selector": {"match_labels": dict(endpoint.client_labels)}}],
+                    "ports": [{"port": PORT, "protocol": "TCP"}],
+                }
+            ],
+        }
+        self._add(k8s.networking.v1.NetworkPolicy, name=self.pulumi_resource_name, spec=spec)
+
+
+def _requirepass(password: str) -> str:
+    """Write the directive with every byte escaped, so that no password can end the line or the quotes."""
+    return 'requirepass "{}"\n'.format("".join(f"\\x{byte:02x}" for byte in password.encode()))
+
+
+def _config(resources: Resources, persistent: bool) -> str:
+    # A quarter of the limit is left for connections, buffers and what changes during a rewrite of the file.
+    memory = int(quantity(resources.limits.memory) * 3 / 4)
+    return dedent(
+        f"""\
+        include {_CONFIG_DIR}/auth.conf
+        bind * -::*
+        dir /data
+        maxmemory {memory}
+        maxmemory-policy noeviction
+        save ""
+        appendonly {"yes" if persistent else "no"}
+        """
+    )
+
+
+def _pod(
+    name: str,
+    image: pulumi.Input[str],
+    resources: Resources,
+    security: PodSecurity | None,
+    secret: pulumi.Input[str],
+    config: pulumi.Input[str],
+    persistent: bool,
+) -> k8s.core.v1.PodSpecArgsDict:
+    ping: k8s.core.v1.ExecActionArgsDict = {"command": ["redis-cli", "-e", "ping"]}
+    container: k8s.core.v1.ContainerArgsDict = {
+        "name": name,
+        "image": image,
+        # By name: the official image has it in /usr/local/bin, Debian's package in /usr/bin.
+        "command": ["redis-server", f"{_CONFIG_DIR}/redis.conf"],
+        "env": [EnvVar(name="REDISCLI_AUTH", secret=KeyRef(name=secret, key="password")).as_dict],
+        "ports": [{"name": "redis", "container_port": PORT}],
+        "resources": resources.as_dict,
+        "startup_probe": {"exec_": ping, "period_seconds": 1, "timeout_seconds": 2, "failure_threshold": 60},
+        "readiness_probe": {"exec_": ping, "period_seconds": 5, "timeout_seconds": 2},
+        "liveness_probe": {"exec_": ping, "period_seconds": 10, "timeout_seconds": 5, "failure_threshold": 6},
+    }
+    mounts: list[k8s.core.v1.VolumeMountArgsDict] = [
+        {"name": "data", "mount_path": "/data"},
+        {"name": "config", "mount_path": _CONFIG_DIR, "read_only": True},
+    ]
+    sources: list[k8s.core.v1.VolumeProjectionArgsDict] = [
+        {"config_map": {"name": config}},
+        {"secret": {"name": secret, "items": [{"key": "auth.conf", "path": "auth.conf"}]}},
+    ]
+    volumes: list[k8s.core.v1.VolumeArgsDict] = [
+        {"name": "config", "projected": {"sources": sources, "default_mode": 0o440}},
+        *([] if persistent else [_NO_STORAGE]),
+    ]
+    return pod_spec(container, security, account=name, mounts=mounts, volumes=volumes)

@@ -1,0 +1,125 @@
+"""What the whole program promises, whatever the stack; see tests/e2e for the same on a cluster."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.unit.recorder import DIGEST, Recorder
+
+WORKLOADS = ("Deployment", "StatefulSet")
+CANARY = "canary-4e1c-of-a-password"
+
+STACKS: dict[str, dict[str, Any]] = {
+    "builds": {"build": "app"},
+    "runs an image": {"image": f"1a2b3c@{DIGEST}"},
+    "scales and keeps": {
+        "image": DIGEST,
+        "web": {"autoscaling": {"minReplicas": 2, "maxReplicas": 4}},
+        "redis": {"storage": "1Gi"},
+        "secret": {"redisPassword": CANARY, "registryCredentials": f"me:{CANARY}"},
+    },
+}
+
+
+@pytest.fixture(params=STACKS)
+def recorded(request: pytest.FixtureRequest, program: Callable[..., Recorder]) -> Recorder:
+    return program(**STACKS[request.param])
+
+
+def pods(recorder: Recorder) -> Iterator[dict[str, Any]]:
+    for kind in WORKLOADS:
+        for workload in recorder.of(kind):
+            yield workload.inputs["spec"]["template"]["spec"]
+
+
+def containers(recorder: Recorder) -> Iterator[dict[str, Any]]:
+    for pod in pods(recorder):
+        yield from [*pod["containers"], *pod.get("initContainers", [])]
+
+
+def test_every_container_has_requests_and_limits(recorded: Recorder) -> None:
+    for container in containers(recorded):
+        assert container["resources"].keys() == {"requests", "limits"}
+        for amounts in container["resources"].values():
+            assert amounts.keys() >= {"cpu", "memory"}
+
+
+def test_no_container_runs_as_root_or_can_become_it(recorded: Recorder) -> None:
+    for pod in pods(recorded):
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 10000
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in containers(recorded):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_every_container_tells_how_it_is(recorded: Recorder) -> None:
+    for container in containers(recorded):
+        assert container.keys() >= {"startupProbe", "readinessProbe", "livenessProbe"}
+
+
+def test_no_pod_gets_a_token_for_the_api_server(recorded: Recorder) -> None:
+    for pod in pods(recorded):
+        assert pod["automountServiceAccountToken"] is False
+    assert recorded.of("ServiceAccount")
+    for account in recorded.of("ServiceAccount"):
+        assert account.inputs["automountServiceAccountToken"] is False
+
+
+def test_the_application_runs_by_digest(recorded: Recorder) -> None:
+    image = recorded.one("Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert re.fullmatch(rf"localhost:5001/hits(:[\w.-]+)?@{DIGEST}", image)
+
+
+def test_every_pod_is_under_a_policy_that_denies_by_default(recorded: Recorder) -> None:
+    policies = [policy.inputs["spec"] for policy in recorded.of("NetworkPolicy")]
+    assert {} in [policy["podSelector"] for policy in policies], "the namespace's own"
+    for kind in WORKLOADS:
+        labels = recorded.one(kind)["spec"]["selector"]
+        [policy] = [policy for policy in policies if policy["podSelector"] == labels]
+        assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
+
+
+def test_every_child_has_a_component_parent(recorded: Recorder) -> None:
+    for urn in recorded.urns:
+        assert "slipway:components:" in urn.split("::")[2], urn
+
+
+def test_everything_lives_in_the_namespace_and_that_is_restricted(recorded: Recorder) -> None:
+    namespace = recorded.one("Namespace")["metadata"]
+    assert namespace["name"] == "slipway-dev"
+    assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    for resource in recorded.resources:
+        if resource.type.startswith("kubernetes:") and resource.kind != "Namespace":
+            assert resource.inputs["metadata"]["namespace"] == "slipway-dev", resource
+
+
+def test_names_that_people_use_are_stable_and_names_of_content_are_not(recorded: Recorder) -> None:
+    for resource in recorded.resources:
+        if resource.type.startswith("kubernetes:"):
+            named = "name" in resource.inputs["metadata"]
+            assert named == (resource.kind not in ("ConfigMap", "Secret")), resource
+
+
+def test_secrets_reach_secrets_alone(program: Callable[..., Recorder]) -> None:
+    recorded = program(**STACKS["scales and keeps"])
+    holders = {r.kind for r in recorded.resources if CANARY in json.dumps(r.inputs, default=str)}
+    assert holders == {"Secret"}
+
+
+def test_a_stack_with_an_image_builds_nothing(program: Callable[..., Recorder]) -> None:
+    assert program(build="app").of("Image")
+    assert not program(image=DIGEST).of("Image")
+
+
+def test_a_failed_rollout_is_reported_after_two_minutes(recorded: Recorder) -> None:
+    for kind in WORKLOADS:
+        for resource in recorded.of(kind):
+            assert resource.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "120"
