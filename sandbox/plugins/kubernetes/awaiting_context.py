@@ -1,9 +1,8 @@
 """What the await logic is given: an object, what the user asked for, the API server and the engine's log.
 
-The package `awaiting` offers four coroutines: `await_created(ctx)` and `await_updated(ctx)` return the live
-object once it is ready, `await_deleted(ctx)` returns once it is gone, and `read(ctx)` returns it if it is
-ready now. They raise an AwaitError when the wait ends otherwise, any other ProviderError for a faulty
-annotation.
+The package `awaiting` offers three coroutines: `await_ready` returns the live object once it is ready,
+`await_deleted` returns once it is gone, and `check_ready` returns if it is ready now. They raise an
+AwaitError when the wait ends otherwise.
 """
 
 import asyncio

@@ -52,7 +52,7 @@ class AwaitError(ProviderError):
     `live` is the object as last seen, None if it was never seen; `reasons` are the sub-errors.
     """
 
-    def __init__(self, message: str, live: Mapping[str, Any] | None, reasons: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, live: dict[str, Any] | None, reasons: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.live = live
         self.reasons = tuple(reasons)
