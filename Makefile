@@ -10,21 +10,27 @@ SANDBOX := $(VENV)/python -m sandbox
 # Pulumi, kubectl and buildx of this shell talk to the sandbox; your own logins are not touched.
 IN_SANDBOX := eval "$$($(SANDBOX) env)";
 
+# The passphrase of a sandbox is its own, and so is the salt that pulumi writes into the stack's file.
+# The state keeps the salt as well; in the file it is needed only beside secrets.
+FORGET_SALT := grep -q 'secure:' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml
+SELECT := trap "$(FORGET_SALT)" EXIT; pulumi stack select --create $(STACK) >/dev/null
+
 .PHONY: up
 up: sandbox ## Build, push and deploy the stack (STACK=dev), and show what runs
-	@$(IN_SANDBOX) pulumi stack select --create $(STACK) >/dev/null; \
+	@$(IN_SANDBOX) $(SELECT); \
 	pulumi up --stack $(STACK) --yes --skip-preview; \
 	pulumi stack --stack $(STACK); \
 	url=$$(pulumi stack output --stack $(STACK) url); \
-	echo; echo "Running at $$url"; curl --fail --silent --show-error --retry 5 --retry-connrefused "$$url/?format=text"
+	echo; echo "Running at $$url, which answers:"; \
+	curl --fail --silent --show-error --retry 5 --retry-all-errors "$$url/?format=text"
 
 .PHONY: preview
 preview: sandbox ## Show what `make up` would change
-	@$(IN_SANDBOX) pulumi stack select --create $(STACK) >/dev/null; pulumi preview --stack $(STACK) --diff
+	@$(IN_SANDBOX) $(SELECT); pulumi preview --stack $(STACK) --diff
 
 .PHONY: destroy
 destroy: sandbox ## Delete everything that the stack created
-	@$(IN_SANDBOX) pulumi destroy --stack $(STACK) --yes
+	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
 .PHONY: test
 test: check ## Check the code, then run every test on the real engine, builder, registry and cluster

@@ -17,6 +17,8 @@ def variables(instance: Instance) -> dict[str, str]:
         "PULUMI_HOME": str(_pulumi_home(instance)),
         "PULUMI_BACKEND_URL": f"file://{_backend(instance)}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(instance)),
+        # A stack file without `encryptionsalt` is fine: the salt is taken from the stack's state.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "KUBECONFIG": str(instance.kubeconfig),
