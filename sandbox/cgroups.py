@@ -29,14 +29,26 @@ def ensure(instance: Instance) -> None:
     """Make a cgroup for the platform's processes and, as each kubelet wants, one for its node's pods."""
     for hierarchy in _hierarchies():
         parent = hierarchy / instance.cgroup
-        for cgroup in (parent, *(parent / part for part in ("platform", BUILDS, *NODES))):
+        parts = [parent / part for part in ("platform", BUILDS, *NODES)]
+        for cgroup in (parent, *parts):
             cgroup.mkdir(exist_ok=True)
-            for file in ("cpuset.cpus", "cpuset.mems"):
-                if not unified() and (cgroup / file).exists():
-                    (cgroup / file).write_text((cgroup.parent / file).read_text())
-        if unified():
-            controllers = " ".join(f"+{name}" for name in (parent / "cgroup.controllers").read_text().split())
-            (parent / "cgroup.subtree_control").write_text(controllers)
+            if unified():
+                _delegate(cgroup.parent)
+            else:
+                _inherit(cgroup)
+
+
+def _delegate(cgroup: Path) -> None:
+    """Version 2: let a cgroup's children have every controller that it has."""
+    controllers = (f"+{name}" for name in (cgroup / "cgroup.controllers").read_text().split())
+    (cgroup / "cgroup.subtree_control").write_text(" ".join(controllers))
+
+
+def _inherit(cgroup: Path) -> None:
+    """Version 1: a new cgroup has no processors until it is told which."""
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if (cgroup / file).exists():
+            (cgroup / file).write_text((cgroup.parent / file).read_text())
 
 
 def platform(instance: Instance) -> Path:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from platform import machine
 
 import httpx
 
@@ -15,7 +16,9 @@ from sandbox.shell import run
 
 SOURCES = Path(__file__).parent / "images"
 DEBIAN = "bookworm"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LABEL = "org.opencontainers.image"
+CONTENT = "slipway.sandbox.content"
 STAND_IN = "Stand-in for the official image made from Debian packages"
 MANIFESTS = ", ".join(
     (
@@ -72,33 +75,47 @@ def ensure_component(instance: Instance, env: dict[str, str], name: str, executa
 
 
 def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage, archives: Future[None]) -> None:
-    """Put a base image into the registry: the official one, or else its stand-in once `archives` is done."""
-    if digest(instance, image.reference):
+    """Put a base image into the registry: the official one, or else its stand-in once `archives` is done.
+
+    One that is there stays, unless it is a stand-in made in another way than it would be now.
+    """
+    content = _hash(image)
+    if digest(instance, image.reference) and _annotations(instance, image).get(CONTENT, content) == content:
         return
     if official_reachable():
-        target = f"{instance.registry}/{image.reference}"
-        # By digest: what is copied is what the tag meant at one moment.
-        run("buildx", "imagetools", "create", "--tag", target, _official(env, image), env=env, timeout=600)
+        copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
         return
     archives.result()
     labels = {
         f"{LABEL}.title": image.reference.removeprefix("library/"),
         f"{LABEL}.description": STAND_IN,
         f"{LABEL}.vendor": "Slipway sandbox",
+        CONTENT: content,
     }
     archive = rootfs(instance, image)
     _build(instance, env, SOURCES / image.directory, image.reference, archive, "rootfs.tar", labels)
 
 
-def origin(instance: Instance, reference: str) -> str | None:
-    """What an image in the registry says that it is, None if it is not there."""
-    if not digest(instance, reference):
+def origin(instance: Instance, image: BaseImage) -> str | None:
+    """What an image in the registry is, None if it is not there."""
+    if not digest(instance, image.reference):
         return None
-    repository, tag = reference.rsplit(":", 1)
-    base = f"http://127.0.0.1:{instance.registry_port}/v2/{repository}/manifests"
-    index = httpx.get(f"{base}/{tag}", headers={"Accept": MANIFESTS}, timeout=10).raise_for_status().json()
-    noted = index.get("annotations", {}).get(f"{LABEL}.description")
-    return str(noted) if noted == STAND_IN else "official, copied from Docker Hub"
+    return STAND_IN if CONTENT in _annotations(instance, image) else "official, copied from Docker Hub"
+
+
+def _annotations(instance: Instance, image: BaseImage) -> dict[str, str]:
+    repository, tag = image.reference.rsplit(":", 1)
+    url = f"http://127.0.0.1:{instance.registry_port}/v2/{repository}/manifests/{tag}"
+    manifest = httpx.get(url, headers={"Accept": MANIFESTS}, timeout=10).raise_for_status().json()
+    return dict(manifest.get("annotations", {}))
+
+
+def _hash(image: BaseImage) -> str:
+    """A hash of how a stand-in is made."""
+    what = hashlib.sha256(repr((DEBIAN, image.packages, _OPTIONS)).encode())
+    for file in sorted((SOURCES / image.directory).iterdir()):
+        what.update(file.read_bytes())
+    return what.hexdigest()[:12]
 
 
 @cache
@@ -112,10 +129,12 @@ def official_reachable() -> bool:
     return True
 
 
-def _official(env: dict[str, str], image: BaseImage) -> str:
-    name = f"docker.io/{image.reference}"
-    found = run("buildx", "imagetools", "inspect", name, "--format", "{{.Manifest.Digest}}", env=env)
-    return f"{name.rsplit(':', 1)[0]}@{found.strip()}"
+def copy(env: dict[str, str], source: str, target: str) -> None:
+    """Copy this machine's platform of an image, by digest: what its tag means at one moment."""
+    inspect = ("buildx", "imagetools", "inspect", source, "--format", "{{.Manifest.Digest}}")
+    by_digest = f"{source.rsplit(':', 1)[0]}@{run(*inspect, env=env).strip()}"
+    platform = f"--platform=linux/{ARCHITECTURES[machine()]}"
+    run("buildx", "imagetools", "create", platform, "--tag", target, by_digest, env=env, timeout=600)
 
 
 def rootfs(instance: Instance, image: BaseImage) -> Path:

@@ -61,7 +61,7 @@ def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) ->
 
 
 def _images(instance: Instance) -> dict[str, str | None]:
-    return {image.reference: images.origin(instance, image.reference) for image in images.BASE_IMAGES}
+    return {image.reference: images.origin(instance, image) for image in images.BASE_IMAGES}
 
 
 def _rss(pid: int) -> int:

@@ -25,10 +25,10 @@ def test_a_name_that_could_not_name_a_namespace_is_refused(name: str) -> None:
 @given(names)
 def test_every_name_gives_addresses_that_do_not_overlap(name: str) -> None:
     it = instance(name)
-    ranges = [ipaddress.ip_network(cidr) for cidr in (it.lan, it.pod_cidr, it.service_cidr)]
+    ranges = [ipaddress.IPv4Network(cidr) for cidr in (it.lan, it.pod_cidr, it.service_cidr)]
     assert not any(a.overlaps(b) for a in ranges for b in ranges if a is not b)
     assert all(
-        ipaddress.ip_network(it.node_pod_cidr(node)).subnet_of(ipaddress.ip_network(it.pod_cidr))
+        ipaddress.IPv4Network(it.node_pod_cidr(node)).subnet_of(ipaddress.IPv4Network(it.pod_cidr))
         for node in NODES
     )
     assert all(ipaddress.ip_address(ip) in ranges[0] for ip in (it.host_ip, it.control_ip))

@@ -24,7 +24,14 @@ def test_all_problems_are_named_at_once_each_with_what_to_do(
     with pytest.raises(SandboxError) as caught:
         preflight.check(instance, running=False, to_build=True)
     said = str(caught.value)
-    for words in ("run as root", "GiB are needed", "GB are needed", "sandbox/packages.sh", "etcd-server", "Go"):
+    for words in (
+        "run as root",
+        "GiB are needed",
+        "GB are needed",
+        "sandbox/packages.sh",
+        "etcd-server",
+        "Go",
+    ):
         assert words in said
     assert not instance.state.exists(), "nothing is touched"
 
@@ -43,9 +50,7 @@ def test_state_where_nodes_overlay_is_refused(state: str, tmp_path: Path) -> Non
         preflight.check(Instance("a", Path(state), tmp_path), running=True, to_build=False)
 
 
-def test_too_old_a_go_is_named(
-    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_old_a_go_is_named(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "go"
     old.write_text("#!/bin/sh\necho go1.19.8\n")
     old.chmod(0o755)

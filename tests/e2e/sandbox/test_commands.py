@@ -1,0 +1,90 @@
+"""The command line, on the running default instance."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.sandbox.cluster import PROJECT, Cluster
+
+CONTRACT = {
+    "PATH", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE",
+    "PULUMI_IGNORE_AMBIENT_PLUGINS", "PULUMI_SKIP_UPDATE_CHECK", "KUBECONFIG",
+    "DOCKER_CONFIG", "BUILDX_CONFIG", "BUILDX_BUILDER",
+}  # fmt: skip
+
+
+def sandbox_command(*argv: str) -> "subprocess.CompletedProcess[str]":
+    command = (sys.executable, "-m", "sandbox", *argv)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_env_gives_a_shell_exactly_what_its_tools_need(sandbox: dict[str, str]) -> None:
+    exported = json.loads(sandbox_command("env", "--json").stdout)
+    assert set(exported) == CONTRACT
+    script = 'eval "$(' + f'{sys.executable} -m sandbox env)" && env -0'
+    shell = subprocess.check_output(("sh", "-c", script), cwd=PROJECT, text=True)
+    found = dict(line.split("=", 1) for line in shell.split("\0") if "=" in line)
+    assert {name: found[name] for name in CONTRACT} == exported
+
+
+def test_plain_tools_talk_to_the_sandbox_and_leave_the_users_own_files_alone(
+    sandbox: dict[str, str], tmp_path: Path
+) -> None:
+    cluster = Cluster({**sandbox, "HOME": str(tmp_path)})
+    assert cluster.run("kubectl", "config", "current-context").stdout.strip() == "sandbox"
+    assert cluster.run("pulumi", "version").stdout.strip() == "v3.259.0"
+    assert "sandbox" in cluster.run("docker", "buildx", "inspect").stdout
+    assert cluster.run("pulumi", "stack", "ls", "--all").returncode == 0
+    left = {path.name for path in tmp_path.iterdir()} - {".kube"}  # kubectl's cache of API kinds
+    assert not left
+
+
+def test_secrets_are_for_their_owner_only(sandbox: dict[str, str]) -> None:
+    passphrase = Path(sandbox["PULUMI_CONFIG_PASSPHRASE_FILE"])
+    state = passphrase.parents[1]
+    keys = [*state.glob("pki/*.key"), *state.glob("etc/*.kubeconfig"), state / "kubeconfig", passphrase]
+    assert len(keys) > 10
+    assert not [key for key in keys if key.stat().st_mode & 0o077]
+    assert len(passphrase.read_text()) >= 32
+
+
+def test_nothing_listens_on_the_host_beyond_loopback(sandbox: dict[str, str]) -> None:
+    listed = subprocess.check_output(("ss", "-Hltnp"), text=True).splitlines()
+    cgroup = Path("/sys/fs/cgroup/pids/slipway-sandbox/platform/cgroup.procs")
+    if not cgroup.exists():
+        cgroup = Path("/sys/fs/cgroup/slipway-sandbox/platform/cgroup.procs")
+    ours = [line for line in listed if any(f"pid={pid}," in line for pid in cgroup.read_text().split())]
+    assert ours, "the registry's way in is one of them"
+    assert not [line for line in ours if not line.split()[3].startswith("127.0.0.1:")]
+
+
+def test_status_tells_that_all_is_well(sandbox: dict[str, str]) -> None:
+    done = sandbox_command("status", "--json")
+    status = json.loads(done.stdout)
+    assert (done.returncode, status["problems"]) == (0, [])
+    assert {"node-1-kubelet", "node-2-kube-router", "registry"} <= {p["name"] for p in status["processes"]}
+    assert status["to_build"] == []
+    assert any(plugin.startswith("kubernetes 4.32.0") for plugin in status["plugins"])
+    shown = sandbox_command("status").stdout
+    assert "Memory: platform" in shown and "python:3.11-slim-bookworm" in shown
+
+
+def test_logs_shows_a_process_and_names_the_others_when_there_is_none(sandbox: dict[str, str]) -> None:
+    assert len(sandbox_command("logs", "kube-apiserver", "-n", "5").stdout.splitlines()) == 5
+    unknown = sandbox_command("logs", "nonsense")
+    assert unknown.returncode == 1 and "kube-apiserver" in unknown.stderr
+
+
+def test_every_command_explains_itself() -> None:
+    for command in ("up", "down", "status", "env", "logs", "purge"):
+        done = sandbox_command(command, "--help")
+        assert done.returncode == 0 and len(done.stdout) > 200
+
+
+def test_a_name_that_cannot_be_is_refused_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX_NAME", "No Name")
+    done = sandbox_command("status")
+    assert done.returncode == 1 and "SANDBOX_NAME" in done.stderr and "Traceback" not in done.stderr
