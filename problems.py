@@ -15,7 +15,8 @@ def report(stack: str, problems: Sequence[Problem], schema: Schema) -> str:
     """Write one paragraph for each problem; `schema` is that of the settings, with examples."""
     lines = [f"stack {stack!r} cannot be deployed, and nothing was touched. In Pulumi.{stack}.yaml:"]
     for problem in problems:
-        key = ".".join(_as_written(part) for part in problem.path)
+        known = problem.kind != "unknown"
+        key = ".".join(_as_written(part) if known else str(part) for part in problem.path)
         beside = _keys_beside(problem.path, schema)
         text = problem.text
         if problem.kind == "unknown":

@@ -61,7 +61,7 @@ def program(engine: Run, kubeconfig: Path) -> Callable[..., Recorder]:
         values = {
             "kubernetes:context": "sandbox",
             "slipway:repository": "localhost:5001/hits",
-            **{f"slipway:{key}": value for key, value in (secret | config).items()},
+            **{key if ":" in key else f"slipway:{key}": value for key, value in (secret | config).items()},
         }
         texts = {
             key: value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,234 @@
+"""A stack file that cannot work stops the program, which says how to mend it and has touched nothing."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pulumi
+import pytest
+
+from tests.unit.recorder import DIGEST, Recorder
+
+Program = Callable[..., Recorder]
+
+
+class Bad(NamedTuple):
+    """Configuration beside a good minimum, and what the message must say."""
+
+    config: dict[str, Any]
+    says: str
+    mend: str
+
+
+def web(**keys: Any) -> dict[str, Any]:
+    return {"web": keys}
+
+
+def limits(cpu: object, memory: object) -> dict[str, Any]:
+    return web(resources={"limits": {"cpu": cpu, "memory": memory}})
+
+
+IMAGE = "image is {!r}, but must name one version by digest"
+NAME = "namespace is {!r}, but must be at most 63 lower-case letters, digits and hyphens"
+REPOSITORY = "repository is {!r}, but must be a repository without tag or digest"
+CPU = "web.resources.limits.cpu is {!r}, but must be cores or thousandths of a core, above 0"
+MEMORY = "web.resources.limits.memory is {!r}, but must be an amount with a unit"
+
+BAD = {
+    # What is not known
+    "unknown key": Bad({"replica": 3}, "replica is not known", "rm replica"),
+    "misspelt key": Bad({"imgae": DIGEST}, "imgae is not known; did you mean image?", "rm imgae"),
+    "key in the wrong group": Bad({"replicas": 3}, "replicas is not known", "rm replicas"),
+    "unknown key in web": Bad(web(replcas=3), "did you mean replicas?", "rm --path web.replcas"),
+    "unknown key in redis": Bad(
+        {"redis": {"size": "1Gi"}}, "known here are resources, storage", "rm --path redis.size"
+    ),
+    "unknown resource": Bad(
+        web(resources={"limits": {"cpu": 1, "memory": "1Gi", "gpu": 1}}),
+        "web.resources.limits.gpu is not known",
+        "rm --path web.resources.limits.gpu",
+    ),
+    "unknown in autoscaling": Bad(
+        web(autoscaling={"maxReplicas": 3, "cpu": 70}),
+        "web.autoscaling.cpu is not known",
+        "rm --path web.autoscaling.cpu",
+    ),
+    "snake case": Bad({"redis_password": "0123456789ab"}, "did you mean redisPassword?", "rm redis_password"),
+    # Where to deploy
+    "no context": Bad(
+        {"kubernetes:context": None}, "kubernetes:context is missing", "set kubernetes:context"
+    ),
+    "no such context": Bad(
+        {"kubernetes:context": "prod"}, "which has: office, sandbox", "set kubernetes:context sandbox"
+    ),
+    "empty context": Bad(
+        {"kubernetes:context": ""}, "is '', but must be a context", "set kubernetes:context sandbox"
+    ),
+    "namespace in capitals": Bad({"namespace": "Prod"}, NAME.format("Prod"), "set namespace hits"),
+    "namespace with dots": Bad({"namespace": "a.b"}, NAME.format("a.b"), "set namespace"),
+    "namespace with a digit first": Bad({"namespace": "1a"}, NAME.format("1a"), "set namespace"),
+    "namespace too long": Bad({"namespace": "a" * 64}, NAME.format("a" * 64), "set namespace"),
+    "empty namespace": Bad({"namespace": ""}, NAME.format(""), "set namespace"),
+    # What to run
+    "neither image nor build": Bad({"image": None}, "image and build are missing", "set image"),
+    "image and build": Bad({"build": "app"}, "image and build are both set", "rm image"),
+    "image by tag": Bad(
+        {"image": "v1"}, IMAGE.format("v1"), 'set image "$(pulumi stack output image --stack dev)"'
+    ),
+    "image latest": Bad({"image": "hits:latest"}, IMAGE.format("hits:latest"), "set image"),
+    "short digest": Bad({"image": "sha256:abc"}, IMAGE.format("sha256:abc"), "set image"),
+    "digest of capitals": Bad({"image": "sha256:" + "A" * 64}, "must name one version", "set image"),
+    "other hash": Bad({"image": "sha512:" + "a" * 64}, "must name one version", "set image"),
+    "space in the image": Bad({"image": f"v 1@{DIGEST}"}, "must name one version", "set image"),
+    "empty image": Bad({"image": ""}, IMAGE.format(""), "set image"),
+    "no such directory": Bad(
+        {"image": None, "build": "nowhere"}, "directory with a Dockerfile", "set build app"
+    ),
+    "no Dockerfile there": Bad(
+        {"image": None, "build": "docs"}, "directory with a Dockerfile", "set build app"
+    ),
+    "build from a file": Bad(
+        {"image": None, "build": "app/Dockerfile"}, "directory with a Dockerfile", "set build"
+    ),
+    # Where images are
+    "no repository": Bad({"repository": None}, "repository is missing", "set repository ghcr.io/acme/hits"),
+    "repository with tag": Bad({"repository": "a/b:1"}, REPOSITORY.format("a/b:1"), "set repository"),
+    "repository with digest": Bad({"repository": f"a/b@{DIGEST}"}, "without tag or digest", "set repository"),
+    "repository with scheme": Bad(
+        {"repository": "https://ghcr.io/a"}, "without tag or digest", "set repository"
+    ),
+    "repository in capitals": Bad(
+        {"repository": "ghcr.io/Acme/hits"}, "without tag or digest", "set repository"
+    ),
+    "trailing slash": Bad({"repository": "ghcr.io/acme/"}, "without tag or digest", "set repository"),
+    # How many
+    "no replicas": Bad(
+        web(replicas=0), "web.replicas is 0, but must be greater", "set --path web.replicas 3"
+    ),
+    "negative replicas": Bad(web(replicas=-1), "web.replicas is -1", "set --path web.replicas 3"),
+    "replicas as text": Bad(
+        web(replicas="3"), "web.replicas is '3', but must be a valid integer", "set --path"
+    ),
+    "replicas as a word": Bad(web(replicas="many"), "web.replicas is 'many'", "set --path web.replicas 3"),
+    "replicas and a half": Bad(web(replicas=1.5), "web.replicas is 1.5", "set --path web.replicas 3"),
+    "replicas as a switch": Bad(web(replicas=True), "web.replicas is True", "set --path web.replicas 3"),
+    "replicas and autoscaling": Bad(
+        web(replicas=3, autoscaling={"maxReplicas": 5}),
+        "web.autoscaling and replicas are both set",
+        "rm --path web.autoscaling",
+    ),
+    "max below min": Bad(
+        web(autoscaling={"minReplicas": 5, "maxReplicas": 2}),
+        "web.autoscaling.maxReplicas is 2, but must not be below min_replicas, 5",
+        "set --path web.autoscaling.maxReplicas 5",
+    ),
+    "max below the default min": Bad(
+        web(autoscaling={"maxReplicas": 2}), "must not be below min_replicas, 3", "set"
+    ),
+    "no max": Bad(
+        web(autoscaling={"minReplicas": 2}), "web.autoscaling.maxReplicas is missing", "set --path"
+    ),
+    "min of 0": Bad(web(autoscaling={"minReplicas": 0, "maxReplicas": 2}), "minReplicas is 0", "set --path"),
+    "utilization above 100": Bad(
+        web(autoscaling={"maxReplicas": 5, "cpuUtilization": 700}),
+        "cpuUtilization is 700, but must be less than or equal to 100",
+        "set --path web.autoscaling.cpuUtilization",
+    ),
+    "utilization with a sign": Bad(
+        web(autoscaling={"maxReplicas": 5, "cpuUtilization": "70%"}), "cpuUtilization is '70%'", "set --path"
+    ),
+    "autoscaling as a number": Bad(web(autoscaling=5), "web.autoscaling is 5", "set --path web.autoscaling"),
+    # How much
+    "memory in MB": Bad(
+        limits(1, "256MB"), MEMORY.format("256MB"), "set --path web.resources.limits.memory 256Mi"
+    ),
+    "memory in millibytes": Bad(limits(1, "256m"), MEMORY.format("256m"), "256Mi"),
+    "memory without unit": Bad(
+        limits(1, 256), "web.resources.limits.memory is 256, but must be at least 1Mi", "256Mi"
+    ),
+    "memory with a space": Bad(limits(1, "256 Mi"), MEMORY.format("256 Mi"), "256Mi"),
+    "negative memory": Bad(limits(1, "-1Gi"), MEMORY.format("-1Gi"), "256Mi"),
+    "cpu with unit": Bad(
+        limits("500mi", "1Gi"), CPU.format("500mi"), "set --path web.resources.limits.cpu 250m"
+    ),
+    "cpu in words": Bad(limits("half", "1Gi"), CPU.format("half"), "250m"),
+    "no cpu": Bad(limits(0, "1Gi"), CPU.format(0), "250m"),
+    "negative cpu": Bad(limits(-1, "1Gi"), CPU.format(-1), "250m"),
+    "cpu limit below request": Bad(
+        limits("100m", "1Gi"),
+        "web.resources.limits.cpu is 100m, but must not be below the request, 250m",
+        "set --path web.resources.limits.cpu 250m",
+    ),
+    "memory limit below request": Bad(
+        limits(1, "64Mi"),
+        "web.resources.limits.memory is 64Mi, but must not be below the request, 128Mi",
+        "set --path web.resources.limits.memory 128Mi",
+    ),
+    "limits without memory": Bad(web(resources={"limits": {"cpu": 1}}), "limits.memory is missing", "256Mi"),
+    "storage without unit": Bad(
+        {"redis": {"storage": 1}}, "redis.storage is 1,", "set --path redis.storage 1Gi"
+    ),
+    "storage in GB": Bad(
+        {"redis": {"storage": "1GB"}}, "redis.storage is '1GB'", "set --path redis.storage 1Gi"
+    ),
+    "storage as a switch": Bad({"redis": {"storage": True}}, "redis.storage is True", "redis.storage 1Gi"),
+    # How to be reached
+    "service type": Bad(
+        web(serviceType="Public"), "must be 'ClusterIP', 'NodePort' or 'LoadBalancer'", "set --path"
+    ),
+    "service type in lower case": Bad(
+        web(serviceType="nodeport"), "web.serviceType is 'nodeport'", "set --path"
+    ),
+    # Groups
+    "web as text": Bad({"web": "big"}, "web is 'big', but must be", "set web"),
+    "web as a list": Bad({"web": [3]}, "web is [3], but must be", "set web"),
+    "redis as a switch": Bad({"redis": "true"}, "redis is True, but must be", "set redis"),
+    # Secrets
+    "plain password": Bad(
+        {"redisPassword": "0123456789ab"}, "is in plain text", "set --secret redisPassword"
+    ),
+    "plain credentials": Bad(
+        {"registryCredentials": "me:it"}, "is in plain text", "set --secret registryCredentials"
+    ),
+    "short password": Bad(
+        {"secret": {"redisPassword": "abc"}}, "redisPassword is [secret], but must have", "--secret"
+    ),
+    "no user name": Bad(
+        {"secret": {"registryCredentials": "token"}}, "must be username:password", "--secret"
+    ),
+    "no token": Bad({"secret": {"registryCredentials": "me:"}}, "must be username:password", "--secret"),
+    "encrypted namespace": Bad(
+        {"secret": {"namespace": "hits"}}, "namespace is encrypted, but", "set namespace"
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_what_cannot_work_is_refused_with_the_line_that_mends_it(bad: Bad, program: Program) -> None:
+    config = {"image": DIGEST, **bad.config}
+    with pytest.raises(pulumi.RunError) as refusal:
+        program(**config)
+    message = str(refusal.value)
+    assert "nothing was touched. In Pulumi.dev.yaml:" in message
+    assert bad.says in message
+    assert len(message.splitlines()) == 4, "one problem, one paragraph"
+    assert re.fullmatch(
+        rf"      pulumi config .*{re.escape(bad.mend)}.* --stack dev", message.splitlines()[-1]
+    )
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BAD) >= 60
+
+
+def test_all_that_is_wrong_is_said_at_once(program: Program) -> None:
+    with pytest.raises(pulumi.RunError) as refusal:
+        program(image="v1", namespace="Prod", colour="red", web={"replicas": 0})
+    for key in ("image", "namespace", "colour", "web.replicas"):
+        assert f"\n  {key} is " in str(refusal.value)
+
+
+def test_a_refused_secret_is_not_shown(program: Program) -> None:
+    with pytest.raises(pulumi.RunError) as refusal:
+        program(image=DIGEST, secret={"redisPassword": "hunter2", "registryCredentials": "hunter3"})
+    assert "hunter" not in str(refusal.value)
