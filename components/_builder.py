@@ -80,22 +80,38 @@ def _connect(name: str, endpoint: str) -> None:
 
 
 def end_of_log(build: str, builder: str | None) -> str:
-    """Return the last lines that the latest failed build of that name wrote, from the builder's own records.
+    """Return the last lines that the latest failed build of that name wrote; empty without a record of it."""
+    ref = _latest(build, builder, "Error")
+    log = _history(builder, "logs", "--progress=plain", ref) if ref else ""
+    return "\n".join(log.strip().splitlines()[-LINES:])
 
-    Empty when there is no `docker buildx` at hand or no such record: builds that never began leave none.
-    """
+
+def digest(build: str, builder: str | None) -> str | None:
+    """Return the digest of what the latest successful build of that name made, if it is recorded."""
+    ref = _latest(build, builder, "Completed")
+    if not ref:
+        return None
+    made = json.loads(_history(builder, "inspect", "--format=json", ref)).get("Attachments", [])
+    images = {a["Type"].rpartition(".")[0].rpartition(".")[2]: a["Digest"] for a in reversed(made)}
+    return images.get("index") or images.get("manifest")  # an index when built for several platforms
+
+
+def _latest(build: str, builder: str | None, status: str) -> str:
+    """Return the builder's record of a build; none if it never began or `docker buildx` is not at hand."""
+    records = map(json.loads, _history(builder, "ls", "--no-trunc", "--format=json").splitlines())
+    found = [r for r in records if r["name"] == build and r["status"] == status]
+    latest = max(found, key=lambda record: str(record["created_at"]), default={"ref": ""})
+    return str(latest["ref"]).rpartition("/")[2]
+
+
+def _history(builder: str | None, *command: str) -> str:
     docker = shutil.which("docker")
     if not docker:
         return ""
-    buildx = [docker, "buildx", *(["--builder", builder] if builder else []), "history"]
-    records = map(json.loads, _output([*buildx, "ls", "--no-trunc", "--format=json"]).splitlines())
-    failed = [r for r in records if r["name"] == build and r["status"] == "Error"]
-    if not failed:
+    named = ["--builder", builder] if builder else []
+    done = subprocess.run(
+        [docker, "buildx", *named, "history", *command], capture_output=True, text=True, timeout=30
+    )
+    if done.returncode:
         return ""
-    latest = max(failed, key=lambda record: str(record["created_at"]))["ref"].rpartition("/")[2]
-    return "\n".join(_output([*buildx, "logs", "--progress=plain", latest]).strip().splitlines()[-LINES:])
-
-
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     return done.stdout or done.stderr  # `logs` writes to standard error

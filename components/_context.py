@@ -7,6 +7,7 @@ does the identity made here: two checkouts of one commit agree, whatever the uma
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -75,12 +76,29 @@ class BuildContext:
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20]
 
+    def check_target(self, target: str | None) -> None:
+        """Return if the Dockerfile has that stage.
+
+        Raises:
+            BadContext: it has not; the message lists those that it has.
+        """
+        path = self.root / self.dockerfile
+        lines = re.sub(r"\\\s*\n", " ", path.read_text(errors="replace"))
+        stages = re.findall(r"^\s*FROM\s.*?(?:\sAS\s+(\S+))?\s*$", lines, re.IGNORECASE | re.MULTILINE)
+        known = [stage for stage in stages if stage]
+        if target is None or target.lower() in map(str.lower, known):
+            return
+        if not (target.isdecimal() and int(target) < len(stages)):
+            raise BadContext(
+                f"target is {target!r}, but the stages of {path} are {', '.join(known) or 'unnamed'}"
+            )
+
     def copy(self, tag: str) -> Path:
         """Copy the files, modes and times made equal, to a directory named by the tag; return that directory.
 
         BuildKit and the provider look at mode bits, which differ with the umask, and read `.dockerignore`
-        themselves: from the copy they can take only what the tag names. `context` in it holds the files, beside
-        it is the `Dockerfile`. A copy that exists is used again; those unused for a day are deleted.
+        themselves: from the copy they can take only what the tag names. `context` in it holds the files, the
+        `Dockerfile` is beside. A copy that exists is used again; those unused for a day are deleted.
         """
         copy = CACHE / tag
         if not copy.exists():

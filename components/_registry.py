@@ -12,7 +12,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TIMEOUT = 3
@@ -37,7 +37,7 @@ class Login:
     """User name and password (or access token) for a registry."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
 
     @property
     def header(self) -> str:
@@ -71,7 +71,7 @@ class Repository:
         return f"http{'' if local else 's'}://{host}/v2/"
 
     def has(self, tag: str, login: Login | None) -> bool:
-        """Return whether the registry holds a manifest of that tag; without `login`, log in as `docker` would.
+        """Return whether the registry holds that tag; without `login`, log in as `docker` would.
 
         Raises:
             CannotTell: it cannot be reached, or does not let us in.

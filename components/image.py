@@ -1,62 +1,20 @@
 """AppImage: from a directory of source to an image in a registry, named by what is in it."""
 
-import re
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import pulumi
 import pulumi_docker_build as docker_build
-from pydantic import AfterValidator
+from pulumi.resource_hooks import ResourceHookFunction
 
 from components import _builder
 from components._context import BadContext, BuildContext
+from components._image_types import Identifier, Platforms, Reference, RepositoryName
 from components._registry import CannotTell, Login, Repository
 from components._validate import BadArgument, InputText, Name, checked, options
 
-# https://github.com/distribution/reference: host[:port]/path, lower case, without tag or digest
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = rf"(?:[A-Za-z0-9][-A-Za-z0-9.]*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
-
-
-def _repository(value: str) -> str:
-    if not re.fullmatch(_REPOSITORY, value):
-        raise ValueError(
-            "must be a repository without tag or digest: localhost:5001/web, ghcr.io/you/web, you/web"
-        )
-    return value
-
-
-def _reference(value: str) -> str:
-    if not re.fullmatch(rf"{_REPOSITORY}:[\w][\w.-]{{0,127}}", value, re.ASCII):
-        raise ValueError("must be a repository and a tag: ghcr.io/you/web:buildcache")
-    return value
-
-
-def _platform(value: str) -> str:
-    if not re.fullmatch(r"linux/(386|amd64|arm/v[567]|arm64|mips64|mips64le|ppc64le|riscv64|s390x)", value):
-        raise ValueError(
-            "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
-        )
-    return value
-
-
-def _identifier(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
-        raise ValueError("must be letters, digits, `_`, `.` or `-`: ca, pip, PYTHON_IMAGE")
-    return value
-
-
-def _not_empty(values: list[str]) -> list[str]:
-    if not values or len(set(values)) < len(values):
-        raise ValueError("must name at least one, and each once")
-    return values
-
-
-RepositoryName = Annotated[str, AfterValidator(_repository)]
-Reference = Annotated[str, AfterValidator(_reference)]
-Platforms = Annotated[list[Annotated[str, AfterValidator(_platform)]], AfterValidator(_not_empty)]
-Identifier = Annotated[str, AfterValidator(_identifier)]
+__all__ = ["AppImage", "RegistryCache", "RegistryCredentials", "RepositoryName"]
 
 
 @options
@@ -85,15 +43,29 @@ class RegistryCache:
 class AppImage(pulumi.ComponentResource):
     """An image, built from a directory and pushed under a tag that is a hash of everything in it.
 
-    As long as the content is the same nothing is built or pushed, on any machine. If the registry has lost the
-    image, it is built again. It stays in the registry when the resource goes: other stacks may run it.
+    As long as the content is the same nothing is built or pushed, on any machine. If the registry lost it, it
+    is built again. It stays in the registry when the resource goes: other stacks may run it.
+
+    Args:
+        context: directory whose files are built from, less what its `.dockerignore` names.
+        repository: where to push to, without a tag: "ghcr.io/you/web".
+        dockerfile: relative to `context`; default "Dockerfile".
+        target: stage to build; default the last.
+        build_args: part of the image's identity. `SOURCE_DATE_EPOCH` is 0 unless given: BuildKit dates the
+            image 1970, so that the same source can give the same digest.
+        secrets: by identifier, for `RUN --mount=type=secret,id=…`; not part of the image or its identity.
+        platforms: default `["linux/amd64"]`, whatever machine builds.
+        credentials: for the repository's registry.
+        cache: build steps shared over a registry; default none but the builder's own.
+        builder: a buildx builder; default the current one.
+        preview_digest: build in previews too, without pushing, and print the reference that `up` will push.
     """
 
     tag: str
-    """The hash of files, Dockerfile, target, build arguments and platforms; known before anything is built."""
+    """The hash of files, Dockerfile, target, build arguments and platforms; known before the build."""
 
     ref: pulumi.Output[str]
-    """`repository:tag@sha256:…`, for pods to run. While a build is due, previews know it by `preview_digest` only."""
+    """`repository:tag@sha256:…`, for pods. Unknown in a preview if a build is due."""
 
     digest: pulumi.Output[str]
     """`sha256:…`, as the registry knows it."""
@@ -116,52 +88,25 @@ class AppImage(pulumi.ComponentResource):
         preview_digest: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Build and push the image if its content is new.
-
-        Args:
-            name: of the resource.
-            context: directory whose files are built from, less what its `.dockerignore` names.
-            repository: where to push to, without a tag.
-            dockerfile: relative to `context`.
-            target: stage to build; default the last.
-            build_args: part of the image's identity. `SOURCE_DATE_EPOCH` is 0 unless given: BuildKit dates the
-                image 1970, so that the same source can give the same digest.
-            secrets: by identifier, for `RUN --mount=type=secret,id=…`; not part of the image or its identity.
-            platforms: default `["linux/amd64"]`, whatever machine builds.
-            credentials: for the repository's registry.
-            cache: build steps shared over a registry; default none but the builder's own.
-            builder: a buildx builder; default the current one.
-            preview_digest: build in previews too, without pushing, to show the digest that `up` will push.
-            opts: as for every Pulumi resource.
-
-        Raises:
-            BadArgument: an argument cannot work; nothing has been touched.
-        """
+        """Build and push the image if its content is new; raise BadArgument, before that, if it cannot be."""
         super().__init__("slipway:components:AppImage", name, None, opts)
         build_args = {"SOURCE_DATE_EPOCH": "0"} | (build_args or {})
         platforms = platforms or ["linux/amd64"]
-        source = _source(name, context, dockerfile)
+        source = _source(name, context, dockerfile, target)
         self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
-        self._repository = Repository(repository)
-        self._builder = builder
-        copy = source.copy(self.tag)
+        self._repository, self._builder = Repository(repository), builder
+        self._preview_digest = preview_digest
         image = docker_build.Image(
             name,
-            context={"location": str(copy / "context")},
-            dockerfile={"location": str(copy / "Dockerfile")},
+            **_files(source.copy(self.tag)),
             target=target,
             build_args=build_args,
-            secrets={**(secrets or {}), _MISSING_SINCE: str(time.time())},
-            ignore_secrets_in_diff_calculation=sorted(secrets or {}),
+            **_secrets(secrets or {}),
             platforms=[docker_build.Platform(p) for p in platforms],
             tags=[f"{repository}:{self.tag}"],
-            # Not `push`: with an exporter of its own a preview can build without pushing and find the digest.
-            push=False,
-            exports=[{"raw": "type=registry"}],
-            build_on_preview=preview_digest,
+            **_pushed(preview_digest),
             registries=_registries(credentials, self._repository),
-            cache_from=[{"registry": {"ref": cache.ref}}] if cache else None,
-            cache_to=_cache_to(cache),
+            **_cached(cache),
             builder={"name": builder} if builder else None,
             opts=self._options(credentials),
         )
@@ -172,9 +117,14 @@ class AppImage(pulumi.ComponentResource):
     def _options(self, credentials: RegistryCredentials | None) -> pulumi.ResourceOptions:
         """Let a new value of the secret _MISSING_SINCE, which no build reads, count if the image is missing.
 
-        The provider compares inputs alone and would not notice the loss. Ignored, the secret keeps the value it
-        had at the last build, so that neither this run nor the next sees a difference.
+        The provider compares inputs alone and would not notice the loss. Ignored, the secret keeps the value
+        it had at the last build, so that neither this run nor the next sees a difference.
         """
+        image = f"{self._repository.name}:{self.tag}"
+        announce: list[pulumi.ResourceHook | ResourceHookFunction] = []
+        if self._preview_digest and pulumi.runtime.is_dry_run():
+            in_previews = pulumi.ResourceHookOptions(on_dry_run=True)
+            announce.append(pulumi.ResourceHook(f"{image} built", self._announce, in_previews))
         return pulumi.ResourceOptions(
             parent=self,
             ignore_changes=[] if self._is_missing(credentials) else [f"secrets.{_MISSING_SINCE}"],
@@ -182,7 +132,9 @@ class AppImage(pulumi.ComponentResource):
             hooks=pulumi.ResourceHookBinding(
                 before_create=[self._check],
                 before_update=[self._check],
-                on_error=[pulumi.ErrorHook(f"{self._repository.name}:{self.tag} failed", self._explain)],
+                after_create=announce,
+                after_update=announce,
+                on_error=[pulumi.ErrorHook(f"{image} failed", self._explain)],
             ),
         )
 
@@ -197,12 +149,19 @@ class AppImage(pulumi.ComponentResource):
             return False
 
     def _check(self, _: pulumi.ResourceHookArgs) -> None:
-        """Before a build, look at what it needs: the provider would wait long and not say what was missing."""
+        """Before a build, look at what it needs: the provider waits long and does not say what is missing."""
         try:
             _builder.check_reachable(self._builder)
             self._repository.check_reachable()
         except (_builder.BuilderUnavailable, CannotTell) as error:
             raise RuntimeError(f"{self._repository.name}:{self.tag} cannot be built: {error}") from None
+
+    def _announce(self, _: pulumi.ResourceHookArgs) -> None:
+        """Name what a preview has built: until it is pushed the provider keeps the digest to itself."""
+        digest = _builder.digest(self.tag, self._builder)
+        pulumi.log.info(
+            f"`up` will push {self._repository.name}:{self.tag}@{digest or ' (digest not recorded)'}", self
+        )
 
     def _explain(self, _: pulumi.ErrorHookArgs) -> bool:
         """After a failed build, show what it said last: the provider passes on no more than the exit code."""
@@ -215,11 +174,45 @@ class AppImage(pulumi.ComponentResource):
 _MISSING_SINCE = "missing_since"
 
 
-def _source(name: str, context: Path, dockerfile: Path) -> BuildContext:
+def _source(name: str, context: Path, dockerfile: Path, target: str | None) -> BuildContext:
     try:
-        return BuildContext(context, dockerfile)
+        source = BuildContext(context, dockerfile)
+        source.check_target(target)
     except BadContext as error:
         raise BadArgument(f"AppImage {name!r} cannot be made:\n  {error}") from None
+    return source
+
+
+def _files(copy: Path) -> dict[str, Any]:
+    return {
+        "context": {"location": str(copy / "context")},
+        "dockerfile": {"location": str(copy / "Dockerfile")},
+    }
+
+
+def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:
+    """Secrets may change, as passwords do, without a new build."""
+    return {
+        "secrets": {**secrets, _MISSING_SINCE: str(time.time())},
+        "ignore_secrets_in_diff_calculation": sorted(secrets),
+    }
+
+
+def _pushed(preview_digest: bool) -> dict[str, Any]:
+    """Not by `push`: with an exporter of its own a preview can build without pushing, and tell the digest."""
+    return {"push": False, "exports": [{"raw": "type=registry"}], "build_on_preview": preview_digest}
+
+
+def _cached(cache: RegistryCache | None) -> dict[str, Any]:
+    if not cache:
+        return {}
+    source = {"registry": {"ref": cache.ref}}
+    if not cache.export:
+        return {"cache_from": [source]}
+    # The steps of every stage, not only the last one's; as an image manifest, which all registries take.
+    mode = docker_build.CacheMode.MAX
+    export = {"registry": {"ref": cache.ref, "mode": mode, "image_manifest": True, "oci_media_types": True}}
+    return {"cache_from": [source], "cache_to": [export]}
 
 
 def _registries(
@@ -229,11 +222,3 @@ def _registries(
         return None
     password = pulumi.Output.secret(credentials.password)
     return [{"address": repository.host, "username": credentials.username, "password": password}]
-
-
-def _cache_to(cache: RegistryCache | None) -> list[docker_build.CacheToArgsDict] | None:
-    if not cache or not cache.export:
-        return None
-    # Every stage, not only what ends up in the image; as an image manifest, which all registries take.
-    mode = docker_build.CacheMode.MAX
-    return [{"registry": {"ref": cache.ref, "mode": mode, "image_manifest": True, "oci_media_types": True}}]

@@ -1,0 +1,58 @@
+"""Where a builder is looked up, and what is said when it does not answer."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from components import _builder
+
+
+@pytest.fixture
+def builders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "instances").mkdir()
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("BUILDX_BUILDER", raising=False)
+    return tmp_path / "instances"
+
+
+def make(builders: Path, name: str, endpoint: str, driver: str = "remote") -> None:
+    (builders / name).write_text(json.dumps({"Driver": driver, "Nodes": [{"Endpoint": endpoint}]}))
+
+
+@pytest.mark.parametrize("endpoint", ["unix:///nowhere/buildkitd.sock", "tcp://127.0.0.1:1"])
+@pytest.mark.parametrize("asked", ["far", None])
+def test_a_builder_that_is_away_is_named_with_its_address(
+    builders: Path, endpoint: str, asked: str | None
+) -> None:
+    make(builders, "far", endpoint)
+    with pytest.raises(
+        _builder.BuilderUnavailable, match=f"'far' at {endpoint} cannot be reached.*inspect far"
+    ):
+        _builder.check_reachable(asked)
+
+
+def test_an_unknown_builder_is_refused_with_what_to_do(builders: Path) -> None:
+    with pytest.raises(_builder.BuilderUnavailable, match=r"'typo' does not exist.*buildx ls"):
+        _builder.check_reachable("typo")
+
+
+def test_a_builder_that_listens_is_fine(builders: Path) -> None:
+    path = builders.parent / "b.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        make(builders, "near", f"unix://{path}")
+        _builder.check_reachable("near")
+
+
+def test_builders_that_docker_starts_are_left_to_it(builders: Path) -> None:
+    make(builders, "container", "unix:///var/run/docker.sock", "docker-container")
+    _builder.check_reachable("container")
+    _builder.check_reachable("default")
+
+
+def test_without_any_builder_the_provider_decides(builders: Path) -> None:
+    _builder.check_reachable(None)

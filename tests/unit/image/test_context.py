@@ -1,0 +1,196 @@
+"""The identity of a build context: what changes it, and what must not."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components._context import BadContext, BuildContext
+
+DOCKERFILE = "FROM scratch AS builder\nFROM builder AS \\\n  Runtime\nCOPY . /\n"
+
+
+def tag(root: Path, dockerfile: str = "Dockerfile", **other: object) -> str:
+    arguments = {"target": None, "build_args": {}, "platforms": ["linux/amd64"], **other}
+    return BuildContext(root, Path(dockerfile)).tag(**arguments)  # type: ignore[arg-type]  # cases vary them
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "context"
+    (root / "src/deep").mkdir(parents=True)
+    (root / "Dockerfile").write_text(DOCKERFILE)
+    (root / ".dockerignore").write_text("**/*.log\njunk\n")
+    (root / "src/main.py").write_text("print(1)\n")
+    (root / "src/deep/data").write_bytes(b"\x00\xff")
+    (root / "run.sh").write_text("#!/bin/sh\n")
+    (root / "run.sh").chmod(0o755)
+    (root / "link").symlink_to("src/main.py")
+    return root
+
+
+def commit(root: Path) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o027, 0o077])
+def test_a_clone_has_the_same_tag_whatever_the_umask_path_time_and_depth(
+    context: Path, tmp_path: Path, umask: int
+) -> None:
+    commit(context)
+    (context / ".dockerignore").write_text("**/*.log\njunk\n.git\n")
+    clone = tmp_path / "elsewhere/with a space"
+    clone.parent.mkdir()
+    before = os.umask(umask)
+    try:
+        url = f"file://{context}"
+        subprocess.run(["git", "clone", "-q", "--depth=1", url, str(clone)], check=True)
+    finally:
+        os.umask(before)
+    (clone / ".dockerignore").write_text("**/*.log\njunk\n.git\n")
+    os.utime(clone / "src/main.py", (1, 1))
+    assert tag(clone) == tag(context)
+
+
+def test_ignored_files_and_empty_directories_do_not_count(context: Path) -> None:
+    before = tag(context)
+    (context / "junk/x").mkdir(parents=True)
+    (context / "junk/x/y").write_text("y")
+    (context / "src/a.log").write_text("l")
+    (context / "src/__pycache__").mkdir()
+    os.mkfifo(context / "pipe")
+    assert tag(context) == before
+
+
+def test_a_copy_made_in_another_order_has_the_same_tag(context: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for path in sorted(context.rglob("*"), reverse=True):
+        if not path.is_dir() or path.is_symlink():
+            target = other / path.relative_to(context)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target, follow_symlinks=False)
+    assert tag(other) == tag(context)
+
+
+def _append(name: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        with (root / name).open("a") as stream:
+            stream.write("#\n")
+
+    return change
+
+
+def _relink(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").symlink_to("src/deep/data")
+
+
+def _link_to_file(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").write_text("src/main.py")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "a file's content": _append("src/main.py"),
+    "the Dockerfile": _append("Dockerfile"),
+    "a new file": lambda root: (root / "new").write_text(""),
+    "a file gone": lambda root: (root / "src/deep/data").unlink(),
+    "a file renamed": lambda root: (root / "run.sh").rename(root / "walk.sh"),
+    "a file moved": lambda root: (root / "src/main.py").rename(root / "main.py"),
+    "executable": lambda root: (root / "src/main.py").chmod(0o744),
+    "not executable": lambda root: (root / "run.sh").chmod(0o644),
+    "a link's target": _relink,
+    "a file for a link": _link_to_file,
+    "no longer ignored": lambda root: (root / ".dockerignore").write_text("junk\n"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_each_single_change_gives_another_tag(context: Path, change: Callable[[Path], object]) -> None:
+    before = tag(context)
+    change(context)
+    assert tag(context) != before
+
+
+def test_arguments_target_and_platforms_are_part_of_the_tag(context: Path) -> None:
+    tags = [
+        tag(context),
+        tag(context, target="builder"),
+        tag(context, build_args={"A": "1"}),
+        tag(context, build_args={"A": "2"}),
+        tag(context, build_args={"B": "1"}),
+        tag(context, platforms=["linux/arm64"]),
+        tag(context, platforms=["linux/amd64", "linux/arm64"]),
+    ]
+    assert len(set(tags)) == len(tags)
+    assert tag(context, platforms=["linux/arm64", "linux/amd64"]) == tags[-1]
+
+
+def test_an_ignore_file_beside_the_dockerfile_wins(context: Path) -> None:
+    (context / "Dockerfile.dockerignore").write_text("*\n!run.sh\n")
+    assert list(BuildContext(context, Path("Dockerfile")).files) == ["run.sh"]
+
+
+def test_the_copy_holds_what_the_tag_names_and_nothing_that_varies(context: Path) -> None:
+    (context / "src/main.py").chmod(0o600)
+    (context / "src/a.log").write_text("l")
+    source = BuildContext(context, Path("Dockerfile"))
+    copy = source.copy("t")
+    assert not copy.is_absolute()
+    files = {
+        p.relative_to(copy / "context").as_posix() for p in (copy / "context").rglob("*") if not p.is_dir()
+    }
+    assert files == set(source.files)
+    modes = {
+        p: stat.S_IMODE((copy / "context" / p).lstat().st_mode) for p in ("src", "src/main.py", "run.sh")
+    }
+    assert modes == {"src": 0o755, "src/main.py": 0o644, "run.sh": 0o755}
+    assert {p.lstat().st_mtime for p in (copy / "context").rglob("*")} == {0}
+    assert (copy / "context/link").readlink() == Path("src/main.py")
+    assert (copy / "Dockerfile").read_text() == DOCKERFILE
+    assert Path(".slipway/.gitignore").read_text() == "*\n"
+
+
+def test_copies_of_yesterday_are_deleted(context: Path) -> None:
+    source = BuildContext(context, Path("Dockerfile"))
+    old = source.copy("old")
+    os.utime(old, (1, 1))
+    source.copy("new")
+    assert not old.exists()
+    assert Path(".slipway/new").exists()
+
+
+def test_the_copies_are_not_part_of_a_context_around_them(
+    context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(context)
+    before = tag(Path())
+    BuildContext(Path(), Path("Dockerfile")).copy(before)
+    assert tag(Path()) == tag(context) == before
+
+
+@pytest.mark.parametrize("target", [None, "builder", "RUNTIME", "0", "1"])
+def test_a_target_is_a_stage_by_name_or_number(context: Path, target: str | None) -> None:
+    BuildContext(context, Path("Dockerfile")).check_target(target)
+
+
+def test_an_unknown_target_is_refused_with_those_there_are(context: Path) -> None:
+    with pytest.raises(BadContext, match=r"'tset'.* builder, Runtime"):
+        BuildContext(context, Path("Dockerfile")).check_target("tset")
+
+
+def test_what_is_missing_or_malformed_is_named(context: Path) -> None:
+    with pytest.raises(BadContext, match="nowhere"):
+        BuildContext(context / "nowhere", Path("Dockerfile"))
+    with pytest.raises(BadContext, match=r"Dockerfile\.prod"):
+        BuildContext(context, Path("Dockerfile.prod"))
+    (context / ".dockerignore").write_text("a[\n")
+    with pytest.raises(BadContext, match=r"\.dockerignore.*a\["):
+        BuildContext(context, Path("Dockerfile"))

@@ -1,0 +1,155 @@
+"""What AppImage asks of the provider, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime.rpc import _special_sig_key as _SPECIAL_SIG_KEY
+
+from components._registry import CannotTell, Login, Repository
+from components._validate import BadArgument
+from components.image import AppImage, RegistryCache, RegistryCredentials
+from tests.unit.recorder import DIGEST, Recorder
+
+Run = Callable[[Callable[[], Any]], Recorder]
+
+
+class Registry:
+    """Stands in for the network: says what `has` shall say, remembers who asked."""
+
+    def __init__(self) -> None:
+        self.answer: bool | CannotTell = True
+        self.logins: list[Login | None] = []
+
+    def has(self, _: Repository, tag: str, login: Login | None) -> bool:
+        self.logins.append(login)
+        if isinstance(self.answer, CannotTell):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    registry = Registry()
+    monkeypatch.setattr(Repository, "has", lambda *args: registry.has(*args))
+    return registry
+
+
+@pytest.fixture(autouse=True)
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Dockerfile").write_text("FROM scratch AS runtime\nCOPY . /\n")
+    return tmp_path / "app"
+
+
+def image(**arguments: Any) -> AppImage:
+    return AppImage("web", **{"context": Path("app"), "repository": "localhost:5001/web", **arguments})
+
+
+def inputs(engine: Run, **arguments: Any) -> dict[str, Any]:
+    (registered,) = engine(lambda: image(**arguments) and None).of("Image")
+    return registered.inputs
+
+
+def test_the_reference_names_repository_content_and_digest(engine: Run) -> None:
+    seen: list[str] = []
+
+    def program() -> pulumi.Output[None]:
+        web = image()
+        return pulumi.Output.all(web.ref, web.digest).apply(lambda values: seen.extend([web.tag, *values]))
+
+    engine(program)
+    tag, ref, digest = seen
+    assert (ref, digest) == (f"localhost:5001/web:{tag}@{DIGEST}", DIGEST)
+
+
+def test_nothing_of_this_machine_reaches_the_state(engine: Run, tmp_path: Path) -> None:
+    assert str(tmp_path) not in str(inputs(engine))
+
+
+def test_a_preview_does_not_build_unless_asked_to(engine: Run) -> None:
+    assert inputs(engine)["buildOnPreview"] is False
+    assert inputs(engine, preview_digest=True)["buildOnPreview"] is True
+
+
+def test_times_are_fixed_unless_an_argument_says_otherwise(engine: Run) -> None:
+    assert inputs(engine)["buildArgs"] == {"SOURCE_DATE_EPOCH": "0"}
+    given = {"SOURCE_DATE_EPOCH": "7", "A": "b"}
+    assert inputs(engine, build_args=given)["buildArgs"] == given
+
+
+def test_secrets_change_neither_the_tag_nor_force_a_build(engine: Run) -> None:
+    one, two = inputs(engine, secrets={"ca": "x"}), inputs(engine, secrets={"ca": "y"})
+    assert one["tags"] == two["tags"]
+    assert one["ignoreSecretsInDiffCalculation"] == ["ca"]
+
+
+def test_credentials_serve_the_build_and_the_question_beforehand(engine: Run, registry: Registry) -> None:
+    credentials = RegistryCredentials(username="me", password="canary")  # noqa: S106  # not one
+    registries = inputs(engine, repository="ghcr.io/me/web", credentials=credentials)["registries"]
+    assert set(registries) == {_SPECIAL_SIG_KEY, "value"}, "the password must reach the engine as a secret"
+    assert registries["value"] == [{"address": "ghcr.io", "username": "me", "password": "canary"}]
+    assert registry.logins[-1] == Login("me", "canary")
+
+
+def test_a_password_that_is_not_known_yet_is_not_waited_for(engine: Run, registry: Registry) -> None:
+    def program() -> None:
+        image(credentials=RegistryCredentials(username="me", password=pulumi.Output.secret("canary")))
+
+    engine(program)
+    assert registry.logins == [None]
+
+
+def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run) -> None:
+    both = inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache"))
+    assert both["cacheFrom"] == [{"registry": {"ref": "ghcr.io/me/web:cache"}}]
+    assert both["cacheTo"][0]["registry"]["mode"] == "max"
+    assert "cacheTo" not in inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache", export=False))
+
+
+def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, registry: Registry) -> None:
+    registry.answer = CannotTell("registry ghcr.io cannot be reached")
+    assert inputs(engine)["tags"]
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"context": Path("nowhere")}, "context 'nowhere' is not a directory"),
+    ({"context": 7}, "context is 7"),
+    ({"dockerfile": Path("Dockerfile.prod")}, "dockerfile 'app/Dockerfile.prod' does not exist"),
+    ({"target": "rumtime"}, "target is 'rumtime'.* runtime"),
+    ({"repository": "localhost:5001/web:latest"}, "repository is 'localhost:5001/web:latest'.*without tag"),
+    ({"repository": f"web@{DIGEST}"}, "repository is 'web@"),
+    ({"repository": "https://ghcr.io/me/web"}, "repository is 'https://"),
+    ({"repository": "ghcr.io/Me/web"}, "repository is 'ghcr.io/Me/web'"),
+    ({"repository": ""}, "repository is ''"),
+    ({"platforms": ["amd64"]}, "platforms.0 is 'amd64'.*linux/amd64"),
+    ({"platforms": ["linux/amd64", "linux/amd64"]}, "platforms is .*each once"),
+    ({"platforms": "linux/amd64"}, "platforms is 'linux/amd64'"),
+    ({"build_args": {"A": 1}}, "build_args.A is 1"),
+    ({"build_args": {"A B": "1"}}, "build_args.*'A B'"),
+    ({"secrets": {"ca": ""}}, "secrets.ca is ''"),
+    ({"secrets": {"c a": "x"}}, "secrets.*'c a'"),
+    ({"cache": {"ref": "ghcr.io/me/web"}}, "cache.ref is 'ghcr.io/me/web'.*and a tag"),
+    ({"preview_digest": "perhaps"}, "preview_digest is 'perhaps'"),
+    ({"buildargs": {}}, "buildargs is not known"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message[:40] for _, message in BAD])
+def test_bad_arguments_are_refused_by_name_value_and_remedy(
+    engine: Run, registry: Registry, arguments: dict[str, Any], message: str
+) -> None:
+    def program() -> None:
+        with pytest.raises(BadArgument, match=message):
+            image(**arguments)
+
+    assert not engine(program).of("Image")
+    assert not registry.logins, "nothing may be asked of anybody"
+
+
+def test_credentials_without_a_password_are_refused() -> None:
+    with pytest.raises(ValueError, match="password"):
+        RegistryCredentials(username="me", password="")
