@@ -102,8 +102,11 @@ class Web:
     replicas: Annotated[Count | None, Field(examples=[3])] = None
     """A fixed number; 3 when there is no autoscaling either."""
     autoscaling: Autoscaling | None = None
+    """Instead of a fixed number."""
     resources: Resources = Resources()
+    """Of each pod."""
     service_type: ServiceType = "ClusterIP"
+    """Who reaches it: the cluster, whoever reaches a node, or the world by a load balancer."""
 
     @field_validator("autoscaling")
     @classmethod
@@ -125,6 +128,7 @@ class Redis:
     storage: Annotated[Memory | None, Field(examples=["1Gi"])] = None
     """Size of the volume; without it the content goes with the pod."""
     resources: Resources = SMALL
+    """Three quarters of the memory limit are for data."""
 
 
 class Settings(BaseModel):
@@ -147,16 +151,19 @@ class Settings(BaseModel):
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
     """`username:password`; without it, that of `docker login` pushes, and nodes pull without one."""
     build: Annotated[
-        Path | None,
-        PlainValidator(_build),
-        WithJsonSchema({"type": "string"}),
-        Field(examples=["app"]),
+        Path | None, PlainValidator(_build), WithJsonSchema({"type": "string"}), Field(examples=["app"])
     ] = None
     """The directory to build the image from."""
-    image: Annotated[str | None, AfterValidator(_image), Field(examples=[_OF_DEV])] = None
+    image: Annotated[
+        str | None,
+        AfterValidator(_image),
+        Field(examples=[_OF_DEV], json_schema_extra={"pattern": f"^{_IMAGE}$"}),
+    ] = None
     """The version to run, by digest; then nothing is built. Relative to `repository` unless it names one."""
     web: Annotated[Web, BeforeValidator(_group)] = Web()
+    """The web service."""
     redis: Annotated[Redis, BeforeValidator(_group)] = Redis()
+    """Its Redis."""
     redis_password: Annotated[pulumi.Output[str] | None, PlainValidator(_password), _SECRET] = None
     """Made once when not given."""
 

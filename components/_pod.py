@@ -20,7 +20,9 @@ class Compute:
     """An amount of CPU (cores) and memory (bytes) as Kubernetes writes them."""
 
     cpu: Cpu
+    """Cores: 250m, 0.5, 2."""
     memory: Memory
+    """Bytes, with a unit: 128Mi, 1Gi."""
 
     @property
     def as_dict(self) -> dict[str, str]:
@@ -33,7 +35,9 @@ class Resources:
     """What a container is promised (requests) and what it may take (limits)."""
 
     requests: Compute = Compute(cpu="250m", memory="128Mi")
+    """Set aside for the container on its node."""
     limits: Compute = Compute(cpu="500m", memory="256Mi")
+    """Above the CPU it is slowed, above the memory killed."""
 
     @field_validator("limits")
     @classmethod

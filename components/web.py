@@ -28,8 +28,11 @@ class Autoscaling:
     """Between how many replicas the autoscaler chooses, for which CPU use in percent of the request."""
 
     min_replicas: Count = 3
+    """Never fewer."""
     max_replicas: Count
+    """Never more."""
     cpu_utilization: Annotated[int, Field(strict=True, ge=1, le=100)] = 70
+    """Average to aim for, in percent of the CPU request."""
 
     @field_validator("max_replicas")
     @classmethod

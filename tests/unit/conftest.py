@@ -1,5 +1,7 @@
 """What the fast tests share: a program run against a recording engine, without plugins or network."""
 
+import asyncio
+import asyncio
 import json
 import runpy
 from collections.abc import Callable, Iterator
@@ -18,6 +20,20 @@ PROJECT = Path(__file__).parent.parent.parent
 Run = Callable[..., Recorder]
 
 
+@pytest.fixture(scope="session")
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """One loop for all: outputs of a program that failed may still be pending when the next one runs."""
+    loop = asyncio.get_event_loop_policy().get_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture(autouse=True)
+def current_event_loop(event_loop: asyncio.AbstractEventLoop) -> None:
+    """Outputs belong to the thread's loop; asyncio.run leaves none behind, and the SDK would leak new ones."""
+    asyncio.set_event_loop(event_loop)
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run a function as a program; return what it registered."""
@@ -25,6 +41,15 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     async def hooks() -> Hooks:
         return Hooks()
 
+    loops: list[asyncio.AbstractEventLoop] = []
+    new_loop = asyncio.new_event_loop
+
+    def remembered_loop() -> asyncio.AbstractEventLoop:
+        loops.append(new_loop())
+        return loops[-1]
+
+    # Pulumi's mocks make a loop in each thread and leave it open.
+    monkeypatch.setattr(asyncio, "new_event_loop", remembered_loop)
     monkeypatch.setattr(runtime_resource, "_get_callbacks", hooks)
     before = dict(CONFIG.get())
 
@@ -39,8 +64,12 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         main()
         return recorder
 
+    asyncio.set_event_loop(remembered_loop())
     yield run
     pulumi.runtime.set_all_config(before, [])
+    asyncio.set_event_loop(None)
+    for loop in loops:
+        loop.close()
 
 
 @pytest.fixture
