@@ -2,7 +2,7 @@
 
 An official plugin is used where it lies beside `pulumi`, where it is installed already, or where
 `pulumi plugin install` reaches it; otherwise the stand-in is. SLIPWAY_PLUGINS decides otherwise: the
-word `stand-ins`, or a directory that holds official plugins.
+word `stand-ins`, or a directory with official plugins, of which those there are used.
 """
 
 import filecmp
@@ -83,8 +83,13 @@ def install(environment: Mapping[str, str]) -> list[Installed]:
 
     Raises SandboxError when SLIPWAY_PLUGINS asks for what cannot be.
     """
+    choice = environment.get(CHOICE, "")
+    if choice not in ("", STAND_INS) and not any(Path(choice, one.executable).exists() for one in PLUGINS):
+        raise SandboxError(
+            f"{CHOICE}={choice} is neither `{STAND_INS}` nor a directory with official plugins"
+        )
     for plugin in PLUGINS:
-        _ensure(plugin, environment, environment.get(CHOICE, ""))
+        _ensure(plugin, environment, choice)
     return in_use(environment)
 
 
@@ -114,10 +119,10 @@ def _ensure(plugin: Plugin, environment: Mapping[str, str], choice: str) -> None
                 f"{CHOICE}={choice} has no effect: {bundled} lies beside pulumi, which runs it in any case. "
                 f"Put a pulumi without plugins beside it first on PATH, or unset {CHOICE}."
             )
-        if choice == STAND_INS:
-            _put_stand_in(plugin, environment)
-        else:
+        if choice != STAND_INS and Path(choice, plugin.executable).exists():
             _put_official(plugin, Path(choice), environment)
+        else:
+            _put_stand_in(plugin, environment)
         return
     present = _present(plugin, environment)
     if present and not _stands_in(present):

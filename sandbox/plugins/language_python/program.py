@@ -12,6 +12,7 @@ import runpy
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -85,7 +86,7 @@ def main() -> int:
     # A failed program leaves futures that nobody awaits; the user is told of the failure itself.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program, options.told)))
+        loop.run_until_complete(pulumi.runtime.run_in_stack(partial(_run, program, options.told)))
         return 0
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
