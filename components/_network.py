@@ -1,22 +1,30 @@
 """What network policies are made of: endpoints that pods may reach, and the cluster's DNS."""
 
+import ipaddress
 from collections.abc import Mapping
+from typing import Annotated
 
 import pulumi_kubernetes as k8s
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from components._validate import Port, conflict, options
 
-DNS: k8s.networking.v1.NetworkPolicyEgressRuleArgsDict = {
-    "to": [
-        {
-            "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
-            "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
-        }
-    ],
-    "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
-}
-"""The rule that lets a pod resolve names: https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/."""
+
+def to_dns() -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
+    """Write the rule that lets a pod resolve names.
+
+    https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/
+    """
+    peer: k8s.networking.v1.NetworkPolicyPeerArgsDict = {
+        "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
+    }
+    return {"to": [peer], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+
+
+def _cidr(value: str) -> str:
+    ipaddress.ip_network(value)
+    return value
 
 
 @options
@@ -25,7 +33,7 @@ class Endpoint:
 
     port: Port
     pods: Mapping[str, str] | None = None
-    cidr: str | None = None
+    cidr: Annotated[str, AfterValidator(_cidr)] | None = None
     client_labels: Mapping[str, str] = Field(default_factory=dict)
     """Labels that a pod must carry to be admitted."""
 

@@ -10,10 +10,6 @@ from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 from components._network import Endpoint
 from components._validate import Count, Cpu, InputText, Memory, Seconds, conflict, options, quantity
 
-# The one directory that a read-only root leaves writable: a volume of the pod's own.
-TMP_VOLUME: k8s.core.v1.VolumeArgsDict = {"name": "tmp", "empty_dir": {"size_limit": "64Mi"}}
-TMP_MOUNT: k8s.core.v1.VolumeMountArgsDict = {"name": "tmp", "mount_path": "/tmp"}  # noqa: S108 # in the pod
-
 
 @options
 class Compute:
@@ -220,14 +216,14 @@ def pod_spec(
     mounts: Sequence[k8s.core.v1.VolumeMountArgsDict] = (),
     volumes: Sequence[k8s.core.v1.VolumeArgsDict] = (),
 ) -> k8s.core.v1.PodSpecArgsDict:
-    """Write a pod of one container with a writable /tmp."""
-    container["volume_mounts"] = [TMP_MOUNT, *mounts]
+    """Write a pod of one container; a volume at /tmp is writable where the root is not."""
+    container["volume_mounts"] = [{"name": "tmp", "mount_path": "/tmp"}, *mounts]  # noqa: S108 # in the pod
     spec: k8s.core.v1.PodSpecArgsDict = {
         "service_account_name": account,
         "automount_service_account_token": token,
         "enable_service_links": False,
         "containers": [container],
-        "volumes": [TMP_VOLUME, *volumes],
+        "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "64Mi"}}, *volumes],
     }
     if security:
         container["security_context"] = security.container

@@ -27,6 +27,7 @@ P = ParamSpec("P")
 _CONFIG = ConfigDict(
     extra="forbid",
     arbitrary_types_allowed=True,
+    validate_default=True,  # a default must fit the other values too
     use_attribute_docstrings=True,  # they become the schema's descriptions
     alias_generator=to_camel,  # stack files say minReplicas, as Kubernetes does
     validate_by_name=True,

@@ -14,7 +14,6 @@ from components._validate import InputText, Memory, Name, checked, quantity
 PORT = 6379
 # Where the official image's documentation puts it. Not /etc/redis: Debian's package closes that to others.
 _CONFIG_DIR = "/usr/local/etc/redis"
-_NO_STORAGE: k8s.core.v1.VolumeArgsDict = {"name": "data", "empty_dir": {"size_limit": "64Mi"}}
 SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi"))
 
 
@@ -183,6 +182,7 @@ def _pod(
     ]
     volumes: list[k8s.core.v1.VolumeArgsDict] = [
         {"name": "config", "projected": {"sources": sources, "default_mode": 0o440}},
-        *([] if persistent else [_NO_STORAGE]),
     ]
+    if not persistent:
+        volumes.append({"name": "data", "empty_dir": {"size_limit": "64Mi"}})
     return pod_spec(container, security, account=name, mounts=mounts, volumes=volumes)

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
 from components._component import NOT_AWAITED, NamespacedComponent, Transform
-from components._network import DNS, Endpoint
+from components._network import Endpoint, to_dns
 from components._pod import (
     EnvVar,
     PodSecurity,
@@ -196,7 +196,7 @@ class WebService(NamespacedComponent):
             "pod_selector": {"match_labels": self.selector},
             "policy_types": ["Ingress", "Egress"],
             "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}],
-            "egress": [DNS, *(endpoint.egress for endpoint in endpoints)],
+            "egress": [to_dns(), *(endpoint.egress for endpoint in endpoints)],
         }
         self._add(k8s.networking.v1.NetworkPolicy, name=self.pulumi_resource_name, spec=spec)
 

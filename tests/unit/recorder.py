@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple, NoReturn
 
 import pulumi
+from pulumi.runtime.rpc import _special_sig_key
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -27,7 +28,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.monitor = pulumi.runtime.mocks.MockMonitor(self)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.resources.append(Registered(args.typ, args.name, args.inputs))
+        self.resources.append(Registered(args.typ, args.name, _unwrapped(args.inputs)))
         state = dict(args.inputs)
         if args.typ == "kubernetes:core/v1:Service":
             state["spec"] = {**state["spec"], "clusterIP": "10.96.0.7"}
@@ -62,3 +63,14 @@ class Hooks:
 
     def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
         pass
+
+
+def _unwrapped(value: Any) -> Any:
+    """Take secret values out of their envelopes."""
+    if isinstance(value, dict):
+        return (
+            _unwrapped(value["value"])
+            if _special_sig_key in value
+            else {k: _unwrapped(v) for k, v in value.items()}
+        )
+    return [_unwrapped(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,117 @@
+"""Arguments that cannot work are refused when the component is made, in words; nothing is registered."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components import (
+    Autoscaling,
+    Compute,
+    Endpoint,
+    EnvVar,
+    KeyRef,
+    PodSecurity,
+    Probes,
+    RedisCache,
+    Resources,
+    RestrictedNamespace,
+    Rollout,
+    WebService,
+)
+from tests.unit.conftest import Run
+
+Make = Callable[..., Any]
+
+
+def web(name: Any = "web", **arguments: Any) -> Callable[[], Any]:
+    return lambda: WebService(name, **({"namespace": "shop", "image": "shop@sha256:1"} | arguments))
+
+
+def redis(name: Any = "cache", **arguments: Any) -> Callable[[], Any]:
+    return lambda: RedisCache(name, **({"namespace": "shop"} | arguments))
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "name in capitals": (web("Web"), "name is 'Web', but must be at most 63 lower-case letters"),
+    "no name": (web(""), "name is '', but must be"),
+    "name of a number": (web(7), "name is 7, but must be a valid string"),
+    "unknown argument": (web(replica=3), "replica is not known"),
+    "no image": (web(image=None), "image is None, but must be text, or an Output of text"),
+    "empty image": (web(image=" "), "image is ' ', but must be text"),
+    "no namespace": (lambda: WebService("web", image="i"), "namespace is missing"),  # type: ignore[call-arg]
+    "replicas below 0": (
+        web(replicas=-1),
+        "replicas is -1, but must be a number of replicas, or Autoscaling",
+    ),
+    "replicas as text": (web(replicas="3"), "replicas is '3', but must be a number of replicas"),
+    "autoscaling without request": (
+        web(replicas=Autoscaling(max_replicas=5), resources=None),
+        "replicas is an Autoscaling, but resources is None",
+    ),
+    "probes of text": (web(probes="/readyz"), "probes is '/readyz', but must be"),
+    "env of a dictionary": (web(env={"A": "1"}), "env is {'A': '1'}, but must be"),
+    "policy of text": (web(network_policy="none"), "network_policy is 'none', but must be a valid boolean"),
+    "storage without unit": (redis(storage="10"), "storage is '10', but must be at least 1Mi"),
+    "redis without limits": (redis(resources=None), "resources is None, but must be"),
+    "namespace with dots": (lambda: RestrictedNamespace("a.b"), "name is 'a.b', but must be"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), REFUSED.values(), ids=REFUSED)
+def test_an_argument_that_cannot_work_is_refused_in_words(
+    make: Callable[[], Any], says: str, engine: Run
+) -> None:
+    def program() -> None:
+        with pytest.raises(ValueError, match="cannot be made") as refusal:
+            make()
+        assert says in str(refusal.value)
+        assert "pydantic" not in str(refusal.value)
+
+    assert engine(program).resources == []
+
+
+OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
+    "limit below request": (
+        lambda: Resources(limits=Compute(cpu="100m", memory="1Gi")),
+        "is 100m, but must not be below the request, 250m",
+    ),
+    "request above limit": (
+        lambda: Resources(requests=Compute(cpu="1", memory="1Gi")),
+        "is 500m, but must not be below the request, 1",
+    ),
+    "max below min": (
+        lambda: Autoscaling(min_replicas=4, max_replicas=2),
+        "is 2, but must not be below min_replicas, 4",
+    ),
+    "path without slash": (lambda: Probes(ready="readyz"), "should match pattern '^/'"),
+    "grace not above pre-stop": (
+        lambda: Rollout(pre_stop=30, termination_grace=30),
+        "is 30, but must be more than pre_stop, 30",
+    ),
+    "no pod may move": (lambda: Rollout(max_surge="0%"), "no pod could ever be replaced"),
+    "surge in words": (lambda: Rollout(max_surge="all"), "a number of pods, or a share"),
+    "timeout of nothing": (lambda: Rollout(timeout=0), "greater than or equal to 1"),
+    "root": (lambda: PodSecurity(user=0), "greater than or equal to 1"),
+    "endless port": (lambda: Endpoint(port=70_000, cidr="10.0.0.0/8"), "less than or equal to 65535"),
+    "endpoint nowhere": (lambda: Endpoint(port=1), "must have either pods or cidr"),
+    "endpoint twice": (lambda: Endpoint(port=1, cidr="10.0.0.0/8", pods={"a": "b"}), "must have either"),
+    "no network": (
+        lambda: Endpoint(port=1, cidr="10.0.0.300/8"),
+        "does not appear to be an IPv4 or IPv6 network",
+    ),
+    "variable without value": (lambda: EnvVar(name="A"), "exactly one of value, secret and config_map"),
+    "variable of two": (
+        lambda: EnvVar(name="A", value="1", secret=KeyRef(name="s", key="k")),
+        "exactly one of value, secret and config_map",
+    ),
+    "variable with a hyphen": (lambda: EnvVar(name="A-B", value="1"), "should match pattern"),
+    "unknown option": (lambda: Rollout(surge=1), "surge"),  # type: ignore[call-arg]
+}
+
+
+@pytest.mark.parametrize(("make", "says"), OPTIONS.values(), ids=OPTIONS)
+def test_an_option_that_cannot_work_is_refused_when_it_is_made(make: Callable[[], Any], says: str) -> None:
+    with pytest.raises(ValueError) as refusal:
+        make()
+    assert says in str(refusal.value)

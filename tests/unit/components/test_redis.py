@@ -1,0 +1,62 @@
+"""What RedisCache promises."""
+
+import re
+from typing import Any
+
+import pulumi
+
+from components import Compute, RedisCache, Resources
+from tests.unit.conftest import Run
+from tests.unit.recorder import Recorder
+
+
+def made(engine: Run, **arguments: Any) -> Recorder:
+    return engine(lambda: RedisCache("cache", namespace="shop", **arguments) and None)
+
+
+def config(recorder: Recorder) -> str:
+    return str(recorder.one("ConfigMap")["data"]["redis.conf"])
+
+
+def test_a_password_is_made_when_none_is_given(engine: Run) -> None:
+    first, second = (made(engine).one("Secret")["stringData"]["password"] for _ in range(2))
+    assert len(first) >= 32
+    assert first != second
+
+
+def test_redis_demands_the_password_that_clients_are_given(engine: Run) -> None:
+    for password in ("simple-one-12", 'quote"and\\slash', "two\nlines requirepass x", "ünï🔑"):
+        data = made(engine, password=pulumi.Output.secret(password)).one("Secret")["stringData"]
+        assert data["password"] == password
+        directive = re.fullmatch(r'requirepass "((?:\\x[0-9a-f]{2})+)"\n', data["auth.conf"])
+        assert directive
+        assert bytes.fromhex(directive[1].replace("\\x", "")).decode() == password
+
+
+def test_no_command_probe_or_variable_shows_the_password(engine: Run) -> None:
+    recorder = made(engine, password="canary-7f3a-password")  # noqa: S106 # looked for below
+    for resource in recorder.resources:
+        assert resource.kind == "Secret" or "canary" not in str(resource.inputs)
+
+
+def test_content_is_kept_exactly_when_storage_is_given(engine: Run) -> None:
+    without = made(engine)
+    assert "appendonly no" in config(without)
+    assert "volumeClaimTemplates" not in without.one("StatefulSet")["spec"]
+    kept = made(engine, storage="2Gi")
+    assert "appendonly yes" in config(kept)
+    [claim] = kept.one("StatefulSet")["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
+
+
+def test_data_is_bounded_below_the_memory_limit(engine: Run) -> None:
+    resources = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="1", memory="1Gi"))
+    [maximum] = re.findall(r"maxmemory (\d+)", config(made(engine, resources=resources)))
+    assert int(maximum) == 768 * 1024**2
+
+
+def test_only_clients_may_connect_and_it_connects_to_nobody(engine: Run) -> None:
+    policy = made(engine).one("NetworkPolicy")["spec"]
+    assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"cache-client": "true"}}}]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "egress" not in policy

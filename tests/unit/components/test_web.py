@@ -1,0 +1,168 @@
+"""What WebService promises by default, and the way out of each default."""
+
+from typing import Any
+
+import pytest
+
+from components import (
+    Autoscaling,
+    Endpoint,
+    EnvVar,
+    Exposure,
+    KeyRef,
+    Probes,
+    RedisCache,
+    Rollout,
+    WebService,
+)
+from tests.unit.conftest import Run
+from tests.unit.recorder import Recorder
+
+
+def made(engine: Run, **arguments: Any) -> Recorder:
+    return engine(lambda: WebService("web", namespace="shop", image="shop@sha256:1", **arguments) and None)
+
+
+def pod(recorder: Recorder) -> dict[str, Any]:
+    spec: dict[str, Any] = recorder.one("Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def container(recorder: Recorder) -> dict[str, Any]:
+    [only] = pod(recorder)["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def test_three_replicas_of_a_quarter_core_behind_port_80_unless_told_otherwise(engine: Run) -> None:
+    recorder = made(engine)
+    assert recorder.one("Deployment")["spec"]["replicas"] == 3
+    assert recorder.one("Service")["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": 5000}]
+    resources = container(recorder)["resources"]
+    assert {"cpu": "250m", "memory": "128Mi"}.items() <= resources["requests"].items()
+    assert {"cpu": "500m", "memory": "256Mi"}.items() <= resources["limits"].items()
+
+
+def test_the_autoscaler_alone_owns_the_number_of_replicas(engine: Run) -> None:
+    recorder = made(engine, replicas=Autoscaling(min_replicas=2, max_replicas=5))
+    assert "replicas" not in recorder.one("Deployment")["spec"]
+    scaler = recorder.one("HorizontalPodAutoscaler")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 5)
+    assert scaler["scaleTargetRef"]["name"] == recorder.one("Deployment")["metadata"]["name"]
+    assert not made(engine, replicas=2).of("HorizontalPodAutoscaler")
+
+
+def test_a_new_version_never_takes_a_serving_pod_away_first(engine: Run) -> None:
+    recorder = made(engine)
+    assert recorder.one("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert container(recorder)["lifecycle"]["preStop"]["sleep"]["seconds"] == 5
+    assert pod(recorder)["terminationGracePeriodSeconds"] > 5
+
+
+def test_a_budget_is_kept_only_where_there_is_a_pod_to_spare(engine: Run) -> None:
+    assert made(engine).of("PodDisruptionBudget")
+    for alone in (1, 0, Autoscaling(min_replicas=1, max_replicas=9)):
+        assert not made(engine, replicas=alone).of("PodDisruptionBudget")
+
+
+def test_it_reaches_what_its_environment_names_and_carries_the_labels_that_admit_it(engine: Run) -> None:
+    def program() -> None:
+        cache = RedisCache("cache", namespace="shop")
+        WebService("web", namespace="shop", image="i", env=[*cache.env])
+
+    recorder = engine(program)
+    [_, reach] = recorder.one("NetworkPolicy", "web")["spec"]["egress"]
+    assert reach["to"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "cache"}}}]
+    [admitted] = recorder.one("NetworkPolicy", "cache")["spec"]["ingress"]
+    needed = admitted["from"][0]["podSelector"]["matchLabels"].items()
+    assert needed <= recorder.one("Deployment")["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_without_dependencies_it_reaches_names_only(engine: Run) -> None:
+    [dns] = made(engine).one("NetworkPolicy")["spec"]["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    opened = made(engine, reaches=[Endpoint(port=5432, cidr="10.1.0.0/16")]).one("NetworkPolicy")["spec"]
+    assert opened["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.1.0.0/16"}}]
+
+
+def test_variables_come_from_values_secrets_and_config_maps(engine: Run) -> None:
+    env = [
+        EnvVar(name="A", value="1"),
+        EnvVar(name="B", secret=KeyRef(name="s", key="k")),
+        EnvVar(name="C", config_map=KeyRef(name="c", key="k")),
+    ]
+    assert container(made(engine, env=env))["env"] == [
+        {"name": "A", "value": "1"},
+        {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        {"name": "C", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("way_out", "gone"),
+    [
+        ({"resources": None}, "resources"),
+        ({"probes": None}, "readinessProbe"),
+        ({"security": None}, "allowPrivilegeEscalation"),
+        ({"spread": False}, "topologySpreadConstraints"),
+        ({"rollout": Rollout(pre_stop=0)}, "preStop"),
+        ({"disruption_budget": False}, "PodDisruptionBudget"),
+        ({"network_policy": False}, "NetworkPolicy"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_every_default_has_a_way_out(way_out: dict[str, Any], gone: str, engine: Run) -> None:
+    assert gone in str(made(engine).resources)
+    assert gone not in str(made(engine, **way_out).resources)
+
+
+def test_a_token_and_a_pull_secret_are_there_when_asked_for(engine: Run) -> None:
+    recorder = made(engine, service_account_token=True, pull_secret="registry")  # noqa: S106 # a name
+    assert recorder.one("ServiceAccount")["automountServiceAccountToken"] is True
+    assert recorder.one("ServiceAccount")["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_a_slow_rollout_may_be_given_more_time(engine: Run) -> None:
+    deployment = made(engine, rollout=Rollout(timeout=600)).one("Deployment")
+    assert deployment["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "600"
+    assert deployment["spec"]["progressDeadlineSeconds"] == 600
+
+
+def test_ports_paths_and_reach_are_the_callers(engine: Run) -> None:
+    recorder = made(
+        engine,
+        expose=Exposure(port=8080, target_port=9000, type="NodePort"),
+        probes=Probes(ready="/ready", live="/live"),
+    )
+    assert recorder.one("Service")["spec"]["type"] == "NodePort"
+    assert recorder.one("NetworkPolicy")["spec"]["ingress"] == [
+        {"ports": [{"port": 9000, "protocol": "TCP"}]}
+    ]
+    assert container(recorder)["readinessProbe"]["httpGet"] == {"path": "/ready", "port": 9000}
+
+
+def test_transform_changes_any_argument_of_any_child(engine: Run) -> None:
+    def transform(kind: str, args: dict[str, Any]) -> None:
+        args["metadata"].setdefault("annotations", {})["team"] = "shop"
+        if kind == "Deployment":
+            args["spec"]["template"]["spec"]["priority_class_name"] = "high"
+
+    recorder = made(engine, transform=transform)
+    assert pod(recorder)["priorityClassName"] == "high"
+    children = [resource for resource in recorder.resources if resource.type.startswith("kubernetes:")]
+    assert len(children) == 5
+    assert all(child.inputs["metadata"]["annotations"]["team"] == "shop" for child in children)
+
+
+def test_the_same_defaults_serve_the_next_service_untouched(engine: Run) -> None:
+    """Defaults are shared objects: what one service's transform does must not reach another."""
+
+    def spoil(kind: str, args: dict[str, Any]) -> None:
+        if kind == "NetworkPolicy":
+            args["spec"]["egress"][0]["ports"].clear()
+        if kind == "Deployment":
+            args["spec"]["template"]["spec"]["volumes"][0]["empty_dir"]["size_limit"] = "9Gi"
+
+    before = sorted(made(engine).resources, key=str)
+    made(engine, transform=spoil)
+    assert sorted(made(engine).resources, key=str) == before
