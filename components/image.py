@@ -115,11 +115,6 @@ class AppImage(pulumi.ComponentResource):
         self.register_outputs({"ref": self.ref, "digest": self.digest})
 
     def _options(self, credentials: RegistryCredentials | None) -> pulumi.ResourceOptions:
-        """Let a new value of the secret _MISSING_SINCE, which no build reads, count if the image is missing.
-
-        The provider compares inputs alone and would not notice the loss. Ignored, the secret keeps the value
-        it had at the last build, so that neither this run nor the next sees a difference.
-        """
         image = f"{self._repository.name}:{self.tag}"
         announce: list[pulumi.ResourceHook | ResourceHookFunction] = []
         if self._preview_digest and pulumi.runtime.is_dry_run():
@@ -127,7 +122,7 @@ class AppImage(pulumi.ComponentResource):
             announce.append(pulumi.ResourceHook(f"{image} built", self._announce, in_previews))
         return pulumi.ResourceOptions(
             parent=self,
-            ignore_changes=[] if self._is_missing(credentials) else [f"secrets.{_MISSING_SINCE}"],
+            ignore_changes=self._unchanged(credentials),
             retain_on_delete=True,
             hooks=pulumi.ResourceHookBinding(
                 before_create=[self._check],
@@ -138,15 +133,20 @@ class AppImage(pulumi.ComponentResource):
             ),
         )
 
-    def _is_missing(self, credentials: RegistryCredentials | None) -> bool:
-        """Ask the registry; if it cannot tell, go by the stack's state and say so."""
+    def _unchanged(self, credentials: RegistryCredentials | None) -> list[str]:
+        """Return the inputs whose change shall not count: secrets, unless the registry has to get the image.
+
+        The provider compares inputs alone and would not notice that an image is lost. One of the secrets,
+        which no build reads, is new each time: if it counts, the provider builds. Ignored, it stays as it was
+        at the last build, so that neither this run nor the next sees a difference.
+        """
         password = credentials and credentials.password
         login = Login(credentials.username, password) if credentials and isinstance(password, str) else None
         try:
-            return not self._repository.has(self.tag, login)
+            return ["secrets"] if self._repository.has(self.tag, login) else []
         except CannotTell as reason:
             pulumi.log.warn(f"{reason}. Whether it still has the image is not known; taken for granted", self)
-            return False
+            return [f"secrets.{_MISSING_SINCE}"]
 
     def _check(self, _: pulumi.ResourceHookArgs) -> None:
         """Before a build, look at what it needs: the provider waits long and does not say what is missing."""
