@@ -84,7 +84,9 @@ def _api_server(instance: Instance, tools: Toolchain) -> Program:
         "--default-not-ready-toleration-seconds=5", "--default-unreachable-toleration-seconds=5",
         "--profiling=false",
     )  # fmt: skip
-    return Program("kube-apiserver", _control(instance, *argv))
+    # A polite end would take its address from the Service `kubernetes`, and a kube-proxy that starts
+    # just then would find that Service's rules emptied, take them for complete and leave them so.
+    return Program("kube-apiserver", _control(instance, *argv), stop_signal="KILL")
 
 
 def _alone(config: Path) -> tuple[str, ...]:

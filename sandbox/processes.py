@@ -27,6 +27,7 @@ class Program:
     config: tuple[Path, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     once: bool = False
+    stop_signal: str = "TERM"
 
     def section(self, instance: Instance) -> str:
         """The program's part of supervisord's configuration file."""
@@ -45,6 +46,7 @@ class Program:
                 "startretries": "1000000",
                 "startsecs": "0" if self.once else "1",
                 "autorestart": "false" if self.once else "true",
+                "stopsignal": self.stop_signal,
                 "stopasgroup": "true",
                 "killasgroup": "true",
                 "stopwaitsecs": "5",

@@ -155,9 +155,6 @@ def _compile(family: Family, tools: list[Tool], output: Path, part: Part) -> Non
             part(len(said) - 1, total)
     if process.returncode:
         raise SandboxError(f"building {family.name} failed:\n{''.join(said[-20:])}")
-    for tool in tools:
-        if not (output / tool.name).exists():
-            (output / tool.name).symlink_to(Path(tool.package).name)
 
 
 def _symlink(link: Path, target: str) -> None:

@@ -65,7 +65,7 @@ FAMILIES = (
         "kubernetes",
         (
             *(
-                Tool(name, "./kube", ("--version",), r"^Kubernetes v1\.35\.")
+                Tool(name, f"k8s.io/kubernetes/cmd/{name}", ("--version",), r"^Kubernetes v1\.35\.")
                 for name in (
                     "kube-apiserver",
                     "kube-controller-manager",
