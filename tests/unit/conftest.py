@@ -1,7 +1,6 @@
 """What the fast tests share: a program run against a recording engine, without plugins or network."""
 
 import asyncio
-import asyncio
 import json
 import runpy
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(autouse=True)
 def current_event_loop(event_loop: asyncio.AbstractEventLoop) -> None:
-    """Outputs belong to the thread's loop; asyncio.run leaves none behind, and the SDK would leak new ones."""
+    """Outputs belong to the thread's loop; asyncio.run leaves none, and the SDK makes new ones."""
     asyncio.set_event_loop(event_loop)
 
 

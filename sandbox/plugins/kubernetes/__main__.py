@@ -47,5 +47,10 @@ async def _orphaned(stopped: asyncio.Event) -> None:
     stopped.set()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the engine whose address is the first argument."""
     asyncio.run(serve(sys.argv[1] if len(sys.argv) > 1 else ""))
+
+
+if __name__ == "__main__":
+    main()

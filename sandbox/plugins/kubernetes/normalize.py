@@ -11,6 +11,7 @@ import binascii
 import copy
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,7 +126,7 @@ def _convert(value: Any, notation: str) -> Any:
 
 def _zero(notation: str) -> Any:
     if notation[0] != "#":
-        return {"s": "", "b": False, "i": 0, "f": 0, "y": "", "q": "0", "x": 0, "d": "0s"}.get(notation[0])
+        return {"s": "", "b": False, "i": 0, "f": 0, "q": "0", "x": 0}.get(notation[0])
     fields = schema()["types"][notation[1:]]
     zeros = {key: _field(None, kind) for key, kind in fields.items() if kind != "t?"}
     return {key: value for key, value in zeros.items() if value is not _OMIT}
@@ -151,12 +152,15 @@ def _bytes(value: Any) -> str:
         raise ValueError("expected base64") from error
 
 
-def _time(timespec: str) -> Callable[[Any], str]:
+def _time(fraction: str, timespec: str) -> Callable[[Any], str]:
+    """RFC 3339, in UTC."""
+    form = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d{fraction}(Z|[+-]\d\d:\d\d)")
+
     def convert(value: Any) -> str:
-        moment = datetime.fromisoformat(_expect(value, str))
-        if moment.tzinfo is None:
-            raise ValueError("expected a time zone")
-        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+        if not form.fullmatch(_expect(value, str)):
+            raise ValueError("expected an RFC 3339 time")
+        moment = datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat(timespec=timespec) + "Z"
 
     return convert
 
@@ -169,8 +173,8 @@ _SCALARS: Mapping[str, Callable[[Any], Any]] = {
     "y": _bytes,
     "q": lambda value: quantity.canonical(_expect(value, str, int, float)),
     "x": lambda value: value if isinstance(value, str) else _integer(value),
-    "t": _time("seconds"),
-    "u": _time("microseconds"),
+    "t": _time(r"(\.\d+)?", "seconds"),
+    "u": _time(r"\.\d{6}", "microseconds"),
     "d": lambda value: _expect(value, str),
     "r": lambda value: value,
 }

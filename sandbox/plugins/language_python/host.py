@@ -90,6 +90,7 @@ class LanguageHost(LanguageRuntimeServicer):
         """Tell which plugins the program needs, once its virtualenv is there."""
         toolchain = Toolchain.of(request.info)
         toolchain.ensure(*engine_log(self._engine))
+        toolchain.validate()
         return proto.GetRequiredPackagesResponse(packages=packages.required(toolchain))
 
     @_reported

@@ -5,7 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from awaiting_cluster import (
+
+from sandbox.plugins.kubernetes.awaiting import informers
+from sandbox.plugins.kubernetes.awaiting_context import Event, Kind, Object
+from sandbox.plugins.kubernetes.client import ApiClient
+from sandbox.plugins.kubernetes.errors import UnreachableError
+from tests.e2e.plugins.awaiting_cluster import (
     IMAGE,
     NAMESPACE,
     NO_IMAGE,
@@ -20,11 +25,6 @@ from awaiting_cluster import (
     service,
     workload,
 )
-
-from sandbox.plugins.kubernetes.awaiting import informers
-from sandbox.plugins.kubernetes.awaiting_context import Event, Kind, Object
-from sandbox.plugins.kubernetes.client import ApiClient
-from sandbox.plugins.kubernetes.errors import UnreachableError
 
 Scenario = Callable[[Cluster], Awaitable[Any]]
 

@@ -4,7 +4,9 @@ import asyncio
 import re
 
 import pytest
-from awaiting_cluster import (
+
+from sandbox.plugins.kubernetes.awaiting_context import Object
+from tests.e2e.plugins.awaiting_cluster import (
     CRASH,
     LAST_WORDS,
     NO_IMAGE,
@@ -20,8 +22,6 @@ from awaiting_cluster import (
     service,
     workload,
 )
-
-from sandbox.plugins.kubernetes.awaiting_context import Object
 
 TIMEOUT = 15
 """Seconds for all waits, which run side by side. A crash shows after some 5 s on a busy machine."""

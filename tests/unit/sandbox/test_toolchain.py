@@ -1,6 +1,7 @@
 """Tools are built once, from what determines them."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "tools/hello"
     directory.mkdir(parents=True)
     (directory / "go.mod").write_text("module hello\n\ngo 1.21\n")
-    (directory / "main.go").write_text(HELLO)
+    # Go would take a program that it has built before from its cache, without a word.
+    (directory / "main.go").write_text(f"{HELLO}// {time.time_ns()}\n")
     monkeypatch.setattr(toolchain, "SOURCES", tmp_path / "tools")
     monkeypatch.setattr(toolchain, "FAMILIES", (FAMILY,))
     toolchain.key.cache_clear()

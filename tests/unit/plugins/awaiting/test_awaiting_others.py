@@ -3,10 +3,8 @@
 from typing import Any
 
 import pytest
-import samples
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import condition, obj
 
 from sandbox.plugins.kubernetes.awaiting import annotations, ingresses, others, services, storage
 from sandbox.plugins.kubernetes.awaiting.expressions import parse
@@ -15,6 +13,8 @@ from sandbox.plugins.kubernetes.awaiting.settling import Settling
 from sandbox.plugins.kubernetes.awaiting.status import compute
 from sandbox.plugins.kubernetes.awaiting.verdict import Observed, Verdict
 from sandbox.plugins.kubernetes.awaiting_context import Object
+from tests.unit.plugins.awaiting import samples
+from tests.unit.plugins.awaiting.samples import condition, obj
 
 NO_TARGET = (
     "Service does not target any Pods. Selected Pods may not be ready, or "

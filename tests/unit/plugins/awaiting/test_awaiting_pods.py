@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.plugins.kubernetes.awaiting import pods
 from sandbox.plugins.kubernetes.awaiting.verdict import Observed
 from sandbox.plugins.kubernetes.awaiting_context import Object
+from tests.unit.plugins.awaiting import samples
 
 UNREADY = "[Pod shop/web-1]: containers with unready status: [web]"
 

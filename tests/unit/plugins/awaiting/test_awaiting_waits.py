@@ -5,13 +5,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-import samples
-from samples import AVAILABLE, UNAVAILABLE, condition, obj
-from simulated import World, settle
 
 from sandbox.plugins.kubernetes import awaiting
 from sandbox.plugins.kubernetes.awaiting_context import Kind, Object
 from sandbox.plugins.kubernetes.errors import AwaitError, StatusError, UnreachableError
+from tests.unit.plugins.awaiting import samples
+from tests.unit.plugins.awaiting.samples import AVAILABLE, UNAVAILABLE, condition, obj
+from tests.unit.plugins.awaiting.simulated import World, settle
 
 DEPLOYMENT = Kind("apps", "v1", "Deployment")
 

@@ -3,15 +3,23 @@
 import copy
 
 import pytest
-import samples
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import AVAILABLE, UNAVAILABLE, condition, container, obj, owned, unready_pod
 
 from sandbox.plugins.kubernetes.awaiting import daemonsets, deployments, jobs, others, statefulsets
 from sandbox.plugins.kubernetes.awaiting.expressions import Judge
 from sandbox.plugins.kubernetes.awaiting.verdict import Observed, Verdict
 from sandbox.plugins.kubernetes.awaiting_context import Object
+from tests.unit.plugins.awaiting import samples
+from tests.unit.plugins.awaiting.samples import (
+    AVAILABLE,
+    UNAVAILABLE,
+    condition,
+    container,
+    obj,
+    owned,
+    unready_pod,
+)
 
 MINIMUM = "Minimum number of live Pods was not attained"
 

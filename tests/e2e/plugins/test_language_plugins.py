@@ -1,0 +1,160 @@
+"""What is written in Python beside programs: policy packs, component packages, dynamic providers."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from tests.e2e.plugins.pulumi_project import ORIGINS, VIRTUALENV, Project, environment
+
+Make = Callable[..., Project]
+
+PULUMI_PLUGIN = json.dumps(
+    {"runtime": {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(VIRTUALENV)}}}
+)
+
+
+@pytest.fixture(scope="module", params=ORIGINS)
+def plugins(
+    request: pytest.FixtureRequest, sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, str]:
+    own = tmp_path_factory.mktemp(request.param)
+    return environment(sandbox, request.param, "python", own)
+
+
+def test_a_policy_pack_installed_by_pulumi_judges_what_the_program_asks_for(
+    plugins: Mapping[str, str], tmp_path: Path
+) -> None:
+    made = Project(tmp_path / "project", plugins)
+    made.write(
+        "__main__.py",
+        """
+        import pulumi
+        pulumi.ComponentResource("suite:index:Thing", pulumi.Config().require("name"))
+        """,
+    )
+    made.write(
+        "pack/PulumiPolicy.yaml",
+        "{runtime: {name: python, options: {toolchain: pip, virtualenv: venv}}, version: 0.0.1}\n",
+    )
+    made.write("pack/requirements.txt", "pulumi-policy==1.21.0\n")
+    made.write(
+        "pack/__main__.py",
+        """
+        import pulumi
+        from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
+
+        wanted = pulumi.Config("suite").require("name")  # the stack's configuration, while the pack is loaded
+
+        def judge(args, report):
+            if args.resource_type == "suite:index:Thing" and args.name != "good":
+                report(f"{args.name} is not good, the stack {pulumi.get_stack()} wants {wanted}")
+
+        PolicyPack(
+            "pack",
+            enforcement_level=EnforcementLevel.MANDATORY,
+            policies=[ResourceValidationPolicy("goodness", "Things are good.", judge)],
+        )
+        """,
+    )
+    installed = made.pulumi("install", cwd="pack")
+    assert "Finished installing dependencies" in installed.output + installed.errors
+    made.pulumi("config", "set", "name", "bad")
+    refused = made.operate("preview", "--policy-pack", "pack", check=False)
+    assert refused.code != 0
+    assert "bad is not good, the stack dev wants bad" in refused.output
+    made.pulumi("config", "set", "name", "good")
+    made.operate("preview", "--policy-pack", "pack")
+
+
+def test_a_component_package_serves_its_components(plugins: Mapping[str, str], tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", plugins)
+    made.write("greeter/PulumiPlugin.yaml", PULUMI_PLUGIN)
+    made.write(
+        "greeter/__main__.py",
+        """
+        from typing import TypedDict
+        import pulumi
+        from pulumi.provider.experimental import component_provider_host
+
+        class GreetingArgs(TypedDict):
+            who: pulumi.Input[str]
+
+        class Greeting(pulumi.ComponentResource):
+            text: pulumi.Output[str]
+
+            def __init__(self, name: str, args: GreetingArgs, opts: pulumi.ResourceOptions | None = None):
+                super().__init__("greeter:index:Greeting", name, {}, opts)
+                self.text = pulumi.Output.concat("Hello, ", args["who"])
+                self.register_outputs({"text": self.text})
+
+        component_provider_host(name="greeter", components=[Greeting])
+        """,
+    )
+    made.configure(plugins={"providers": [{"name": "greeter", "path": "greeter"}]})
+    made.write(
+        "__main__.py",
+        """
+        import pulumi
+
+        class Greeting(pulumi.ComponentResource):
+            text: pulumi.Output[str]
+
+            def __init__(self, name, who):
+                super().__init__(
+                    "greeter:index:Greeting", name, {"who": who, "text": None}, None, remote=True
+                )
+
+        pulumi.export("text", Greeting("greeting", "you").text)
+        """,
+    )
+    made.operate("up")
+    assert made.outputs() == {"text": "Hello, you"}
+
+
+def test_a_dynamic_provider_runs_in_the_projects_virtualenv(
+    plugins: Mapping[str, str], tmp_path: Path
+) -> None:
+    made = Project(tmp_path / "project", plugins)
+    made.write(
+        "__main__.py",
+        """
+        import sys
+        import pulumi
+        from pulumi.dynamic import CreateResult, Resource, ResourceProvider
+
+        class Provider(ResourceProvider):
+            def create(self, props):
+                import sys
+                return CreateResult("one", {"doubled": props["number"] * 2, "python": sys.prefix})
+
+        class Doubled(Resource):
+            doubled: pulumi.Output[int]
+            python: pulumi.Output[str]
+
+        made = Doubled(Provider(), "doubled", {"number": 21, "doubled": None, "python": None})
+        pulumi.export("doubled", made.doubled)
+        pulumi.export("same", made.python.apply(lambda prefix: prefix == sys.prefix))
+        """,
+    )
+    made.operate("up")
+    assert made.outputs() == {"doubled": 42, "same": True}
+    assert made.operate("preview").output.count("unchanged") == 1
+
+
+def test_a_virtualenv_that_is_not_there_is_made_and_filled(
+    plugins: Mapping[str, str], tmp_path: Path
+) -> None:
+    made = Project(tmp_path / "project", plugins, virtualenv="venv")
+    made.write("requirements.txt", "iniconfig==2.1.0\n")
+    done = made.pulumi("install")
+    assert "Installing dependencies in virtual environment..." in done.output + done.errors
+    assert list((made.directory / "venv").glob("lib/python*/site-packages/iniconfig"))
+    shutil.rmtree(made.directory / "venv")
+    (made.directory / "venv").mkdir()
+    (made.directory / "venv/something").touch()
+    made.write("__main__.py", "")
+    done = made.operate("preview", check=False)
+    assert done.code != 0
+    assert f"{made.directory}/venv/bin/python" in done.errors
