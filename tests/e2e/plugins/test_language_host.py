@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.e2e.plugins.pulumi_project import ORIGINS, VIRTUALENV, Project, environment
 
 Make = Callable[..., Project]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.plugins.pulumi_project import ORIGINS, VIRTUALENV, Project, environment
 
 Make = Callable[..., Project]

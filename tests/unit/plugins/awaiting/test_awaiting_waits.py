@@ -336,6 +336,18 @@ def test_an_object_of_the_same_name_that_came_since_is_another() -> None:
     run(scenario())
 
 
+def test_an_object_that_was_made_anew_since_the_state_was_written_is_waited_for() -> None:
+    async def scenario() -> None:
+        world, web = World(), samples.service()
+        leaving = {**web, "metadata": {**web["metadata"], "uid": "new", "deletionTimestamp": samples.CREATED}}
+        world.api.put(leaving)
+        world.time.at(9, lambda: world.api.remove(leaving))
+        await awaiting.await_deleted(world.context(web))
+        assert world.time.now == 9
+
+    run(scenario())
+
+
 def test_a_deletion_held_up_names_the_finalizers() -> None:
     async def scenario() -> None:
         world, web = World(), samples.service()
