@@ -102,7 +102,7 @@ def _struct(value: Any, fields: Mapping[str, str]) -> Object:
 def _field(value: Any, notation: str) -> Any:
     base = notation.removesuffix("?")
     converted = _convert(value, base)
-    if base == notation or base[0] in "#qxtud":
+    if base == notation or base[0] in "#qxtur":
         return converted
     if base[0] == "*":
         return _OMIT if value is None else converted
