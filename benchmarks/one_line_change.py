@@ -22,6 +22,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parent.parent
 REPOSITORY = "localhost:5001/benchmarks/one-line"
 ROUNDS = 5
+REPLICAS = 2  # all contenders' pods, and one more each while they roll, have to fit on the local platform
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 SECRET = f"--secret=id=ca,src={CA}" if CA.exists() else ""
 
@@ -51,6 +52,7 @@ class Stack:
         shutil.copy(self.directory / "Pulumi.dev.yaml", self.directory / f"Pulumi.{self.name}.yaml")
         self.run("pulumi", "stack", "init", self.name)
         self.run("pulumi", "config", "set", "slipway:repository", f"{REPOSITORY}-{self.name}")
+        self.run("pulumi", "config", "set", "--path", "slipway:web.replicas", str(REPLICAS))
         self.run("pulumi", "up", "--yes", "--skip-preview")
         self.namespace = self.run("pulumi", "stack", "output", "namespace").strip()
 

@@ -22,6 +22,9 @@ CACHE = Path(".slipway")
 
 DAY = 86_400
 
+EPOCH = 315_619_200
+"""2 January 1980, in seconds: zip files, and so Python wheels, know no earlier times."""
+
 
 class BadContext(ValueError):
     """A context that cannot be built from; the message names the path and what to do."""
@@ -94,7 +97,7 @@ class BuildContext:
             )
 
     def copy(self, tag: str) -> Path:
-        """Copy the files, modes and times made equal, to a directory named by the tag; return that directory.
+        """Copy the files, modes and times normalised, to a directory named by the tag; return that directory.
 
         BuildKit and the provider look at mode bits, which differ with the umask, and read `.dockerignore`
         themselves: from the copy they can take only what the tag names. `context` in it holds the files, the
@@ -127,10 +130,10 @@ class BuildContext:
             shutil.copyfile(source, target, follow_symlinks=False)
             if not target.is_symlink():
                 target.chmod(0o755 if _executable(source) else 0o644)
-        for parent, _, names in os.walk(directory, topdown=False):
+            os.utime(target, ns=(_time(source), _time(source)), follow_symlinks=False)
+        for parent, _, _ in os.walk(directory, topdown=False):
             Path(parent).chmod(0o755)
-            for name in (*names, "."):
-                os.utime(Path(parent, name), (0, 0), follow_symlinks=False)
+            os.utime(parent, (EPOCH, EPOCH))
 
 
 def _walk(root: Path, ignore: Ignore) -> Iterator[tuple[str, Path]]:
@@ -157,6 +160,16 @@ def _identity(file: Path) -> list[str]:
     if file.is_symlink():
         return ["link", str(file.readlink())]
     return ["executable" if _executable(file) else "file", _sha256(file)]
+
+
+def _time(file: Path) -> int:
+    """Return a time in nanoseconds, from 1980 to 1988, that goes with the content.
+
+    BuildKit takes a file whose size, mode and time are as before for unchanged, and does not look inside: a
+    fixed time would deploy the old content whenever the size stays the same. Layers record whole seconds.
+    """
+    content = int(hashlib.sha256("\0".join(_identity(file)).encode()).hexdigest(), 16)
+    return (EPOCH + content % 2**28) * 10**9 + (content >> 28) % 10**9
 
 
 def _executable(file: Path) -> bool:

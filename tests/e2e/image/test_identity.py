@@ -75,6 +75,15 @@ def test_each_single_change_is_one_update_with_another_tag(project: Project, con
         assert set(project.preview().values()) == {"same"}, what
 
 
+def test_a_change_that_keeps_the_size_reaches_the_image(project: Project, context: Path) -> None:
+    digests = set()
+    for number in range(1, 4):
+        (context / "src/main.py").write_text(f"print({number})\n")
+        project.up()
+        digests.add(project.output("ref").split("@")[1])
+    assert len(digests) == 3
+
+
 def test_an_image_that_the_registry_lost_is_built_again_once(project: Project) -> None:
     project.up()
     reference = project.output("ref")
