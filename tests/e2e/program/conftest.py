@@ -1,0 +1,124 @@
+"""The project's program as stacks of the test's own, on the real engine, builder, registry and cluster."""
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parent.parent.parent.parent
+PARTS = ("Pulumi.yaml", "__main__.py", "settings.py", "problems.py", "host.py", "components", "app", ".venv")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack, in a directory with the project's program."""
+
+    name: str
+    directory: Path
+    environment: dict[str, str]
+
+    @property
+    def file(self) -> Path:
+        return self.directory / f"Pulumi.{self.name}.yaml"
+
+    @property
+    def namespace(self) -> str:
+        return f"slipway-{self.name}"
+
+    def configure(self, **config: Any) -> None:
+        own = {f"slipway:{key}": value for key, value in config.items()}
+        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": "sandbox", **own}}))
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ("pulumi", *command, "--stack", self.name, "--non-interactive"),
+            cwd=self.directory,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def succeed(self, *command: str) -> str:
+        done = self.run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def up(self) -> None:
+        self.succeed("up", "--yes", "--skip-preview")
+
+    def output(self, name: str) -> str:
+        return self.succeed("stack", "output", name).strip()
+
+    def changes(self) -> list[str]:
+        steps = json.loads(self.succeed("preview", "--json"))["steps"]
+        return [step["urn"] for step in steps if step["op"] != "same"]
+
+    def exported(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(self.succeed("stack", "export"))["deployment"]
+        return state
+
+    def kubectl(self, *command: str) -> str:
+        return subprocess.check_output(
+            ("kubectl", "--namespace", self.namespace, *command), env=self.environment, text=True
+        )
+
+    def destroy(self) -> None:
+        self.succeed("destroy", "--yes", "--skip-preview", "--remove")
+
+
+@pytest.fixture(scope="session")
+def project(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """A directory with the program, and a backend of its own."""
+    directory = tmp_path_factory.mktemp("project")
+    for part in PARTS:
+        (directory / part).symlink_to(PROJECT / part)
+    (directory / "state").mkdir()
+    own = {"PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    return Stack("", directory, {**os.environ, **sandbox, **own})
+
+
+def new_stack(project: Stack, purpose: str, **config: Any) -> Stack:
+    stack = Stack(f"{purpose}-{uuid.uuid4().hex[:6]}", project.directory, project.environment)
+    stack.configure(**config)
+    stack.succeed("stack", "init")
+    return stack
+
+
+@pytest.fixture(scope="session")
+def dev(project: Stack) -> Iterator[Stack]:
+    """A stack that builds, deployed."""
+    stack = new_stack(project, "dev", build="app", web={"replicas": 2})
+    stack.up()
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="session")
+def staging(project: Stack, dev: Stack) -> Iterator[Stack]:
+    """A stack that runs what dev has built, deployed."""
+    stack = new_stack(project, "staging", image=dev.output("image"), web={"replicas": 1})
+    stack.up()
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="session")
+def prod(project: Stack, dev: Stack) -> Iterator[Stack]:
+    """A stack with an autoscaler and a Redis that keeps its content, deployed."""
+    stack = new_stack(
+        project,
+        "prod",
+        image=dev.output("image"),
+        redis={"storage": "64Mi"},
+        web={"autoscaling": {"minReplicas": 2, "maxReplicas": 3}},
+    )
+    stack.up()
+    yield stack
+    stack.destroy()
