@@ -32,10 +32,11 @@ preview: sandbox ## Show what `make up` would change
 destroy: sandbox ## Delete everything that the stack created
 	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
+# The suites of the platform, the plugins and the image (tests/e2e/) take longer, and run by hand.
 .PHONY: test
-test: check ## Check the code, then run every test on the real engine, builder, registry and cluster
+test: check ## Check the code, run the fast tests, then the program on the real platform
 	@$(SANDBOX) up --wait
-	@$(IN_SANDBOX) $(VENV)/pytest
+	@$(IN_SANDBOX) $(VENV)/pytest tests/unit tests/e2e/program
 
 .PHONY: unit
 unit: venv ## Run the fast tests: no cluster, no network
