@@ -158,17 +158,18 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
     engine_pb2_grpc.add_EngineServicer_to_server(log, engine)
     address = f"127.0.0.1:{engine.add_insecure_port('127.0.0.1:0')}"
     engine.start()
-    process = subprocess.Popen([*command, address], stdout=subprocess.PIPE, text=True, env=dict(environment))
-    try:
-        assert process.stdout
-        port = int(process.stdout.readline())
-        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-            yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), log)
-    finally:
-        process.terminate()
-        process.wait(10)
-        engine.stop(None)
+    with subprocess.Popen(
+        [*command, address], stdout=subprocess.PIPE, text=True, env=dict(environment)
+    ) as process:
+        try:
+            assert process.stdout
+            port = int(process.stdout.readline())
+            options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+            with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+                yield Plugin(provider_pb2_grpc.ResourceProviderStub(channel), log)
+        finally:
+            process.terminate()
+            engine.stop(None).wait()
 
 
 def urn_of(kind: str, name: str = "it") -> str:

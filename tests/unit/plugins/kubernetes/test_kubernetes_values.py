@@ -9,6 +9,7 @@ from sandbox.plugins.kubernetes import state
 from sandbox.plugins.kubernetes.secrets import mark
 from sandbox.plugins.kubernetes.state import Applied
 from sandbox.plugins.kubernetes.values import (
+    Properties,
     Secret,
     Unknown,
     equal,
@@ -55,7 +56,7 @@ def test_a_list_with_one_secret_is_secret_as_a_whole() -> None:
 
 
 def test_the_data_of_a_secret_is_secret_whoever_made_it() -> None:
-    outputs = {"kind": "Secret", "data": {"a": "Yg=="}}
+    outputs: Properties = {"kind": "Secret", "data": {"a": "Yg=="}}
     mark(outputs, {})
     assert outputs["data"] == Secret({"a": "Yg=="})
 
