@@ -69,10 +69,8 @@ class Stack:
 
     def destroy(self) -> None:
         """Remove everything, whatever became of it."""
-        subprocess.run(
-            ["pulumi", "destroy", "--yes", "--skip-preview"], cwd=self.directory, stdout=2, check=False
-        )
-        subprocess.run(["pulumi", "stack", "rm", "--yes", self.name], cwd=self.directory, check=False)
+        for command in (["destroy", "--yes", "--skip-preview"], ["stack", "rm", "--yes", self.name]):
+            subprocess.run(["pulumi", *command], cwd=self.directory, capture_output=True, check=False)
 
 
 def pulumi(stack: Stack, _: str) -> None:
