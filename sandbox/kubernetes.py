@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from datetime import datetime
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -27,7 +28,7 @@ def unready(instance: Instance, deployments: tuple[str, ...]) -> list[str]:
     try:
         with client(instance) as api:
             return [
-                *_unready_nodes(api.get("/api/v1/nodes").raise_for_status().json()["items"]),
+                *_unready_nodes(_items(api.get("/api/v1/nodes"))),
                 *(words for name in deployments if (words := _unready_deployment(api, name))),
             ]
     except (httpx.HTTPError, OSError) as error:
@@ -51,6 +52,35 @@ def _unready_deployment(api: httpx.Client, name: str) -> str | None:
     current = status.get("observedGeneration") == deployment["metadata"]["generation"]
     available = min(status.get("availableReplicas", 0), status.get("updatedReplicas", 0))
     return None if current and available >= wanted else f"{name}: {available} of {wanted} replicas available"
+
+
+def _stale(instance: Instance, since: datetime) -> list[str]:
+    """What the API server still believes of the time before everything was started, at `since`."""
+    moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with client(instance) as api:
+        leases = api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+        renewed = {it["metadata"]["name"]: it["spec"].get("renewTime", "") for it in _items(leases)}
+        pods = _items(api.get("/api/v1/pods"))
+    claims = [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']} has not been started again"
+        for pod in pods
+        for container in pod["status"].get("containerStatuses", [])
+        if container["state"].get("running", {}).get("startedAt", moment) < moment
+    ]
+    return [f"{node} has not come back" for node in NODES if renewed.get(node, "") < moment] + claims
+
+
+def _items(response: httpx.Response) -> list[dict[str, Any]]:
+    return list(response.raise_for_status().json()["items"])
+
+
+def wait_for_fresh(instance: Instance, since: datetime, timeout: float) -> None:
+    """Wait until what the API server tells is of the time after `since`, at most `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while left := _stale(instance, since):
+        if time.monotonic() > deadline:
+            raise SandboxError(f"not so after {timeout:.0f} s: {'; '.join(left)}")
+        time.sleep(0.5)
 
 
 def wait(instance: Instance, deployments: tuple[str, ...], timeout: float) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox import (
@@ -43,7 +44,8 @@ def lock(instance: Instance) -> Iterator[None]:
 def up(instance: Instance, progress: Progress, wait: bool) -> None:
     """Bring up what is not up. With `wait`, also what is otherwise built in the background."""
     tools, supervisor = Toolchain(instance), Supervisor(instance)
-    preflight.check(instance, running=supervisor.alive(), to_build=bool(tools.missing(late=wait)))
+    begun, afresh = datetime.now(UTC), not supervisor.alive()
+    preflight.check(instance, running=not afresh, to_build=bool(tools.missing(late=wait)))
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ThreadPoolExecutor(1) as pool:
@@ -51,6 +53,9 @@ def up(instance: Instance, progress: Progress, wait: bool) -> None:
         build(tools, progress, late=wait)
         _start(instance, tools, supervisor, progress)
         _fill_registry(instance, tools, progress, archives)
+    if afresh:
+        with progress.step("wait for the nodes and their pods"):
+            kubernetes.wait_for_fresh(instance, begun, timeout=120)
     addons.ensure(instance, tools, progress)
     pulumi_plugins.ensure(instance, tools, progress)
 

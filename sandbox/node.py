@@ -1,5 +1,6 @@
 """A node: containerd, kubelet, kube-proxy and kube-router in a network namespace of their own."""
 
+import shutil
 from pathlib import Path
 
 from sandbox import control_plane, files, images, mounts, pki
@@ -8,9 +9,20 @@ from sandbox.processes import Program
 from sandbox.shell import inside, run
 from sandbox.toolchain import Toolchain
 
-MOUNT_NAMESPACE = """
+# The kubelet sets these for the whole machine unless it finds them set:
+# k8s.io/kubernetes/pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables.
+TUNABLES = {
+    "vm/overcommit_memory": 1,
+    "vm/panic_on_oom": 0,
+    "kernel/panic": 10,
+    "kernel/panic_on_oops": 1,
+    "kernel/keys/root_maxkeys": 1_000_000,
+    "kernel/keys/root_maxbytes": 25_000_000,
+}
+MOUNT_NAMESPACE = """set -e
 mount -t overlay overlay -o lowerdir=/var,upperdir={node}/var,workdir={node}/var.work /var
 mount -t overlay overlay -o lowerdir=/run,upperdir={node}/run,workdir={node}/run.work /run
+for tunable in {tunables}; do mount --bind {node}/sys/$tunable /proc/sys/$tunable; done
 mount --make-rshared /
 """
 
@@ -19,7 +31,8 @@ def ensure(instance: Instance) -> None:
     """Make each node's mount namespace.
 
     What containerd and the kubelet write below /var and /run, and every mount they make, stays
-    in the node: the host does not see it, and it is gone when the node is.
+    in the node: the host does not see it, and it is gone when the node is. The kubelet finds the
+    kernel as it wants it, without the host's being changed.
     """
     holder = instance.run / "nodes"
     holder.mkdir(parents=True, exist_ok=True)
@@ -27,14 +40,23 @@ def ensure(instance: Instance) -> None:
         run("mount", "--bind", str(holder), str(holder))
         run("mount", "--make-private", str(holder))
     for node in NODES:
-        directory = _directory(instance, node)
-        for name in ("var", "var.work", "run", "run.work"):
-            (directory / name).mkdir(parents=True, exist_ok=True)
         namespace = _mount_namespace(instance, node)
         if not mounts.is_mounted(namespace):
+            directory = _directory(instance, node)
+            _lay_out(directory)
             namespace.touch()
-            script = "set -e" + MOUNT_NAMESPACE.format(node=directory)
+            script = MOUNT_NAMESPACE.format(node=directory, tunables=" ".join(TUNABLES))
             run("unshare", f"--mount={namespace}", "sh", "-c", script)
+
+
+def _lay_out(directory: Path) -> None:
+    """Make the directories and files to mount over the machine's own; /run starts empty."""
+    for name in ("run", "run.work"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    for name in ("var", "var.work", "run", "run.work"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    for tunable, value in TUNABLES.items():
+        files.write(directory / "sys" / tunable, f"{value}\n")
 
 
 def _directory(instance: Instance, node: str) -> Path:

@@ -42,9 +42,8 @@ def check(instance: Instance, running: bool, to_build: bool) -> None:
         problems.append(f"system packages are missing: run sandbox/packages.sh, which does\n    {command}")
     if to_build:
         problems += _go()
-    if not problems:
-        problems += _kernel()
-        problems += () if running else _addresses(instance)
+    if not problems and not running:
+        problems += [*_kernel(), *_addresses(instance)]
     if problems:
         raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))
 
