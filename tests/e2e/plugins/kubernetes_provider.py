@@ -89,6 +89,12 @@ class Plugin:
             answer.changes == provider_pb2.DiffResponse.DIFF_SOME,
         )
 
+    def diff_config(self, olds: Properties, news: Properties) -> tuple[int, list[str], list[str]]:
+        urn = "urn:pulumi:test::plugins::pulumi:providers:kubernetes::it"
+        request = provider_pb2.DiffRequest(urn=urn, olds=to_struct(olds), news=to_struct(news))
+        answer = self.stub.DiffConfig(request)
+        return answer.changes, sorted(answer.diffs), sorted(answer.replaces)
+
     def create(
         self, urn: str, inputs: Properties, *, preview: bool = False, timeout: float = 0
     ) -> tuple[str, Properties]:
