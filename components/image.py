@@ -6,7 +6,6 @@ from typing import Any
 
 import pulumi
 import pulumi_docker_build as docker_build
-from pulumi.resource_hooks import ResourceHookFunction
 
 from components import _builder
 from components._context import BadContext, BuildContext
@@ -115,20 +114,19 @@ class AppImage(pulumi.ComponentResource):
         self.register_outputs({"ref": self.ref, "digest": self.digest})
 
     def _options(self, credentials: RegistryCredentials | None) -> pulumi.ResourceOptions:
-        image = f"{self._repository.name}:{self.tag}"
-        announce: list[pulumi.ResourceHook | ResourceHookFunction] = []
-        if self._preview_digest and pulumi.runtime.is_dry_run():
-            in_previews = pulumi.ResourceHookOptions(on_dry_run=True)
-            announce.append(pulumi.ResourceHook(f"{image} built", self._announce, in_previews))
+        image = f"{self._name} {self._repository.name}:{self.tag}"
+        when_built = pulumi.ResourceHookOptions(on_dry_run=self._preview_digest)
+        check = pulumi.ResourceHook(f"{image} wanted", self._check, when_built)
+        announce = pulumi.ResourceHook(f"{image} built", self._announce, when_built)
         return pulumi.ResourceOptions(
             parent=self,
             ignore_changes=self._unchanged(credentials),
             retain_on_delete=True,
             hooks=pulumi.ResourceHookBinding(
-                before_create=[self._check],
-                before_update=[self._check],
-                after_create=announce,
-                after_update=announce,
+                before_create=[check],
+                before_update=[check],
+                after_create=[announce],
+                after_update=[announce],
                 on_error=[pulumi.ErrorHook(f"{image} failed", self._explain)],
             ),
         )
@@ -138,7 +136,8 @@ class AppImage(pulumi.ComponentResource):
 
         The provider compares inputs alone and would not notice that an image is lost. One of the secrets,
         which no build reads, is new each time: if it counts, the provider builds. Ignored, it stays as it was
-        at the last build, so that neither this run nor the next sees a difference.
+        at the last build, so that neither this run nor the next sees a difference. (A stack that comes to an
+        image which is in the registry already is thus built with the secrets of its last build.)
         """
         password = credentials and credentials.password
         login = Login(credentials.username, password) if credentials and isinstance(password, str) else None
@@ -158,10 +157,9 @@ class AppImage(pulumi.ComponentResource):
 
     def _announce(self, _: pulumi.ResourceHookArgs) -> None:
         """Name what a preview has built: until it is pushed the provider keeps the digest to itself."""
-        digest = _builder.digest(self.tag, self._builder)
-        pulumi.log.info(
-            f"`up` will push {self._repository.name}:{self.tag}@{digest or ' (digest not recorded)'}", self
-        )
+        if pulumi.runtime.is_dry_run():
+            digest = _builder.digest(self.tag, self._builder) or "a digest that the builder did not record"
+            pulumi.log.info(f"`up` will push {self._repository.name}:{self.tag}@{digest}", self)
 
     def _explain(self, _: pulumi.ErrorHookArgs) -> bool:
         """After a failed build, show what it said last: the provider passes on no more than the exit code."""
