@@ -1,4 +1,4 @@
-"""The stand-in answers as the official plugin does: the same calls to both, where there is an official one."""
+"""The stand-in answers as the official plugin does, call by call, wherever there is an official one."""
 
 import copy
 import os
@@ -11,12 +11,12 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from kubernetes_objects import changed, objects
-from kubernetes_provider import Plugin, running, urn_of
 
 from sandbox.plugins.install import CHOICE, in_use
 from sandbox.plugins.kubernetes.awaiting_context import Kind
 from sandbox.plugins.kubernetes.values import Secret, has_unknown, without_secrets
+from tests.e2e.plugins.kubernetes_objects import changed, objects
+from tests.e2e.plugins.kubernetes_provider import Plugin, running, urn_of
 
 Pair = tuple[Plugin, Plugin]
 RANDOM = settings(

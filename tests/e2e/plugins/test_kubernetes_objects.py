@@ -13,9 +13,9 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kubernetes_provider import InitFailedError, Plugin, running, urn_of
 
 from sandbox.plugins.kubernetes.values import Secret, Unknown
+from tests.e2e.plugins.kubernetes_provider import InitFailedError, Plugin, running, urn_of
 
 STAND_IN = (sys.executable, "-m", "sandbox.plugins.kubernetes")
 MAP = urn_of("core/v1:ConfigMap")
