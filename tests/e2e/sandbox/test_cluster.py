@@ -159,6 +159,28 @@ def test_an_image_built_through_the_registry_runs(cluster: Cluster) -> None:
     assert httpx.delete(url + digest).status_code == httpx.codes.ACCEPTED
 
 
+def test_the_base_images_are_what_dockerfiles_and_manifests_expect(cluster: Cluster) -> None:
+    dockerfile = f"""FROM {container()["image"]} AS builder
+RUN pip --version && python -m venv /venv && /venv/bin/python --version
+FROM {container()["image"]}
+COPY --from=builder /usr/local/lib/python3.11/site-packages /usr/local/lib/python3.11/site-packages
+COPY --from=builder /venv /venv
+USER 1000
+RUN ["/venv/bin/python", "-c", "import ssl, sqlite3"]
+"""
+    built = cluster.run("docker", "buildx", "build", "--no-cache", "-", stdin=dockerfile)
+    assert built.returncode == 0, built.stderr
+
+    redis = {"name": "main", "image": "redis:7-bookworm"}
+    cluster.apply(pod("redis", {"containers": [redis]}), pod("client"))
+    cluster.do("wait", "--for=condition=Ready", "pod/redis", "pod/client", "--timeout=60s")
+    assert cluster.shell("redis", "awk '/^Uid/{print $2}' /proc/1/status").strip() == "999"
+    address = cluster.get("pod", "redis")["status"]["podIP"]
+    ask = f"import socket; s = socket.create_connection(('{address}', 6379)); s.send(b'PING\\r\\n')"
+    answer = cluster.do("exec", "client", "--", "python", "-c", f"{ask}; print(s.recv(9))")
+    assert "PONG" in answer
+
+
 def test_pod_security_admission_enforces_a_namespaces_level(cluster: Cluster) -> None:
     cluster.do("label", "namespace", cluster.name, "pod-security.kubernetes.io/enforce=restricted")
     refused = cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod("root")))

@@ -20,6 +20,7 @@ class Deletion:
     def __init__(self, context: AwaitContext) -> None:
         self._context = context
         self._place = Place(Kind.of(context.live), namespace_of(context.live))
+        self._uid = ""
         self.last_seen: Object = context.live
 
     async def run(self) -> bool:
@@ -31,7 +32,7 @@ class Deletion:
         async with informers.of(context.client).listen([self._place], changed) as copies:
             copy = copies[self._place]
             while context.clock() < deadline:
-                live = copy.objects.get(uid_of(context.live))
+                live = copy.objects.get(self._uid)
                 if live is not None:
                     self.last_seen = live
                     await context.log.status("info", compute(live).message)
@@ -59,7 +60,10 @@ class Deletion:
             why = str(error) or "no answer"
             await log.status("warning", f"unexpected error while checking cluster state: {why}")
             return False
-        if uid_of(found) != uid_of(live):
+        # The object may be another than the state's; the one that is leaving now is the one to wait for.
+        leaving = pluck(found, "metadata", "deletionTimestamp") and not self._uid
+        self._uid = self._uid or uid_of(found if leaving else live)
+        if uid_of(found) != self._uid:
             return True
         self.last_seen = found
         return False

@@ -10,7 +10,6 @@ from sandbox.plugins.kubernetes.awaiting import annotations, ingresses, others, 
 from sandbox.plugins.kubernetes.awaiting.expressions import parse
 from sandbox.plugins.kubernetes.awaiting.kinds import awaiter_for
 from sandbox.plugins.kubernetes.awaiting.settling import Settling
-from sandbox.plugins.kubernetes.awaiting.status import compute
 from sandbox.plugins.kubernetes.awaiting.verdict import Observed, Verdict
 from sandbox.plugins.kubernetes.awaiting_context import Object
 from tests.unit.plugins.awaiting import samples
@@ -159,32 +158,6 @@ def test_other_kinds_are_not_awaited_unless_all_shall_be(
     assert awaiter_for(obj(*kind, "x")) is None
     monkeypatch.setenv("PULUMI_K8S_AWAIT_ALL", "true")
     assert awaiter_for(obj(*kind, "x")) is not None
-
-
-@pytest.mark.parametrize(
-    ("status", "current", "message"),
-    [
-        ({}, True, "Resource is current"),
-        ({"conditions": [condition("Ready", "False", "Busy", "still busy")]}, False, "still busy"),
-        ({"conditions": [condition("Ready")]}, True, "Resource is Ready"),
-        (
-            {"conditions": [condition("Stalled", "True", "Stuck", "gave up"), condition("Ready")]},
-            False,
-            "gave up",
-        ),
-        ({"observedGeneration": 1}, False, "Widget generation is 2, but latest observed generation is 1"),
-    ],
-)
-def test_a_custom_resource_is_judged_by_its_conditions(status: Object, current: bool, message: str) -> None:
-    widget = obj("example.com/v1", "Widget", "w", generation=2, status=status)
-    assert compute(widget) == (current, message)
-
-
-def test_a_definition_is_current_once_established() -> None:
-    crd = obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "widgets.example.com", status={})
-    assert compute(crd) == (False, "Install in progress")
-    crd["status"]["conditions"] = [condition("NamesAccepted"), condition("Established")]
-    assert compute(crd).current
 
 
 WIDGET = obj(

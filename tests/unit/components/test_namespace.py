@@ -1,0 +1,31 @@
+"""What RestrictedNamespace promises."""
+
+import json
+
+import pytest
+
+from components import RegistryCredentials, RestrictedNamespace
+from tests.unit.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("repository", "server"),
+    [
+        ("acme/hits", "https://index.docker.io/v1/"),
+        ("ghcr.io/acme/hits", "ghcr.io"),
+        ("registry.acme.example:5000/hits", "registry.acme.example:5000"),
+    ],
+)
+def test_one_login_serves_docker_hub_ghcr_and_a_private_registry(
+    repository: str, server: str, engine: Run
+) -> None:
+    login = RegistryCredentials(username="me", password="token")  # noqa: S106 # made up
+    recorder = engine(lambda: RestrictedNamespace("shop", repository=repository, credentials=login) and None)
+    secret = recorder.one("Secret")
+    assert secret["type"] == "kubernetes.io/dockerconfigjson"
+    auths = json.loads(secret["stringData"][".dockerconfigjson"])["auths"]
+    assert auths == {server: {"username": "me", "password": "token"}}
+
+
+def test_without_a_login_there_is_no_secret(engine: Run) -> None:
+    assert not engine(lambda: RestrictedNamespace("shop", repository="acme/hits") and None).of("Secret")
