@@ -1,5 +1,6 @@
 # Convenience around `pulumi up`; `make help` lists the targets.
 STACK ?= dev
+E2E ?= tests/e2e/program
 PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -32,11 +33,13 @@ preview: sandbox ## Show what `make up` would change
 destroy: sandbox ## Delete everything that the stack created
 	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
-# The suites of the platform, the plugins and the image (tests/e2e/) take longer, and run by hand.
 .PHONY: test
-test: check ## Check the code, run the fast tests, then the program on the real platform
+test: check unit ## Check the code and run the fast tests
+
+.PHONY: e2e
+e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster (E2E=tests/e2e/program)
 	@$(SANDBOX) up --wait
-	@$(IN_SANDBOX) $(VENV)/pytest tests/unit tests/e2e/program
+	@$(IN_SANDBOX) $(VENV)/pytest $(E2E)
 
 .PHONY: unit
 unit: venv ## Run the fast tests: no cluster, no network
