@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.instance import Instance
+
 PROJECT = Path(__file__).parent.parent.parent.parent
-REGISTRY = "localhost:5001"
+REGISTRY = Instance.from_environment().registry
 
 PROGRAM = """
 import json, os, sys

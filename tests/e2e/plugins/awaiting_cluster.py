@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.instance import Instance
 from sandbox.plugins.kubernetes import awaiting, kubeconfig
 from sandbox.plugins.kubernetes.awaiting.kinds import POD
 from sandbox.plugins.kubernetes.awaiting_context import AwaitContext, Kind, Object, Severity
@@ -16,7 +17,7 @@ from sandbox.plugins.kubernetes.errors import AwaitError, StatusError
 from sandbox.plugins.kubernetes.transport import Transport
 
 IMAGE = "python:3.11-slim-bookworm"
-NO_IMAGE = "localhost:5001/library/nothing:typo"
+NO_IMAGE = f"{Instance.from_environment().registry}/library/nothing:typo"
 NAMESPACE = Kind("", "v1", "Namespace")
 MANAGER = "pulumi-kubernetes"
 LAST_WORDS = "no DATABASE_URL"

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.instance import Instance
+
 PROJECT = Path(__file__).parent.parent.parent.parent
+INSTANCE = Instance.from_environment()
 PARTS = ("Pulumi.yaml", "__main__.py", "settings.py", "problems.py", "host.py", "components", "app", ".venv")
 
 
@@ -33,8 +36,9 @@ class Stack:
         return f"slipway-{self.name}"
 
     def configure(self, **config: Any) -> None:
+        config = {"repository": f"{INSTANCE.registry}/hits", **config}
         own = {f"slipway:{key}": value for key, value in config.items()}
-        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": "sandbox", **own}}))
+        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **own}}))
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.instance import Instance
 from tests.e2e.sandbox.cluster import PORT, Cluster, container, deployment, eventually, pod, service
 
 
@@ -143,7 +144,7 @@ def test_port_forward_logs_exec_and_top_work(cluster: Cluster) -> None:
 
 
 def test_an_image_built_through_the_registry_runs(cluster: Cluster) -> None:
-    registry = "localhost:5001"
+    registry = Instance.from_environment().registry
     image = f"{registry}/{cluster.name}:{time.time_ns()}"
     dockerfile = f'FROM {container()["image"]}\nRUN echo built > /said\nCMD ["cat", "/said"]\n'
     built = cluster.run("docker", "buildx", "build", "--push", "--tag", image, "-", stdin=dockerfile)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.instance import Instance
 from tests.e2e.sandbox.cluster import PROJECT, Cluster
+
+INSTANCE = Instance.from_environment()
 
 CONTRACT = {
     "PATH", "PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE",
@@ -34,9 +37,9 @@ def test_plain_tools_talk_to_the_sandbox_and_leave_the_users_own_files_alone(
     sandbox: dict[str, str], tmp_path: Path
 ) -> None:
     cluster = Cluster({**sandbox, "HOME": str(tmp_path)})
-    assert cluster.run("kubectl", "config", "current-context").stdout.strip() == "sandbox"
+    assert cluster.run("kubectl", "config", "current-context").stdout.strip() == INSTANCE.name
     assert cluster.run("pulumi", "version").stdout.strip() == "v3.259.0"
-    assert "sandbox" in cluster.run("docker", "buildx", "inspect").stdout
+    assert INSTANCE.name in cluster.run("docker", "buildx", "inspect").stdout
     assert cluster.run("pulumi", "stack", "ls", "--all").returncode == 0
     left = {path.name for path in tmp_path.iterdir()} - {".kube"}  # kubectl's cache of API kinds
     assert not left
@@ -53,9 +56,9 @@ def test_secrets_are_for_their_owner_only(sandbox: dict[str, str]) -> None:
 
 def test_nothing_listens_on_the_host_beyond_loopback(sandbox: dict[str, str]) -> None:
     listed = subprocess.check_output(("ss", "-Hltnp"), text=True).splitlines()
-    cgroup = Path("/sys/fs/cgroup/pids/slipway-sandbox/platform/cgroup.procs")
+    cgroup = Path(f"/sys/fs/cgroup/pids/{INSTANCE.cgroup}/platform/cgroup.procs")
     if not cgroup.exists():
-        cgroup = Path("/sys/fs/cgroup/slipway-sandbox/platform/cgroup.procs")
+        cgroup = Path(f"/sys/fs/cgroup/{INSTANCE.cgroup}/platform/cgroup.procs")
     ours = [line for line in listed if any(f"pid={pid}," in line for pid in cgroup.read_text().split())]
     assert ours, "the registry's way in is one of them"
     assert not [line for line in ours if not line.split()[3].startswith("127.0.0.1:")]
