@@ -1,6 +1,6 @@
 # Convenience around `pulumi up`; `make help` lists the targets.
 STACK ?= dev
-E2E ?= tests/e2e/program
+E2E ?= tests/e2e
 PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -34,10 +34,10 @@ destroy: sandbox ## Delete everything that the stack created
 	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
 .PHONY: test
-test: check unit ## Check the code and run the fast tests
+test: check unit e2e ## Check the code and run all tests
 
 .PHONY: e2e
-e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster (E2E=tests/e2e/program)
+e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster (E2E=tests/e2e)
 	@$(SANDBOX) up --wait
 	@$(IN_SANDBOX) $(VENV)/pytest $(E2E)
 
@@ -48,6 +48,7 @@ unit: venv ## Run the fast tests: no cluster, no network
 .PHONY: check
 check: packages venv ## Lint and type-check
 	@$(VENV)/ruff format --check . && $(VENV)/ruff check . && $(VENV)/mypy
+	@$(VENV)/hadolint $$(git ls-files "*Dockerfile")
 
 .PHONY: fmt
 fmt: venv ## Format the code and mend what the linter can
@@ -79,4 +80,4 @@ venv: .venv/installed
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -9,68 +9,18 @@ changes a line in its own copy of it. They take turns. SKAFFOLD is its binary; w
 import json
 import os
 import secrets
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).parent.parent
-REPOSITORY = "localhost:5001/benchmarks/one-line"
+from benchmarks.stacks import Stack
+
 ROUNDS = 5
-REPLICAS = 2  # all contenders' pods, and one more each while they roll, have to fit on the local platform
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 SECRET = f"--secret=id=ca,src={CA}" if CA.exists() else ""
-
-
-@dataclass
-class Stack:
-    """A copy of the project, deployed."""
-
-    name: str
-    directory: Path
-    namespace: str = ""
-
-    def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
-        """Run a command in the copy; return what it printed, or stop with it."""
-        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-        return done.stdout
-
-    def create(self) -> None:
-        """Deploy the system for the first time."""
-        tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=PROJECT, text=True).split("\0")
-        for path in filter(lambda path: (PROJECT / path).is_file(), tracked):
-            (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / path, self.directory / path)
-        (self.directory / ".venv").symlink_to(PROJECT / ".venv")
-        shutil.copy(self.directory / "Pulumi.dev.yaml", self.directory / f"Pulumi.{self.name}.yaml")
-        self.run("pulumi", "stack", "init", self.name)
-        self.run("pulumi", "config", "set", "slipway:repository", f"{REPOSITORY}-{self.name}")
-        self.run("pulumi", "config", "set", "--path", "slipway:web.replicas", str(REPLICAS))
-        self.run("pulumi", "up", "--yes", "--skip-preview")
-        self.namespace = self.run("pulumi", "stack", "output", "namespace").strip()
-
-    def change(self) -> str:
-        """Change one line of the source; return what is different about it."""
-        mark = secrets.token_hex(6)
-        module = self.directory / "app/hitcounter/__init__.py"
-        module.write_text(f'"""The version of {mark}."""\n')
-        return mark
-
-    def rollout(self) -> None:
-        """Wait until all replicas serve the change."""
-        self.run("kubectl", "rollout", "status", "deployment/web", "-n", self.namespace, "--timeout=120s")
-
-    def destroy(self) -> None:
-        """Remove everything, whatever became of it."""
-        for command in (["destroy", "--yes", "--skip-preview"], ["stack", "rm", "--yes", self.name]):
-            subprocess.run(["pulumi", *command], cwd=self.directory, capture_output=True, check=False)
 
 
 def pulumi(stack: Stack, _: str) -> None:
@@ -80,7 +30,7 @@ def pulumi(stack: Stack, _: str) -> None:
 
 def raw(stack: Stack, mark: str) -> None:
     """The floor: no tool could leave any of this out."""
-    image = f"{REPOSITORY}-{stack.name}:{mark}"
+    image = f"{stack.repository}:{mark}"
     stack.run(*filter(None, ["docker", "buildx", "build", "--push", "-q", SECRET, "-t", image, "app"]))
     stack.run("kubectl", "set", "image", "deployment/web", f"*={image}", "-n", stack.namespace)
     stack.rollout()
@@ -98,7 +48,7 @@ def skaffold(binary: str) -> Callable[[Stack, str], None]:
 
 def configure_skaffold(stack: Stack) -> None:
     """Write its configuration, and the Deployment that Pulumi made without what the cluster added."""
-    image = f"{REPOSITORY}-{stack.name}"
+    image = stack.repository
     live = json.loads(stack.run("kubectl", "get", "deployment/web", "-n", stack.namespace, "-o", "json"))
     metadata = {key: live["metadata"][key] for key in ("name", "namespace", "labels")}
     live["spec"]["template"]["spec"]["containers"][0]["image"] = image

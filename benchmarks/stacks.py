@@ -1,0 +1,65 @@
+"""Deployed copies of the project, for measurements that change them."""
+
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+REPLICAS = 2  # all stacks' pods, and one more each while they roll, have to fit on the local platform
+
+
+@dataclass
+class Stack:
+    """A copy of the project, deployed."""
+
+    name: str
+    directory: Path
+    namespace: str = ""
+
+    @property
+    def repository(self) -> str:
+        """Where its images go."""
+        return f"localhost:5001/benchmarks/{self.name}"
+
+    def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
+        """Run a command in the copy; return what it printed, or stop with it."""
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def create(self, program: str | None = None) -> None:
+        """Deploy the system, or another program, for the first time."""
+        tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=PROJECT, text=True).split("\0")
+        for path in filter(lambda path: (PROJECT / path).is_file(), tracked):
+            (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / path, self.directory / path)
+        (self.directory / ".venv").symlink_to(PROJECT / ".venv")
+        if program is not None:
+            (self.directory / "__main__.py").write_text(program)
+        shutil.copy(self.directory / "Pulumi.dev.yaml", self.directory / f"Pulumi.{self.name}.yaml")
+        self.run("pulumi", "stack", "init", self.name)
+        self.run("pulumi", "config", "set", "slipway:repository", self.repository)
+        self.run("pulumi", "config", "set", "--path", "slipway:web.replicas", str(REPLICAS))
+        self.run("pulumi", "up", "--yes", "--skip-preview")
+        if program is None:
+            self.namespace = self.run("pulumi", "stack", "output", "namespace").strip()
+
+    def change(self) -> str:
+        """Change one line of the source; return what is different about it."""
+        mark = secrets.token_hex(6)
+        module = self.directory / "app/hitcounter/__init__.py"
+        module.write_text(f'"""The version of {mark}."""\n')
+        return mark
+
+    def rollout(self) -> None:
+        """Wait until all replicas serve the change."""
+        self.run("kubectl", "rollout", "status", "deployment/web", "-n", self.namespace, "--timeout=120s")
+
+    def destroy(self) -> None:
+        """Remove everything, whatever became of it."""
+        for command in (["destroy", "--yes", "--skip-preview"], ["stack", "rm", "--yes", self.name]):
+            subprocess.run(["pulumi", *command], cwd=self.directory, capture_output=True, check=False)

@@ -1,0 +1,32 @@
+"""The README's example of the components in somebody else's program, deployed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+
+
+@pytest.fixture
+def shop(project: Stack, dev: Stack, tmp_path: Path) -> Iterator[Stack]:
+    """A project of its own that has nothing of this one but the components."""
+    (tmp_path / "components").symlink_to(PROJECT / "components")
+    (tmp_path / "__main__.py").symlink_to(PROJECT / "examples/shop/__main__.py")
+    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
+    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "shop", "runtime": runtime}))
+    stack = Stack("test", tmp_path, project.environment)
+    config = {"kubernetes:context": INSTANCE.name, "shop:image": dev.output("image")}
+    stack.file.write_text(yaml.safe_dump({"config": config}))
+    stack.succeed("stack", "init")
+    yield stack
+    stack.destroy()
+
+
+def test_the_components_work_in_another_program(shop: Stack) -> None:
+    shop.up()
+    answer = httpx.get(shop.output("url"), params={"format": "text"}, timeout=5).raise_for_status()
+    assert answer.text.startswith("hits=1 ")
+    assert shop.changes() == []
