@@ -67,7 +67,8 @@ def test_the_image_goes_in_with_its_credentials_and_is_looked_for_with_them(
     _credentials(project, registry, PASSWORD)
     assert project.up()["create"] == 3
     url = f"http://{registry}/v2/team/web/manifests/{project.output('tag')}"
-    assert httpx.head(url, auth=(USERNAME, PASSWORD)).status_code == 200
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    assert httpx.head(url, headers=accept, auth=(USERNAME, PASSWORD)).status_code == 200
     assert set(project.preview().values()) == {"same"}
     assert PASSWORD not in project.succeed("stack", "export")
 
