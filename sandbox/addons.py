@@ -22,7 +22,7 @@ def deployments(tools: Toolchain) -> tuple[str, ...]:
     return ("coredns", *(("metrics-server",) if tools.has("metrics-server") else ()))
 
 
-def ensure(instance: Instance, tools: Toolchain, progress: Progress) -> None:
+def ensure(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
     """Apply the manifests when they have changed or something is not well, and wait until it is."""
     names = ("kube-router", "storage", *deployments(tools))
     text = kubernetes.render(names, _values(instance, tools))
@@ -33,7 +33,7 @@ def ensure(instance: Instance, tools: Toolchain, progress: Progress) -> None:
         return
     with progress.step("wait for nodes, DNS and metrics"):
         kubernetes.apply(instance, text)
-        kubernetes.wait(instance, deployments(tools), timeout=120)
+        kubernetes.wait(instance, deployments(tools), timeout)
         files.write(stamp, digest)
 
 

@@ -66,6 +66,16 @@ def processes(instance: Instance, part: str = "") -> set[int]:
     }  # fmt: skip
 
 
+def of_pods(instance: Instance, uids: set[str]) -> set[int]:
+    """The pids of the processes in these pods."""
+    return {
+        int(pid)
+        for cgroup in _cgroups(instance)
+        if any(part.removeprefix("pod") in uids for part in cgroup.parts)
+        for pid in _read(cgroup / "cgroup.procs").split()
+    }
+
+
 def kill(instance: Instance) -> None:
     """End every process of the instance at once."""
     deadline = time.monotonic() + 20

@@ -1,12 +1,24 @@
 """Configuration files that more than one component needs."""
 
 import base64
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sandbox import pki
 from sandbox.instance import Instance
+
+
+@contextmanager
+def locked(path: Path, mode: int = 0o755) -> Iterator[None]:
+    """Let one at a time in; the others wait. The lock file stays, its directory is made with `mode`."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write(path: Path, content: str, mode: int = 0o644) -> Path:

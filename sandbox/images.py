@@ -4,7 +4,6 @@ import hashlib
 import shutil
 import ssl
 import tempfile
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from platform import machine
 
 import httpx
 
+from sandbox import files
 from sandbox.instance import Instance
 from sandbox.shell import run
 
@@ -86,8 +86,8 @@ def ensure_component(instance: Instance, env: dict[str, str], name: str, executa
         _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
 
 
-def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage, archives: Future[None]) -> None:
-    """Put a base image into the registry: the official one, or else its stand-in once `archives` is done.
+def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
+    """Put a base image into the registry: the official one, or else its stand-in.
 
     One that is there stays, unless it is a stand-in made in another way than it would be now.
     """
@@ -97,7 +97,6 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage, archi
     if official_reachable():
         copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
         return
-    archives.result()
     labels = {
         f"{LABEL}.title": image.reference.removeprefix("library/"),
         f"{LABEL}.description": STAND_IN,
@@ -154,12 +153,12 @@ def rootfs(instance: Instance, image: BaseImage) -> Path:
     archive = (
         instance.cache_home / "images" / f"{image.directory}-{hashlib.sha256(what).hexdigest()[:12]}.tar"
     )
-    if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        draft = archive.with_name(f".{archive.name}")
-        packages = f"--include={','.join(image.packages)}"
-        run("mmdebstrap", *_OPTIONS, packages, "--format=tar", DEBIAN, str(draft), timeout=900)
-        draft.rename(archive)
+    with files.locked(archive.with_suffix(".lock")):
+        if not archive.exists():
+            draft = archive.with_name(f".{archive.name}")
+            packages = f"--include={','.join(image.packages)}"
+            run("mmdebstrap", *_OPTIONS, packages, "--format=tar", DEBIAN, str(draft), timeout=900)
+            draft.rename(archive)
     return archive
 
 

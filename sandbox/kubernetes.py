@@ -54,6 +54,16 @@ def _unready_deployment(api: httpx.Client, name: str) -> str | None:
     return None if current and available >= wanted else f"{name}: {available} of {wanted} replicas available"
 
 
+def system_pods(instance: Instance) -> set[str]:
+    """The UIDs of kube-system's pods; none while the API server does not answer, which `unready` tells."""
+    try:
+        with client(instance) as api:
+            pods = _items(api.get("/api/v1/namespaces/kube-system/pods"))
+    except (httpx.HTTPError, OSError):
+        return set()
+    return {pod["metadata"]["uid"] for pod in pods}
+
+
 def _stale(instance: Instance, since: datetime) -> list[str]:
     """What the API server still believes of the time before everything was started, at `since`."""
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")

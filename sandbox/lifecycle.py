@@ -1,11 +1,9 @@
 """Bringing the sandbox up, step by step, and down again."""
 
-import fcntl
 import shutil
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,44 +26,54 @@ from sandbox.instance import NODES, Instance, SandboxError
 from sandbox.processes import Program, Supervisor
 from sandbox.progress import Progress
 from sandbox.toolchain import Toolchain
+from sandbox.tools import Stage
 
-LATE = "late-tools"
+# Well beyond what a machine under load takes: only what will never be is given up.
+API_WITHIN_S = 180
+PODS_WITHIN_S = 300
 
 
-@contextmanager
-def lock(instance: Instance) -> Iterator[None]:
+def lock(instance: Instance) -> AbstractContextManager[None]:
     """Let one command at a time change the instance; another waits."""
-    instance.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (instance.state / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return files.locked(instance.state / "lock", mode=0o700)
 
 
 def up(instance: Instance, progress: Progress, wait: bool) -> None:
     """Bring up what is not up. With `wait`, also what is otherwise built in the background."""
-    tools, supervisor = Toolchain(instance), Supervisor(instance)
-    begun, afresh = datetime.now(UTC), not supervisor.alive()
-    preflight.check(instance, running=not afresh, to_build=bool(tools.missing(late=wait)))
+    tools = Toolchain(instance)
+    stages = tuple(Stage) if wait else (Stage.CLUSTER, Stage.ENGINE)
+    missing = tools.missing(*stages)
+    preflight.check(instance, running=Supervisor(instance).alive(), to_build=bool(missing))
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ThreadPoolExecutor(1) as pool:
-        archives = pool.submit(_base_archives, instance)
-        build(tools, progress, late=wait)
-        _start(instance, tools, supervisor, progress)
-        _fill_registry(instance, tools, progress, archives)
-    if afresh:
-        with progress.step("wait for the nodes and their pods"):
-            kubernetes.wait_for_fresh(instance, begun, timeout=120)
-    addons.ensure(instance, tools, progress)
+    if missing:
+        _build_and_serve(instance, tools, progress, stages)
+    _serve(instance, tools, progress)
     pulumi_plugins.ensure(instance, tools, progress)
 
 
-def build(tools: Toolchain, progress: Progress, late: bool) -> None:
-    """Build the tools that are neither on PATH nor in the cache."""
-    missing = tools.missing(late)
+def _build_and_serve(
+    instance: Instance, tools: Toolchain, progress: Progress, stages: tuple[Stage, ...]
+) -> None:
+    """Compile the tools, and start each part of the platform as soon as its tools are there."""
+    with ThreadPoolExecutor(2) as pool:
+        archives = pool.submit(_base_archives, instance)
+        build(tools, progress, Stage.CLUSTER)
+        engine = pool.submit(build, tools, progress, Stage.ENGINE)
+        archives.result()
+        _serve(instance, tools, progress)
+        engine.result()
+    if Stage.LATE in stages:
+        build(tools, progress, Stage.LATE)
+
+
+def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
+    """Build the tools of these stages that are neither on PATH nor in the cache."""
+    missing = tools.missing(*stages)
     for number, family in enumerate(missing, 1):
         left = f", then {', '.join(other.name for other in missing[number:])}" if missing[number:] else ""
-        with progress.step(f"build {family.name}", left) as part:
+        members = f" ({', '.join(tool.name for tool in family.tools)})" if len(family.tools) > 1 else ""
+        with progress.step(f"build {family.name}", left, members) as part:
             tools.build(family, part)
 
 
@@ -76,47 +84,62 @@ def _base_archives(instance: Instance) -> None:
             images.rootfs(instance, image)
 
 
-def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor, progress: Progress) -> None:
+def _serve(instance: Instance, tools: Toolchain, progress: Progress) -> None:
+    """Start, or mend, whatever there are tools for, and wait until it is well."""
+    supervisor = Supervisor(instance)
+    begun, afresh = datetime.now(UTC), not supervisor.alive()
     tools.link()
-    if not supervisor.alive():
+    if afresh:
         sweep(instance)
     with progress.step("start network and processes"):
-        pki.ensure(instance)
-        files.kubeconfig(instance, "admin")
-        environment.ensure(instance)
-        cgroups.ensure(instance)
-        network.ensure(instance)
-        node.ensure(instance)
-        supervisor.configure(programs(instance, tools))
-        supervisor.ensure()
+        _start(instance, tools, supervisor)
     with progress.step("wait for the API server"):
-        kubernetes.wait_for_api(instance, timeout=60)
+        kubernetes.wait_for_api(instance, API_WITHIN_S)
     environment.ensure_builder(instance)
+    _fill_registry(instance, tools, progress)
+    if afresh:
+        with progress.step("wait for the nodes and their pods"):
+            kubernetes.wait_for_fresh(instance, begun, PODS_WITHIN_S)
+    addons.ensure(instance, tools, progress, PODS_WITHIN_S)
+
+
+def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
+    pki.ensure(instance)
+    files.kubeconfig(instance, "admin")
+    environment.ensure(instance)
+    cgroups.ensure(instance)
+    network.ensure(instance)
+    node.ensure(instance)
+    supervisor.configure(programs(instance, tools))
+    supervisor.ensure()
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
-    """Every process of the platform."""
-    # Ends at once when nothing is left to build.
-    late = Program(
-        LATE,
+    """Every process of the platform that there are tools for."""
+    return [
+        *control_plane.programs(instance, tools),
+        *(program for name in NODES for program in node.programs(instance, tools, name)),
+        *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
+    ]
+
+
+def _late_tools(instance: Instance) -> Program:
+    """Builds what serving does not need; ends at once when nothing is left to build."""
+    return Program(
+        "late-tools",
         ("nice", sys.executable, "-m", "sandbox", "complete"),
         environment={"PYTHONPATH": str(Path(__file__).parents[1]), "SANDBOX_NAME": instance.name},
         once=True,
     )
-    return [
-        *control_plane.programs(instance, tools),
-        *(program for name in NODES for program in node.programs(instance, tools, name)),
-        late,
-    ]
 
 
-def _fill_registry(instance: Instance, tools: Toolchain, progress: Progress, archives: Future[None]) -> None:
+def _fill_registry(instance: Instance, tools: Toolchain, progress: Progress) -> None:
     env = environment.process(instance)
     for name, executable in addons.images(tools).items():
         images.ensure_component(instance, env, name, executable)
     for image in images.BASE_IMAGES:
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
-            images.ensure_base(instance, env, image, archives)
+            images.ensure_base(instance, env, image)
 
 
 def down(instance: Instance) -> None:

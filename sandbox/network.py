@@ -15,6 +15,7 @@ from sandbox.shell import inside, run
 BRIDGE = "br0"
 HOST_PORT = "host"
 NODE_LINK = "eth0"
+FORWARD = ("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
 
 def ensure(instance: Instance) -> None:
@@ -22,50 +23,66 @@ def ensure(instance: Instance) -> None:
     for netns in instance.netns:
         if not Path("/run/netns", netns).exists():
             run("ip", "netns", "add", netns)
-        run("ip", "-n", netns, "link", "set", "lo", "up")
-        run(*inside(netns), "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    _ensure_links(instance)
     _ensure_control(instance)
     _ensure_host(instance)
     for node in NODES:
-        _ensure_link(instance, node)
+        _ensure_node(instance, node)
+
+
+def _ensure_links(instance: Instance) -> None:
+    control = instance.control_netns
+    ports = _links(control)
+    if BRIDGE not in ports:
+        _ip(control, f"link add {BRIDGE} type bridge")
+    if not (HOST_PORT in ports and instance.host_link in _links(None)):
+        _join(instance, ports, HOST_PORT, f"name {instance.host_link}")
     for node in NODES:
-        _ensure_routes(instance, node)
+        netns = instance.node_netns(node)
+        if not (node in ports and NODE_LINK in _links(netns)):
+            _join(instance, ports, node, f"name {NODE_LINK} netns {netns}")
+
+
+def _join(instance: Instance, ports: set[str], port: str, end: str) -> None:
+    """Lay a veth pair from a port of the bridge to `end`; half of an old pair is taken away first."""
+    control = instance.control_netns
+    if port in ports:
+        _ip(control, f"link delete {port}")
+    _ip(None, f"link add {end} type veth peer name {port} netns {control}")
+    _ip(control, f"link set {port} master {BRIDGE}")
 
 
 def _ensure_control(instance: Instance) -> None:
-    netns = instance.control_netns
-    if BRIDGE not in _links(netns):
-        run("ip", "-n", netns, "link", "add", BRIDGE, "type", "bridge")
-    _address(netns, BRIDGE, instance.control_ip)
-    # kube-proxy answers for ClusterIPs by NAT, and only for addresses that have a route.
-    run("ip", "-n", netns, "route", "replace", instance.service_cidr, "dev", BRIDGE)
+    _ip(
+        instance.control_netns,
+        *(f"link set {link} up" for link in ("lo", HOST_PORT, *NODES)),
+        *_address(BRIDGE, instance.control_ip),
+        # kube-proxy answers for ClusterIPs by NAT, and only for addresses that have a route.
+        f"route replace {instance.service_cidr} dev {BRIDGE}",
+        *(_route_to_pods(instance, node) for node in NODES),
+    )
+    run(*inside(instance.control_netns), *FORWARD)
 
 
 def _ensure_host(instance: Instance) -> None:
-    link = instance.host_link
-    if link not in _links(None) or HOST_PORT not in _links(instance.control_netns):
-        _join(instance, HOST_PORT, ("name", link))
-    _address(None, link, instance.host_ip)
-    run("ip", "route", "replace", instance.service_cidr, "via", instance.control_ip)
-    for node in NODES:
-        run("ip", "route", "replace", instance.node_pod_cidr(node), "via", instance.node_ip(node))
+    _ip(
+        None,
+        *_address(instance.host_link, instance.host_ip),
+        f"route replace {instance.service_cidr} via {instance.control_ip}",
+        *(_route_to_pods(instance, node) for node in NODES),
+    )
 
 
-def _ensure_link(instance: Instance, node: str) -> None:
+def _ensure_node(instance: Instance, node: str) -> None:
     netns = instance.node_netns(node)
-    if NODE_LINK not in _links(netns) or node not in _links(instance.control_netns):
-        _join(instance, node, ("name", NODE_LINK, "netns", netns))
-    _address(netns, NODE_LINK, instance.node_ip(node))
-    run("ip", "-n", instance.control_netns, "link", "set", node, "up")
-
-
-def _ensure_routes(instance: Instance, node: str) -> None:
-    netns = instance.node_netns(node)
-    run("ip", "-n", netns, "route", "replace", instance.service_cidr, "via", instance.control_ip)
-    for there in (instance.control_netns, *(instance.node_netns(other) for other in NODES if other != node)):
-        run(
-            "ip", "-n", there, "route", "replace", instance.node_pod_cidr(node), "via", instance.node_ip(node)
-        )
+    _ip(
+        netns,
+        "link set lo up",
+        *_address(NODE_LINK, instance.node_ip(node)),
+        f"route replace {instance.service_cidr} via {instance.control_ip}",
+        *(_route_to_pods(instance, other) for other in NODES if other != node),
+    )
+    run(*inside(netns), *FORWARD)
     cluster = f"{instance.pod_cidr}, {instance.lan}"
     # Within the LAN pods keep their own address, which network policies need.
     rules = f"""
@@ -80,19 +97,17 @@ def _ensure_routes(instance: Instance, node: str) -> None:
     run(*inside(netns), "nft", "-f", "-", stdin=rules)
 
 
-def _join(instance: Instance, port: str, end: tuple[str, ...]) -> None:
-    """Lay a veth pair from a port of the bridge to `end`; half of an old pair is taken away first."""
-    control = instance.control_netns
-    if port in _links(control):
-        run("ip", "-n", control, "link", "delete", port)
-    run("ip", "link", "add", *end, "type", "veth", "peer", "name", port, "netns", control)
-    run("ip", "-n", control, "link", "set", port, "master", BRIDGE, "up")
+def _route_to_pods(instance: Instance, node: str) -> str:
+    return f"route replace {instance.node_pod_cidr(node)} via {instance.node_ip(node)}"
 
 
-def _address(netns: str | None, link: str, address: str) -> None:
-    at = ("-n", netns) if netns else ()
-    run("ip", *at, "address", "replace", f"{address}/24", "dev", link)
-    run("ip", *at, "link", "set", link, "up")
+def _address(link: str, address: str) -> tuple[str, str]:
+    return f"address replace {address}/24 dev {link}", f"link set {link} up"
+
+
+def _ip(netns: str | None, *commands: str) -> None:
+    """Run commands of `ip`, all in one go."""
+    run("ip", *(("-n", netns) if netns else ()), "-batch", "-", stdin="\n".join(commands))
 
 
 def _links(netns: str | None) -> set[str]:

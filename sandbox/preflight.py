@@ -36,13 +36,12 @@ def check(instance: Instance, running: bool, to_build: bool) -> None:
     `running` leaves out what the instance itself takes up; `to_build` asks for what compiling needs.
     """
     problems = [*_machine(instance, to_build)]
-    missing = list(_packages())
-    if missing:
+    if missing := list(_packages()):
         command = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(missing)}"
         problems.append(f"system packages are missing: run sandbox/packages.sh, which does\n    {command}")
     if to_build:
         problems += _go()
-    if not problems and not running:
+    if not running and platform.system() == "Linux":
         problems += [*_kernel(), *_addresses(instance)]
     if problems:
         raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))
@@ -75,9 +74,7 @@ def _packages() -> Iterator[str]:
     for line in PACKAGES.read_text().splitlines():
         if line and not line.startswith("#"):
             package, file = line.split()
-            if not Path(file).exists() and not shutil.which(
-                file, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"
-            ):
+            if not Path(file).exists() and not shutil.which(file):
                 yield package
 
 
@@ -93,7 +90,9 @@ def _go() -> list[str]:
 
 
 def _kernel() -> Iterator[str]:
-    for feature, trial in KERNEL.items():
+    # A trial that cannot be made, for lack of rights or of its command, is named as just that already.
+    trials = {what: trial for what, trial in KERNEL.items() if os.geteuid() == 0 and shutil.which(trial[0])}
+    for feature, trial in trials.items():
         done = subprocess.run(["unshare", "--net", *trial], capture_output=True, text=True, check=False)
         if done.returncode:
             yield f"the kernel lacks {feature}: {(done.stderr or done.stdout).strip()}"
@@ -117,5 +116,5 @@ def _addresses(instance: Instance) -> Iterator[str]:
                 f"port {instance.registry_port} of 127.0.0.1 is taken (see `ss -ltnp`): free it, "
                 "or choose another SANDBOX_NAME, which has another port"
             )
-    for route in network.overlaps(instance):
+    for route in network.overlaps(instance) if shutil.which("ip") else ():
         yield f"this machine uses the sandbox's addresses (route {route}): choose another SANDBOX_NAME"

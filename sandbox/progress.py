@@ -1,39 +1,79 @@
 """Telling the user what takes time: one line per step, and how far it is."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
 
 Part = Callable[[int, int], None]
 WORTH_A_LINE_S = 0.5
+# Where lines cannot be redrawn, a long step gives a sign of life this often.
+SIGN_OF_LIFE_S = 30.0
 
 
 class Progress:
-    """Steps on the terminal; plain lines where there is none."""
+    """Steps on the terminal, several at once; plain lines where there is none."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._running: dict[str, Spinner] = {}
+        self._lock = threading.Lock()
+        self._live = Live(console=console, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> "Progress":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
 
     @contextmanager
-    def step(self, title: str, after: str = "") -> Iterator[Part]:
+    def step(self, title: str, after: str = "", details: str = "") -> Iterator[Part]:
         """Show a step while it runs, with what comes `after`, and then how long it took.
 
-        What is yielded is told how many parts of how many are done.
+        What is yielded is told how many parts of how many are done. `details` are for the first line only.
         """
-        begun = time.monotonic()
-        if after and not self._console.is_terminal:
-            self._console.print(f"… {title}{after}")
-        with self._console.status(title) as status:
+        begun = said = time.monotonic()
 
-            def part(done: int, total: int) -> None:
-                seconds = time.monotonic() - begun
-                status.update(f"{title}: {done} of at most {total} packages, {_clock(seconds)}{after}")
+        def part(done: int, total: int) -> None:
+            nonlocal said
+            now = time.monotonic()
+            self._show(title, f"{title}: {done} of at most {total} packages, {_clock(now - begun)}{after}")
+            if not self._console.is_terminal and now - said >= SIGN_OF_LIFE_S:
+                self._print(f"  {title}: {done} of at most {total} packages after {_clock(now - begun)}")
+                said = now
 
+        if details and not self._console.is_terminal:
+            self._print(f"… {title}{details}{after}")
+        self._show(title, f"{title}{after}")
+        try:
             yield part
+        finally:
+            with self._lock:
+                del self._running[title]
         if (took := time.monotonic() - begun) >= WORTH_A_LINE_S:
-            self._console.print(f"[green]✓[/green] {title} [dim]{_clock(took)}[/dim]", highlight=False)
+            self._print(f"[green]✓[/green] {title} [dim]{_clock(took)}[/dim]")
+
+    def _show(self, title: str, text: str) -> None:
+        with self._lock:
+            self._running.setdefault(title, Spinner("dots")).update(text=text)
+        if self._live.is_started:
+            self._live.refresh()
+
+    def _render(self) -> Group:
+        with self._lock:
+            return Group(*self._running.values())
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def _clock(seconds: float) -> str:

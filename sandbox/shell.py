@@ -12,12 +12,14 @@ def run(
 ) -> str:
     """Run a program to its end (at most `timeout` seconds) and return what it printed.
 
-    Raises SandboxError with the command and its last words when it fails.
+    Raises SandboxError with the command and its last words when it fails, or is not there.
     """
     try:
         done = subprocess.run(
             argv, input=stdin, env=env, timeout=timeout, capture_output=True, text=True, check=False
         )
+    except FileNotFoundError as error:
+        raise SandboxError(f"{argv[0]} is not on PATH: run sandbox/packages.sh") from error
     except subprocess.TimeoutExpired as error:
         raise SandboxError(f"{shlex.join(argv)} did not end within {timeout:.0f} s") from error
     if done.returncode:

@@ -11,8 +11,23 @@ from sandbox import addons, cgroups, images, kubernetes, pulumi_plugins
 from sandbox.instance import Instance
 from sandbox.processes import Process, Supervisor
 from sandbox.toolchain import Toolchain
+from sandbox.tools import Stage
 
-MIB = 2**20
+MB = 10**6
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory in bytes, shared pages counted for each process that has them."""
+
+    processes: int
+    system_pods: int
+    other_pods: int
+
+    @property
+    def platform(self) -> int:
+        """What the sandbox takes by itself."""
+        return self.processes + self.system_pods
 
 
 @dataclass(frozen=True)
@@ -22,8 +37,7 @@ class Status:
     name: str
     processes: list[Process]
     rss_bytes: dict[str, int]
-    platform_rss_bytes: int
-    pods_rss_bytes: int
+    memory: Memory
     to_build: list[str]
     images: dict[str, str | None]
     plugins: list[str]
@@ -34,19 +48,22 @@ def collect(instance: Instance) -> Status:
     """Look at the processes, the cluster, the registry and the tools."""
     processes = Supervisor(instance).processes()
     tools = Toolchain(instance)
-    platform = cgroups.processes(instance, "platform")
-    everything = cgroups.processes(instance)
     return Status(
         name=instance.name,
         processes=processes,
         rss_bytes={process.name: _rss(process.pid) for process in processes},
-        platform_rss_bytes=sum(map(_rss, platform)),
-        pods_rss_bytes=sum(map(_rss, everything - platform)),
-        to_build=[family.name for family in tools.missing(late=True)],
+        memory=_memory(instance) if processes else Memory(0, 0, 0),
+        to_build=[family.name for family in tools.missing(*Stage)],
         images=_images(instance) if processes else {},
         plugins=pulumi_plugins.report(instance),
         problems=_problems(instance, tools, processes),
     )
+
+
+def _memory(instance: Instance) -> Memory:
+    everything, platform = cgroups.processes(instance), cgroups.processes(instance, "platform")
+    system = cgroups.of_pods(instance, kubernetes.system_pods(instance))
+    return Memory(*(sum(map(_rss, pids)) for pids in (platform, system, everything - platform - system)))
 
 
 def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) -> list[str]:
@@ -65,7 +82,7 @@ def _images(instance: Instance) -> dict[str, str | None]:
 
 
 def _rss(pid: int) -> int:
-    """Resident memory, shared pages included; 0 for a process that has ended."""
+    """A process's resident memory in bytes; 0 for one that has ended."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -75,7 +92,7 @@ def _rss(pid: int) -> int:
 
 def as_json(status: Status) -> dict[str, object]:
     """The report as an object."""
-    return dataclasses.asdict(status)
+    return {**dataclasses.asdict(status), "platform_rss_bytes": status.memory.platform}
 
 
 def show(status: Status, console: Console) -> None:
@@ -90,11 +107,14 @@ def show(status: Status, console: Console) -> None:
             process.name,
             f"[{colour}]{process.state}[/{colour}]",
             _duration(process.uptime_s) if process.pid else "",
-            f"{status.rss_bytes[process.name] / MIB:.0f} MiB" if process.pid else "",
+            f"{status.rss_bytes[process.name] / MB:.0f} MB" if process.pid else "",
         )
     console.print(table)
-    platform, pods = status.platform_rss_bytes / MIB, status.pods_rss_bytes / MIB
-    console.print(f"\nMemory: platform {platform:.0f} MiB RSS, pods {pods:.0f} MiB")
+    memory = status.memory
+    console.print(
+        f"\nMemory: {memory.platform / MB:.0f} MB RSS for the platform (DNS and metrics included), "
+        f"{memory.other_pods / MB:.0f} MB for other pods"
+    )
     for reference, origin in status.images.items():
         console.print(f"Image {reference.removeprefix('library/')}: {origin or 'not in the registry'}")
     for plugin in status.plugins:

@@ -4,7 +4,6 @@ What is built lies in a directory named by a hash of all that determines it, so 
 built twice and a change never mixes with what was there before.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -17,10 +16,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from sandbox import files
 from sandbox.instance import Instance, SandboxError
 from sandbox.progress import Part
 from sandbox.shell import run
-from sandbox.tools import FAMILIES, FOR_USERS, SYSTEM, Family, Tool
+from sandbox.tools import FAMILIES, FOR_USERS, SYSTEM, Family, Stage, Tool
 
 SOURCES = Path(__file__).parent / "tools"
 
@@ -47,12 +47,12 @@ class Toolchain:
         """The directory of the CNI plugins."""
         return "/usr/lib/cni"
 
-    def missing(self, late: bool) -> list[Family]:
-        """The families of which something is to be built; without `late`, only what serving needs."""
+    def missing(self, *stages: Stage) -> list[Family]:
+        """The families of these stages of which something is to be built."""
         return [
             family
             for family in FAMILIES
-            if (late or not family.late) and not all(self._found(family, tool) for tool in family.tools)
+            if family.stage in stages and not all(self._found(family, tool) for tool in family.tools)
         ]
 
     def link(self) -> None:
@@ -81,9 +81,7 @@ class Toolchain:
     @contextmanager
     def _build_lock(self) -> Iterator[None]:
         """One build at a time, also among instances: two at once would each take twice as long."""
-        self._instance.tools.mkdir(parents=True, exist_ok=True)
-        with (self._instance.tools / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with files.locked(self._instance.tools / ".lock"):
             for abandoned in self._instance.tools.glob(".building-*"):
                 shutil.rmtree(abandoned)
             yield
@@ -109,9 +107,9 @@ def on_path(tool: Tool) -> str | None:
 
 
 def _search_path() -> str:
-    """PATH with the virtualenv's programs first, the places of servers last, and no instance's own links."""
+    """PATH with the virtualenv's programs first and no instance's own links."""
     entries = [entry for entry in os.environ["PATH"].split(os.pathsep) if not _is_instance(Path(entry))]
-    return os.pathsep.join((str(Path(sys.executable).parent), *entries, "/usr/sbin", "/sbin"))
+    return os.pathsep.join((str(Path(sys.executable).parent), *entries))
 
 
 def _is_instance(directory: Path) -> bool:

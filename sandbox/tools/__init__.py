@@ -5,6 +5,7 @@ of another. Families are in the order in which a first application needs them.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 PULUMI = "3.259.0"
 DOCKER_BUILD = "0.0.22"
@@ -12,6 +13,14 @@ KUBERNETES = "1.35.4"
 
 # DWARF is for debuggers: leaving it out saves an eighth of the time to compile.
 GO_BUILD = ("go", "build", "-trimpath", "-gcflags=all=-dwarf=false")
+
+
+class Stage(Enum):
+    """When a family is compiled, in this order."""
+
+    CLUSTER = "first: the cluster, and its images"
+    ENGINE = "while the cluster starts"
+    LATE = "once the platform serves"
 
 
 @dataclass(frozen=True)
@@ -31,16 +40,13 @@ class Tool:
 
 @dataclass(frozen=True)
 class Family:
-    """Tools that are built together, in a `directory` of their own or in one whose work they share.
-
-    What is `late` is built once the platform serves.
-    """
+    """Tools that are built together, in a `directory` of their own or in one whose work they share."""
 
     name: str
+    stage: Stage
     tools: tuple[Tool, ...]
     variables: tuple[str, ...] = ()
     directory: str = ""
-    late: bool = False
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -56,6 +62,7 @@ KUBECTL_SUITABLE = r"Client Version: v1\.3[456]\.\d+"
 FAMILIES = (
     Family(
         "buildkit",
+        Stage.CLUSTER,
         (
             Tool("buildkitd", "github.com/moby/buildkit/cmd/buildkitd", ("--version",), BUILDKIT_SUITABLE),
             Tool("buildx", "github.com/docker/buildx/cmd/buildx", ("version",), BUILDKIT_SUITABLE),
@@ -63,6 +70,7 @@ FAMILIES = (
     ),
     Family(
         "kubernetes",
+        Stage.CLUSTER,
         (
             *(
                 Tool(name, f"k8s.io/kubernetes/cmd/{name}", ("--version",), r"^Kubernetes v1\.35\.")
@@ -85,6 +93,7 @@ FAMILIES = (
     ),
     Family(
         "pulumi",
+        Stage.ENGINE,
         (
             Tool(
                 "pulumi",
@@ -97,6 +106,7 @@ FAMILIES = (
     ),
     Family(
         "docker-build",
+        Stage.ENGINE,
         (
             Tool(
                 "pulumi-resource-docker-build",
@@ -107,14 +117,14 @@ FAMILIES = (
     ),
     Family(
         "kube-router",
+        Stage.LATE,
         (Tool("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),),
         directory="kubernetes",
-        late=True,
     ),
     Family(
         "metrics-server",
+        Stage.LATE,
         (Tool("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
-        late=True,
     ),
 )
 

@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from sandbox.instance import Instance
+from sandbox.processes import Supervisor
 
 PROJECT = Path(__file__).parents[3]
 IMAGE = "python:3.11-slim-bookworm"
@@ -115,42 +120,74 @@ def service(name: str, **spec: Any) -> dict[str, Any]:
 class Machine:
     """A second instance, and the state of the machine that it runs on."""
 
-    command: Callable[..., subprocess.CompletedProcess[str]]
+    instance: Instance
     before: dict[str, set[str]] = field(default_factory=dict)
 
-    def must(self, *argv: str) -> str:
-        done = self.command(*argv)
+    def command(self, *argv: str, project: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+        """Run the sandbox's command line, for at most five minutes."""
+        return subprocess.run(
+            (sys.executable, "-m", "sandbox", *argv),
+            cwd=project, env={**os.environ, "SANDBOX_NAME": self.instance.name},
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    def must(self, *argv: str, project: Path = PROJECT) -> str:
+        done = self.command(*argv, project=project)
         assert done.returncode == 0, f"sandbox {' '.join(argv)}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def cluster(self) -> Cluster:
         return Cluster({**os.environ, **json.loads(self.must("env", "--json"))})
 
-    def processes(self) -> dict[str, dict[str, Any]]:
-        done = self.command("status", "--json")
-        return {process["name"]: process for process in json.loads(done.stdout)["processes"]}
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.command("status", "--json").stdout))
 
     def problems(self) -> list[str]:
-        return list(json.loads(self.command("status", "--json").stdout)["problems"])
+        return list(self.status()["problems"])
+
+    def wait_until_well(self, seconds: float = 180) -> None:
+        """Wait until `status` has nothing to complain of; fail with what it complains of."""
+        deadline = time.monotonic() + seconds
+        while problems := self.problems():
+            assert time.monotonic() < deadline, f"after {seconds:.0f} s: {problems}"
+
+    def running(self) -> dict[str, int]:
+        """The pids of the processes that run, by name."""
+        return {one.name: one.pid for one in Supervisor(self.instance).processes() if one.state == "RUNNING"}
+
+    def supervisor_pid(self) -> int:
+        return int((self.instance.run / "supervisord.pid").read_text())
+
+    def pids(self) -> set[int]:
+        """Every process that has anything to do with the instance, however it is related."""
+        return {int(path.name) for path in Path("/proc").glob("[0-9]*") if self._belongs(path)}
+
+    def _belongs(self, process: Path) -> bool:
+        try:
+            said = (process / "cmdline").read_bytes() + (process / "cgroup").read_bytes()
+        except OSError:
+            return False  # it has ended
+        return self.instance.name.encode() in said
 
     def state(self) -> dict[str, set[str]]:
-        """What `down` must leave as it was. What comes and goes with the default instance is left out."""
+        """What `down` must leave as it was. What comes and goes with other instances is left out."""
+        name, slot = self.instance.name, self.instance.slot
+        others = re.compile(rf"\bslipway(?!{slot}\b)\d+|/slipway/(?!{name}/)|/netns/(?!{name}-)")
 
         def lines(*argv: str) -> set[str]:
-            return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
+            said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+            return {line for line in said.splitlines() if not (others.search(line) or line.startswith("#"))}
 
-        mounts = Path("/proc/self/mounts").read_text().splitlines()
         return {
-            "namespaces": {path.name for path in Path("/run/netns").glob("*")},
+            "namespaces": {path.name for path in Path("/run/netns").glob(f"{name}-*")},
             "links": lines("ip", "-brief", "link"),
             "routes": lines("ip", "route", "show", "table", "all"),
             "nftables": lines("nft", "list", "ruleset"),
-            "iptables": {line for line in lines("iptables-save") if not line.startswith("#")},
+            "iptables": lines("iptables-save"),
             "sysctls": {f"{file}={file.read_text()}" for file in SYSCTLS},
-            "mounts": {line for line in mounts if "/slipway/sandbox/" not in line},
-            "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("**/slipway-sandbox-test*")},
-            "listeners": lines("ss", "-Hltn"),
-            "processes": {str(pid) for pid in Path("/proc").glob("[0-9]*") if _belongs(pid)},
+            "mounts": lines("cat", "/proc/self/mounts"),
+            "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.instance.cgroup}")},
+            "processes": {str(pid) for pid in self.pids()},
         }
 
 
@@ -166,11 +203,3 @@ SYSCTLS = tuple(
         "kernel/keys/root_maxbytes",
     )
 )
-
-
-def _belongs(process: Path) -> bool:
-    """Whether a process has anything to do with the second instance."""
-    try:
-        return b"sandbox-test" in (process / "cmdline").read_bytes() + (process / "cgroup").read_bytes()
-    except OSError:
-        return False  # it has ended

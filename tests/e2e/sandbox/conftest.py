@@ -1,14 +1,13 @@
 """A namespace of its own for each test, and a second instance for the tests that break things."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from tests.e2e.sandbox.cluster import PROJECT, Cluster, Machine
+from sandbox.instance import Instance
+from tests.e2e.sandbox.cluster import Cluster, Machine
 
 
 @pytest.fixture
@@ -20,17 +19,10 @@ def cluster(sandbox: dict[str, str], request: pytest.FixtureRequest) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def machine() -> Iterator[Machine]:
+def machine(sandbox: dict[str, str]) -> Iterator[Machine]:
     """A second instance beside the default one. `before` is the machine's state without it."""
-    environment = {**os.environ, "SANDBOX_NAME": "sandbox-test"}
-
-    def command(*argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            (sys.executable, "-m", "sandbox", *argv),
-            cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-
-    it = Machine(command)
+    default = Instance.from_environment()
+    it = Machine(replace(default, name=f"{default.name}-test"))
     it.must("purge")
     it.before = it.state()
     it.must("up", "--wait")

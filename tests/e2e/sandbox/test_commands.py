@@ -72,7 +72,7 @@ def test_status_tells_that_all_is_well(sandbox: dict[str, str]) -> None:
     assert status["to_build"] == []
     assert any(plugin.startswith("kubernetes 4.32.0") for plugin in status["plugins"])
     shown = sandbox_command("status").stdout
-    assert "Memory: platform" in shown and "python:3.11-slim-bookworm" in shown
+    assert "RSS for the platform" in shown and "python:3.11-slim-bookworm" in shown
 
 
 def test_logs_shows_a_process_and_names_the_others_when_there_is_none(sandbox: dict[str, str]) -> None:

@@ -1,6 +1,8 @@
 """Tools are built once, from what determines them."""
 
+import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -9,10 +11,10 @@ import pytest
 from sandbox import toolchain
 from sandbox.instance import Instance, SandboxError
 from sandbox.toolchain import Toolchain, key, on_path
-from sandbox.tools import FAMILIES, SYSTEM, Family, Tool
+from sandbox.tools import FAMILIES, SYSTEM, Family, Stage, Tool
 
 HELLO = 'package main\n\nfunc main() { println("hello") }\n'
-FAMILY = Family("hello", (Tool("hello", "."),))
+FAMILY = Family("hello", Stage.CLUSTER, (Tool("hello", "."),))
 
 
 @pytest.fixture
@@ -36,14 +38,14 @@ def tools_of(tmp_path: Path) -> Toolchain:
 def test_a_tool_is_built_once_and_again_when_its_source_changes(sources: Path, tmp_path: Path) -> None:
     tools = tools_of(tmp_path)
     counted: list[tuple[int, int]] = []
-    assert tools.missing(late=False) == [FAMILY]
+    assert tools.missing(Stage.CLUSTER) == [FAMILY]
     tools.build(FAMILY, lambda done, total: counted.append((done, total)))
-    assert tools.missing(late=False) == []
+    assert tools.missing(Stage.CLUSTER) == []
     assert counted, "the progress of a build is told"
 
     (sources / "main.go").write_text(HELLO.replace("hello", "changed"))
     toolchain.key.cache_clear()
-    assert tools.missing(late=False) == [FAMILY]
+    assert tools.missing(Stage.CLUSTER) == [FAMILY]
 
 
 def test_a_build_that_fails_leaves_nothing_that_looks_built(sources: Path, tmp_path: Path) -> None:
@@ -51,18 +53,37 @@ def test_a_build_that_fails_leaves_nothing_that_looks_built(sources: Path, tmp_p
     tools = tools_of(tmp_path)
     with pytest.raises(SandboxError, match="undefined: nonsense"):
         tools.build(FAMILY, lambda done, total: None)
-    assert tools.missing(late=False) == [FAMILY]
+    assert tools.missing(Stage.CLUSTER) == [FAMILY]
     assert [path.name for path in (tmp_path / "cache/tools").iterdir()] == [".lock"]
 
 
-def test_what_a_killed_build_left_is_swept_away(sources: Path, tmp_path: Path) -> None:
-    left = tmp_path / "cache/tools/.building-killed/bin"
-    left.mkdir(parents=True)
-    (left / "hello").write_text("half a binary")
-    tools = tools_of(tmp_path)
-    assert tools.missing(late=False) == [FAMILY]
+def test_a_build_that_is_killed_half_way_leaves_nothing_that_looks_built(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools, cache = tools_of(tmp_path), tmp_path / "cache/tools"
+    (sources / "main.go").write_text('package main\n\nimport "net/http"\n\nfunc main() { http.Get("") }\n')
+    # An empty cache, so that it takes long enough to be caught at work.
+    monkeypatch.setenv("GOCACHE", str(tmp_path / "go"))
+    building = os.fork()
+    if building == 0:
+        os.setsid()
+        tools.build(FAMILY, lambda done, total: None)
+        os._exit(0)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "go").glob("*/*")):
+        assert time.monotonic() < deadline, "the compiler has not begun"
+        time.sleep(0.05)
+    os.killpg(building, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(building, 0)[1]) == -signal.SIGKILL
+    assert [path.name[:10] for path in cache.iterdir() if path.name != ".lock"] == [".building-"]
+    assert tools.missing(Stage.CLUSTER) == [FAMILY]
+
+    monkeypatch.delenv("GOCACHE")
+    (sources / "main.go").write_text(HELLO)
+    key.cache_clear()
     tools.build(FAMILY, lambda done, total: None)
-    assert not left.parent.exists()
+    assert tools.missing(Stage.CLUSTER) == []
+    assert not list(cache.glob(".building-*")), "what the killed build left is swept away"
 
 
 @pytest.mark.parametrize(
