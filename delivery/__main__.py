@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from delivery.commands import preview
+from delivery.commands import drift, history, preview, promote, recover
 from delivery.errors import DeliveryError
 
 app = typer.Typer(
@@ -20,6 +20,11 @@ def _delivery() -> None:
 
 
 app.command()(preview.preview)
+app.command()(promote.promote)
+app.command()(promote.rollback)
+app.command()(history.history)
+app.command()(drift.drift)
+app.command()(recover.recover)
 
 
 def main() -> None:

@@ -20,6 +20,18 @@ from delivery.errors import DeliveryError
 OnEvent = Callable[[EngineEvent], None]
 
 
+class Locked(DeliveryError):
+    """The stack is locked by another operation, which may have died."""
+
+    def __init__(self, stack: str, printed: str) -> None:
+        super().__init__(
+            f"stack {stack} is locked by another operation. Wait for its end; if it died,"
+            f" `python -m delivery recover {stack}` removes the lock"
+        )
+        self.printed = printed
+        """What pulumi said: with some backends who holds the lock."""
+
+
 @dataclass(frozen=True)
 class Run:
     """How an operation of the engine ended, and what it told on the way."""
@@ -263,10 +275,7 @@ class Stack:
                 f" `pulumi stack init {self.name}` makes it"
             )
         if isinstance(error, ConcurrentUpdateError):
-            return DeliveryError(
-                f"stack {self.name} is locked by another operation. Wait for its end; if it died,"
-                f" `pulumi cancel --stack {self.name}` removes the lock"
-            )
+            return Locked(self.name, str(error))
         return DeliveryError(_message(str(error)))
 
 

@@ -1,0 +1,85 @@
+"""`python -m delivery recover`: after a crash, one command to what the stack should be."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from delivery import flow, interrupts
+from delivery.commands.promote import Yes, console, talk_with
+from delivery.drift import TAKE_BACK
+from delivery.errors import DeliveryError
+from delivery.holder import Holder
+from delivery.options import HERE, Directory, Json
+from delivery.promotion import Talk, Terms
+from delivery.receipts import Outcome, Phase
+from delivery.repair import look, repair
+from delivery.side import Side, who
+from delivery.stacks import Project
+from delivery.work import Work, unfinished
+
+
+def recover(
+    stack: Annotated[str, typer.Argument(help="The stack whose update, destroy or promotion was killed.")],
+    yes: Yes = False,
+    force_unlock: Annotated[
+        bool, typer.Option("--force-unlock", help="Remove a lock of which nobody knows whether it is in use.")
+    ] = False,
+    up: Annotated[bool, typer.Option("--up/--no-up", help="Whether to finish the update as well.")] = True,
+    cwd: Directory = HERE,
+    as_json: Json = False,
+) -> None:
+    """Mend what a killed operation left of a stack, and bring it to what its program and file say.
+
+    Removes a lock whose process is gone, ends plugins that were left behind, takes what was created but not
+    written down into the state, reads the rest from the cluster, and ends an open promotion. After a killed
+    destroy: --no-up, then `pulumi destroy`. Exit code: 0 when the stack is well.
+    """
+    with interrupts.deferred():
+        side = Side.read(Project(cwd, TAKE_BACK), stack)
+        talk = talk_with(yes)
+        work = unfinished(side.receipts, Holder.me(who()), talk.tell)
+        found = _found(side, work)
+        for text in found or ["nothing is known to be broken; state and cluster will be compared"]:
+            talk.tell(text)
+        if not talk.agree(f"Recover {stack}?"):
+            if work:
+                work.let_go()
+            return
+        side = repair(side, talk.tell, force_unlock)
+        outcome = _finished(side, work, up, talk)
+    if as_json:
+        print(json.dumps({"stack": stack, "found": found, "outcome": outcome}, indent=2))
+    console.print(f"{stack}: {outcome}", highlight=False)
+
+
+def _found(side: Side, work: Work | None) -> list[str]:
+    found = look(side).told()
+    if work:
+        receipt = work.receipt
+        end = "put back" if receipt.phase in (Phase.PREVIEWING, Phase.PUTTING_BACK) else "finished"
+        found.append(
+            f"promotion #{receipt.number} of {receipt.image}, stopped while {receipt.phase}: will be {end}"
+        )
+    return found
+
+
+def _finished(side: Side, work: Work | None, up: bool, talk: Talk) -> str:
+    """Bring the stack to what it should be; say what that was."""
+    if work and work.receipt.phase is Phase.PREVIEWING:
+        side.file.set_image(work.receipt.previous_setting)
+        work.close(Outcome.ABANDONED, "interrupted")
+    elif work:
+        receipt = flow.resume(side, work, True, Terms(), talk)
+        if receipt.outcome is Outcome.FAILED:
+            raise DeliveryError(f"promotion #{receipt.number} failed: {receipt.reason}")
+        return f"promotion #{receipt.number} ended: {receipt.outcome}"
+    if not up:
+        return "mended; the update was not run"
+    talk.tell(f"Updating {side.name}…")
+    before = side.file.text()
+    run = side.stack.up(message="recover")
+    side.file.undo_rewriting(before)
+    if not run.succeeded:
+        raise DeliveryError(f"{side.name} is mended, but its update fails:\n{run.failure}")
+    return "runs what its program and file say"

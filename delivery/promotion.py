@@ -1,0 +1,184 @@
+"""Moving a version to a stack: seen, applied as it was seen, verified, or put back.
+
+Every step can be interrupted and done again: the receipt in the cluster says which was under way, and each
+leads to the same end from wherever the last attempt at it stopped.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from delivery import checks, interrupts
+from delivery.changed import Seen
+from delivery.errors import DeliveryError
+from delivery.events import Told, read
+from delivery.images import Image
+from delivery.receipts import Outcome, Phase, Receipt
+from delivery.side import Side
+from delivery.work import Work
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How the promotion speaks with whoever runs it."""
+
+    tell: Callable[[str], None]
+    show: Callable[[Told], None]
+    """Shows what an update will do."""
+    agree: Callable[[str], bool]
+    """Asks a question that is answered by yes or no."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the user asked for."""
+
+    wanted: checks.Wanted = field(default_factory=checks.Wanted)
+    pull_request: bool = False
+    put_back: bool = True
+
+
+class Promotion:
+    """One version on its way to one stack, with an open receipt."""
+
+    def __init__(self, target: Side, work: Work, terms: Terms, talk: Talk) -> None:
+        """Work on an open receipt."""
+        self.target = target
+        self.work = work
+        self.terms = terms
+        self.talk = talk
+        self.before = target.file.text()
+
+    @property
+    def image(self) -> Image:
+        """The version that is moved."""
+        return Image.parse(self.work.receipt.image)
+
+    def run(self) -> Receipt:
+        """Go from where the receipt stands to its end, and return it closed."""
+        with self.work.renewed():
+            try:
+                if self.work.receipt.phase is Phase.PUTTING_BACK:
+                    self._put_back(self.work.receipt.reason)
+                else:
+                    self._forward()
+            except interrupts.Interrupted:
+                self._stop()
+                raise
+            finally:
+                self.target.file.undo_rewriting(self.before)
+        return self.work.receipt
+
+    def _forward(self) -> None:
+        applied_before = self.work.receipt.phase is not Phase.PREVIEWING
+        self.target.file.set_image(str(self.image))
+        if self.terms.pull_request and not applied_before:
+            self.work.close(Outcome.PROPOSED, "left to whoever applies on merge")
+            return
+        with tempfile.TemporaryDirectory(prefix="delivery-") as directory:
+            plan = Path(directory, "plan.json")
+            seen = Seen.now(self.target, self.image)
+            told = self._preview(plan)
+            if not self._agreed(told, applied_before):
+                self._undo_file()
+                self.work.close(Outcome.ABANDONED, "declined")
+                return
+            try:
+                interrupts.check()
+                seen.check_unchanged(self.target.again())
+            except DeliveryError as error:
+                if not applied_before:
+                    self._undo_file()
+                    self.work.close(Outcome.ABANDONED, str(error))
+                raise
+            self.work.record(phase=Phase.APPLYING, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
+            failure = self._apply(plan)
+        interrupts.check()
+        if not failure:
+            failure = self._verify(self.image, self.terms.wanted)
+        if failure:
+            self._failed(failure)
+        else:
+            self.work.close(Outcome.VERIFIED)
+
+    def _preview(self, plan: Path) -> Told:
+        self.talk.tell(f"Previewing {self.target.name}…")
+        run = self.target.stack.preview(save_plan=plan)
+        if not run.succeeded:
+            if self.work.receipt.phase is Phase.PREVIEWING:
+                self._undo_file()
+                self.work.close(Outcome.ABANDONED, "the preview failed")
+            raise DeliveryError(f"{self.target.name} cannot be previewed:\n{run.failure}")
+        return read(run.events)
+
+    def _agreed(self, told: Told, applied_before: bool) -> bool:
+        self.talk.show(told)
+        return applied_before or self.talk.agree(f"Apply this to {self.target.name}?")
+
+    def _apply(self, plan: Path | None) -> str:
+        """Have the engine do it; return why it failed."""
+        self.talk.tell(f"Updating {self.target.name}…")
+        message = f"{self.work.receipt.kind} #{self.work.receipt.number} from {self.work.receipt.source}"
+        run = self.target.stack.up(plan=plan, message=message)
+        interrupts.check()
+        return "" if run.succeeded else f"the update failed: {_cause(read(run.events), run.failure)}"
+
+    def _verify(self, image: Image, wanted: checks.Wanted) -> str:
+        """Make the checks; return why they failed."""
+        self.work.enter(
+            self.work.receipt.phase if self.work.receipt.phase is Phase.PUTTING_BACK else Phase.VERIFYING
+        )
+        side = self.target.again()
+        target = checks.Target(side.name, side.cluster, tuple(side.objects), image, self.talk.tell)
+        results = checks.verify(target, wanted)
+        soak_s = wanted.soak_s if results[-1].passed else 0.0
+        self.work.record(checks=(*self.work.receipt.checks, *results), soak_s=soak_s)
+        return "" if results[-1].passed else f"{results[-1].name}: {results[-1].detail}"
+
+    def _failed(self, reason: str) -> None:
+        if self.work.receipt.previous is None or not self.terms.put_back:
+            self.work.close(Outcome.FAILED, reason)
+        else:
+            self._put_back(reason)
+
+    def _put_back(self, reason: str) -> None:
+        """Bring the version from before back, and prove that it serves."""
+        self.talk.tell(f"✗ {reason}\nPutting back what {self.target.name} ran before…")
+        self.work.record(phase=Phase.PUTTING_BACK, reason=reason)
+        previous = Image.parse(self.work.receipt.previous or "")
+        setting = self.work.receipt.previous_setting
+        self.target.file.set_image(setting or str(previous))
+        failure = self._apply(None)
+        if not failure:
+            failure = self._verify(previous, checks.without_soak(self.terms.wanted))
+        if failure:
+            self.work.close(Outcome.FAILED, f"{reason}; putting back failed as well: {failure}")
+        else:
+            self.work.close(Outcome.PUT_BACK, reason)
+
+    def _undo_file(self) -> None:
+        self.target.file.set_image(self.work.receipt.previous_setting)
+
+    def _stop(self) -> None:
+        if self.work.closed:
+            return
+        if self.work.receipt.phase is Phase.PREVIEWING:
+            self._undo_file()
+            self.work.close(Outcome.ABANDONED, "interrupted")
+        else:
+            self.work.let_go()
+            self.talk.tell(
+                f"Stopped while {self.work.receipt.phase}. The same command goes on with it;"
+                f" `python -m delivery recover {self.target.name}` does too."
+            )
+
+
+def _cause(told: Told, failure: str) -> str:
+    """Return the first error that is about a resource, else what the command said."""
+    errors = [one for one in told.diagnostics if one.severity == "error"]
+    about = [one.message for one in errors if "pulumi:pulumi:Stack" not in one.urn] or [
+        one.message for one in errors
+    ]
+    return about[0] if about else failure

@@ -1,0 +1,147 @@
+"""Mending what an operation of the engine leaves behind when it is killed.
+
+A lock, child processes that still work, operations that the state calls pending, objects that were made but
+never written down, and a state that differs from the cluster.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from delivery.errors import DeliveryError
+from delivery.holder import is_running
+from delivery.leftovers import end, orphans
+from delivery.live import Known, of_resource, read
+from delivery.side import Side
+from delivery.stacks import Locked
+
+Tell = Callable[[str], None]
+
+# "created by USER@HOST (pid N) at TIME": https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go
+_HOLDER = re.compile(r"created by (?P<user>\S*)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+LOCK_TRIES = 3
+
+
+class Held(DeliveryError):
+    """The lock belongs to an operation that runs, or may run."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What was found."""
+
+    pending: tuple[Mapping[str, Any], ...]
+    """Operations that were under way, as the state writes them down."""
+    made: tuple[Known, ...]
+    """Objects that were being created and are in the cluster; the state does not know them yet."""
+    lost: tuple[str, ...]
+    """Names of resources that were being created and are not there."""
+    processes: tuple[int, ...]
+    """Plugins of an engine that is gone."""
+
+    def __bool__(self) -> bool:
+        return bool(self.pending or self.processes)
+
+    def told(self) -> list[str]:
+        """One sentence for each thing, with what will be done about it."""
+        return [
+            *(f"process {pid}, a plugin of an engine that is gone: will be ended" for pid in self.processes),
+            *(f"{one} was created but not written down: will be taken into the state" for one in self.made),
+            *(f"{name} was being created, and is not there: will be forgotten" for name in self.lost),
+            *(
+                f"{_name(one)} was being {_past(one['type'])}: its state will be read from the cluster"
+                for one in self.pending
+                if one["type"] != "creating"
+            ),
+        ]
+
+
+def look(side: Side) -> Damage:
+    """Find what is broken, without changing anything."""
+    pending = side.state["deployment"].get("pending_operations") or []
+    creates = [one for one in pending if one["type"] == "creating"]
+    objects = [found for one in creates if (found := of_resource(one["resource"]))]
+    live = read(side.cluster, objects) if objects else {}
+    made = tuple(one for one in objects if one.key in live)
+    urns = {one.urn for one in made}
+    lost = tuple(_name(one) for one in creates if one["resource"]["urn"] not in urns)
+    processes = tuple(orphans(side.stack.project.directory))
+    return Damage(tuple(pending), made, lost, processes)
+
+
+def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
+    """Make state and cluster agree, and return the stack as it is then.
+
+    Raises:
+        Held: another operation has the lock, or may have it.
+        DeliveryError: when the engine cannot read the cluster.
+    """
+    damage = look(side)
+    end(damage.processes)
+    for text in damage.told():
+        tell(text)
+    _unlocked(side, lambda: _refresh(side, damage.made), tell, force_unlock)
+    return side.again()
+
+
+def _refresh(side: Side, made: Sequence[Known]) -> None:
+    words = [
+        word
+        for one in made
+        for word in (f"--import-pending-creates={one.urn}", f"--import-pending-creates={_id(one)}")
+    ]
+    side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *words)
+
+
+def _unlocked(side: Side, work: Callable[[], None], tell: Tell, force: bool) -> None:
+    for _ in range(LOCK_TRIES):
+        try:
+            return work()
+        except Locked as error:
+            holders = list(_HOLDER.finditer(error.printed))
+            _check_gone(side, holders, force)
+            tell(f"a lock of {_names(holders)}, which is gone: will be removed")
+            side.stack.cancel()
+            time.sleep(0.1)
+    raise Held(
+        f"stack {side.name} is locked again as soon as its lock is removed: another operation is at work"
+    )
+
+
+def _check_gone(side: Side, holders: Sequence[re.Match[str]], force: bool) -> None:
+    """Return if the lock's processes are known to be gone; where nobody can know, the user must say so."""
+    if force:
+        return
+    for one in holders:
+        if one["host"] != socket.gethostname():
+            raise Held(
+                f"stack {side.name} is locked by {_names([one])}, and only there can be seen whether that"
+                " still runs. When it does not: --force-unlock"
+            )
+        if is_running(int(one["pid"]), "pulumi"):
+            raise Held(f"stack {side.name} is being worked on by {_names([one])}; nothing was touched")
+    if not holders:
+        raise Held(
+            f"stack {side.name} is locked, and its backend does not say by whom. When that operation does"
+            " not run any more: --force-unlock"
+        )
+
+
+def _names(holders: Sequence[re.Match[str]]) -> str:
+    return ", ".join(f"{one['user']}, process {one['pid']} on {one['host']}" for one in holders) or "somebody"
+
+
+def _id(one: Known) -> str:
+    return f"{one.namespace}/{one.name}" if one.namespace else one.name
+
+
+def _name(operation: Mapping[str, Any]) -> str:
+    return str(operation["resource"]["urn"].rpartition("::")[2])
+
+
+def _past(kind: str) -> str:
+    """Return updated for updating."""
+    return f"{kind.removesuffix('ing')}ed"

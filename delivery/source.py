@@ -1,0 +1,81 @@
+"""What a promotion starts from: a stack that is healthy, or an earlier good receipt."""
+
+from collections.abc import Iterator
+
+from delivery.drift import of
+from delivery.errors import DeliveryError
+from delivery.events import read as read_events
+from delivery.health import rollout_problems
+from delivery.images import Image
+from delivery.live import differing, read
+from delivery.receipts import Receipt, now
+from delivery.side import Side
+
+
+def fit(side: Side) -> Image:
+    """Return what a stack runs, if it is fit to be promoted.
+
+    Raises:
+        DeliveryError: with everything that speaks against it.
+    """
+    found = list(problems(side))
+    if found or side.image is None:
+        raise DeliveryError(f"{side.name} is not fit to be promoted:\n  " + "\n  ".join(found))
+    return side.image
+
+
+def problems(side: Side) -> Iterator[str]:
+    """Yield what speaks against promoting what a stack runs, one sentence each."""
+    last = next(iter(side.stack.history(last=1)), None)
+    if side.image is None:
+        yield f"{side.name} runs nothing: deploy it first, `pulumi up --stack {side.name}`"
+        return
+    if last is None or last.result != "succeeded":
+        yield (
+            f"{side.name}'s last {last.kind if last else 'update'} has not succeeded:"
+            f" `python -m delivery recover {side.name}`"
+        )
+    if side.broken:
+        yield f"{side.name}'s last update died: `python -m delivery recover {side.name}`"
+    objects = side.objects
+    live = read(side.cluster, objects)
+    for problem in rollout_problems(objects, live):
+        yield f"{side.name}: {problem}"
+    if list(differing(objects, live)):
+        for drifted in drift(side):
+            yield f"{side.name}: {drifted}; `python -m delivery drift {side.name}` shows more"
+
+
+def drift(side: Side) -> list[str]:
+    """Have the engine say how the cluster differs from what the last update made, one sentence each."""
+    run = side.stack.preview_refresh()
+    if not run.succeeded:
+        raise DeliveryError(f"{side.name} cannot be compared with its cluster: {run.failure}")
+    return [f"{one.kind} {one.name}: {'; '.join(one.cluster)}" for one in of(read_events(run.events))]
+
+
+def commit(side: Side) -> str:
+    """Return the commit that the stack's last update was made from, where known."""
+    for update in side.stack.history(last=5):
+        if update.kind == "update" and update.result == "succeeded":
+            return update.environment.get("git.head", "")
+    return ""
+
+
+def check_verified(receipts: list[Receipt], source: str, digest: str, min_soak_s: float) -> None:
+    """Refuse what was not verified in the source, or not for long enough.
+
+    Raises:
+        DeliveryError: with what is missing, and how to get it.
+    """
+    good = [one for one in receipts if one.good and one.digest == digest]
+    if not good:
+        raise DeliveryError(
+            f"{digest} was never verified in {source}, and --require-verified asks for it. A promotion to"
+            f" {source} verifies: python -m delivery promote STACK {source}"
+        )
+    served = (now() - min(one.ended or one.started for one in good)).total_seconds()
+    if served < min_soak_s:
+        raise DeliveryError(
+            f"{digest} was verified in {source} {served:.0f} s ago; --min-soak asks for {min_soak_s:.0f} s"
+        )

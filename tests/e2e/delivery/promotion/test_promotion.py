@@ -1,0 +1,110 @@
+"""What a promotion promises, on a real cluster."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.e2e.delivery.promotion.conftest import Pipeline, wait_for
+
+
+def digest(image: str) -> str:
+    return image.rpartition("@")[2]
+
+
+@pytest.fixture
+def fresh(pipeline: Pipeline, images: dict[str, str]) -> Pipeline:
+    """Dev runs version two, staging version one, whatever the test before left."""
+    for name, version in (("dev", "two"), ("staging", "one")):
+        if pipeline.running(name) != {digest(images[version])} or pipeline.changes(name):
+            pipeline.deploy(name, images[version])
+    return pipeline
+
+
+def test_what_dev_runs_goes_to_prod_as_the_same_bytes_by_one_line(
+    fresh: Pipeline, images: dict[str, str]
+) -> None:
+    before = {name: fresh.file(name).read_text() for name in ("staging", "prod")}
+    refused = fresh.promote("staging", "prod", "--require-verified")
+    assert refused.code == 1 and "never verified" in refused.stderr, refused.stderr
+    for source, target in (("dev", "staging"), ("staging", "prod")):
+        done = fresh.promote(source, target, *(["--require-verified"] if target == "prod" else []))
+        assert done.code == 0, done.stderr
+        assert done.receipt["outcome"] == "verified"
+        assert fresh.running(target) == {digest(images["two"])}
+        after = fresh.file(target).read_text()
+        assert after == before[target].replace(images["one"], images["two"]), "one line, and nothing else"
+        assert fresh.changes(target) == []
+    [receipt] = fresh.history("prod")
+    assert receipt["source"] == fresh.stack("staging") and receipt["image"] == images["two"]
+    assert [check["name"] for check in receipt["checks"]] == ["rollout", "digest", "http"]
+
+
+@pytest.mark.parametrize(
+    ("version", "words", "reason", "own"),
+    [
+        ("two", ("--check-command", "false"), "command: exit code 1", ""),
+        ("crash", (), "the update failed", ""),
+        ("slow", (), "the update failed", ""),
+        ("rising", ("--soak", "3", "--rate", "10"), "requests failed", "500 rising"),
+    ],
+)
+def test_a_bad_version_is_put_back_and_no_request_is_dropped(
+    version: str, words: tuple[str, ...], reason: str, own: str, fresh: Pipeline, images: dict[str, str]
+) -> None:
+    """A version that answers 500 once it is ready does so to users as well, until it is put back."""
+    fresh.deploy("dev", images[version])
+    before = fresh.file("staging").read_text()
+    with fresh.load("staging") as failed:
+        done = fresh.promote("dev", "staging", *words)
+    assert done.code == 1, done.stderr
+    assert done.receipt["outcome"] == "put back" and reason in done.receipt["reason"], done.stdout
+    assert [one for one in failed if not (own and one.startswith(own))] == []
+    assert fresh.running("staging") == {digest(images["one"])}
+    assert fresh.file("staging").read_text() == before
+    assert fresh.changes("staging") == []
+
+
+def test_of_two_promotions_to_one_stack_one_wins_and_the_other_says_so(fresh: Pipeline) -> None:
+    words = ("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", "--json")
+    both = [fresh.start(*words), fresh.start(*words)]
+    ended = [(*process.communicate(), process.returncode) for process in both]
+    assert sorted(code for _, _, code in ended) == [0, 1], ended
+    [loser] = [stderr for _, stderr, code in ended if code]
+    assert "is under way" in loser or "has just begun" in loser
+    numbers = [receipt["number"] for receipt in fresh.history("staging")]
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("phase", ["previewing", "applying", "verifying"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_promotion_that_was_stopped_is_finished_by_running_it_again(
+    phase: str, number: signal.Signals, fresh: Pipeline, images: dict[str, str]
+) -> None:
+    count = len(fresh.history("staging"))
+    words = ("--soak", "4")
+    process = fresh.start("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", "--json", *words)
+
+    def reached() -> bool:
+        latest = next(iter(fresh.history("staging")), {})
+        assert process.poll() is None, process.communicate()
+        return len(fresh.history("staging")) > count and latest.get("phase") == phase
+
+    wait_for(reached)
+    os.killpg(process.pid, number)
+    process.communicate()
+    done = fresh.promote("dev", "staging")
+    assert done.code == 0, done.stderr
+    assert fresh.running("staging") == {digest(images["two"])}
+    assert fresh.changes("staging") == []
+    receipts = fresh.history("staging")
+    numbers = [receipt["number"] for receipt in receipts]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1)), "none lost, none doubled"
+    assert "open" not in {receipt["outcome"] for receipt in receipts}
+
+
+def test_help_says_what_each_command_does(fresh: Pipeline) -> None:
+    for command in ("promote", "rollback", "history", "recover", "drift"):
+        done = fresh.delivery(command, "--help")
+        assert done.code == 0 and "--json" in done.stdout, subprocess.list2cmdline([command])
