@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from delivery.commands import drift, history, preview, promote, recover
+from delivery.commands import apply, drift, history, preview, promote, recover
 from delivery.errors import DeliveryError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ def _delivery() -> None:
 
 
 app.command()(preview.preview)
+app.command()(apply.apply)
 app.command()(promote.promote)
 app.command()(promote.rollback)
 app.command()(history.history)

@@ -9,4 +9,5 @@ Directory = Annotated[
     Path, typer.Option("--cwd", "-C", help="Directory of the project; default: where you are.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print an object instead.")]
+Plan = Annotated[Path, typer.Option("--plan", help="A plan that `preview --save-plan` has written.")]
 HERE = Path()

@@ -1,30 +1,135 @@
 """`python -m delivery preview`: what merging a change will do to each stack."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from delivery import plans
 from delivery.errors import DeliveryError
-from delivery.events import read
-from delivery.options import HERE, Directory
-from delivery.stacks import Project
+from delivery.options import HERE, Directory, Json
+from delivery.previewing import Options, Preview, policy_packs
+from delivery.previewing import preview as preview_one
+from delivery.report import html, markdown, terminal
+from delivery.report.model import Report
+from delivery.stacks import Project, Stack
+
+_AT_ONCE = 4
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+class FailOn(StrEnum):
+    """From what on the exit code is not 0."""
+
+    CHANGES = "changes"
+    ATTENTION = "attention"
+    DANGEROUS = "dangerous"
+    NEVER = "never"
 
 
 def preview(
     stack: Annotated[
-        list[str], typer.Option("--stack", "-s", help="Which stack; several are reported together.")
+        list[str], typer.Option("--stack", "-s", help="Which stack; name several for one report on all.")
     ],
     cwd: Directory = HERE,
+    form: Annotated[
+        Format, typer.Option("--format", "-f", help="markdown is a pull-request comment; html one page.")
+    ] = Format.TERMINAL,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to this file instead; its parent is made.")
+    ] = None,
+    as_json: Json = False,
+    base_ref: Annotated[
+        str | None, typer.Option(help="Tell commits since this one, instead of since the last update.")
+    ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Also tell how the cluster differs from the state.")
+    ] = False,
+    save_plan: Annotated[
+        Path | None,
+        typer.Option(help="Directory for each stack's plan, STACK.json, which `apply --plan` takes."),
+    ] = None,
+    policy_pack: Annotated[
+        list[Path] | None,
+        typer.Option(help="Directory of a policy pack; default: policy/ of the project, if there is one."),
+    ] = None,
+    capacity: Annotated[bool, typer.Option(help="Ask the cluster whether it has room (kubectl).")] = True,
+    fail_on: Annotated[FailOn, typer.Option(help="Exit with 0 below this.")] = FailOn.CHANGES,
 ) -> None:
-    """Show what `pulumi up` will do to stacks. Exit code: 0 nothing, 2 changes, 1 error."""
+    """Show what `pulumi up` will do to stacks, the consequences first. Nothing is built, pushed or changed.
+
+    Exit code: 0 no changes, 2 changes, 3 dangerous changes, 1 an error or a policy that is not met.
+    """
     project = Project(cwd)
-    changed = False
-    for name in stack:
-        run = project.stack(name).preview()
-        if not run.succeeded:
-            raise DeliveryError(run.failure)
-        changes = [change for change in read(run.events).changes if change.custom]
-        changed = changed or bool(changes)
-        for change in changes:
-            print(f"{name}: {change.op} {change.kind} {change.name}")
-    raise typer.Exit(2 if changed else 0)
+    packs = policy_packs(project, policy_pack)
+    options = Options(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
+    names = list(dict.fromkeys(stack))
+    with (
+        Console(stderr=True).status(f"Previewing {', '.join(names)} …"),
+        ThreadPoolExecutor(max_workers=_AT_ONCE) as workers,
+    ):
+        report = Report(
+            stacks=tuple(
+                one.report
+                for one in workers.map(lambda name: _one(project.stack(name), options, save_plan), names)
+            )
+        )
+    _write(report, Format.JSON if as_json else form, output)
+    raise typer.Exit(exit_code(report, fail_on))
+
+
+def _one(stack: Stack, options: Options, directory: Path | None) -> Preview:
+    if directory is None:
+        return preview_one(stack, options)
+    return plans.preview_and_save(stack, options, directory / f"{stack.name.replace('/', '-')}.json")
+
+
+def exit_code(report: Report, fail_on: FailOn = FailOn.CHANGES) -> int:
+    """Return what gates in a pipeline go by; an error counts whatever was asked for."""
+    if any(stack.status == "failed" or any(v.mandatory for v in stack.violations) for stack in report.stacks):
+        return 1
+    if report.level == "dangerous":
+        return 0 if fail_on is FailOn.NEVER else 3
+    changed = any(stack.status == "changed" for stack in report.stacks)
+    counts = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level == "attention")
+    return 2 if changed and counts else 0
+
+
+def _write(report: Report, form: Format, output: Path | None) -> None:
+    if form is Format.TERMINAL and output is None:
+        terminal.show(report, Console(highlight=False))
+        return
+    text = _text(report, form)
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text)
+    except OSError as error:
+        raise DeliveryError(f"the report cannot be written to {output}: {error.strerror}") from None
+
+
+def _text(report: Report, form: Format) -> str:
+    if form is Format.MARKDOWN:
+        return markdown.render(report)
+    if form is Format.HTML:
+        return html.render(report)
+    if form is Format.JSON:
+        return json.dumps(report.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    console = Console(highlight=False, width=120, color_system=None)
+    with console.capture() as captured:
+        terminal.show(report, console)
+    return captured.get()

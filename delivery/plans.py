@@ -1,0 +1,166 @@
+"""Plans: what was reviewed is what is applied, or nothing is.
+
+The engine's own plan bounds each resource to the operations and values of the preview. What it does not see
+is added: the program, the configuration and the state that the preview was made from, and the cluster itself.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from delivery import fingerprints
+from delivery.changes import Change
+from delivery.errors import DeliveryError
+from delivery.events import read
+from delivery.failures import explained
+from delivery.previewing import Options, Preview, preview
+from delivery.report.building import resource
+from delivery.stacks import OnEvent, Run, Stack
+
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+
+class Plan(BaseModel):
+    """What `preview --save-plan` writes and `apply --plan` reads. Secrets in it are encrypted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    stack: str
+    made: datetime
+    level: str
+    """The highest of its consequences, as reported."""
+    refresh: bool
+    """Whether the cluster was looked at first."""
+    drift: tuple[str, ...]
+    """How the cluster then differed from the state."""
+    program: str
+    configuration: str
+    state: str
+    engine: dict[str, Any]
+    """The engine's own plan."""
+
+    @classmethod
+    def load(cls, file: Path) -> "Plan":
+        """Read a plan.
+
+        Raises:
+            DeliveryError: when it is not there, or is none.
+        """
+        try:
+            return cls.model_validate_json(file.read_text())
+        except OSError as error:
+            raise DeliveryError(f"the plan {file} cannot be read: {error.strerror}") from None
+        except ValidationError:
+            raise DeliveryError(
+                f"{file} is no plan of this version; `python -m delivery preview --save-plan` makes one"
+            ) from None
+
+
+def preview_and_save(stack: Stack, options: Options, file: Path, progress: OnEvent | None = None) -> Preview:
+    """Preview a stack and keep the plan in a file that only its owner can read; none if the preview fails.
+
+    Raises:
+        DeliveryError: as preview does.
+    """
+    file.unlink(missing_ok=True)
+    # Taken first: what changes meanwhile is then found changed when the plan is applied.
+    program = fingerprints.program(stack.project.directory, without=file.parent)
+    configuration = fingerprints.configuration(stack)
+    state = fingerprints.state(stack.state())
+    with tempfile.TemporaryDirectory() as directory:
+        engine = Path(directory, "plan.json")
+        found = preview(stack, options, save_plan=engine, progress=progress)
+        if not found.run.succeeded:
+            return found
+        plan = Plan(
+            stack=stack.name,
+            made=datetime.now(UTC),
+            level=found.report.level,
+            refresh=options.refresh,
+            drift=tuple(sorted(_described(found.told.drift))) if options.refresh else (),
+            program=program,
+            configuration=configuration,
+            state=state,
+            engine=_without_build_secrets(json.loads(engine.read_text())),
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(plan.model_dump_json(indent=1) + "\n")
+    return found
+
+
+def check(plan: Plan, stack: Stack, file: Path) -> None:
+    """Refuse a plan, read from a file, whose ground has changed since it was made.
+
+    Raises:
+        DeliveryError: with everything that has changed.
+    """
+    now = {
+        "the program": (plan.program, fingerprints.program(stack.project.directory, without=file.parent)),
+        f"the configuration ({stack.file.name})": (plan.configuration, fingerprints.configuration(stack)),
+        "the stack's state, by another update,": (plan.state, fingerprints.state(stack.state())),
+    }
+    problems = [f"{what} has changed" for what, (then, today) in now.items() if then != today]
+    problems += [] if problems else _drifted_since(plan, stack)
+    if problems:
+        raise DeliveryError(
+            f"the plan for {stack.name} of {plan.made:%Y-%m-%d %H:%M} UTC is not applied:\n"
+            + "\n".join(f"  {problem}" for problem in problems)
+            + "\nNothing was touched. Preview again, and have that reviewed."
+        )
+
+
+def apply(
+    file: Path, stack: Stack, policy_packs: Sequence[Path] = (), on_event: OnEvent | None = None
+) -> Run:
+    """Check the plan in a file and update the stack exactly as it says.
+
+    Raises:
+        DeliveryError: when something has changed since, or the update fails.
+    """
+    plan = Plan.load(file)
+    check(plan, stack, file)
+    with tempfile.TemporaryDirectory() as directory:
+        engine = Path(directory, "plan.json")
+        engine.touch(mode=0o600)
+        engine.write_text(json.dumps(plan.engine))
+        run = stack.up(plan=engine, refresh=plan.refresh, policy_packs=policy_packs, on_event=on_event)
+    if not run.succeeded:
+        raise DeliveryError(f"the update of {stack.name} failed: {explained(run, read(run.events))}")
+    return run
+
+
+def _drifted_since(plan: Plan, stack: Stack) -> list[str]:
+    run = stack.preview_refresh()
+    told = read(run.events)
+    if not run.succeeded:
+        raise DeliveryError(f"the cluster cannot be looked at: {explained(run, told)}")
+    found = set(_described(told.drift))
+    return [
+        *(f"the cluster has changed: {one}" for one in sorted(found - set(plan.drift))),
+        *(f"the cluster has changed back: {one}" for one in sorted(set(plan.drift) - found)),
+    ]
+
+
+def _described(drift: Sequence[Change]) -> Iterator[str]:
+    for change in drift:
+        if not change.properties:
+            yield f"{change.kind} {change.name} is gone"
+        for one in resource(change).properties:
+            yield f"{change.kind} {change.name}: {one.path} is {one.new}, was {one.old}"
+
+
+def _without_build_secrets(engine: dict[str, Any]) -> dict[str, Any]:
+    """Let secrets of image builds be what they will be then: they are no part of the image."""
+    for urn, planned in engine.get("resourcePlans", {}).items():
+        if urn.split("::")[2].endswith("docker-build:index:Image"):
+            for difference in (planned.get("goal") or {}).get("inputDiff", {}).values():
+                if isinstance(difference, dict) and "secrets" in difference:
+                    difference["secrets"] = _UNKNOWN
+    return engine
