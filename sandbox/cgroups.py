@@ -41,7 +41,14 @@ def ensure(instance: Instance) -> None:
 def _delegate(cgroup: Path) -> None:
     """Version 2: let a cgroup's children have every controller that it has."""
     controllers = (f"+{name}" for name in (cgroup / "cgroup.controllers").read_text().split())
-    (cgroup / "cgroup.subtree_control").write_text(" ".join(controllers))
+    try:
+        (cgroup / "cgroup.subtree_control").write_text(" ".join(controllers))
+    except OSError as error:
+        # In a container the root is another's child, whose processes keep it from having children.
+        raise SandboxError(
+            f"{cgroup} cannot hand its controllers on ({error.strerror}): run the sandbox on the "
+            "machine itself, or in a container that has its cgroups (--cgroupns=host --privileged)"
+        ) from error
 
 
 def _inherit(cgroup: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sandbox import cgroups, files, pki
 from sandbox.instance import NODES, Instance
-from sandbox.processes import Program
+from sandbox.processes import FOR_SPEED, Program
 from sandbox.shell import inside
 from sandbox.toolchain import Toolchain
 
@@ -211,4 +211,5 @@ def _buildkitd(instance: Instance, tools: Toolchain) -> Program:
   http = true
 """,
     )
-    return Program("buildkitd", (tools.path("buildkitd"), f"--config={config}"), (config,))
+    argv = (tools.path("buildkitd"), f"--config={config}")
+    return Program("buildkitd", argv, (config,), FOR_SPEED)

@@ -23,7 +23,7 @@ from sandbox import (
     pulumi_plugins,
 )
 from sandbox.instance import NODES, Instance, SandboxError
-from sandbox.processes import Program, Supervisor
+from sandbox.processes import FOR_SPEED, Program, Supervisor
 from sandbox.progress import Progress
 from sandbox.toolchain import Toolchain
 from sandbox.tools import Stage
@@ -43,7 +43,7 @@ def up(instance: Instance, progress: Progress, wait: bool) -> None:
     tools = Toolchain(instance)
     stages = tuple(Stage) if wait else (Stage.CLUSTER, Stage.ENGINE)
     missing = tools.missing(*stages)
-    preflight.check(instance, running=Supervisor(instance).alive(), to_build=bool(missing))
+    preflight.check(instance, to_build=bool(missing))
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if missing:
@@ -56,8 +56,9 @@ def _build_and_serve(
     instance: Instance, tools: Toolchain, progress: Progress, stages: tuple[Stage, ...]
 ) -> None:
     """Compile the tools, and start each part of the platform as soon as its tools are there."""
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor() as pool:
         archives = pool.submit(_base_archives, instance)
+        pool.submit(tools.fetch, tools.missing(*stages))
         build(tools, progress, Stage.CLUSTER)
         engine = pool.submit(build, tools, progress, Stage.ENGINE)
         archives.result()
@@ -128,7 +129,11 @@ def _late_tools(instance: Instance) -> Program:
     return Program(
         "late-tools",
         ("nice", sys.executable, "-m", "sandbox", "complete"),
-        environment={"PYTHONPATH": str(Path(__file__).parents[1]), "SANDBOX_NAME": instance.name},
+        environment={
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "SANDBOX_NAME": instance.name,
+            **FOR_SPEED,
+        },
         once=True,
     )
 

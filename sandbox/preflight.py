@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox import network
+from sandbox import cgroups, network
 from sandbox.instance import Instance, SandboxError
 
 PACKAGES = Path(__file__).with_name("packages.txt")
@@ -30,18 +30,16 @@ KERNEL = {
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
-def check(instance: Instance, running: bool, to_build: bool) -> None:
-    """Raise SandboxError with all that stands in the way.
-
-    `running` leaves out what the instance itself takes up; `to_build` asks for what compiling needs.
-    """
+def check(instance: Instance, to_build: bool) -> None:
+    """Raise SandboxError with all that stands in the way; `to_build` asks for what compiling needs."""
     problems = [*_machine(instance, to_build)]
     if missing := list(_packages()):
         command = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(missing)}"
         problems.append(f"system packages are missing: run sandbox/packages.sh, which does\n    {command}")
     if to_build:
         problems += _go()
-    if not running and platform.system() == "Linux":
+    # What runs of the instance, be it left behind by a supervisor that was killed, has its addresses.
+    if platform.system() == "Linux" and not cgroups.processes(instance):
         problems += [*_kernel(), *_addresses(instance)]
     if problems:
         raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))

@@ -17,6 +17,12 @@ from sandbox import cgroups
 from sandbox.instance import Instance, SandboxError
 from sandbox.shell import run
 
+# How much the heap of a Go program may grow over what lives in it, in percent, before it is cleaned up.
+# With Go's default of 100 the platform takes 130 MB more. Half of that costs the API server a third more
+# processor time where it lists hundreds of objects, and buildkitd a quarter where it compresses.
+FOR_MEMORY = {"GOGC": "50"}
+FOR_SPEED = {"GOGC": "100"}
+
 
 @dataclass(frozen=True)
 class Program:
@@ -32,7 +38,8 @@ class Program:
     def section(self, instance: Instance) -> str:
         """The program's part of supervisord's configuration file."""
         digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in self.config)).hexdigest()[:16]
-        environment = ",".join(f'{k}="{v}"' for k, v in {**self.environment, "CONFIG": digest}.items())
+        variables = {**FOR_MEMORY, **self.environment, "CONFIG": digest}
+        environment = ",".join(f'{name}="{value}"' for name, value in variables.items())
         return _ini(
             f"program:{self.name}",
             {

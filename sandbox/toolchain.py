@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -67,6 +67,11 @@ class Toolchain:
         for name in FOR_USERS:
             _symlink(self._instance.bin / name, str(self._instance.libexec / name))
 
+    def fetch(self, families: Iterable[Family]) -> None:
+        """Download what families are built from, so that no compiler waits for it."""
+        for family in families:
+            _fetch(family, _packages(family))
+
     def build(self, family: Family, part: Part) -> None:
         """Compile a family's tools that are not on PATH, unless another process has just done so."""
         directory = self._directory(family)
@@ -75,7 +80,7 @@ class Toolchain:
                 # Built aside and moved whole: a build that is killed leaves nothing that looks finished.
                 with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as draft:
                     output = Path(draft, "bin")
-                    _compile(family, [tool for tool in family.tools if not on_path(tool)], output, part)
+                    _compile(family, _packages(family), output, part)
                     output.rename(directory)
 
     @contextmanager
@@ -133,26 +138,36 @@ def _go_version() -> str:
     return run("go", "version").strip() if shutil.which("go") else "none"
 
 
-def _compile(family: Family, tools: list[Tool], output: Path, part: Part) -> None:
-    packages = sorted({tool.package for tool in tools})
-    where, environment = SOURCES / (family.directory or family.name), {**os.environ, "CGO_ENABLED": "0"}
-    listed = subprocess.run(
-        ["go", "list", "-deps", *packages],
-        cwd=where,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    total, said = len(listed.stdout.splitlines()), [listed.stderr]
-    command = (*family.command, "-v", "-o", f"{output}/", *packages)
-    with subprocess.Popen(command, cwd=where, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None  # noqa: S101 - a pipe was asked for
-        for line in process.stderr:
+def _compile(family: Family, packages: tuple[str, ...], output: Path, part: Part) -> None:
+    total, said = _fetch(family, packages), []
+    with _go(family, *family.command, "-v", "-o", f"{output}/", *packages) as process:
+        for line in process.stderr or ():
             said.append(line)
-            part(len(said) - 1, total)
+            part(len(said), total)
     if process.returncode:
         raise SandboxError(f"building {family.name} failed:\n{''.join(said[-20:])}")
+
+
+@cache
+def _fetch(family: Family, packages: tuple[str, ...]) -> int:
+    """Download what these packages are made from, and count it. What fails is for the compilation to tell."""
+    with _go(family, "go", "list", "-deps", *packages) as process:
+        return len(process.communicate()[0].splitlines())
+
+
+def _packages(family: Family) -> tuple[str, ...]:
+    return tuple(sorted({tool.package for tool in family.tools if not on_path(tool)}))
+
+
+def _go(family: Family, *command: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command,
+        cwd=SOURCES / (family.directory or family.name),
+        env={**os.environ, "CGO_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _symlink(link: Path, target: str) -> None:

@@ -12,7 +12,11 @@ DOCKER_BUILD = "0.0.22"
 KUBERNETES = "1.35.4"
 
 # DWARF is for debuggers: leaving it out saves an eighth of the time to compile.
-GO_BUILD = ("go", "build", "-trimpath", "-gcflags=all=-dwarf=false")
+FAST = ("-gcflags=all=-dwarf=false",)
+# Without inlining (-l) it takes a quarter less, and what is compiled takes more processor time: the API
+# server up to an eighth, zstd in buildkitd a third. So it is for what mostly waits, and the standard
+# library, where hot loops are, keeps it.
+FASTEST = ("-gcflags=all=-dwarf=false -l", "-gcflags=std=-dwarf=false")
 
 
 class Stage(Enum):
@@ -47,12 +51,13 @@ class Family:
     tools: tuple[Tool, ...]
     variables: tuple[str, ...] = ()
     directory: str = ""
+    flags: tuple[str, ...] = FAST
 
     @property
     def command(self) -> tuple[str, ...]:
         """How it is compiled; -s and -w leave the symbol table out."""
         linked = (f"-X {variable}" for variable in self.variables)
-        return (*GO_BUILD, "-ldflags", " ".join(("-s", "-w", *linked)))
+        return ("go", "build", "-trimpath", *self.flags, "-ldflags", " ".join(("-s", "-w", *linked)))
 
 
 BUILDKIT_SUITABLE = r" v0\.(2[5-9]|3\d)\."
@@ -90,6 +95,7 @@ FAMILIES = (
             for package in ("component-base", "client-go/pkg")
             for name in (f"Version=v{KUBERNETES}", "Major=1", "Minor=35")
         ),
+        flags=FASTEST,
     ),
     Family(
         "pulumi",
@@ -120,11 +126,13 @@ FAMILIES = (
         Stage.LATE,
         (Tool("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),),
         directory="kubernetes",
+        flags=FASTEST,
     ),
     Family(
         "metrics-server",
         Stage.LATE,
         (Tool("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
+        flags=FASTEST,
     ),
 )
 

@@ -22,7 +22,7 @@ def test_all_problems_are_named_at_once_each_with_what_to_do(
     monkeypatch.setattr(preflight, "DISK_GB", 10**9)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(SandboxError) as caught:
-        preflight.check(instance, running=False, to_build=True)
+        preflight.check(instance, to_build=True)
     said = str(caught.value)
     for words in (
         "run as root",
@@ -41,13 +41,13 @@ def test_a_taken_port_is_named(instance: Instance) -> None:
         listener.bind(("127.0.0.1", instance.registry_port))
         listener.listen()
         with pytest.raises(SandboxError, match=f"port {instance.registry_port} .* is taken"):
-            preflight.check(instance, running=False, to_build=False)
+            preflight.check(instance, to_build=False)
 
 
 @pytest.mark.parametrize("state", ["/var/lib/x", "/run/x"])
 def test_state_where_nodes_overlay_is_refused(state: str, tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="set XDG_STATE_HOME elsewhere"):
-        preflight.check(Instance("a", Path(state), tmp_path), running=True, to_build=False)
+        preflight.check(Instance("a", Path(state), tmp_path), to_build=False)
 
 
 def test_too_old_a_go_is_named(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,4 +56,4 @@ def test_too_old_a_go_is_named(instance: Instance, tmp_path: Path, monkeypatch: 
     old.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(SandboxError, match=r"Go is too old \(go1.19.8\)"):
-        preflight.check(instance, running=True, to_build=True)
+        preflight.check(instance, to_build=True)
