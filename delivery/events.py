@@ -59,14 +59,13 @@ def read(events: Iterable[EngineEvent]) -> Told:
     """Turn the events of one preview or update into what they say."""
     events = list(events)
     steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
-    refreshed = [event.res_outputs_event.metadata for event in events if event.res_outputs_event]
     by_urn: dict[str, list[StepEventMetadata]] = {}
     for step in steps:
         if step.op in _OPS:
             by_urn.setdefault(step.urn, []).append(step)
     return Told(
         changes=tuple(_change(steps_of_one) for steps_of_one in by_urn.values()),
-        drift=tuple(_drifts(refreshed)),
+        drift=tuple(_drifts(_refreshed(events))),
         unchanged=tuple(_state(step, Op.SAME) for step in steps if step.op is OpType.SAME),
         diagnostics=tuple(_diagnostics(events)),
         violations=tuple(_violations(events)),
@@ -141,10 +140,26 @@ def _properties(
         yield PropertyChange(path, kind, before, at(new, path), bool(replaces))
 
 
+def _refreshed(events: Iterable[EngineEvent]) -> Iterator[StepEventMetadata]:
+    """What was found of each resource: the first outputs that follow the start of its refresh.
+
+    `pulumi refresh` names them by what they differ in, `--refresh` before an update by `refresh`.
+    """
+    waiting: set[str] = set()
+    for event in events:
+        begun = event.resource_pre_event and event.resource_pre_event.metadata
+        ended = event.res_outputs_event and event.res_outputs_event.metadata
+        if begun and begun.op is OpType.REFRESH:
+            waiting.add(begun.urn)
+        elif ended and ended.urn in waiting:
+            waiting.discard(ended.urn)
+            yield ended
+
+
 def _drifts(steps: Iterable[StepEventMetadata]) -> Iterator[Change]:
     for step in steps:
         custom = step.old is not None and step.old.custom and not step.type.startswith("pulumi:")
-        if step.op is not OpType.REFRESH or not custom:
+        if not custom:
             continue
         if step.new is None:
             yield _state(step, Op.DELETE)

@@ -30,6 +30,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+_SUFFIXES = {
+    ".md": Format.MARKDOWN,
+    ".html": Format.HTML,
+    ".json": Format.JSON,
+    ".txt": Format.TERMINAL,
+}
+
+
 class FailOn(StrEnum):
     """From what on the exit code is not 0."""
 
@@ -45,10 +53,13 @@ def preview(
     ],
     cwd: Directory = HERE,
     form: Annotated[
-        Format, typer.Option("--format", "-f", help="markdown is a pull-request comment; html one page.")
-    ] = Format.TERMINAL,
+        Format | None, typer.Option("--format", "-f", help="Default: terminal; of files, by their suffix.")
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it to this file instead; its parent is made.")
+        list[Path] | None,
+        typer.Option(
+            "--output", "-o", help="Write to this file: .md, .html, .json or .txt; repeat for several."
+        ),
     ] = None,
     as_json: Json = False,
     base_ref: Annotated[
@@ -72,6 +83,11 @@ def preview(
 
     Exit code: 0 no changes, 2 changes, 3 dangerous changes, 1 an error or a policy that is not met.
     """
+    for file in output or ():
+        if form is None and file.suffix not in _SUFFIXES:
+            raise DeliveryError(
+                f"{file}: say the format with --format, or name it {file.stem}.md, .html or .json"
+            )
     project = Project(cwd)
     packs = policy_packs(project, policy_pack)
     options = Options(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
@@ -86,7 +102,11 @@ def preview(
                 for one in workers.map(lambda name: _one(project.stack(name), options, save_plan), names)
             )
         )
-    _write(report, Format.JSON if as_json else form, output)
+    form = Format.JSON if as_json else form
+    for file in output or ():
+        _save(report, form or _SUFFIXES[file.suffix], file)
+    if not output:
+        _print(report, form or Format.TERMINAL)
     raise typer.Exit(exit_code(report, fail_on))
 
 
@@ -107,19 +127,19 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.CHANGES) -> int:
     return 2 if changed and counts else 0
 
 
-def _write(report: Report, form: Format, output: Path | None) -> None:
-    if form is Format.TERMINAL and output is None:
+def _print(report: Report, form: Format) -> None:
+    if form is Format.TERMINAL:
         terminal.show(report, Console(highlight=False))
-        return
-    text = _text(report, form)
-    if output is None:
-        print(text, end="")
-        return
+    else:
+        print(_text(report, form), end="")
+
+
+def _save(report: Report, form: Format, file: Path) -> None:
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(_text(report, form))
     except OSError as error:
-        raise DeliveryError(f"the report cannot be written to {output}: {error.strerror}") from None
+        raise DeliveryError(f"the report cannot be written to {file}: {error.strerror}") from None
 
 
 def _text(report: Report, form: Format) -> str:

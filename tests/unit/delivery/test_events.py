@@ -47,8 +47,14 @@ def test_what_stays_as_it_is_is_no_change() -> None:
 
 
 def refreshed(before: dict[str, Any], after: dict[str, Any], kind: str = DEPLOYMENT, **inputs: Any) -> Any:
-    event = step("refresh", kind, "web", inputs, inputs, event="resOutputsEvent", outputs=(before, after))
-    return [(one.path, one.old, one.new) for change in read([event]).drift for one in change.properties]
+    found = []
+    for op in ("refresh", "update"):  # as `preview --refresh` and `refresh --preview-only` name it
+        begun = step("refresh", kind, "web", inputs, inputs)
+        ended = step(op, kind, "web", inputs, inputs, event="resOutputsEvent", outputs=(before, after))
+        told = read([begun, ended]).drift
+        found.append([(one.path, one.old, one.new) for change in told for one in change.properties])
+    assert found[0] == found[1]
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,9 @@ def test_a_secret_changed_by_hand_is_drift_although_its_content_is_masked() -> N
 
 
 def test_what_is_gone_from_the_cluster_is_drift() -> None:
-    [change] = read([step("refresh", DEPLOYMENT, "web", {"a": 1}, None, event="resOutputsEvent")]).drift
+    begun = step("refresh", DEPLOYMENT, "web", {"a": 1}, {"a": 1})
+    gone = step("refresh", DEPLOYMENT, "web", {"a": 1}, None, event="resOutputsEvent")
+    [change] = read([begun, gone]).drift
     assert change.op is Op.DELETE
 
 
