@@ -14,6 +14,8 @@ settings = k8s.core.v1.ConfigMap(
     metadata={"namespace": namespace.metadata.name, "name": "settings"},
     data={"greeting": config.get("greeting") or "hello"},
 )
+# Named by Pulumi: made a second time, and the first one forgotten, by an update that does not know of it.
+notes = k8s.core.v1.ConfigMap("notes", metadata={"namespace": namespace.metadata.name}, data={"a": "b"})
 web = k8s.apps.v1.Deployment(
     "web",
     metadata={

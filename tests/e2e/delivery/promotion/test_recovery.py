@@ -1,0 +1,133 @@
+"""After a kill -9 of Pulumi, at any point, one command brings the stack to what it should be."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline
+
+KILLS = int(os.environ.get("RECOVERY_KILLS", "4"))
+"""How many points of an update, spread over its length."""
+
+
+@pytest.fixture(scope="module")
+def crashing(pipeline: Pipeline, images: dict[str, str]) -> Iterator[Pipeline]:
+    """A stack that is configured and not deployed."""
+    pipeline.file("crash").write_text(
+        f"config:\n  kubernetes:context: {INSTANCE.name}\n  pm:image: {images['one']}\n"
+    )
+    pipeline.pulumi("crash", "stack", "init")
+    yield pipeline
+    pipeline.pulumi("crash", "destroy", "--yes", "--skip-preview", "--remove")
+
+
+@pytest.fixture(scope="module")
+def seconds(crashing: Pipeline) -> dict[str, float]:
+    """How long an update and a destroy take that nobody kills."""
+    took = {}
+    for command in ("up", "destroy"):
+        begun = time.monotonic()
+        crashing.pulumi("crash", command, "--yes", "--skip-preview")
+        took[command] = time.monotonic() - begun
+    return took
+
+
+def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
+    """Kill the CLI alone: its plugins live on, as they do when the kernel kills it for want of memory."""
+    process = subprocess.Popen(
+        (
+            "pulumi",
+            command,
+            "--yes",
+            "--skip-preview",
+            "--non-interactive",
+            "--stack",
+            pipeline.stack("crash"),
+        ),
+        cwd=pipeline.directory,
+        env=pipeline.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(after_s)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def in_the_cluster(pipeline: Pipeline) -> set[str]:
+    """What there is of the stack's own, by kind and name."""
+    kinds = "configmaps,deployments,services"
+    listed = pipeline.kubectl("get", kinds, "-n", pipeline.namespace("crash"), "-o", "name").split()
+    return {name for name in listed if name != "configmap/kube-root-ca.crt"}
+
+
+def in_the_state(pipeline: Pipeline) -> set[str]:
+    deployment = json.loads(pipeline.pulumi("crash", "stack", "export"))["deployment"]
+    assert not deployment.get("pending_operations")
+    return {
+        f"{one['outputs']['kind'].lower()}{group}/{one['outputs']['metadata']['name']}"
+        for one in deployment.get("resources") or []
+        if one["type"].startswith("kubernetes:") and "Namespace" not in one["type"]
+        for group in [".apps" * ("apps/" in one["type"])]
+    }
+
+
+def plugins(pipeline: Pipeline) -> list[str]:
+    """Plugins that were started in the project and serve no engine."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            here = (process / "cwd").resolve() == pipeline.directory
+        except OSError:
+            continue
+        if here and any("pulumi-resource-" in word or "pulumi-language-" in word for word in words):
+            found.append(" ".join(words))
+    return found
+
+
+@pytest.mark.parametrize("point", range(KILLS))
+def test_a_killed_update_is_mended_by_one_command(
+    point: int, crashing: Pipeline, seconds: dict[str, float]
+) -> None:
+    kill_after(crashing, "up", seconds["up"] * (point + 1.5) / (KILLS + 1.5))
+    done = crashing.delivery("recover", crashing.stack("crash"), "--yes")
+    assert done.code == 0, done.stderr
+    assert in_the_cluster(crashing) == in_the_state(crashing), done.stderr
+    assert crashing.changes("crash") == []
+    locks = crashing.directory / "state/.pulumi/locks"
+    assert [path for path in locks.rglob("*.json") if crashing.stack("crash") in str(path)] == []
+    assert plugins(crashing) == []
+    crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
+
+
+@pytest.mark.parametrize("point", range(max(1, KILLS // 4)))
+def test_a_killed_destroy_can_be_repeated(point: int, crashing: Pipeline, seconds: dict[str, float]) -> None:
+    crashing.pulumi("crash", "up", "--yes", "--skip-preview")
+    kill_after(crashing, "destroy", seconds["destroy"] * (point + 1.5) / (KILLS // 4 + 2))
+    done = crashing.delivery("recover", crashing.stack("crash"), "--yes", "--no-up")
+    assert done.code == 0, done.stderr
+    crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
+    assert in_the_state(crashing) == set()
+    assert in_the_cluster(crashing) == set()
+
+
+def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None:
+    words = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive")
+    process = subprocess.Popen(
+        (*words, "--stack", crashing.stack("crash")), cwd=crashing.directory, env=crashing.environment
+    )
+    locks = crashing.directory / "state/.pulumi/locks"
+    while not [path for path in locks.rglob("*.json") if crashing.stack("crash") in str(path)]:
+        assert process.poll() is None
+        time.sleep(0.05)
+    done = crashing.delivery("recover", crashing.stack("crash"), "--yes")
+    assert done.code == 1
+    assert f"process {process.pid}" in done.stderr and "nothing was touched" in done.stderr
+    assert process.wait() == 0
