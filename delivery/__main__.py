@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from delivery.commands import apply, drift, history, preview, promote, recover
+from delivery.commands import apply, drift, history, preview, promote, prune, recover, status
 from delivery.errors import DeliveryError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app.command()(promote.rollback)
 app.command()(history.history)
 app.command()(drift.drift)
 app.command()(recover.recover)
+app.command()(prune.prune)
+app.command()(status.status)
 
 
 def main() -> None:

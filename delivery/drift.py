@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from delivery.changes import Change, Op, PropertyChange, Told
 from delivery.errors import DeliveryError
-from delivery.events import Change, Op, PropertyChange, Told, read
+from delivery.events import read
+from delivery.failures import explained
 from delivery.stacks import Stack
 
 TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
@@ -39,9 +41,10 @@ def differences(stack: Stack) -> list[Difference]:
         DeliveryError: when the program fails or the cluster cannot be read.
     """
     run = stack.preview(refresh=True)
+    told = read(run.events)
     if not run.succeeded:
-        raise DeliveryError(f"{stack.name} cannot be compared with its cluster:\n{run.failure}")
-    return list(of(read(run.events)))
+        raise DeliveryError(f"{stack.name} cannot be compared with its cluster: {explained(run, told)}")
+    return list(of(told))
 
 
 def of(told: Told) -> Iterator[Difference]:

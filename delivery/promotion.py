@@ -13,9 +13,12 @@ from pathlib import Path
 from delivery import checks, interrupts
 from delivery.changed import Seen
 from delivery.errors import DeliveryError
-from delivery.events import Told, read
+from delivery.events import read
+from delivery.failures import explained
 from delivery.images import Image
+from delivery.previewing import Options, policy_packs, preview
 from delivery.receipts import Outcome, Phase, Receipt
+from delivery.report.model import Report
 from delivery.side import Side
 from delivery.work import Work
 
@@ -25,8 +28,8 @@ class Talk:
     """How the promotion speaks with whoever runs it."""
 
     tell: Callable[[str], None]
-    show: Callable[[Told], None]
-    """Shows what an update will do."""
+    show: Callable[[Report], None]
+    """Shows what an update will do, its consequences first."""
     agree: Callable[[str], bool]
     """Asks a question that is answered by yes or no."""
 
@@ -80,14 +83,14 @@ class Promotion:
         with tempfile.TemporaryDirectory(prefix="delivery-") as directory:
             plan = Path(directory, "plan.json")
             seen = Seen.now(self.target, self.image)
-            told = self._preview(plan)
-            if not self._agreed(told, applied_before):
+            report = self._preview(plan)
+            if not self._agreed(report, applied_before):
                 self._undo_file()
                 self.work.close(Outcome.ABANDONED, "declined")
                 return
             try:
                 interrupts.check()
-                seen.check_unchanged(self.target.again())
+                seen.check_unchanged(self.target.again(), self.image)
             except DeliveryError as error:
                 if not applied_before:
                     self._undo_file()
@@ -103,18 +106,20 @@ class Promotion:
         else:
             self.work.close(Outcome.VERIFIED)
 
-    def _preview(self, plan: Path) -> Told:
+    def _preview(self, plan: Path) -> Report:
         self.talk.tell(f"Previewing {self.target.name}…")
-        run = self.target.stack.preview(save_plan=plan)
-        if not run.succeeded:
-            if self.work.receipt.phase is Phase.PREVIEWING:
-                self._undo_file()
-                self.work.close(Outcome.ABANDONED, "the preview failed")
-            raise DeliveryError(f"{self.target.name} cannot be previewed:\n{run.failure}")
-        return read(run.events)
+        stack = self.target.stack
+        found = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
+        if found.run.succeeded:
+            return Report(stacks=(found.report,))
+        reason = explained(found.run, found.told)
+        if self.work.receipt.phase is Phase.PREVIEWING:
+            self._undo_file()
+            self.work.close(Outcome.ABANDONED, f"the preview failed: {reason}")
+        raise DeliveryError(f"{stack.name} cannot be previewed: {reason}")
 
-    def _agreed(self, told: Told, applied_before: bool) -> bool:
-        self.talk.show(told)
+    def _agreed(self, report: Report, applied_before: bool) -> bool:
+        self.talk.show(report)
         return applied_before or self.talk.agree(f"Apply this to {self.target.name}?")
 
     def _apply(self, plan: Path | None) -> str:
@@ -123,7 +128,7 @@ class Promotion:
         message = f"{self.work.receipt.kind} #{self.work.receipt.number} from {self.work.receipt.source}"
         run = self.target.stack.up(plan=plan, message=message)
         interrupts.check()
-        return "" if run.succeeded else f"the update failed: {_cause(read(run.events), run.failure)}"
+        return "" if run.succeeded else f"the update failed: {explained(run, read(run.events))}"
 
     def _verify(self, image: Image, wanted: checks.Wanted) -> str:
         """Make the checks; return why they failed."""
@@ -173,12 +178,3 @@ class Promotion:
                 f"Stopped while {self.work.receipt.phase}. The same command goes on with it;"
                 f" `python -m delivery recover {self.target.name}` does too."
             )
-
-
-def _cause(told: Told, failure: str) -> str:
-    """Return the first error that is about a resource, else what the command said."""
-    errors = [one for one in told.diagnostics if one.severity == "error"]
-    about = [one.message for one in errors if "pulumi:pulumi:Stack" not in one.urn] or [
-        one.message for one in errors
-    ]
-    return about[0] if about else failure

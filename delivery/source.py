@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from delivery.drift import of
 from delivery.errors import DeliveryError
 from delivery.events import read as read_events
+from delivery.failures import explained
 from delivery.health import rollout_problems
 from delivery.images import Image
 from delivery.live import differing, read
@@ -49,9 +50,10 @@ def problems(side: Side) -> Iterator[str]:
 def drift(side: Side) -> list[str]:
     """Have the engine say how the cluster differs from what the last update made, one sentence each."""
     run = side.stack.preview_refresh()
+    told = read_events(run.events)
     if not run.succeeded:
-        raise DeliveryError(f"{side.name} cannot be compared with its cluster: {run.failure}")
-    return [f"{one.kind} {one.name}: {'; '.join(one.cluster)}" for one in of(read_events(run.events))]
+        raise DeliveryError(f"{side.name} cannot be compared with its cluster: {explained(run, told)}")
+    return [f"{one.kind} {one.name}: {'; '.join(one.cluster)}" for one in of(told)]
 
 
 def commit(side: Side) -> str:

@@ -10,6 +10,8 @@ from delivery import interrupts
 from delivery.commands.promote import Yes, talk_with
 from delivery.drift import TAKE_BACK, differences
 from delivery.errors import DeliveryError
+from delivery.events import read
+from delivery.failures import explained
 from delivery.options import HERE, Directory, Json
 from delivery.stack_file import StackFile
 from delivery.stacks import Project
@@ -42,7 +44,7 @@ def drift(
             interrupts.check()
             run = one.up(refresh=True, message="drift --fix")
             if not run.succeeded:
-                raise DeliveryError(f"the update of {stack} failed:\n{run.failure}")
+                raise DeliveryError(f"the update of {stack} failed: {explained(run, read(run.events))}")
             talk.tell(f"{stack} is what its program says")
             found = []
         file.undo_rewriting(before)

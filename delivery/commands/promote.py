@@ -9,10 +9,10 @@ from rich.console import Console
 from delivery import flow, interrupts
 from delivery.checks import Wanted
 from delivery.errors import DeliveryError
-from delivery.events import Told
 from delivery.options import HERE, Directory, Json
 from delivery.promotion import Talk, Terms
 from delivery.receipts import Outcome, Receipt
+from delivery.report import terminal
 from delivery.stacks import Project
 
 console = Console(stderr=True)
@@ -122,16 +122,7 @@ def talk_with(yes: bool) -> Talk:
         with interrupts.at_once():
             return typer.confirm(question, err=True)
 
-    def changes(told: Told) -> None:
-        changed = [one for one in told.changes if one.custom]
-        for one in changed:
-            tell(f"  {one.op} {one.kind} {one.name}")
-            for change in one.properties:
-                tell(f"      {change.path}: {change.old} → {change.new}")
-        if not changed:
-            tell("  no changes")
-
-    return Talk(tell, changes, ask)
+    return Talk(tell, lambda report: terminal.show(report, console), ask)
 
 
 def show(receipt: Receipt, as_json: bool) -> None:

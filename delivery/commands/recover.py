@@ -9,6 +9,8 @@ from delivery import flow, interrupts
 from delivery.commands.promote import Yes, console, talk_with
 from delivery.drift import TAKE_BACK
 from delivery.errors import DeliveryError
+from delivery.events import read
+from delivery.failures import explained
 from delivery.holder import Holder
 from delivery.options import HERE, Directory, Json
 from delivery.promotion import Talk, Terms
@@ -81,5 +83,7 @@ def _finished(side: Side, work: Work | None, up: bool, talk: Talk) -> str:
     run = side.stack.up(message="recover")
     side.file.undo_rewriting(before)
     if not run.succeeded:
-        raise DeliveryError(f"{side.name} is mended, but its update fails:\n{run.failure}")
+        raise DeliveryError(
+            f"{side.name} is mended, but its update fails: {explained(run, read(run.events))}"
+        )
     return "runs what its program and file say"

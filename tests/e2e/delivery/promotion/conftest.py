@@ -47,6 +47,7 @@ class Pipeline:
     directory: Path
     environment: dict[str, str]
     suffix: str
+    state: Path
 
     def stack(self, name: str) -> str:
         return f"{name}-{self.suffix}"
@@ -185,9 +186,9 @@ def pipeline(
         "config": {"repository": repository},
     }
     (directory / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-    (directory / "state").mkdir()
-    own = {"PULUMI_BACKEND_URL": f"file://{directory}/state", "PYTHONPATH": str(PROJECT)}
-    made = Pipeline(directory, {**os.environ, **sandbox, **own}, uuid.uuid4().hex[:6])
+    state = tmp_path_factory.mktemp("state")
+    own = {"PULUMI_BACKEND_URL": f"file://{state}", "PYTHONPATH": str(PROJECT)}
+    made = Pipeline(directory, {**os.environ, **sandbox, **own}, uuid.uuid4().hex[:6], state)
     names = ("dev", "staging", "prod")
     for name in names:
         made.file(name).write_text(

@@ -101,7 +101,7 @@ def test_a_killed_update_is_mended_by_one_command(
     assert done.code == 0, done.stderr
     assert in_the_cluster(crashing) == in_the_state(crashing), done.stderr
     assert crashing.changes("crash") == []
-    locks = crashing.directory / "state/.pulumi/locks"
+    locks = crashing.state / ".pulumi/locks"
     assert [path for path in locks.rglob("*.json") if crashing.stack("crash") in str(path)] == []
     assert plugins(crashing) == []
     crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
@@ -123,7 +123,7 @@ def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None
     process = subprocess.Popen(
         (*words, "--stack", crashing.stack("crash")), cwd=crashing.directory, env=crashing.environment
     )
-    locks = crashing.directory / "state/.pulumi/locks"
+    locks = crashing.state / ".pulumi/locks"
     while not [path for path in locks.rglob("*.json") if crashing.stack("crash") in str(path)]:
         assert process.poll() is None
         time.sleep(0.05)
