@@ -1,5 +1,6 @@
 """Whether `up` can succeed: everything that is missing, at once and before anything is changed."""
 
+import ctypes
 import os
 import platform
 import re
@@ -27,6 +28,8 @@ KERNEL = {
     "ipset": ("ipset", "create", "a", "hash:net"),
     "iptables with conntrack": ("iptables", "-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"),
 }
+# What the processes of one instance watch files with: 27, and some for pods. Linux allows a user 128.
+INOTIFY_INSTANCES = 40
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
@@ -102,6 +105,24 @@ def _kernel() -> Iterator[str]:
         present = {row[0] for row in rows if row[1] != "0" and row[3] == "1"}
     if CONTROLLERS - present:
         yield f"cgroup controllers are missing: {', '.join(sorted(CONTROLLERS - present))}"
+
+    spare = _spare_inotify_instances()
+    if spare < INOTIFY_INSTANCES:
+        yield (
+            f"only {spare} inotify instances are left, {INOTIFY_INSTANCES} are needed: "
+            "stop another sandbox, or run `sysctl fs.inotify.max_user_instances=1024`"
+        )
+
+
+def _spare_inotify_instances() -> int:
+    """How many more this user may have; no more than are needed are tried."""
+    libc = ctypes.CDLL(None)
+    opened: list[int] = []
+    while len(opened) < INOTIFY_INSTANCES and (file := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
+        opened.append(file)
+    for file in opened:
+        os.close(file)
+    return len(opened)
 
 
 def _addresses(instance: Instance) -> Iterator[str]:

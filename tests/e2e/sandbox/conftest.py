@@ -19,7 +19,7 @@ def cluster(sandbox: dict[str, str], request: pytest.FixtureRequest) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def machine(sandbox: dict[str, str]) -> Iterator[Machine]:
+def machine() -> Iterator[Machine]:
     """A second instance beside the default one. `before` is the machine's state without it."""
     default = Instance.from_environment()
     it = Machine(replace(default, name=f"{default.name}-test"))

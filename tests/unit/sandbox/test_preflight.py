@@ -57,3 +57,11 @@ def test_too_old_a_go_is_named(instance: Instance, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(SandboxError, match=r"Go is too old \(go1.19.8\)"):
         preflight.check(instance, to_build=True)
+
+
+def test_a_machine_whose_file_watches_are_used_up_is_told_how_to_have_more(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "_spare_inotify_instances", lambda: 3)
+    with pytest.raises(SandboxError, match=r"only 3 inotify .* `sysctl fs.inotify.max_user_instances=1024`"):
+        preflight.check(instance, to_build=False)
