@@ -70,6 +70,11 @@ down: venv ## Stop the local platform, keeping its data
 packages: ## Install the Debian packages that the local platform needs (the only step that does)
 	@./sandbox/packages.sh
 
+.PHONY: browser
+browser: ## Install Debian's Chromium, for the test that opens a preview's page (skipped without)
+	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium || \
+	{ apt-get update && apt-get install --yes --no-install-recommends chromium; }
+
 .PHONY: venv
 venv: .venv/installed
 
