@@ -21,6 +21,7 @@ def run(
     """Run a plugin until it ends, and return its exit code."""
     analyzer = request.kind == ANALYZER
     toolchain = Toolchain.of(request.info, plugin=not analyzer)
+    toolchain.validate()
     command = _command(request, toolchain)
     environment = toolchain.environment() if toolchain.virtualenv else {}
     directory = Path(request.info.program_directory if analyzer else request.pwd)

@@ -9,6 +9,7 @@ import inspect
 import logging
 import os
 import runpy
+import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,11 @@ def main() -> int:
         trace = _user_traceback(main_file, error)
         pulumi.log.error(f"Program failed with an unhandled exception:\n{trace}")
         return int(options.told)
+    except KeyboardInterrupt:
+        # The user, or the engine after a failure, wants an end. What a program has to say to that is noise.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stdout.flush()
+        os._exit(128 + signal.SIGINT)
     finally:
         executor.shutdown(wait=True)
         loop.close()
