@@ -1,6 +1,7 @@
 """Driving a Kubernetes resource plugin by its gRPC calls, as the engine does, without the engine."""
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from sandbox.plugins.kubernetes.protocol import (
 )
 from sandbox.plugins.kubernetes.values import from_struct, to_struct
 
+STAND_IN = (sys.executable, "-m", "sandbox.plugins.kubernetes")
 Properties = dict[str, Any]
 
 
@@ -181,3 +183,8 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
 def urn_of(kind: str, name: str = "it") -> str:
     """The URN of a resource, by the rest of its type token: `apps/v1:Deployment`."""
     return f"urn:pulumi:test::plugins::kubernetes:{kind}::{name}"
+
+
+def kubectl(sandbox: Mapping[str, str], *arguments: str) -> str:
+    """What kubectl prints."""
+    return subprocess.check_output(("kubectl", *arguments), env=sandbox, text=True)

@@ -4,41 +4,16 @@ import copy
 import json
 import os
 import subprocess
-import sys
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from sandbox.plugins.kubernetes.values import Secret, Unknown
-from tests.e2e.plugins.kubernetes_provider import InitFailedError, Plugin, running, urn_of
+from tests.e2e.plugins.kubernetes_provider import STAND_IN, InitFailedError, Plugin, kubectl, running, urn_of
 
-STAND_IN = (sys.executable, "-m", "sandbox.plugins.kubernetes")
 MAP = urn_of("core/v1:ConfigMap")
 WORKLOAD = urn_of("apps/v1:Deployment")
-
-
-@pytest.fixture(scope="module")
-def namespace(sandbox: dict[str, str]) -> Iterator[str]:
-    name = f"plugin-{uuid.uuid4().hex[:8]}"
-    kubectl(sandbox, "create", "namespace", name)
-    yield name
-    kubectl(sandbox, "delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture(scope="module")
-def plugin(sandbox: dict[str, str], namespace: str) -> Iterator[Plugin]:
-    with running(STAND_IN, sandbox) as started:
-        started.configure(namespace=namespace)
-        yield started
-
-
-def kubectl(sandbox: dict[str, str], *arguments: str) -> str:
-    return subprocess.check_output(("kubectl", *arguments), env=sandbox, text=True)
 
 
 def live(sandbox: dict[str, str], namespace: str, kind: str, name: str) -> dict[str, Any]:
@@ -243,75 +218,3 @@ def test_a_cluster_out_of_reach_can_be_previewed_and_not_changed(kubeconfig: str
         assert reason in str(failed.value)
         with pytest.raises(grpc.RpcError, match="PULUMI_K8S_DELETE_UNREACHABLE"):
             plugin.delete(MAP, "default/a", {**inputs, "__inputs": inputs})
-
-
-keys = st.sampled_from(["a", "b", "c.d", "e/f"])
-labels = st.dictionaries(keys, st.sampled_from(["", "1", "two"]), max_size=3)
-containers = st.lists(
-    st.fixed_dictionaries(
-        {"name": st.sampled_from(["one", "two", "three"]), "image": st.sampled_from(["i:1", "i:2"])},
-        optional={
-            "args": st.lists(st.sampled_from(["x", "y"]), max_size=3),
-            "env": st.lists(
-                st.fixed_dictionaries({"name": st.sampled_from("ABC")}, optional={"value": st.just("v")}),
-                max_size=3, unique_by=lambda item: item["name"],
-            ),
-            "ports": st.lists(
-                st.fixed_dictionaries({"containerPort": st.sampled_from([80, 81])}),
-                max_size=2, unique_by=lambda item: item["containerPort"],
-            ),
-            "resources": st.fixed_dictionaries(
-                {}, optional={"limits": st.dictionaries(st.just("cpu"), st.sampled_from(["1", "0.5"]))}
-            ),
-            "stdin": st.booleans(),
-        },
-    ),
-    min_size=1, max_size=3, unique_by=lambda item: item["name"],
-)  # fmt: skip
-specs = st.fixed_dictionaries(
-    {"containers": containers},
-    optional={
-        "hostNetwork": st.just(False),
-        "automountServiceAccountToken": st.booleans(),
-        "nodeSelector": labels.map(lambda found: {f"x{key[0]}": value for key, value in found.items()}),
-        "terminationGracePeriodSeconds": st.integers(0, 5),
-    },
-)
-
-
-@st.composite
-def workloads(draw: st.DrawFn) -> dict[str, Any]:
-    made = deployment(
-        "it", **draw(st.fixed_dictionaries({}, optional={"minReadySeconds": st.integers(0, 3)}))
-    )
-    made["metadata"]["annotations"] = draw(labels)
-    made["spec"]["template"]["spec"] = draw(specs)
-    return made
-
-
-def essence(obj: dict[str, Any]) -> dict[str, Any]:
-    """What a user may have asked for, without what tells one object from another."""
-    metadata = obj["metadata"]
-    ours = {k: v for k, v in metadata.get("annotations", {}).items() if not k.startswith("deployment.kub")}
-    return {"annotations": ours, "labels": metadata.get("labels", {}), "spec": obj["spec"]}
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=workloads(), second=workloads())
-def test_an_updated_object_equals_a_fresh_one(
-    plugin: Plugin, sandbox: dict[str, str], namespace: str, first: dict[str, Any], second: dict[str, Any]
-) -> None:
-    """And a Diff says "no change" only where there is none to make, and none is left after an update."""
-    before, after = plugin.check(WORKLOAD, first), plugin.check(WORKLOAD, second)
-    fresh_id, fresh = plugin.create(WORKLOAD, after)
-    plugin.delete(WORKLOAD, fresh_id, fresh)
-    identifier, state = plugin.create(WORKLOAD, before)
-    try:
-        change = plugin.diff(WORKLOAD, state, after)
-        assert not change.replaces
-        if change.changes:
-            state = plugin.update(WORKLOAD, identifier, state, after)
-        assert essence(state) == essence(fresh)
-        assert not plugin.diff(WORKLOAD, state, after).changes
-    finally:
-        plugin.delete(WORKLOAD, identifier, state)
