@@ -41,7 +41,7 @@ class Refusals(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.GetSchemaRequest, context: Context
     ) -> provider_pb2.GetSchemaResponse:
         """Refuse: it is needed to generate code only."""
-        raise official("code generation")
+        raise official("writing code (`pulumi import` does without: --generate-code=false)")
 
     async def GetMappings(
         self, request: provider_pb2.GetMappingsRequest, context: Context

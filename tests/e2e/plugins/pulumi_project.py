@@ -71,6 +71,10 @@ class Step:
     op: str
     paths: tuple[str, ...] = ()
 
+    def format(self, **values: str) -> "Step":
+        """The same step, its paths filled in."""
+        return replace(self, paths=tuple(path.format(**values) for path in self.paths))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -83,14 +87,27 @@ class Outcome:
 
     @property
     def steps(self) -> dict[str, Step]:
-        """Each Kubernetes resource's step, by its name in the program."""
+        """Each Kubernetes resource's step, by its name in the program; of a refresh, what it found."""
         steps: dict[str, list[Step]] = {}
         for event in self.events:
-            data = (event.get("resourcePreEvent") or {}).get("metadata")
-            if data and data["type"].startswith("kubernetes:"):
-                paths = tuple(sorted(data.get("detailedDiff") or {}))
-                steps.setdefault(data["urn"].rpartition("::")[2], []).append(Step(data["op"], paths))
+            before = (event.get("resourcePreEvent") or {}).get("metadata")
+            after = (event.get("resOutputsEvent") or {}).get("metadata")
+            data = before or after
+            if not data or not data["type"].startswith("kubernetes:"):
+                continue
+            done = steps.setdefault(data["urn"].rpartition("::")[2], [])
+            step = Step(data["op"], tuple(sorted(data.get("detailedDiff") or {})))
+            if before:
+                done.append(step)
+            elif done[-1].op == "refresh":
+                done[-1] = step
         return {name: _whole(done) for name, done in steps.items()}
+
+    @property
+    def changes(self) -> dict[str, Step]:
+        """The steps but for those that leave a resource, or the state of it, as it is."""
+        nothing = (Step("same"), Step("refresh"))
+        return {name: step for name, step in self.steps.items() if step not in nothing}
 
     @property
     def failures(self) -> str:
@@ -102,7 +119,8 @@ class Outcome:
 def _whole(steps: Iterable[Step]) -> Step:
     """A replacement comes as several events: the one named `replace` tells of it all."""
     steps = list(steps)
-    return next((step for step in steps if step.op == "replace"), steps[0])
+    changes = [step for step in steps if step not in (Step("same"), Step("refresh"))]
+    return next((step for step in changes if step.op == "replace"), (changes or steps)[0])
 
 
 class Project:
@@ -110,12 +128,18 @@ class Project:
 
     def __init__(self, directory: Path, environment: Mapping[str, str], **options: str) -> None:
         self.directory = directory
-        self.environment = {**environment, "PULUMI_BACKEND_URL": f"file://{directory}/backend"}
+        self.environment: dict[str, str] = {}
+        self.use(environment)
         (directory / "backend").mkdir(parents=True)
         options = {"toolchain": "pip", "virtualenv": str(VIRTUALENV), **options}
         runtime = {"name": "python", "options": options}
         self.write("Pulumi.yaml", json.dumps({"name": "suite", "runtime": runtime}))
         self.pulumi("stack", "init", "dev")
+
+    def use(self, environment: Mapping[str, str]) -> None:
+        """Go on with other plugins; the stack stays."""
+        backend = f"file://{self.directory}/backend"
+        self.environment = {**environment, "PULUMI_BACKEND_URL": backend, "PULUMI_STACK": "dev"}
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project; its text may be indented as a whole."""
