@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,8 +61,7 @@ def _build_and_serve(
         pool.submit(tools.fetch, tools.missing(*stages))
         build(tools, progress, Stage.CLUSTER)
         engine = pool.submit(build, tools, progress, Stage.ENGINE)
-        archives.result()
-        _serve(instance, tools, progress)
+        _serve(instance, tools, progress, archives)
         engine.result()
     if Stage.LATE in stages:
         build(tools, progress, Stage.LATE)
@@ -73,7 +72,7 @@ def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
     missing = tools.missing(*stages)
     for number, family in enumerate(missing, 1):
         left = f", then {', '.join(other.name for other in missing[number:])}" if missing[number:] else ""
-        members = f" ({', '.join(tool.name for tool in family.tools)})" if len(family.tools) > 1 else ""
+        members = f" ({', '.join(tool.name for tool in family.tools)})"
         with progress.step(f"build {family.name}", left, members) as part:
             tools.build(family, part)
 
@@ -85,8 +84,13 @@ def _base_archives(instance: Instance) -> None:
             images.rootfs(instance, image)
 
 
-def _serve(instance: Instance, tools: Toolchain, progress: Progress) -> None:
-    """Start, or mend, whatever there are tools for, and wait until it is well."""
+def _serve(
+    instance: Instance, tools: Toolchain, progress: Progress, archives: Future[None] | None = None
+) -> None:
+    """Start, or mend, whatever there are tools for, and wait until it is well.
+
+    The base images wait for `archives`, if they are just being made.
+    """
     supervisor = Supervisor(instance)
     begun, afresh = datetime.now(UTC), not supervisor.alive()
     tools.link()
@@ -97,7 +101,7 @@ def _serve(instance: Instance, tools: Toolchain, progress: Progress) -> None:
     with progress.step("wait for the API server"):
         kubernetes.wait_for_api(instance, API_WITHIN_S)
     environment.ensure_builder(instance)
-    _fill_registry(instance, tools, progress)
+    _fill_registry(instance, tools, progress, archives)
     if afresh:
         with progress.step("wait for the nodes and their pods"):
             kubernetes.wait_for_fresh(instance, begun, PODS_WITHIN_S)
@@ -138,10 +142,15 @@ def _late_tools(instance: Instance) -> Program:
     )
 
 
-def _fill_registry(instance: Instance, tools: Toolchain, progress: Progress) -> None:
+def _fill_registry(
+    instance: Instance, tools: Toolchain, progress: Progress, archives: Future[None] | None
+) -> None:
     env = environment.process(instance)
     for name, executable in addons.images(tools).items():
         images.ensure_component(instance, env, name, executable)
+    if archives:
+        with progress.step("wait for the packages of the base images"):
+            archives.result()
     for image in images.BASE_IMAGES:
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
             images.ensure_base(instance, env, image)
