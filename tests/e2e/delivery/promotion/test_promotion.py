@@ -9,6 +9,9 @@ import pytest
 from tests.e2e.delivery.promotion.conftest import Pipeline, wait_for
 
 
+REFUSES_TWO = "sh -c 'case $IMAGE in *:two@*) exit 1;; esac'"
+
+
 def digest(image: str) -> str:
     return image.rpartition("@")[2]
 
@@ -44,7 +47,7 @@ def test_what_dev_runs_goes_to_prod_as_the_same_bytes_by_one_line(
 @pytest.mark.parametrize(
     ("version", "words", "reason", "own"),
     [
-        ("two", ("--check-command", "false"), "command: exit code 1", ""),
+        ("two", ("--check-command", REFUSES_TWO), "command: exit code 1", ""),
         ("crash", (), "the update failed", ""),
         ("slow", (), "the update failed", ""),
         ("rising", ("--soak", "3", "--rate", "10"), "requests failed", "500 rising"),
@@ -104,7 +107,29 @@ def test_a_promotion_that_was_stopped_is_finished_by_running_it_again(
     assert "open" not in {receipt["outcome"] for receipt in receipts}
 
 
+def test_a_rollback_goes_to_what_was_verified_and_stopping_a_put_back_does_not_stop_it(
+    fresh: Pipeline, images: dict[str, str]
+) -> None:
+    assert fresh.promote("dev", "staging").code == 0
+    fresh.deploy("dev", images["rising"])
+    words = ("--soak", "2", "--rate", "10")
+    process = fresh.start("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", *words)
+    wait_for(lambda: fresh.history("staging")[0]["phase"] == "putting back")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    back = fresh.promote("dev", "staging")
+    assert back.code == 1 and back.receipt["outcome"] == "put back", back.stderr
+    assert fresh.running("staging") == {digest(images["two"])}
+    assert fresh.delivery("rollback", fresh.stack("staging"), "--yes", "--to", "999").code == 1
+    fresh.deploy("staging", images["one"])
+    done = fresh.delivery("rollback", fresh.stack("staging"), "--yes", "--json")
+    assert done.code == 0, done.stderr
+    assert done.receipt["kind"] == "rollback" and done.receipt["image"] == images["two"]
+    assert fresh.running("staging") == {digest(images["two"])}
+    assert fresh.changes("staging") == []
+
+
 def test_help_says_what_each_command_does(fresh: Pipeline) -> None:
-    for command in ("promote", "rollback", "history", "recover", "drift"):
+    for command in ("promote", "rollback", "history", "recover", "drift", "status", "prune"):
         done = fresh.delivery(command, "--help")
         assert done.code == 0 and "--json" in done.stdout, subprocess.list2cmdline([command])
