@@ -49,7 +49,7 @@ def promote(
         sides = [pool.submit(Side.read, project, name) for name in (origin, target)]
     from_side, to_side = (side.result() for side in sides)
     to_side, finished = finish(to_side, from_side.image, terms, talk)
-    if finished:
+    if finished and from_side.image and finished.digest == from_side.image.digest:
         return finished
     image = source.fit(from_side)
     if demands.require_verified or demands.min_soak_s:
@@ -70,7 +70,9 @@ def rollback(project: Project, target: str, to: int | None, terms: Terms, talk: 
         DeliveryError: before anything is touched, when there is no such receipt or the image is gone.
     """
     side = Side.read(project, target)
-    side, _ = finish(side, None, terms, talk)
+    side, finished = finish(side, None, terms, talk)
+    if finished and to is None:
+        return finished  # what was under way is put back: that is the way back
     receipts = side.receipts.all()
     chosen = choose(receipts, side.image, to, target)
     image = Image.parse(chosen.image)
@@ -119,7 +121,8 @@ def begin(side: Side, move: Move, terms: Terms, talk: Talk) -> Promotion:
 def finish(side: Side, wanted: Image | None, terms: Terms, talk: Talk) -> tuple[Side, Receipt | None]:
     """End what a promotion that died left open, and return the stack as it is then.
 
-    The same version is promoted to its end, and its receipt returned; another one is put back first.
+    The wanted version is promoted to its end, another one is put back. Its receipt is returned, None when
+    nothing of it had been applied.
     """
     work = unfinished(side.receipts, Holder.me(who()), talk.tell)
     if work is None:
@@ -135,7 +138,7 @@ def finish(side: Side, wanted: Image | None, terms: Terms, talk: Talk) -> tuple[
     side = repair(side, talk.tell)
     same = wanted is not None and wanted.digest == receipt.digest
     done = resume(side, work, same, terms, talk)
-    return side.again(), done if same else None
+    return side.again(), done
 
 
 def resume(side: Side, work: Work, forward: bool, terms: Terms, talk: Talk) -> Receipt:

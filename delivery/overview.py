@@ -63,7 +63,7 @@ def _row(project: Project, name: str) -> Row:
 
 
 def _looked_at(side: Side) -> Row:
-    last = next(iter(side.stack.history(last=1)), None)
+    last = next(iter(side.updates), None)
     updated = datetime.fromisoformat(last.ended or last.started) if last else None
     row = Row(
         stack=side.name,

@@ -20,7 +20,7 @@ from delivery.previewing import Options, policy_packs, preview
 from delivery.receipts import Outcome, Phase, Receipt
 from delivery.report.model import Report
 from delivery.side import Side
-from delivery.work import Work
+from delivery.work import Busy, Work
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,10 @@ class Promotion:
                     self._put_back(self.work.receipt.reason)
                 else:
                     self._forward()
-            except interrupts.Interrupted:
-                self._stop()
+            except Busy:
+                raise  # it belongs to another process now, which must not be disturbed
+            except DeliveryError as error:
+                self._stop(str(error))
                 raise
             finally:
                 self.target.file.undo_rewriting(self.before)
@@ -88,14 +90,8 @@ class Promotion:
                 self._undo_file()
                 self.work.close(Outcome.ABANDONED, "declined")
                 return
-            try:
-                interrupts.check()
-                seen.check_unchanged(self.target.again(), self.image)
-            except DeliveryError as error:
-                if not applied_before:
-                    self._undo_file()
-                    self.work.close(Outcome.ABANDONED, str(error))
-                raise
+            interrupts.check()
+            seen.check_unchanged(self.target.again(), self.image)
             self.work.record(phase=Phase.APPLYING, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
             failure = self._apply(plan)
         interrupts.check()
@@ -112,11 +108,7 @@ class Promotion:
         found = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
         if found.run.succeeded:
             return Report(stacks=(found.report,))
-        reason = explained(found.run, found.told)
-        if self.work.receipt.phase is Phase.PREVIEWING:
-            self._undo_file()
-            self.work.close(Outcome.ABANDONED, f"the preview failed: {reason}")
-        raise DeliveryError(f"{stack.name} cannot be previewed: {reason}")
+        raise DeliveryError(f"{stack.name} cannot be previewed: {explained(found.run, found.told)}")
 
     def _agreed(self, report: Report, applied_before: bool) -> bool:
         self.talk.show(report)
@@ -166,12 +158,13 @@ class Promotion:
     def _undo_file(self) -> None:
         self.target.file.set_image(self.work.receipt.previous_setting)
 
-    def _stop(self) -> None:
+    def _stop(self, reason: str) -> None:
+        """Leave things so that the same command can go on: before the update as if nothing had been."""
         if self.work.closed:
             return
         if self.work.receipt.phase is Phase.PREVIEWING:
             self._undo_file()
-            self.work.close(Outcome.ABANDONED, "interrupted")
+            self.work.close(Outcome.ABANDONED, reason)
         else:
             self.work.let_go()
             self.talk.tell(

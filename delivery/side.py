@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from delivery.images import Image
 from delivery.live import Known, known
 from delivery.receipts import Receipts
 from delivery.stack_file import StackFile
-from delivery.stacks import Project, Setting, Stack
+from delivery.stacks import Project, Setting, Stack, Update
 
 IMAGE = "image"
 """The key of the stack file, and the output of the stack, that name the version by digest."""
@@ -86,6 +87,11 @@ class Side:
         resources = self.state["deployment"].get("resources") or []
         root: Mapping[str, Any] = next((one for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
         return root.get("outputs") or {}
+
+    @cached_property
+    def updates(self) -> list[Update]:
+        """Its last few operations, the latest first, as they were when first asked for."""
+        return self.stack.history(last=5)
 
     @property
     def broken(self) -> list[str]:

@@ -27,7 +27,7 @@ def fit(side: Side) -> Image:
 
 def problems(side: Side) -> Iterator[str]:
     """Yield what speaks against promoting what a stack runs, one sentence each."""
-    last = next(iter(side.stack.history(last=1)), None)
+    last = next(iter(side.updates), None)
     if side.image is None:
         yield f"{side.name} runs nothing: deploy it first, `pulumi up --stack {side.name}`"
         return
@@ -58,7 +58,7 @@ def drift(side: Side) -> list[str]:
 
 def commit(side: Side) -> str:
     """Return the commit that the stack's last update was made from, where known."""
-    for update in side.stack.history(last=5):
+    for update in side.updates:
         if update.kind == "update" and update.result == "succeeded":
             return update.environment.get("git.head", "")
     return ""

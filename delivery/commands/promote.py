@@ -1,6 +1,7 @@
 """`python -m delivery promote` and `rollback`: move a version that has run, and prove that it runs."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -101,7 +102,8 @@ def rollback(
     """
     terms = Terms(Wanted(check_path, service, check_command, soak, rate, max_errors))
     with interrupts.deferred():
-        show(flow.rollback(Project(cwd), target, to, terms, talk_with(yes)), as_json)
+        receipt = flow.rollback(Project(cwd), target, to, terms, talk_with(yes))
+        show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
 
 
 def talk_with(yes: bool) -> Talk:
@@ -125,11 +127,14 @@ def talk_with(yes: bool) -> Talk:
     return Talk(tell, lambda report: terminal.show(report, console), ask)
 
 
-def show(receipt: Receipt, as_json: bool) -> None:
+BAD = (Outcome.PUT_BACK, Outcome.FAILED)
+
+
+def show(receipt: Receipt, as_json: bool, bad: Sequence[Outcome] = BAD) -> None:
     """Print how it ended; exit code 1 when it did not end as wished."""
     if as_json:
         print(receipt.model_dump_json(indent=2, exclude={"holder"}))
     line = f"{receipt.kind} #{receipt.number} of {receipt.image} to {receipt.stack}: {receipt.outcome}"
     console.print(line + (f" ({receipt.reason})" if receipt.reason else ""), highlight=False, markup=False)
-    if receipt.outcome in (Outcome.PUT_BACK, Outcome.FAILED):
+    if receipt.outcome in bad:
         raise typer.Exit(1)

@@ -8,7 +8,6 @@ import pytest
 
 from tests.e2e.delivery.promotion.conftest import Pipeline, wait_for
 
-
 REFUSES_TWO = "sh -c 'case $IMAGE in *:two@*) exit 1;; esac'"
 
 
