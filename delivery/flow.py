@@ -13,8 +13,8 @@ from delivery.promotion import Promotion, Talk, Terms
 from delivery.receipts import Outcome, Phase, Receipt, good, now
 from delivery.repair import repair
 from delivery.side import IMAGE, INSTEAD, Side, who
-from delivery.stacks import Project
-from delivery.work import Work, start, unfinished
+from delivery.stacks import Locked, Project
+from delivery.work import Work, busy, start, unfinished
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,21 @@ def view(origin: Side, target: Side, image: Image) -> str:
     objects = target.objects
     live = read(target.cluster, objects)
     lines += [f"{target.name}: {problem}" for problem in rollout_problems(objects, live)]
-    drifted = source.drift(target) if list(differing(objects, live)) else []
+    drifted = _drift(target) if list(differing(objects, live)) else []
     lines += [f"{target.name}: {problem}" for problem in drifted] or [f"{target.name} has no drift"]
     if missing := sorted(lacking(origin, target)):
         lines.append(f"keys that {origin.name} has and {target.name} lacks: {', '.join(missing)}")
     return "\n".join(lines)
+
+
+def _drift(target: Side) -> list[str]:
+    try:
+        return source.drift(target)
+    except Locked:
+        latest = target.receipts.latest()
+        if latest and latest[0].outcome is Outcome.OPEN:
+            raise busy(latest[0]) from None
+        raise
 
 
 def lacking(origin: Side, target: Side) -> set[str]:

@@ -125,13 +125,18 @@ def unfinished(receipts: Receipts, me: Holder, tell: Callable[[str], None]) -> W
         tell(f"Promotion #{receipt.number} is open, by {receipt.holder}; waiting for a sign of life of it…")
         alive = _shows_life(receipts, held)
     if alive:
-        raise Busy(
-            f"promotion #{receipt.number} of {receipt.image} to {receipt.stack} is under way"
-            f" ({receipt.phase}), by {receipt.holder}"
-        )
+        raise busy(receipt)
     work = Work(receipts, receipt, held, me)
     work.record()
     return work
+
+
+def busy(receipt: Receipt) -> Busy:
+    """Return how it is told that a promotion is at work."""
+    return Busy(
+        f"promotion #{receipt.number} of {receipt.image} to {receipt.stack} is under way ({receipt.phase}),"
+        f" by {receipt.holder}"
+    )
 
 
 def _shows_life(receipts: Receipts, held: Object) -> bool:

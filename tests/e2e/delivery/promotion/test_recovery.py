@@ -12,8 +12,8 @@ import pytest
 
 from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline
 
-KILLS = int(os.environ.get("RECOVERY_KILLS", "4"))
-"""How many points of an update, spread over its length."""
+KILLS = int(os.environ.get("RECOVERY_KILLS", "3"))
+"""At how many points of an update, spread over its length; 50 take about an hour."""
 
 
 @pytest.fixture(scope="module")
