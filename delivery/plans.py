@@ -23,6 +23,9 @@ from delivery.report.building import resource
 from delivery.stacks import OnEvent, Run, Stack
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+# https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, not a secret
 
 
 class Plan(BaseModel):
@@ -87,7 +90,7 @@ def preview_and_save(stack: Stack, options: Options, file: Path, progress: OnEve
             program=program,
             configuration=configuration,
             state=state,
-            engine=_without_build_secrets(json.loads(engine.read_text())),
+            engine=without_made_up_secrets(json.loads(engine.read_text())),
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
@@ -156,11 +159,28 @@ def _described(drift: Sequence[Change]) -> Iterator[str]:
             yield f"{change.kind} {change.name}: {one.path} is {one.new}, was {one.old}"
 
 
-def _without_build_secrets(engine: dict[str, Any]) -> dict[str, Any]:
-    """Let secrets of image builds be what they will be then: they are no part of the image."""
+def without_made_up_secrets(engine: dict[str, Any]) -> dict[str, Any]:
+    """Let secrets that each run makes anew be what they will be then: the engine holds it to the preview's.
+
+    Secrets of image builds are no part of the image. A secret of what is only now created, as a password
+    that the program makes up, was never shown to a reviewer.
+    """
     for urn, planned in engine.get("resourcePlans", {}).items():
+        difference = (planned.get("goal") or {}).get("inputDiff") or {}
         if urn.split("::")[2].endswith("docker-build:index:Image"):
-            for difference in (planned.get("goal") or {}).get("inputDiff", {}).values():
-                if isinstance(difference, dict) and "secrets" in difference:
-                    difference["secrets"] = _UNKNOWN
+            for part in difference.values():
+                if isinstance(part, dict) and "secrets" in part:
+                    part["secrets"] = _UNKNOWN
+        if "create" in (planned.get("steps") or ()):
+            difference["adds"] = _with_unknown_secrets(difference.get("adds") or {})
     return engine
+
+
+def _with_unknown_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get(_SIGNATURE) == _SECRET:
+            return _UNKNOWN
+        return {key: _with_unknown_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_unknown_secrets(item) for item in value]
+    return value

@@ -5,12 +5,13 @@ leads to the same end from wherever the last attempt at it stopped.
 """
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from delivery import checks, interrupts
+from delivery import checks, interrupts, plans
 from delivery.changed import Seen
 from delivery.errors import DeliveryError
 from delivery.events import read
@@ -107,6 +108,8 @@ class Promotion:
         stack = self.target.stack
         found = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
         if found.run.succeeded:
+            engine = plans.without_made_up_secrets(json.loads(plan.read_text()))
+            plan.write_text(json.dumps(engine))
             return Report(stacks=(found.report,))
         raise DeliveryError(f"{stack.name} cannot be previewed: {explained(found.run, found.told)}")
 

@@ -7,6 +7,7 @@ import pytest
 from delivery.errors import DeliveryError
 from delivery.flow import choose
 from delivery.images import Image
+from delivery.plans import without_made_up_secrets
 from delivery.receipts import Outcome, Receipt, now, slug
 from delivery.source import check_verified
 
@@ -102,3 +103,22 @@ def test_stacks_that_differ_have_receipts_of_different_names() -> None:
 def test_a_receipt_reads_as_it_was_written() -> None:
     written = receipt(1, "a").model_copy(update={"started": datetime(2026, 1, 1, tzinfo=UTC)})
     assert Receipt.model_validate_json(written.model_dump_json()) == written
+
+
+def test_a_password_that_each_run_makes_up_is_no_part_of_a_plan_but_a_known_one_is() -> None:
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}
+
+    def planned(step: str) -> dict[str, object]:
+        goal = {"inputDiff": {"adds": {"data": secret, "metadata": {"name": "auth"}}}}
+        return {"goal": goal, "steps": [step]}
+
+    urn = "urn:pulumi:prod::slipway::kubernetes:core/v1:Secret::"
+    engine = without_made_up_secrets(
+        {"resourcePlans": {f"{urn}new": planned("create"), f"{urn}old": planned("update")}}
+    )
+    adds = {
+        name.rpartition("::")[2]: plan["goal"]["inputDiff"]["adds"]
+        for name, plan in engine["resourcePlans"].items()
+    }
+    assert adds["old"] == {"data": secret, "metadata": {"name": "auth"}}
+    assert adds["new"]["metadata"] == {"name": "auth"} and "v1:x" not in str(adds["new"])
