@@ -101,10 +101,9 @@ def choose(receipts: list[Receipt], runs: Image | None, to: int | None, target: 
 
 def begin(side: Side, move: Move, terms: Terms, talk: Talk) -> Promotion:
     """Open a receipt. From here on, whatever happens is written down."""
-    latest = side.receipts.latest()
     user = who()
     receipt = Receipt(
-        number=latest[0].number + 1 if latest else 1,
+        number=0,  # the next one, once it is opened
         stack=side.name,
         kind=move.kind,
         source=move.source,

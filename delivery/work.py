@@ -96,13 +96,20 @@ class Work:
 
 
 def start(receipts: Receipts, receipt: Receipt, me: Holder) -> Work:
-    """Open a receipt.
+    """Open a receipt under the next number.
+
+    That the latest is closed is looked at together with its number: whoever opened one in between has taken
+    the next, and creating it again fails.
 
     Raises:
         Busy: another promotion was quicker.
     """
+    latest = receipts.latest()
+    if latest and latest[0].outcome is Outcome.OPEN:
+        raise busy(latest[0])
+    number = latest[0].number + 1 if latest else 1
+    opened = receipt.model_copy(update={"number": number, "holder": me})
     try:
-        opened = receipt.model_copy(update={"holder": me})
         return Work(receipts, opened, receipts.create(opened), me)
     except Conflict:
         raise Busy(
