@@ -47,7 +47,11 @@ def stack_report(
             _violation(one) for one in sorted(told.violations, key=lambda one: not one.mandatory)
         ),
         messages=tuple(
-            dict.fromkeys(one.message for one in told.diagnostics if one.severity in ("warning", "error"))
+            dict.fromkeys(
+                one.message
+                for one in told.diagnostics
+                if one.severity in ("warning", "error") and one.message not in failure
+            )
         ),
         notes=tuple(notes),
         failure=failure,
