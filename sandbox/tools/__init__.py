@@ -10,6 +10,8 @@ from enum import Enum
 PULUMI = "3.259.0"
 DOCKER_BUILD = "0.0.22"
 KUBERNETES = "1.35.4"
+BUILDKIT = "0.31.0"
+BUILDX = "0.35.0"
 
 # DWARF is for debuggers: leaving it out saves an eighth of the time to compile.
 FAST = ("-gcflags=all=-dwarf=false",)
@@ -71,6 +73,11 @@ FAMILIES = (
         (
             Tool("buildkitd", "github.com/moby/buildkit/cmd/buildkitd", ("--version",), BUILDKIT_SUITABLE),
             Tool("buildx", "github.com/docker/buildx/cmd/buildx", ("version",), BUILDKIT_SUITABLE),
+        ),
+        # Compose asks for buildx' version, and refuses an unknown one.
+        (
+            f"github.com/moby/buildkit/version.Version=v{BUILDKIT}",
+            f"github.com/docker/buildx/version.Version=v{BUILDX}",
         ),
     ),
     Family(

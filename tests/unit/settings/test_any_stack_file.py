@@ -50,10 +50,12 @@ def configurations(junk: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, 
     types = st.sampled_from(["ClusterIP", "NodePort", "LoadBalancer"])
     web = group(replicas=few, autoscaling=autoscaling, resources=resources, serviceType=types)
     redis = group(storage=MEMORY, resources=resources)
-    source = st.sampled_from([{"image": DIGEST}, {"build": "app"}]) | group(
-        image=junk, build=junk, colour=junk
-    )
-    rest = group(web=web, redis=redis, namespace=st.just("hits"), repository=st.just("ghcr.io/you/hits"))
+    # Only text: the engine hands over every value as text, `true` as "true", which may well be a name.
+    text = junk.map(str)
+    known = st.sampled_from([{"image": DIGEST}, {"build": "app"}])
+    source = known | st.fixed_dictionaries({}, optional={"image": text, "build": text, "colour": junk})
+    named = {"namespace": st.just("hits") | text, "repository": st.just("ghcr.io/you/hits") | text}
+    rest = st.fixed_dictionaries({}, optional={"web": web | junk, "redis": redis | junk, **named})
     return st.builds(operator.or_, source, rest)
 
 
