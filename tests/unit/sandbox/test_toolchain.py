@@ -11,7 +11,18 @@ import pytest
 from sandbox import toolchain
 from sandbox.instance import Instance, SandboxError
 from sandbox.toolchain import Toolchain, key, on_path
-from sandbox.tools import FAMILIES, SYSTEM, Family, Stage, Tool
+from sandbox.tools import (
+    BUILDKIT,
+    BUILDX,
+    DOCKER_BUILD,
+    FAMILIES,
+    KUBERNETES,
+    PULUMI,
+    SYSTEM,
+    Family,
+    Stage,
+    Tool,
+)
 
 HELLO = 'package main\n\nfunc main() { println("hello") }\n'
 FAMILY = Family("hello", Stage.CLUSTER, (Tool("hello", "."),))
@@ -113,3 +124,17 @@ def test_every_family_has_its_module_with_sums() -> None:
         directory = toolchain.SOURCES / (family.directory or family.name)
         assert (directory / "go.mod").exists() and (directory / "go.sum").exists()
     assert shutil.which("go") is None or len({key(family) for family in FAMILIES}) == len(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("family", "module", "version"),
+    [
+        ("buildkit", "github.com/moby/buildkit", BUILDKIT),
+        ("buildkit", "github.com/docker/buildx", BUILDX),
+        ("kubernetes", "k8s.io/kubernetes", KUBERNETES),
+        ("pulumi", "github.com/pulumi/pulumi/pkg/v3", PULUMI),
+        ("docker-build", "github.com/pulumi/pulumi-docker-build", DOCKER_BUILD),
+    ],
+)
+def test_a_tool_tells_the_version_that_its_module_pins(family: str, module: str, version: str) -> None:
+    assert f"\t{module} v{version} " in (toolchain.SOURCES / family / "go.mod").read_text()
