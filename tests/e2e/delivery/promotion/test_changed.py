@@ -64,9 +64,7 @@ WAYS: dict[str, Callable[[Ground], object]] = {
     "the mode of a file": lambda g: (g.pipeline.directory / "__main__.py").chmod(0o755),
     "another update": lambda g: g.pipeline.deploy("staging", g.images["two"]),
     "a scaled Deployment": lambda g: g.kubectl("scale", "deployment/web", "--replicas=2"),
-    "another image set by hand": lambda g: g.kubectl(
-        "set", "image", "deployment/web", f"web={g.images['two']}"
-    ),
+    "another image set by hand": lambda g: g.kubectl("set", "image", "deployment/web", "web=nginx"),
     "an environment variable set by hand": lambda g: g.kubectl("set", "env", "deployment/web", "A=b"),
     "a restart by hand": lambda g: g.kubectl("rollout", "restart", "deployment/web"),
     "a label": lambda g: g.kubectl("label", "deployment/web", "a=b"),

@@ -98,9 +98,8 @@ def test_a_promotion_that_was_stopped_is_finished_by_running_it_again(
     process = fresh.start("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", "--json", *words)
 
     def reached() -> bool:
-        latest = next(iter(fresh.history("staging")), {})
         assert process.poll() is None, process.communicate()
-        return len(fresh.history("staging")) > count and latest.get("phase") == phase
+        return fresh.phase("staging", count + 1) == phase
 
     wait_for(reached)
     os.killpg(process.pid, number)
@@ -121,8 +120,9 @@ def test_a_rollback_goes_to_what_was_verified_and_stopping_a_put_back_does_not_s
     assert fresh.promote("dev", "staging").code == 0
     fresh.deploy("dev", images["rising"])
     words = ("--soak", "2", "--rate", "10")
+    number = len(fresh.history("staging")) + 1
     process = fresh.start("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", *words)
-    wait_for(lambda: fresh.history("staging")[0]["phase"] == "putting back")
+    wait_for(lambda: fresh.phase("staging", number) == "putting back")
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     back = fresh.promote("dev", "staging")
