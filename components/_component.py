@@ -8,6 +8,9 @@ import pulumi
 NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
 """For a Service whose pods are awaited already: Pulumi would wait 10 seconds for its endpoints to settle."""
 
+PUBLIC = {"slipway/public": "chosen by the Service's type"}
+"""For what is reached from outside on purpose: the house rules in policy/ refuse what does not say so."""
+
 R = TypeVar("R", bound=pulumi.Resource)
 
 Transform = Callable[[str, dict[str, Any]], None]

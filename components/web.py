@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
-from components._component import NOT_AWAITED, NamespacedComponent, Transform
+from components._component import NOT_AWAITED, PUBLIC, NamespacedComponent, Transform
 from components._network import Endpoint, to_dns
 from components._pod import (
     EnvVar,
@@ -134,9 +134,7 @@ class WebService(NamespacedComponent):
         rollout: Rollout,
         endpoints: Sequence[Endpoint],
     ) -> None:
-        client_labels = {
-            key: value for endpoint in endpoints for key, value in endpoint.client_labels.items()
-        }
+        client_labels = {k: v for endpoint in endpoints for k, v in endpoint.client_labels.items()}
         spec: k8s.apps.v1.DeploymentSpecArgsDict = {
             "selector": {"match_labels": self.selector},
             "strategy": {
@@ -163,8 +161,9 @@ class WebService(NamespacedComponent):
             "ports": [{"name": "http", "port": expose.port, "target_port": expose.target_port}],
         }
         # Only a load balancer's address is worth waiting for: the rollout tells whether pods serve.
-        awaited = rollout.awaited if expose.type == "LoadBalancer" else NOT_AWAITED
-        return self._add(k8s.core.v1.Service, name=self.pulumi_resource_name, annotations=awaited, spec=spec)
+        notes = rollout.awaited if expose.type == "LoadBalancer" else NOT_AWAITED
+        notes = notes if expose.type == "ClusterIP" else notes | PUBLIC
+        return self._add(k8s.core.v1.Service, name=self.pulumi_resource_name, annotations=notes, spec=spec)
 
     def _add_autoscaler(self, autoscaling: Autoscaling) -> None:
         name = self.pulumi_resource_name

@@ -135,6 +135,7 @@ def test_ports_paths_and_reach_are_the_callers(engine: Run) -> None:
         probes=Probes(ready="/ready", live="/live"),
     )
     assert recorder.one("Service")["spec"]["type"] == "NodePort"
+    assert recorder.one("Service")["metadata"]["annotations"]["slipway/public"], "or policy/ refuses it"
     assert recorder.one("NetworkPolicy")["spec"]["ingress"] == [
         {"ports": [{"port": 9000, "protocol": "TCP"}]}
     ]
