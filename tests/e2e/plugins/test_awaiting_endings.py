@@ -141,7 +141,11 @@ def test_cancelling_ends_a_wait_within_a_second(sandbox: dict[str, str], kind: s
 
 def test_a_deletion_in_the_foreground_leaves_no_pods(sandbox: dict[str, str]) -> None:
     async def scenario(here: Cluster) -> None:
-        ready = await here.ready(await here.create(workload("Deployment", "web", replicas=2)))
+        slow: dict[str, Any] = {
+            "container": {"lifecycle": {"preStop": {"sleep": {"seconds": 2}}}},
+            "pod": {"terminationGracePeriodSeconds": 5},
+        }
+        ready = await here.ready(await here.create(workload("Deployment", "web", replicas=2, **slow)))
         assert ready.live is not None
         assert len(await here.pods()) == 2
         await here.delete(ready.live)
@@ -246,7 +250,7 @@ class Unsteady(ApiClient):
 def test_a_wait_survives_broken_and_expired_watches(
     sandbox: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("awaiting_cluster.ApiClient", Unsteady)
+    monkeypatch.setattr("tests.e2e.plugins.awaiting_cluster.ApiClient", Unsteady)
     monkeypatch.setattr(informers, "LONGEST_PAUSE", 0.5)
 
     async def scenario(here: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,9 +25,15 @@ def plugins(
     return environment(sandbox, request.param, "python", own)
 
 
-def test_a_policy_pack_installed_by_pulumi_judges_what_the_program_asks_for(
-    plugins: Mapping[str, str], tmp_path: Path
-) -> None:
+def _make_virtualenv(directory: Path, *packages: str) -> None:
+    """One apart from the project's, whose packages pulumi-policy would hold back."""
+    uv = VIRTUALENV / "bin/uv"
+    subprocess.run((uv, "venv", "--no-config", "--quiet", directory), check=True)
+    install = (uv, "pip", "install", "--no-config", "--quiet", "--python", directory / "bin/python")
+    subprocess.run((*install, *packages), check=True)
+
+
+def test_a_policy_pack_judges_what_the_program_asks_for(plugins: Mapping[str, str], tmp_path: Path) -> None:
     made = Project(tmp_path / "project", plugins)
     made.write(
         "__main__.py",
@@ -36,12 +43,11 @@ def test_a_policy_pack_installed_by_pulumi_judges_what_the_program_asks_for(
         """,
     )
     made.write(
-        "pack/PulumiPolicy.yaml",
+        "../pack/PulumiPolicy.yaml",
         "{runtime: {name: python, options: {toolchain: pip, virtualenv: venv}}, version: 0.0.1}\n",
     )
-    made.write("pack/requirements.txt", "pulumi-policy==1.21.0\n")
     made.write(
-        "pack/__main__.py",
+        "../pack/__main__.py",
         """
         import pulumi
         from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
@@ -59,14 +65,13 @@ def test_a_policy_pack_installed_by_pulumi_judges_what_the_program_asks_for(
         )
         """,
     )
-    installed = made.pulumi("install", cwd="pack")
-    assert "Finished installing dependencies" in installed.output + installed.errors
+    _make_virtualenv(made.directory / "../pack/venv", "pulumi-policy==1.21.0")
     made.pulumi("config", "set", "name", "bad")
-    refused = made.operate("preview", "--policy-pack", "pack", check=False)
+    refused = made.operate("preview", "--policy-pack", "../pack", check=False)
     assert refused.code != 0
     assert "bad is not good, the stack dev wants bad" in refused.output
     made.pulumi("config", "set", "name", "good")
-    made.operate("preview", "--policy-pack", "pack")
+    made.operate("preview", "--policy-pack", "../pack")
 
 
 def test_a_component_package_serves_its_components(plugins: Mapping[str, str], tmp_path: Path) -> None:

@@ -165,9 +165,11 @@ class Machine:
     def _belongs(self, process: Path) -> bool:
         try:
             said = (process / "cmdline").read_bytes() + (process / "cgroup").read_bytes()
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             return False  # it has ended
-        return self.instance.name.encode() in said
+        # One that has ended, but whom the machine's init has not buried yet, is a zombie: Z.
+        return state != "Z" and self.instance.name.encode() in said
 
     def state(self) -> dict[str, set[str]]:
         """What `down` must leave as it was. What comes and goes with other instances is left out."""
