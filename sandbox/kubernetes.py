@@ -75,9 +75,17 @@ def _stale(instance: Instance, since: datetime) -> list[str]:
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']} has not been started again"
         for pod in pods
         for container in pod["status"].get("containerStatuses", [])
-        if container["state"].get("running", {}).get("startedAt", moment) < moment
+        if pod["status"]["phase"] == "Running" and _is_stale(pod, container, moment)
     ]
     return [f"{node} has not come back" for node in NODES if renewed.get(node, "") < moment] + claims
+
+
+def _is_stale(pod: dict[str, Any], container: dict[str, Any], moment: str) -> bool:
+    """A user's container may have ended for good; those of the platform have to come back."""
+    started = container["state"].get("running", {}).get("startedAt", "")
+    if pod["metadata"]["namespace"] == "kube-system":
+        return bool(started < moment or not container["ready"])
+    return bool(started) and bool(started < moment)
 
 
 def _items(response: httpx.Response) -> list[dict[str, Any]]:
