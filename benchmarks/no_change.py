@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.figures import line
 from benchmarks.stacks import Stack
 
 ROUNDS = 7
@@ -46,10 +47,7 @@ def main() -> None:
     for command in COMMANDS:
         floor = statistics.median(times[command, "empty"])
         for name in stacks:
-            seconds = times[command, name]
-            median = statistics.median(seconds)
-            extent = f"{min(seconds):.2f} to {max(seconds):.2f}"
-            print(f"{command:8} {name:8} {median:6.2f} s  {median / floor:5.2f} x empty  ({extent})")
+            print(line(f"{command} {name}", times[command, name], floor, "empty"))
 
 
 if __name__ == "__main__":

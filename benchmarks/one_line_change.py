@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.figures import line
 from benchmarks.stacks import Stack
 
 ROUNDS = 5
@@ -104,9 +105,7 @@ def main(arguments: list[str]) -> None:
                 stack.destroy()
     floor = statistics.median(times["raw"])
     for name, seconds in times.items():
-        median = statistics.median(seconds)
-        extent = f"{min(seconds):.2f} to {max(seconds):.2f}"
-        print(f"{name:10} {median:6.2f} s  {median / floor:5.2f} x raw  ({extent})")
+        print(line(name, seconds, floor, "raw"))
 
 
 if __name__ == "__main__":

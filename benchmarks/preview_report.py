@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.figures import line
+
 PROJECT = Path(__file__).parent.parent
 ROUNDS = 7
 PROGRAM = """
@@ -86,9 +88,7 @@ def measure(directory: Path, environment: dict[str, str], pulumi: tuple[str, ...
                 times[name].append(seconds)
     plain = statistics.median(times["pulumi preview"])
     for name, seconds_of_one in times.items():
-        median = statistics.median(seconds_of_one)
-        extent = f"{min(seconds_of_one):.2f} to {max(seconds_of_one):.2f}"
-        print(f"{name:18} {median:6.2f} s  {median / plain:5.2f} x plain  ({extent})")
+        print(line(name, seconds_of_one, plain, "plain"))
 
 
 if __name__ == "__main__":
