@@ -5,32 +5,38 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 
-def _bare(package: str) -> None:
-    """Let a package be imported from without running its `__init__`."""
-    if package in sys.modules:
-        return
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.submodule_search_locations is None:
-        raise ImportError(f"{package} is not installed: pip install -r requirements.txt")
-    module = ModuleType(package)
-    module.__path__ = list(spec.submodule_search_locations)
-    sys.modules[package] = module
+@contextmanager
+def _bare(*packages: str) -> Iterator[None]:
+    """Let packages be imported from without running their `__init__`; later imports get the whole."""
+    added = [package for package in packages if package not in sys.modules]
+    for package in added:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.submodule_search_locations is None:
+            raise ImportError(f"{package} is not installed: pip install -r requirements.txt")
+        module = ModuleType(package)
+        module.__path__ = list(spec.submodule_search_locations)
+        sys.modules[package] = module
+    try:
+        yield
+    finally:
+        for package in added:
+            del sys.modules[package]
 
 
-_bare("pulumi")
-_bare("pulumi.runtime")
-
-from pulumi.runtime.proto import (  # noqa: E402 - only now without the SDK's own start
-    engine_pb2,
-    engine_pb2_grpc,
-    plugin_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-    status_pb2,
-)
+with _bare("pulumi", "pulumi.runtime"):
+    from pulumi.runtime.proto import (
+        engine_pb2,
+        engine_pb2_grpc,
+        plugin_pb2,
+        provider_pb2,
+        provider_pb2_grpc,
+        status_pb2,
+    )
 
 __all__ = [
     "engine_pb2",
