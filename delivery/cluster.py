@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 
 from delivery.errors import DeliveryError
-from delivery.stacks import Setting, Stack
+from delivery.records import Setting
+from delivery.stacks import Stack
 
 TIMEOUT_S = 30
 """How long one request to the API server may take."""

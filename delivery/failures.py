@@ -3,7 +3,7 @@
 import re
 
 from delivery.changes import Told
-from delivery.stacks import Run
+from delivery.records import Run
 
 _LINES = 30
 # The engine prints the values of both sides, secrets of builds among them.

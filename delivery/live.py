@@ -70,12 +70,15 @@ def of_resource(resource: Mapping[str, Any]) -> Known | None:
     )
 
 
-def read(cluster: Cluster, objects: Sequence[Known]) -> dict[tuple[str, str, str], Object]:
-    """Return those of the objects that are in the cluster, by their keys; one request for each namespace."""
+def read(cluster: Cluster, objects: Sequence[Known], *options: str) -> dict[tuple[str, str, str], Object]:
+    """Return those of the objects that are in the cluster, by their keys; one request for each namespace.
+
+    `options` are words for `kubectl get`.
+    """
     found: dict[tuple[str, str, str], Object] = {}
     for namespace, names in _by_namespace(objects).items():
         where = ("-n", namespace) if namespace else ()
-        for one in cluster.get(*names, *where):
+        for one in cluster.get(*names, *where, *options):
             found[one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]] = one
     return found
 

@@ -19,8 +19,9 @@ from delivery.errors import DeliveryError
 from delivery.events import read
 from delivery.failures import explained
 from delivery.previewing import Options, Preview, preview
+from delivery.records import Run
 from delivery.report.building import resource
-from delivery.stacks import OnEvent, Run, Stack
+from delivery.stacks import OnEvent, Stack
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go

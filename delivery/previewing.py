@@ -15,9 +15,10 @@ from delivery.consequences import Cluster, Situation
 from delivery.errors import DeliveryError
 from delivery.events import read
 from delivery.failures import explained
+from delivery.records import Run
 from delivery.report import model
 from delivery.report.building import stack_report
-from delivery.stacks import Project, Run, Stack
+from delivery.stacks import Project, Stack
 
 _POLICIES = "policy"
 

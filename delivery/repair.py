@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from delivery.errors import DeliveryError
@@ -64,8 +64,8 @@ def look(side: Side) -> Damage:
     pending = side.state["deployment"].get("pending_operations") or []
     creates = [one for one in pending if one["type"] == "creating"]
     objects = [found for one in creates if (found := of_resource(one["resource"]))]
-    live = read(side.cluster, objects) if objects else {}
-    made = tuple(one for one in objects if one.key in live)
+    live = read(side.cluster, objects, "--show-managed-fields") if objects else {}
+    made = tuple(replace(one, seen=live[one.key]) for one in objects if one.key in live)
     urns = {one.urn for one in made}
     lost = tuple(_name(one) for one in creates if one["resource"]["urn"] not in urns)
     processes = tuple(orphans(side.stack.project.directory))
@@ -83,17 +83,53 @@ def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
     end(damage.processes)
     for text in damage.told():
         tell(text)
-    _unlocked(side, lambda: _refresh(side, damage.made), tell, force_unlock)
+
+    def mend() -> None:
+        if damage.made:
+            side.stack.set_state(adopted(side.stack.state(), damage.made))
+        side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+
+    _unlocked(side, mend, tell, force_unlock)
     return side.again()
 
 
-def _refresh(side: Side, made: Sequence[Known]) -> None:
-    words = [
-        word
-        for one in made
-        for word in (f"--import-pending-creates={one.urn}", f"--import-pending-creates={_id(one)}")
+def adopted(state: Mapping[str, Any], made: Sequence[Known]) -> dict[str, Any]:
+    """Return a state that has what was being created among its resources.
+
+    `pulumi refresh --import-pending-creates` is meant for this, but it only renames the operation from
+    creating to importing, which the engine then drops like any other
+    (pendingCreatesToImports in pkg/cmd/pulumi/operations/refresh.go, 3.259.0).
+    """
+    objects = {one.urn: one for one in made}
+    deployment = dict(state["deployment"])
+    pending = deployment.pop("pending_operations", None) or []
+    resources = list(deployment.get("resources") or [])
+    for one in pending:
+        if one["type"] == "creating" and (found := objects.get(one["resource"]["urn"])):
+            _insert(resources, {**one["resource"], "id": _id(found), "outputs": _remembered(found)})
+    return {**state, "deployment": {**deployment, "resources": resources}}
+
+
+def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:
+    """Put a resource last, or, if it replaces another, before that and so before those that depend on it."""
+    same = (i for i, one in enumerate(resources) if one["urn"] == new["urn"] and not one.get("delete"))
+    place = next(same, len(resources))
+    replaced = resources[place : place + 1]
+    still_there = [{**one, "delete": True} for one in replaced if not one.get("pendingReplacement")]
+    resources[place : place + 1] = [new, *still_there]
+
+
+def _remembered(one: Known) -> dict[str, Any]:
+    """Return what the provider cannot read from the cluster: whose fields they are in server-side apply.
+
+    Without it the next update would come under another name, and conflict with the first.
+    """
+    managers = [
+        manager["manager"]
+        for manager in one.seen["metadata"].get("managedFields") or []
+        if manager["operation"] == "Apply" and manager["manager"].startswith("pulumi-kubernetes")
     ]
-    side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates", *words)
+    return {"__initialApiVersion": one.api_version, **({"__fieldManager": managers[0]} if managers else {})}
 
 
 def _unlocked(side: Side, work: Callable[[], None], tell: Tell, force: bool) -> None:

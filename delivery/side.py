@@ -16,8 +16,9 @@ from delivery.cluster import Cluster
 from delivery.images import Image
 from delivery.live import Known, known
 from delivery.receipts import Receipts
+from delivery.records import Setting, Update
 from delivery.stack_file import StackFile
-from delivery.stacks import Project, Setting, Stack, Update
+from delivery.stacks import Project, Stack
 
 IMAGE = "image"
 """The key of the stack file, and the output of the stack, that name the version by digest."""

@@ -5,8 +5,8 @@ clear: state and configuration are read as they lie in the backend, encrypted.
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from delivery.errors import DeliveryError
+from delivery.records import Run, Setting, Update
 
 OnEvent = Callable[[EngineEvent], None]
 
@@ -31,48 +32,6 @@ class Locked(DeliveryError):
         )
         self.printed = printed
         """What pulumi said: with some backends who holds the lock."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """How an operation of the engine ended, and what it told on the way."""
-
-    events: Sequence[EngineEvent] = field(repr=False)
-    failure: str = ""
-    """What the command printed when it failed; empty when it succeeded."""
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the engine came to the end without an error or a mandatory policy's refusal."""
-        return not self.failure
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One configuration value."""
-
-    value: str | None
-    """None where it is a secret."""
-    secret: bool
-
-
-@dataclass(frozen=True)
-class Update:
-    """One past operation of a stack, as its backend remembers it."""
-
-    version: int
-    """Counts up from 1; 0 where the backend does not count."""
-    kind: str
-    """update, preview, refresh, destroy, import, …"""
-    result: str
-    """succeeded, failed or in-progress."""
-    message: str
-    started: str
-    ended: str
-    environment: Mapping[str, str] = field(repr=False)
-    """git.head, git.author, exec.kind, …"""
-    changes: Mapping[str, int]
-    """Resources by operation: {"create": 2, "same": 19}."""
 
 
 class _Unselected(automation.Stack):
@@ -197,14 +156,6 @@ class Stack:
         """Have the engine tell how the cluster differs from the state; nothing is written."""
         return self._run(self._stack.preview_refresh, on_event, show_secrets=False)
 
-    def refresh(self, on_event: OnEvent | None = None) -> Run:
-        """Make the state what the cluster is."""
-        return self._run(self._stack.refresh, on_event, show_secrets=False)
-
-    def destroy(self, on_event: OnEvent | None = None) -> Run:
-        """Delete what the stack created; the stack, its history and its configuration stay."""
-        return self._run(self._stack.destroy, on_event, show_secrets=False)
-
     def cancel(self) -> None:
         """Remove the lock of an operation that is no longer running."""
         self.command("cancel", "--yes")
@@ -214,33 +165,27 @@ class Stack:
         found = json.loads(self.command("config", "--json"))
         return {key: Setting(one.get("value"), one["secret"]) for key, one in found.items()}
 
-    def outputs(self) -> dict[str, Any]:
-        """Its outputs; a secret one is the text [secret]."""
-        outputs: dict[str, Any] = json.loads(self.command("stack", "output", "--json"))
-        return outputs
-
     def state(self) -> dict[str, Any]:
         """Its state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
         state: dict[str, Any] = json.loads(self.command("stack", "export"))
         return state
 
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Put another state, as `state()` returns it, in place of its own; pending operations are dropped.
+
+        Raises:
+            DeliveryError: when it is locked by another operation, or pulumi finds the state inconsistent.
+        """
+        with tempfile.NamedTemporaryFile("w", prefix="delivery-", suffix=".json") as file:
+            json.dump(state, file)
+            file.flush()
+            self.command("stack", "import", "--file", file.name)
+
     def history(self, last: int | None = None) -> list[Update]:
         """Its past operations, the latest first."""
         size = ("--page-size", str(last), "--page", "1") if last else ()
         found = json.loads(self.command("stack", "history", "--json", *size))
-        return [
-            Update(
-                version=one.get("version", 0),
-                kind=one["kind"],
-                result=one["result"],
-                message=one["message"],
-                started=one["startTime"],
-                ended=one.get("endTime", ""),
-                environment=one["environment"],
-                changes=one.get("resourceChanges") or {},
-            )
-            for one in found
-        ]
+        return [Update.of(one) for one in found]
 
     def command(self, *words: str) -> str:
         """Run another command of pulumi on this stack; return what it printed.
