@@ -6,9 +6,9 @@ from threading import Timer
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
 from sandbox.instance import SandboxError
+from sandbox.plugins.protocol import plugin_pb2
 
 SERVICES = {"language": "LanguageRuntime", "resource": "ResourceProvider"}
 ANSWERS_WITHIN = 30.0  # seconds
@@ -38,9 +38,9 @@ def version_of(kind: str, program: Path) -> str:
 
 def _ask(service: str, port: int) -> str:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call: grpc.UnaryUnaryMultiCallable[Empty, PluginInfo] = channel.unary_unary(
+        call: grpc.UnaryUnaryMultiCallable[Empty, plugin_pb2.PluginInfo] = channel.unary_unary(
             f"/pulumirpc.{service}/GetPluginInfo",
             request_serializer=Empty.SerializeToString,
-            response_deserializer=PluginInfo.FromString,
+            response_deserializer=plugin_pb2.PluginInfo.FromString,
         )
         return call(Empty(), timeout=ANSWERS_WITHIN).version.removeprefix("v")

@@ -11,8 +11,8 @@ import sys
 import grpc.aio
 
 from sandbox.plugins.kubernetes.engine import CHANNEL_OPTIONS, Engine
-from sandbox.plugins.kubernetes.protocol import provider_pb2_grpc
 from sandbox.plugins.kubernetes.server import Provider
+from sandbox.plugins.protocol import provider_pb2_grpc
 
 _GRACE = 0.5
 """Seconds for calls under way to end once the engine wants the plugin to stop."""

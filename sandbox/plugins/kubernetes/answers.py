@@ -10,9 +10,9 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sandbox.plugins.kubernetes.errors import ProviderError
 from sandbox.plugins.kubernetes.listing import InvalidQueryError
-from sandbox.plugins.kubernetes.protocol import provider_pb2, status_pb2
 from sandbox.plugins.kubernetes.resources import PartialError
 from sandbox.plugins.kubernetes.values import to_struct
+from sandbox.plugins.protocol import provider_pb2, status_pb2
 
 VERSION = "4.32.0"
 """The version of the official plugin that this one stands in for."""

@@ -6,7 +6,7 @@ from typing import cast
 import grpc.aio
 
 from sandbox.plugins.kubernetes.awaiting_context import Severity
-from sandbox.plugins.kubernetes.protocol import engine_pb2, engine_pb2_grpc
+from sandbox.plugins.protocol import engine_pb2, engine_pb2_grpc
 
 _LIMIT = 400 << 20
 """Bytes of a message, as the engine allows."""

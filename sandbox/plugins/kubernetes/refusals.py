@@ -2,7 +2,7 @@
 
 from sandbox.plugins.kubernetes.answers import VERSION, Context, answers
 from sandbox.plugins.kubernetes.errors import ProviderError
-from sandbox.plugins.kubernetes.protocol import provider_pb2, provider_pb2_grpc
+from sandbox.plugins.protocol import provider_pb2, provider_pb2_grpc
 
 
 def official(what: str) -> ProviderError:

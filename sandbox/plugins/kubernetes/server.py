@@ -11,12 +11,12 @@ from sandbox.plugins.kubernetes.apply import Operation
 from sandbox.plugins.kubernetes.cluster import Cluster, connect
 from sandbox.plugins.kubernetes.engine import Engine
 from sandbox.plugins.kubernetes.errors import ProviderError
-from sandbox.plugins.kubernetes.protocol import plugin_pb2, provider_pb2
 from sandbox.plugins.kubernetes.refusals import Refusals, official
 from sandbox.plugins.kubernetes.resources import Operations
 from sandbox.plugins.kubernetes.state import Applied
 from sandbox.plugins.kubernetes.urns import token_of
 from sandbox.plugins.kubernetes.values import from_struct, to_struct, without_secrets
+from sandbox.plugins.protocol import plugin_pb2, provider_pb2
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 

@@ -10,11 +10,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from pulumi.runtime.proto.language_pb2_grpc import add_LanguageRuntimeServicer_to_server
 
 from sandbox.plugins.language_python.host import LanguageHost
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import LIMITS
+from sandbox.plugins.protocol import language_pb2_grpc
 
 # Seconds that the host may outlive an engine that was killed, and a program its host.
 HEALTH = 300.0
@@ -32,7 +32,8 @@ def main() -> None:
     options = parser.parse_args()
     processes = Processes()
     server = grpc.server(ThreadPoolExecutor(max_workers=32), options=LIMITS)
-    add_LanguageRuntimeServicer_to_server(LanguageHost(options.engine, options.tracing, processes), server)
+    host = LanguageHost(options.engine, options.tracing, processes)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())

@@ -3,25 +3,27 @@
 import functools
 import importlib.metadata
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import language_pb2 as proto
-from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeServicer
-from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
 from sandbox.plugins.language_python import packages, plugin, typecheck
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import engine_log, streamed
 from sandbox.plugins.language_python.toolchain import Toolchain, ToolchainError, Write, package_name
+from sandbox.plugins.protocol import language_pb2 as proto
+from sandbox.plugins.protocol import language_pb2_grpc, plugin_pb2
 
 PROGRAM = Path(__file__).with_name("program.py")
 # The program's exit code that says: the user has been told, the engine need not add anything.
 TOLD = 32
+_ABOUT = """
+import importlib.metadata, platform, sys
+print(sys.executable, platform.python_version(), importlib.metadata.version("pip"), sep="\\n")
+"""
 
 Answer = TypeVar("Answer")
 Context = grpc.ServicerContext
@@ -49,7 +51,7 @@ def _not_offered(self: "LanguageHost", request: Any, context: Context) -> None:
     )
 
 
-class LanguageHost(LanguageRuntimeServicer):
+class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     """Runs programs and plugins in their projects' own Python, each in a process of its own."""
 
     GenerateProgram = GenerateProject = GeneratePackage = Pack = Link = _not_offered
@@ -64,23 +66,21 @@ class LanguageHost(LanguageRuntimeServicer):
         self._engine = request.engine_address
         return proto.LanguageHandshakeResponse()
 
-    def GetPluginInfo(self, request: Empty, context: Context) -> PluginInfo:
+    def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
         """Tell the version: that of the SDK, which is released together with the official host."""
-        return PluginInfo(version=importlib.metadata.version("pulumi"))
+        return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi"))
 
     @_reported
     def About(self, request: proto.AboutRequest, context: Context) -> proto.AboutResponse:
         """Tell which Python runs programs."""
         toolchain = Toolchain.of(request.info)
-        script = "import platform, sys; print(sys.executable, platform.python_version(), sep='\\n')"
-        executable, version = toolchain.output("-c", script).splitlines()
-        pip = re.match(r"pip (\S+)", toolchain.output("-m", "pip", "--version"))
+        executable, version, pip = toolchain.output("-c", _ABOUT).splitlines()
         return proto.AboutResponse(
             executable=executable,
             version=version,
             metadata={
                 "toolchain": toolchain.named,
-                "toolchainVersion": pip[1] if pip else "",
+                "toolchainVersion": pip,
                 "typechecker": toolchain.typechecker.capitalize() or "None",
             },
         )

@@ -9,9 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi.runtime.proto.plugin_pb2 import PackageDependency, PackageParameterization
-
 from sandbox.plugins.language_python.toolchain import Toolchain
+from sandbox.plugins.protocol import plugin_pb2
 
 # Pulumi packages that have no plugin and do not say so.
 WITHOUT_PLUGIN = ("pulumi-policy", "pulumi-esc-sdk")
@@ -55,7 +54,7 @@ def installed(toolchain: Toolchain, transitive: bool) -> list[Package]:
     return [Package(normalised(package["name"]), package["version"]) for package in listed]
 
 
-def required(toolchain: Toolchain) -> list[PackageDependency]:
+def required(toolchain: Toolchain) -> list[plugin_pb2.PackageDependency]:
     """The plugins that the installed packages need."""
     packages = [
         Package(normalised(found["name"]), found["version"], found["plugin"])
@@ -64,7 +63,7 @@ def required(toolchain: Toolchain) -> list[PackageDependency]:
     return [needed for package in packages if (needed := dependency(package))]
 
 
-def dependency(package: Package) -> PackageDependency | None:
+def dependency(package: Package) -> plugin_pb2.PackageDependency | None:
     """The plugin that a package needs, or None: it needs none, or its version names no plugin's version."""
     plugin = package.plugin
     if package.name in WITHOUT_PLUGIN:
@@ -77,7 +76,7 @@ def dependency(package: Package) -> PackageDependency | None:
     version = plugin.get("version") or plugin_version(package.version)
     if not version:
         return None
-    return PackageDependency(
+    return plugin_pb2.PackageDependency(
         name=plugin.get("name") or package.name.removeprefix("pulumi-"),
         version=version if version.startswith("v") else f"v{version}",
         kind="resource",
@@ -110,10 +109,10 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.lower())
 
 
-def _parameterization(described: dict[str, Any] | None) -> PackageParameterization | None:
+def _parameterization(described: dict[str, Any] | None) -> plugin_pb2.PackageParameterization | None:
     if described is None:
         return None
-    return PackageParameterization(
+    return plugin_pb2.PackageParameterization(
         name=described["name"],
         version=described["version"],
         value=base64.b64decode(described.get("value", "")),

@@ -6,17 +6,21 @@ from pathlib import Path
 from threading import Thread
 
 import grpc
-from pulumi.runtime.proto.language_pb2 import RunPluginRequest
 
 from sandbox.plugins.language_python.policy import PolicyProxy
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.toolchain import Toolchain, ToolchainError, Write, forward, package_name
+from sandbox.plugins.protocol import language_pb2
 
 ANALYZER = "analyzer"
 
 
 def run(
-    request: RunPluginRequest, processes: Processes, context: grpc.ServicerContext, out: Write, err: Write
+    request: language_pb2.RunPluginRequest,
+    processes: Processes,
+    context: grpc.ServicerContext,
+    out: Write,
+    err: Write,
 ) -> int:
     """Run a plugin until it ends, and return its exit code."""
     analyzer = request.kind == ANALYZER
@@ -50,7 +54,7 @@ def _pass_on(
     return code
 
 
-def _command(request: RunPluginRequest, toolchain: Toolchain) -> list[str]:
+def _command(request: language_pb2.RunPluginRequest, toolchain: Toolchain) -> list[str]:
     """A policy pack runs under pulumi.policy, a __main__.py as it is, a package by its name."""
     directory = request.info.program_directory
     if not (toolchain.root / "__main__.py").exists() and _runs_packages(toolchain):

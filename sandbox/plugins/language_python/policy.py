@@ -13,14 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from pulumi.runtime.proto.analyzer_pb2 import (
-    AnalyzerHandshakeResponse,
-    AnalyzerStackConfigureRequest,
-    AnalyzerStackConfigureResponse,
-)
 
 from sandbox.plugins.language_python.streams import LIMITS
 from sandbox.plugins.language_python.toolchain import ToolchainError, Write
+from sandbox.plugins.protocol import analyzer_pb2 as proto
 
 SERVICE = "/pulumirpc.Analyzer/"
 
@@ -30,7 +26,7 @@ class PolicyProxy(grpc.GenericRpcHandler):
 
     def __init__(self, out: Write) -> None:
         self._out = out
-        self._configuration: Future[AnalyzerStackConfigureRequest | None] = Future()
+        self._configuration: Future[proto.AnalyzerStackConfigureRequest | None] = Future()
         self._pack: Future[grpc.Channel] = Future()
         self._first = b""
         self._lock = threading.Lock()
@@ -74,17 +70,19 @@ class PolicyProxy(grpc.GenericRpcHandler):
     def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Answer the calls that come before the pack runs, and pass on the others."""
         local: dict[str, Callable[[bytes, Any], bytes]] = {
-            f"{SERVICE}Handshake": lambda _request, _context: AnalyzerHandshakeResponse().SerializeToString(),
+            f"{SERVICE}Handshake": lambda _request, _context: (
+                proto.AnalyzerHandshakeResponse().SerializeToString()
+            ),
             f"{SERVICE}ConfigureStack": self._configure,
         }
         forward = lambda request, context: self._forward(details.method, request, context)  # noqa: E731
         return grpc.unary_unary_rpc_method_handler(local.get(details.method, forward))
 
     def _configure(self, request: bytes, _context: grpc.ServicerContext) -> bytes:
-        self._settle(AnalyzerStackConfigureRequest.FromString(request))
-        return AnalyzerStackConfigureResponse().SerializeToString()
+        self._settle(proto.AnalyzerStackConfigureRequest.FromString(request))
+        return proto.AnalyzerStackConfigureResponse().SerializeToString()
 
-    def _settle(self, configuration: AnalyzerStackConfigureRequest | None) -> None:
+    def _settle(self, configuration: proto.AnalyzerStackConfigureRequest | None) -> None:
         with self._lock:
             if not self._configuration.done():
                 self._configuration.set_result(configuration)

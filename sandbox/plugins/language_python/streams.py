@@ -7,9 +7,9 @@ from queue import SimpleQueue
 from typing import Any
 
 import grpc
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 from sandbox.plugins.language_python.toolchain import ToolchainError, Write
+from sandbox.plugins.protocol import engine_pb2, engine_pb2_grpc
 
 # As large as the engine allows messages to be.
 LIMITS = (("grpc.max_receive_message_length", 400 * 1024 * 1024), ("grpc.max_send_message_length", -1))

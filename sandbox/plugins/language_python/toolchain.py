@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from pulumi.runtime.proto.language_pb2 import ProgramInfo
+from sandbox.plugins.protocol import language_pb2
 
 Write = Callable[[bytes], None]
 LOCKS = {"uv": "uv.lock", "poetry": "poetry.lock"}
@@ -35,7 +35,7 @@ class Toolchain:
     named: str = "Auto"
 
     @classmethod
-    def of(cls, info: ProgramInfo, plugin: bool = False) -> "Toolchain":
+    def of(cls, info: language_pb2.ProgramInfo, plugin: bool = False) -> "Toolchain":
         """The toolchain that a program's options ask for. A plugin has a virtualenv `venv` by default."""
         options = dict(info.options)
         chosen = _option(options, "toolchain", ("pip", *LOCKS))

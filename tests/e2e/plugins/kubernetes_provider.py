@@ -11,14 +11,14 @@ from typing import Any
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
-from sandbox.plugins.kubernetes.protocol import (
+from sandbox.plugins.kubernetes.values import from_struct, to_struct
+from sandbox.plugins.protocol import (
     engine_pb2,
     engine_pb2_grpc,
     provider_pb2,
     provider_pb2_grpc,
     status_pb2,
 )
-from sandbox.plugins.kubernetes.values import from_struct, to_struct
 
 STAND_IN = (sys.executable, "-m", "sandbox.plugins.kubernetes")
 Properties = dict[str, Any]
