@@ -5,13 +5,12 @@ SIGINT ends the host and what it runs; so does an engine that no longer answers.
 
 import argparse
 import importlib.metadata
-import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
 from sandbox.plugins.language_python.host import LanguageHost
+from sandbox.plugins.language_python.interrupts import Interrupts
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import LIMITS
 from sandbox.plugins.protocol import language_pb2_grpc
@@ -35,11 +34,10 @@ def main() -> None:
     host = LanguageHost(options.engine, options.tracing, processes)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
-    stop = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    interrupts = Interrupts()
     server.start()
     print(port, flush=True)
-    while not stop.wait(HEALTH):
+    while not interrupts.wait(HEALTH):
         if options.engine and not _alive(options.engine):
             break
     processes.interrupt(GRACE)
