@@ -7,10 +7,8 @@ from host import build_secrets
 from settings import Settings
 
 settings = Settings.load()
-namespace = RestrictedNamespace(
-    settings.namespace, repository=settings.repository, credentials=settings.registry_credentials
-)
 
+# First, so that the engine looks at the rest while the image is built.
 if settings.build:
     image = AppImage(
         "web",
@@ -23,6 +21,10 @@ else:
     image = pulumi.Output.from_input(settings.image_reference)
 
 version = image.apply(lambda reference: reference.partition("@")[0].rpartition(":")[2])
+
+namespace = RestrictedNamespace(
+    settings.namespace, repository=settings.repository, credentials=settings.registry_credentials
+)
 
 cache = RedisCache(
     "cache",

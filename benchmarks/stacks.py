@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-REPLICAS = 2  # all stacks' pods, and one more each while they roll, have to fit on the local platform
+REPLICAS = 3  # the default
 
 
 @dataclass

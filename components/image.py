@@ -117,7 +117,9 @@ class AppImage(pulumi.ComponentResource):
         image = f"{self._name} {self._repository.name}:{self.tag}"
         when_built = pulumi.ResourceHookOptions(on_dry_run=self._preview_digest)
         check = pulumi.ResourceHook(f"{image} wanted", self._check, when_built)
-        announce = pulumi.ResourceHook(f"{image} built", self._announce, when_built)
+        announce: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = []
+        if self._preview_digest and pulumi.runtime.is_dry_run():
+            announce = [pulumi.ResourceHook(f"{image} built", self._announce, when_built)]
         return pulumi.ResourceOptions(
             parent=self,
             ignore_changes=self._unchanged(credentials),
@@ -125,8 +127,8 @@ class AppImage(pulumi.ComponentResource):
             hooks=pulumi.ResourceHookBinding(
                 before_create=[check],
                 before_update=[check],
-                after_create=[announce],
-                after_update=[announce],
+                after_create=announce,
+                after_update=announce,
                 on_error=[pulumi.ErrorHook(f"{image} failed", self._explain)],
             ),
         )
@@ -157,9 +159,8 @@ class AppImage(pulumi.ComponentResource):
 
     def _announce(self, _: pulumi.ResourceHookArgs) -> None:
         """Name what a preview has built: until it is pushed the provider keeps the digest to itself."""
-        if pulumi.runtime.is_dry_run():
-            digest = _builder.digest(self.tag, self._builder) or "a digest that the builder did not record"
-            pulumi.log.info(f"`up` will push {self._repository.name}:{self.tag}@{digest}", self)
+        digest = _builder.digest(self.tag, self._builder) or "a digest that the builder did not record"
+        pulumi.log.info(f"`up` will push {self._repository.name}:{self.tag}@{digest}", self)
 
     def _explain(self, _: pulumi.ErrorHookArgs) -> bool:
         """After a failed build, show what it said last: the provider passes on no more than the exit code."""

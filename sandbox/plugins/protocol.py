@@ -1,4 +1,4 @@
-"""Pulumi's gRPC protocol, from the SDK, without the rest of the SDK.
+"""Pulumi's gRPC protocol and the SDK's version, without the rest of the SDK.
 
 `import pulumi` takes several times as long as the messages alone; a plugin needs nothing else of it.
 """
@@ -29,6 +29,7 @@ def _bare(*packages: str) -> Iterator[None]:
 
 
 with _bare("pulumi", "pulumi.runtime"):
+    from pulumi._version import version as sdk_version
     from pulumi.runtime.proto import (
         analyzer_pb2,
         engine_pb2,
@@ -50,5 +51,6 @@ __all__ = [
     "plugin_pb2",
     "provider_pb2",
     "provider_pb2_grpc",
+    "sdk_version",
     "status_pb2",
 ]

@@ -4,7 +4,6 @@ SIGINT ends the host and what it runs; so does an engine that no longer answers.
 """
 
 import argparse
-import importlib.metadata
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -13,7 +12,7 @@ from sandbox.plugins.language_python.host import LanguageHost
 from sandbox.plugins.language_python.interrupts import Interrupts
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import LIMITS
-from sandbox.plugins.protocol import language_pb2_grpc
+from sandbox.plugins.protocol import language_pb2_grpc, sdk_version
 
 # Seconds that the host may outlive an engine that was killed, and a program its host.
 HEALTH = 300.0
@@ -24,9 +23,7 @@ def main() -> None:
     """Serve until the engine ends the host."""
     parser = argparse.ArgumentParser(prog="pulumi-language-python")
     parser.add_argument("-tracing", "--tracing", default="")
-    parser.add_argument(
-        "-version", "--version", action="version", version=importlib.metadata.version("pulumi")
-    )
+    parser.add_argument("-version", "--version", action="version", version=str(sdk_version))
     parser.add_argument("engine", nargs="?", default="")
     options = parser.parse_args()
     processes = Processes()

@@ -1,7 +1,6 @@
 """What the engine asks of the language Python: the gRPC service LanguageRuntime."""
 
 import functools
-import importlib.metadata
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import engine_log, streamed
 from sandbox.plugins.language_python.toolchain import Toolchain, ToolchainError, Write, package_name
 from sandbox.plugins.protocol import language_pb2 as proto
-from sandbox.plugins.protocol import language_pb2_grpc, plugin_pb2
+from sandbox.plugins.protocol import language_pb2_grpc, plugin_pb2, sdk_version
 
 PROGRAM = Path(__file__).with_name("program.py")
 # The program's exit code that says: the user has been told, the engine need not add anything.
@@ -68,7 +67,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
     def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
         """Tell the version: that of the SDK, which is released together with the official host."""
-        return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi"))
+        return plugin_pb2.PluginInfo(version=str(sdk_version))
 
     @_reported
     def About(self, request: proto.AboutRequest, context: Context) -> proto.AboutResponse:

@@ -140,6 +140,7 @@ def test_a_promotion_of_which_the_ground_changed_while_it_asked_applies_nothing(
     names = (pipeline.stack("dev"), pipeline.stack("staging"))
     with pytest.raises(Changed, match="an object in the cluster"):
         flow.promote(Project(pipeline.directory), *names, flow.Demands(), Terms(Wanted()), talk)
+    restored.kubectl("label", "deployment/web", "changed-")
     assert pipeline.file("staging").read_text() == before
     assert pipeline.history("staging")[0]["outcome"] == "abandoned"
     assert pipeline.running("staging") == {images["one"].rpartition("@")[2]}
