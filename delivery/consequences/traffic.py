@@ -64,10 +64,11 @@ def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
         if new.labels:
             before, after = ((one.object.namespace, one.labels) for one in (old, new))
             yield new.object.label, new.object.change.urn, before, after
+    empty = {one.name for one in situation.created("Namespace")}
     for change in situation.changes:
         selectors = [get(one, "spec", "podSelector") for one in (change.old, change.new)]
-        if change.kind == "NetworkPolicy" and {} in selectors:
-            namespace = str(get(change.new or change.old, "metadata", "namespace") or "")
+        namespace = str(get(change.new or change.old, "metadata", "namespace") or "")
+        if change.kind == "NetworkPolicy" and {} in selectors and namespace not in empty:
             group = (namespace, {"": "any other pod"})
             yield f"Any other pod of namespace {namespace}", change.urn, group, group
 

@@ -128,3 +128,17 @@ def test_a_service_behind_another_kind_of_selector_is_left_alone() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": []}}
     labelled = {**service, "metadata": {"name": "s", "labels": {"a": "b"}}}
     assert told(step("update", SERVICE, "s", service, labelled, {"metadata.labels": "add"})) == []
+
+
+def test_closing_a_namespace_cuts_off_nobody_where_nobody_is_yet() -> None:
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "shop", "namespace": "shop"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+    }
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    closed = step("create", "kubernetes:networking.k8s.io/v1:NetworkPolicy", "shop", None, policy)
+    made = step("create", "kubernetes:core/v1:Namespace", "shop", None, namespace)
+    assert of("dangerous", told(closed)) == ["downtime", "downtime"]
+    assert of("dangerous", told(made, closed)) == []

@@ -30,11 +30,11 @@ SERVICES = ("web", "auto")
 REDISES = ("cache", "store")
 EVERY_S = 0.1
 OUTAGE_S = 2.0
-"""Nothing answered for so long: no client's one retry helps."""
+"""Requests failed, and nothing answered for so long: no client's one retry helps."""
 
 
 class Load:
-    """Asks each web service again and again, and remembers for how long none of its answers was good."""
+    """Asks each web service again and again, and remembers for how long at most they failed."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         self.addresses = addresses
@@ -65,9 +65,10 @@ class Load:
             now = time.monotonic()
             self.requests += 1
             self.failed += not good
-            self.longest[name] = max(self.longest[name], now - self._good[name])
             if good:
                 self._good[name] = now
+            else:
+                self.longest[name] = max(self.longest[name], now - self._good[name])
 
 
 def kubectl(stack: Stack, *words: str, check: bool = True) -> str:
