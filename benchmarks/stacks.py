@@ -61,5 +61,7 @@ class Stack:
 
     def destroy(self) -> None:
         """Remove everything, whatever became of it."""
+        if not self.directory.exists():
+            return
         for command in (["destroy", "--yes", "--skip-preview"], ["stack", "rm", "--yes", self.name]):
             subprocess.run(["pulumi", *command], cwd=self.directory, capture_output=True, check=False)
