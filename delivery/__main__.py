@@ -1,10 +1,27 @@
 """`python -m delivery`: what surrounds `pulumi up`. Each command is a module of its own."""
 
+import gc
+import importlib
+import sys
+from collections.abc import Mapping
+
 import typer
 from rich.console import Console
 
-from delivery.commands import apply, drift, history, preview, promote, prune, recover, status
 from delivery.errors import DeliveryError
+
+COMMANDS: Mapping[str, str] = {
+    "preview": "preview",
+    "apply": "apply",
+    "promote": "promote",
+    "rollback": "promote",
+    "history": "history",
+    "drift": "drift",
+    "recover": "recover",
+    "prune": "prune",
+    "status": "status",
+}
+"""Each command with the module in delivery.commands that has it."""
 
 app = typer.Typer(
     help="What surrounds `pulumi up`: see what a change will do before it is made, and apply what was seen.",
@@ -19,19 +36,22 @@ def _delivery() -> None:
     """Keep commands named, also while there is only one."""
 
 
-app.command()(preview.preview)
-app.command()(apply.apply)
-app.command()(promote.promote)
-app.command()(promote.rollback)
-app.command()(history.history)
-app.command()(drift.drift)
-app.command()(recover.recover)
-app.command()(prune.prune)
-app.command()(status.status)
+def load(wanted: str) -> None:
+    """Import the wanted command, or all where it is none of them: half of the time to start is imports.
+
+    What is imported stays until the end, so the garbage collector need not look at it.
+    """
+    gc.disable()
+    for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"delivery.commands.{COMMANDS[name]}")
+        app.command()(getattr(module, name))
+    gc.freeze()
+    gc.enable()
 
 
 def main() -> None:
     """Run the command line; an error that the user can act on is one message and exit code 1."""
+    load(*sys.argv[1:2] or [""])
     try:
         app()
     except DeliveryError as error:

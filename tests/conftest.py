@@ -12,6 +12,8 @@ from sandbox import pulumi_plugins
 from sandbox.instance import Instance
 
 PROJECT = Path(__file__).parent.parent
+SOAK = "SOAK" in os.environ
+"""Whether time is no matter: `make soak` sets it."""
 PLUGINS = pytest.StashKey[list[str]]()
 
 
@@ -20,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if PROJECT / "tests/e2e" in item.path.parents:
             item.add_marker("e2e")
+        if item.get_closest_marker("soak") and not SOAK:
+            item.add_marker(pytest.mark.skip(reason="left to `make soak`"))
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 

@@ -48,7 +48,7 @@ def test_what_dev_runs_goes_to_prod_as_the_same_bytes_by_one_line(
     [
         ("two", ("--check-command", REFUSES_TWO), "command: exit code 1", ""),
         ("crash", (), "the update failed", ""),
-        ("slow", (), "the update failed", ""),
+        pytest.param("slow", (), "the update failed", "", marks=pytest.mark.soak),
         ("rising", ("--soak", "3", "--rate", "10"), "", "500 rising"),
     ],
 )
@@ -83,10 +83,10 @@ def test_of_two_promotions_to_one_stack_one_wins_and_the_other_says_so(fresh: Pi
     ("phase", "number"),
     [
         ("previewing", signal.SIGKILL),
-        ("previewing", signal.SIGINT),
+        pytest.param("previewing", signal.SIGINT, marks=pytest.mark.soak),
         ("applying", signal.SIGKILL),
-        ("applying", signal.SIGINT),
-        ("verifying", signal.SIGKILL),
+        pytest.param("applying", signal.SIGINT, marks=pytest.mark.soak),
+        pytest.param("verifying", signal.SIGKILL, marks=pytest.mark.soak),
         ("verifying", signal.SIGINT),
     ],
 )

@@ -1,7 +1,6 @@
 """After a kill -9 of Pulumi, at any point, one command brings the stack to what it should be."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -10,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SOAK
 from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline
 
-KILLS = int(os.environ.get("RECOVERY_KILLS", "3"))
-"""At how many points of an update, spread over its length; 50 take about an hour."""
+KILLS = 25 if SOAK else 1
+"""At how many points of an update, and of a destroy, spread over its length."""
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +107,10 @@ def test_a_killed_update_is_mended_by_one_command(
     crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
 
 
-@pytest.mark.parametrize("point", range(max(1, KILLS // 4)))
+@pytest.mark.parametrize("point", range(KILLS))
 def test_a_killed_destroy_can_be_repeated(point: int, crashing: Pipeline, seconds: dict[str, float]) -> None:
     crashing.pulumi("crash", "up", "--yes", "--skip-preview")
-    kill_after(crashing, "destroy", seconds["destroy"] * (point + 1.5) / (KILLS // 4 + 2))
+    kill_after(crashing, "destroy", seconds["destroy"] * (point + 1.5) / (KILLS + 1.5))
     done = crashing.delivery("recover", crashing.stack("crash"), "--yes", "--no-up")
     assert done.code == 0, done.stderr
     crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
