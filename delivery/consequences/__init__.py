@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     access.roles,
     access.bindings,
     configuration.values,
+    configuration.unfinished,
     pods.restarts,
     pods.scaling,
     resources.limits,

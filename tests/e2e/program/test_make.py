@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.sandbox.cluster import eventually
 
 
 @dataclass(frozen=True)
@@ -96,5 +97,8 @@ def test_a_changed_line_is_live_after_the_next_up(clone: Clone) -> None:
     page = clone.directory / "app/hitcounter/templates/index.html"
     page.write_text(page.read_text().replace("Visits so far", "Visits up to now"))
     [url] = re.findall(r"Running at (\S+),", clone.make("up"))
-    assert "Visits up to now" in clone.run("curl", "--silent", "--fail", url)
+    # The last of the old pods may answer on until each node knows that it is being stopped.
+    eventually(
+        "the new line is live", lambda: "Visits up to now" in clone.run("curl", "-sf", url), seconds=10
+    )
     clone.git("checkout", "--quiet", ".")

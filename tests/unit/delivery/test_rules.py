@@ -142,3 +142,9 @@ def test_closing_a_namespace_cuts_off_nobody_where_nobody_is_yet() -> None:
     made = step("create", "kubernetes:core/v1:Namespace", "shop", None, namespace)
     assert of("dangerous", told(closed)) == ["downtime", "downtime"]
     assert of("dangerous", told(made, closed)) == []
+
+
+def test_what_never_got_ready_is_applied_again_which_is_said() -> None:
+    found = told(step("update", DEPLOYMENT, "web", workload(), workload()))
+    assert of("attention", found) == ["configuration"]
+    assert of("safe", told(step("same", DEPLOYMENT, "web", workload(), workload()))) == []
