@@ -1,7 +1,6 @@
 # Convenience around `pulumi up`; `make help` lists the targets.
 STACK ?= dev
-# Not yet reliable enough for here: make e2e E2E=tests/e2e/delivery/promotion
-E2E ?= $(addprefix tests/e2e/,sandbox image program plugins delivery/preview)
+E2E ?= tests/e2e
 PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -35,12 +34,17 @@ destroy: sandbox ## Delete everything that the stack created
 	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
 .PHONY: test
-test: check unit e2e ## Check the code and run the tests, but for promotions'
+test: check unit e2e ## Check the code and run all tests
 
 .PHONY: e2e
 e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster (E2E=… for some of them)
 	@$(SANDBOX) up --wait
 	@$(IN_SANDBOX) $(VENV)/pytest $(E2E)
+
+.PHONY: soak
+soak: export SOAK := 1
+soak: E2E := tests/e2e/delivery/promotion
+soak: e2e ## Run what takes hours: 50 kills of updates and destroys, promotions interrupted at every step
 
 .PHONY: unit
 unit: venv ## Run the fast tests: no cluster, no network
