@@ -6,22 +6,9 @@ import subprocess
 
 import pytest
 
-from tests.e2e.delivery.promotion.conftest import Pipeline, wait_for
+from tests.e2e.delivery.promotion.conftest import Pipeline, digest, wait_for
 
 REFUSES_TWO = "sh -c 'case $IMAGE in *:two@*) exit 1;; esac'"
-
-
-def digest(image: str) -> str:
-    return image.rpartition("@")[2]
-
-
-@pytest.fixture
-def fresh(pipeline: Pipeline, images: dict[str, str]) -> Pipeline:
-    """Dev runs version two, staging version one, whatever the test before left."""
-    for name, version in (("dev", "two"), ("staging", "one")):
-        if pipeline.running(name) != {digest(images[version])} or pipeline.changes(name):
-            pipeline.deploy(name, images[version])
-    return pipeline
 
 
 def test_what_dev_runs_goes_to_prod_as_the_same_bytes_by_one_line(
