@@ -64,7 +64,7 @@ def _build_and_serve(
         _serve(instance, tools, progress, archives)
         engine.result()
     if Stage.LATE in stages:
-        build(tools, progress, Stage.LATE)
+        build(tools, progress, Stage.LATE, Stage.TESTS)
 
 
 def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:

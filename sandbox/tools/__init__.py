@@ -27,6 +27,7 @@ class Stage(Enum):
     CLUSTER = "first: the cluster, and its images"
     ENGINE = "while the cluster starts"
     LATE = "once the platform serves"
+    TESTS = "for tests alone, by `up --wait`"
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,11 @@ FAMILIES = (
         Stage.LATE,
         (Tool("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
         flags=FASTEST,
+    ),
+    Family(
+        "vegeta",
+        Stage.TESTS,
+        (Tool("vegeta", "github.com/tsenart/vegeta/v12", ("-version",), r"Version: v?12\."),),
     ),
 )
 

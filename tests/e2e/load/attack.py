@@ -1,0 +1,67 @@
+"""A steady load on a Service, and what became of each request."""
+
+import json
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.instance import Instance
+from sandbox.toolchain import Toolchain
+
+LIMIT_S = 900
+"""No load outlasts this, whatever becomes of the test."""
+TIMEOUT_S = 5
+
+
+@dataclass
+class Load:
+    """What the load generator saw; filled when the load has ended."""
+
+    requests: int = 0
+    failures: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds since the beginning, and what the client was told."""
+
+    @property
+    def failed(self) -> int:
+        """How many requests failed."""
+        return len(self.failures)
+
+    def __str__(self) -> str:
+        kinds = Counter(reason for _, reason in self.failures)
+        return f"{self.failed} of {self.requests} failed {dict(kinds)}, at {self.failures[:1]}"
+
+
+@contextmanager
+def load(url: str, rate: int) -> Iterator[Load]:
+    """Ask `rate` times a second, each time on a connection of its own, as long as the block lasts.
+
+    The load begins before the block and goes on for a second after it.
+    """
+    vegeta = Toolchain(Instance.from_environment()).path("vegeta")
+    words = ("attack", f"-rate={rate}", f"-duration={LIMIT_S}s", f"-timeout={TIMEOUT_S}s")
+    seen = Load()
+    with tempfile.TemporaryDirectory() as directory:
+        results = Path(directory, "results")
+        command = (vegeta, *words, "-keepalive=false", f"-output={results}")
+        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as process:
+            assert process.stdin
+            process.stdin.write(f"GET {url}\n")
+            process.stdin.close()
+            try:
+                time.sleep(1)
+                yield seen
+                time.sleep(1)
+            finally:
+                process.send_signal(signal.SIGINT)  # it waits for the answers under way
+        lines = subprocess.check_output((vegeta, "encode", "--to=json", str(results)), text=True).splitlines()
+    answers = sorted((json.loads(line) for line in lines), key=lambda one: str(one["timestamp"]))
+    seen.requests = len(answers)
+    seen.failures = [
+        (one["seq"] / rate, one["error"] or str(one["code"])) for one in answers if one["code"] != 200
+    ]
