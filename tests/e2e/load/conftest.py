@@ -75,16 +75,20 @@ def _build(sandbox: dict[str, str], source: Path, number: int, secret: list[str]
     return f"{tag}@{json.loads(metadata.read_text())['containerimage.digest']}"
 
 
-@pytest.fixture(scope="session")
-def directory(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program's directory."""
-    directory = tmp_path_factory.mktemp("load")
+def project(directory: Path, program: Path) -> Path:
+    """Make a directory a project with that program and the components, and a backend of its own."""
     (directory / "components").symlink_to(PROJECT / "components")
-    shutil.copy(Path(__file__).parent / "project/__main__.py", directory)
+    shutil.copy(program / "__main__.py", directory)
     runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
     (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "load", "runtime": runtime}))
     (directory / "state").mkdir()
     return directory
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of the service with and without protection."""
+    return project(tmp_path_factory.mktemp("load"), Path(__file__).parent / "project")
 
 
 def deployed(directory: Path, sandbox: dict[str, str], name: str, **config: object) -> Iterator[Service]:

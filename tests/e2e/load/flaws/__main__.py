@@ -1,0 +1,59 @@
+"""Web services of which each gets, when told to, a version with another flaw."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import Compute, Resources, RestrictedNamespace, Rollout, WebService
+
+Container = dict[str, Any]
+config = pulumi.Config()
+image = config.require("image")
+
+
+def runs(*command: str) -> Callable[[Container], None]:
+    return lambda container: container.update(command=["python3", *command])
+
+
+def asks_for(resource: str, amount: str) -> Callable[[Container], None]:
+    def change(container: Container) -> None:
+        for side in ("requests", "limits"):
+            container["resources"][side][resource] = amount
+
+    return change
+
+
+FLAWS: dict[str, Callable[[Container], None]] = {
+    "crashes": runs("-c", "raise SystemExit('no configuration')"),
+    "never-ready": runs("-m", "http.server", "5000"),
+    "not-pulled": lambda container: container.update(image=f"{image.partition('@')[0]}@sha256:{'0' * 64}"),
+    "too-much-memory": runs("-c", "print(len(b'x' * 10**9))"),
+    "too-large": asks_for("memory", "1Ti"),
+    "over-quota": asks_for("cpu", "3"),
+    "privileged": lambda container: container["security_context"].update(privileged=True),
+}
+
+namespace = RestrictedNamespace(f"load-{pulumi.get_stack()}")
+k8s.core.v1.ResourceQuota(
+    "quota", metadata={"namespace": namespace.name, "name": "quota"}, spec={"hard": {"requests.cpu": "2"}}
+)
+for name, flaw in FLAWS.items():
+
+    def spoil(kind: str, args: dict[str, Any], flaw: Callable[[Container], None] = flaw) -> None:
+        if kind == "Deployment" and config.require_bool("flawed"):
+            flaw(args["spec"]["template"]["spec"]["containers"][0])
+
+    web = WebService(
+        name,
+        namespace=namespace.name,
+        image=image,
+        replicas=1,
+        resources=Resources(
+            requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi")
+        ),
+        rollout=Rollout(timeout=45),
+        transform=spoil,
+    )
+    pulumi.export(name, web.url)

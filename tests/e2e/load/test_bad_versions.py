@@ -1,0 +1,58 @@
+"""A version that cannot run is reported with its cause, while the one before it serves on."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.load.attack import load
+from tests.e2e.load.conftest import Service, deployed, project
+
+CAUSES = {
+    "crashes": "CrashLoopBackOff|exit code 1",
+    "never-ready": "Startup probe failed|was not attained",
+    "not-pulled": "ErrImagePull|ImagePullBackOff",
+    "too-much-memory": "OOMKilled",
+    "too-large": "Insufficient memory",
+    "over-quota": "exceeded quota",
+    "privileged": "violates PodSecurity",
+}
+REPORTED_WITHIN_S = 120
+RATE = 5
+
+
+@pytest.fixture(scope="module")
+def services(
+    sandbox: dict[str, str], versions: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    directory = project(tmp_path_factory.mktemp("flaws"), Path(__file__).parent / "flaws")
+    yield from deployed(directory, sandbox, "flaws", image=versions[0], flawed=False)
+
+
+def told(output: str, name: str) -> str:
+    """What was said of one service: the lines from its heading to the next."""
+    [said] = re.findall(
+        rf"^  kubernetes:apps/v1:Deployment \({name}\):\n((?:    .*\n|\n)+)", output, re.M
+    ) or [""]
+    return str(said)
+
+
+def test_the_old_version_serves_until_a_good_one_comes(services: Service) -> None:
+    with ExitStack() as loads:
+        seen = {name: loads.enter_context(load(services.output(name), RATE)) for name in CAUSES}
+        services.succeed("config", "set", "flawed", "true")
+        started = time.monotonic()
+        failed = services.run("up", "--yes", "--skip-preview")
+        took = time.monotonic() - started
+        services.succeed("config", "set", "flawed", "false")
+        services.up()
+    assert failed.returncode != 0
+    for name, cause in CAUSES.items():
+        said = told(failed.stdout + failed.stderr, name)
+        assert re.search(cause, said), f"{cause} is not among what was said of {name}:\n{said}"
+        assert seen[name].failed == 0, f"{name}: {seen[name]}"
+    assert took < REPORTED_WITHIN_S
+    assert services.changes() == []
