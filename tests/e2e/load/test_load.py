@@ -40,9 +40,9 @@ def drained_node(service: Service, versions: list[str]) -> None:
     """All pods leave the node of one of them, and it takes pods again."""
     for _ in range(TIMES):
         node = service.kubectl("get", service.pods()[0], "--output=jsonpath={.spec.nodeName}")
-        selector = "--pod-selector=app.kubernetes.io/name=web"
+        which = ("--pod-selector=app.kubernetes.io/name=web", "--delete-emptydir-data", "--timeout=120s")
         try:
-            service.kubectl("drain", node, "--ignore-daemonsets", selector, "--force", "--timeout=120s")
+            service.kubectl("drain", node, *which)
             service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
         finally:
             service.kubectl("uncordon", node)
