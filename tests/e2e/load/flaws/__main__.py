@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import Compute, Resources, RestrictedNamespace, Rollout, WebService
+from components import Compute, RedisCache, Resources, RestrictedNamespace, Rollout, WebService
 
 Container = dict[str, Any]
 config = pulumi.Config()
@@ -39,6 +39,7 @@ namespace = RestrictedNamespace(f"load-{pulumi.get_stack()}")
 k8s.core.v1.ResourceQuota(
     "quota", metadata={"namespace": namespace.name, "name": "quota"}, spec={"hard": {"requests.cpu": "2"}}
 )
+cache = RedisCache("cache", namespace=namespace.name)
 for name, flaw in FLAWS.items():
 
     def spoil(kind: str, args: dict[str, Any], flaw: Callable[[Container], None] = flaw) -> None:
@@ -49,6 +50,7 @@ for name, flaw in FLAWS.items():
         name,
         namespace=namespace.name,
         image=image,
+        env=cache.env,
         replicas=1,
         resources=Resources(
             requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi")

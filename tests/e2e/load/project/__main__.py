@@ -14,7 +14,7 @@ web = WebService(
     namespace=namespace.name,
     image=config.require("image"),
     env=cache.env,
-    replicas=Autoscaling(min_replicas=replicas, max_replicas=replicas + 2, cpu_utilization=30)
+    replicas=Autoscaling(min_replicas=replicas, max_replicas=replicas + 2, cpu_utilization=10)
     if config.get_bool("autoscaled")
     else replicas,
     probes=Probes() if protected else None,
