@@ -43,8 +43,8 @@ e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster 
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := tests/e2e/delivery/promotion
-soak: e2e ## Run what takes hours: 50 kills of updates and destroys, promotions interrupted at every step
+soak: E2E := tests/e2e/load tests/e2e/delivery/promotion
+soak: e2e ## Run the long forms: 100,000 requests over bad days, 50 kills, promotions interrupted at every step
 
 .PHONY: unit
 unit: venv ## Run the fast tests: no cluster, no network

@@ -17,8 +17,8 @@ CAUSES = {
     "not-pulled": "ErrImagePull|ImagePullBackOff",
     "too-much-memory": "OOMKilled",
     "too-large": "Insufficient memory",
-    "over-quota": "exceeded quota",
-    "privileged": "violates PodSecurity",
+    "over-quota": "was not attained",  # the official plugin does not tell more
+    "as-root": "would violate PodSecurity",
 }
 REPORTED_WITHIN_S = 120
 RATE = 5

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import Compute, RedisCache, Resources, RestrictedNamespace, Rollout, WebService
+from components import Compute, Probes, Resources, RestrictedNamespace, Rollout, WebService
 
 Container = dict[str, Any]
 config = pulumi.Config()
@@ -32,15 +32,21 @@ FLAWS: dict[str, Callable[[Container], None]] = {
     "too-much-memory": runs("-c", "print(len(b'x' * 10**9))"),
     "too-large": asks_for("memory", "1Ti"),
     "over-quota": asks_for("cpu", "3"),
-    "privileged": lambda container: container["security_context"].update(privileged=True),
+    "as-root": lambda container: container["security_context"].update(run_as_user=0, run_as_non_root=False),
 }
 
-namespace = RestrictedNamespace(f"load-{pulumi.get_stack()}")
-k8s.core.v1.ResourceQuota(
-    "quota", metadata={"namespace": namespace.name, "name": "quota"}, spec={"hard": {"requests.cpu": "2"}}
-)
-cache = RedisCache("cache", namespace=namespace.name)
+SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi"))
+
 for name, flaw in FLAWS.items():
+    # Each in a namespace of its own: of several Deployments in one that are updated at once, the official
+    # plugin (4.32.0) takes some for complete by what they were before.
+    namespace = RestrictedNamespace(f"load-{pulumi.get_stack()}-{name}")
+    if name == "over-quota":
+        k8s.core.v1.ResourceQuota(
+            "quota",
+            metadata={"namespace": namespace.name, "name": "quota"},
+            spec={"hard": {"requests.cpu": "1"}},
+        )
 
     def spoil(kind: str, args: dict[str, Any], flaw: Callable[[Container], None] = flaw) -> None:
         if kind == "Deployment" and config.require_bool("flawed"):
@@ -50,11 +56,9 @@ for name, flaw in FLAWS.items():
         name,
         namespace=namespace.name,
         image=image,
-        env=cache.env,
         replicas=1,
-        resources=Resources(
-            requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi")
-        ),
+        resources=SMALL,
+        probes=Probes(ready="/livez"),
         rollout=Rollout(timeout=45),
         transform=spoil,
     )
