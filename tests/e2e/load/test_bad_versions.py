@@ -42,7 +42,7 @@ def told(output: str, name: str) -> str:
 
 def test_the_old_version_serves_until_a_good_one_comes(services: Service) -> None:
     with ExitStack() as loads:
-        seen = {name: loads.enter_context(load(services.output(name), RATE)) for name in CAUSES}
+        seen = {name: loads.enter_context(load(f"{services.output(name)}/livez", RATE)) for name in CAUSES}
         services.succeed("config", "set", "flawed", "true")
         started = time.monotonic()
         failed = services.run("up", "--yes", "--skip-preview")
