@@ -19,7 +19,7 @@ CAUSES = {
     # Of pods that never come to a node the official plugin tells no more.
     "too-large": "Insufficient memory|was not attained",
     "over-quota": "exceeded quota|was not attained",
-    "as-root": "would violate PodSecurity",
+    "as-root": "violates? PodSecurity",
 }
 REPORTED_WITHIN_S = 120
 RATE = 5
