@@ -14,7 +14,7 @@ from sandbox import environment, lifecycle, status
 from sandbox.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.toolchain import Toolchain
-from sandbox.tools import Stage
+from sandbox.tools import PLATFORM
 
 app = typer.Typer(
     help="A real platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi's engine.\n\n"
@@ -54,12 +54,12 @@ def complete() -> None:
     """Build what serving does not need, then bring it up."""
     instance = Instance.from_environment()
     tools = Toolchain(instance)
-    if tools.missing(*Stage):
+    if tools.missing(*PLATFORM):
         with Progress(console) as progress:
             # Not under the instance's lock: meanwhile other commands may do as they like.
-            lifecycle.build(tools, progress, *Stage)
+            lifecycle.build(tools, progress, *PLATFORM)
             with lifecycle.lock(instance):
-                lifecycle.up(instance, progress, wait=True)
+                lifecycle.up(instance, progress, wait=False)
 
 
 @app.command()

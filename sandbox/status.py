@@ -11,7 +11,7 @@ from sandbox import addons, cgroups, images, kubernetes, pulumi_plugins
 from sandbox.instance import Instance
 from sandbox.processes import Process, Supervisor
 from sandbox.toolchain import Toolchain
-from sandbox.tools import Stage
+from sandbox.tools import PLATFORM
 
 MB = 10**6
 
@@ -53,7 +53,7 @@ def collect(instance: Instance) -> Status:
         processes=processes,
         rss_bytes={process.name: _rss(process.pid) for process in processes},
         memory=_memory(instance) if processes else Memory(0, 0, 0),
-        to_build=[family.name for family in tools.missing(*Stage)],
+        to_build=[family.name for family in tools.missing(*PLATFORM)],
         images=_images(instance) if processes else {},
         plugins=pulumi_plugins.report(instance),
         problems=_problems(instance, tools, processes),

@@ -30,6 +30,10 @@ class Stage(Enum):
     TESTS = "for tests alone, by `up --wait`"
 
 
+PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
+"""What the whole platform needs."""
+
+
 @dataclass(frozen=True)
 class Tool:
     """One executable.

@@ -89,9 +89,6 @@ def test_a_container_that_is_killed_costs_what_was_sent_to_it_until_that_is_noti
     seen, control = (_killed(service) for service in (safe, bare))
     figures("a container killed by -9", seen, control)
     pods = 2
-    for one in (seen, control):
-        moments = [at for at, _ in one.failures]
-        assert not moments or max(moments) - min(moments) <= NOTICED_S * 3, one
     assert 0 < seen.failed <= NOTICED_S * RATE * TIMES / pods, seen
     assert control.failed > 0, control
 
