@@ -133,6 +133,7 @@ class Promotion:
         side = self.target.again()
         target = checks.Target(side.name, side.cluster, tuple(side.objects), image, self.talk.tell)
         results = checks.verify(target, wanted)
+        interrupts.check()  # which a check's own process may have died of: that says nothing of the version
         soak_s = wanted.soak_s if results[-1].passed else 0.0
         self.work.record(checks=(*self.work.receipt.checks, *results), soak_s=soak_s)
         return "" if results[-1].passed else f"{results[-1].name}: {results[-1].detail}"
