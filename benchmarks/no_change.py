@@ -44,8 +44,7 @@ def resources(stack: Stack, other: Stack) -> str:
         provider, module, kind = one["type"].split(":")
         if provider in ("kubernetes", "docker-build"):
             package = provider.replace("-", "_")
-            path = "" if module == "index" else "." + module.removesuffix(".k8s.io").replace("/", ".")
-            path = path.replace(".k8s.io", "")
+            path = "" if module == "index" else "." + module.replace(".k8s.io", "").replace("/", ".")
             inputs = _shown(one["inputs"])
             inputs.pop("exec", None)  # the image's, which the provider added, and which Python calls exec_
             found.append((package, path, kind, one["urn"].rpartition("::")[2], inputs))

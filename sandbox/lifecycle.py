@@ -63,8 +63,7 @@ def _build_and_serve(
         engine = pool.submit(build, tools, progress, Stage.ENGINE)
         _serve(instance, tools, progress, archives)
         engine.result()
-    if Stage.LATE in stages:
-        build(tools, progress, Stage.LATE, Stage.TESTS)
+    build(tools, progress, *stages)
 
 
 def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:

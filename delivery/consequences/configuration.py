@@ -1,19 +1,10 @@
-"""ConfigMaps and Secrets: who reads the new value, who keeps the old one, who finds none."""
+"""What objects are configured with: who reads the new value, who keeps the old one, who finds none."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from delivery.changes import Change, Op
-from delivery.consequences.model import (
-    Consequence,
-    Level,
-    Object,
-    Situation,
-    count,
-    is_object,
-    items,
-    mapping,
-)
+from delivery.consequences.model import Consequence, Level, Object, Situation, count, items, mapping
 from delivery.consequences.workloads import Workload, restarting, workloads
 
 _CONCERNS = {"ConfigMap": "configuration", "Secret": "secret"}
@@ -39,6 +30,14 @@ def values(situation: Situation) -> Iterator[Consequence]:
                 f"{old.label} is deleted, but {_names(readers)} needs it: new pods cannot start",
                 old.change.urn,
             )
+
+
+def unfinished(situation: Situation) -> Iterator[Consequence]:
+    """Objects that are updated though nothing of them changes: the engine knows that they never got ready."""
+    for _, new in situation.updates():
+        if new.change.op is Op.UPDATE and not new.change.properties:
+            reason = "was not ready when its last update ended: it is applied again, and waited for"
+            yield Consequence(Level.ATTENTION, "configuration", f"{new.label} {reason}", new.change.urn)
 
 
 def _changed(
@@ -114,12 +113,3 @@ def _there(one: Object, objects: Iterable[Object]) -> bool:
 
 def _names(readers: Iterable[Workload]) -> str:
     return ", ".join(sorted(one.object.label for one in readers))
-
-
-def unfinished(situation: Situation) -> Iterator[Consequence]:
-    """Objects that are updated though nothing of them changes: the engine knows that they never got ready."""
-    for change in situation.changes:
-        if change.op is Op.UPDATE and not change.properties and is_object(change.new):
-            reason = "was not ready when its last update ended: it is applied again, and waited for"
-            one = Object(change, change.new)
-            yield Consequence(Level.ATTENTION, "configuration", f"{one.label} {reason}", change.urn)

@@ -60,7 +60,7 @@ def load(url: str, rate: int) -> Iterator[Load]:
             finally:
                 process.send_signal(signal.SIGINT)  # it waits for the answers under way
         lines = subprocess.check_output((vegeta, "encode", "--to=json", str(results)), text=True).splitlines()
-    answers = sorted((json.loads(line) for line in lines), key=lambda one: str(one["timestamp"]))
+    answers = sorted((json.loads(line) for line in lines), key=lambda one: int(one["seq"]))
     seen.requests = len(answers)
     seen.failures = [
         (one["seq"] / rate, one["error"] or str(one["code"])) for one in answers if one["code"] != 200

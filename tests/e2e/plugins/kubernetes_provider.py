@@ -188,3 +188,10 @@ def urn_of(kind: str, name: str = "it") -> str:
 def kubectl(sandbox: Mapping[str, str], *arguments: str) -> str:
     """What kubectl prints."""
     return subprocess.check_output(("kubectl", *arguments), env=sandbox, text=True)
+
+
+MAP = urn_of("core/v1:ConfigMap")
+
+
+def config_map(name: str, **data: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}

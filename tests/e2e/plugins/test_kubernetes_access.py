@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from sandbox.plugins.protocol import provider_pb2
-from tests.e2e.plugins.kubernetes_provider import STAND_IN, Plugin, kubectl, running, urn_of
+from tests.e2e.plugins.kubernetes_provider import MAP, STAND_IN, Plugin, config_map, kubectl, running, urn_of
 
-MAP = urn_of("core/v1:ConfigMap")
 ACCOUNT = "deployer"
 HELPER = """
 import json, os, pathlib, sys
@@ -61,10 +60,6 @@ def access(tmp_path: Path, sandbox: dict[str, str], namespace: str) -> Access:
     return Access(tmp_path, sandbox, namespace)
 
 
-def config_map(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "1"}}
-
-
 def certificate(access: Access) -> dict[str, Any]:
     user = access.given["users"][0]["user"]
     keys = {"clientCertificateData": "client-certificate-data", "clientKeyData": "client-key-data"}
@@ -84,7 +79,7 @@ def test_a_credential_comes_from_a_program(
     credential: Callable[[Access], dict[str, Any]], access: Access
 ) -> None:
     with access.plugin(access.kubeconfig(credential(access))) as plugin:
-        made = config_map(credential.__name__)
+        made = config_map(credential.__name__, a="1")
         identifier, state = plugin.create(MAP, plugin.check(MAP, made))
         plugin.delete(MAP, identifier, state)
     assert access.calls.read_text() == "1", "asked once, until it expires"
@@ -93,7 +88,7 @@ def test_a_credential_comes_from_a_program(
 def test_an_expired_credential_is_asked_for_again(access: Access) -> None:
     expired = {**certificate(access), "expirationTimestamp": "2020-01-01T00:00:00Z"}
     with access.plugin(access.kubeconfig(expired)) as plugin:
-        identifier, state = plugin.create(MAP, plugin.check(MAP, config_map("expired")))
+        identifier, state = plugin.create(MAP, plugin.check(MAP, config_map("expired", a="1")))
         plugin.delete(MAP, identifier, state)
     assert int(access.calls.read_text()) > 1
 
@@ -111,7 +106,7 @@ def test_what_is_wrong_with_a_credential_is_said(
     status: dict[str, Any], command: str, message: str, access: Access
 ) -> None:
     with access.plugin(access.kubeconfig(status, command)) as plugin:
-        inputs = plugin.check(MAP, config_map("refused"))
+        inputs = plugin.check(MAP, config_map("refused", a="1"))
         with pytest.raises(grpc.RpcError) as failed:
             plugin.create(MAP, inputs)
     assert message in str(failed.value)

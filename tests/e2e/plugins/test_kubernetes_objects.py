@@ -10,19 +10,23 @@ import grpc
 import pytest
 
 from sandbox.plugins.kubernetes.values import Secret, Unknown
-from tests.e2e.plugins.kubernetes_provider import STAND_IN, InitFailedError, Plugin, kubectl, running, urn_of
+from tests.e2e.plugins.kubernetes_provider import (
+    MAP,
+    STAND_IN,
+    InitFailedError,
+    Plugin,
+    config_map,
+    kubectl,
+    running,
+    urn_of,
+)
 
-MAP = urn_of("core/v1:ConfigMap")
 WORKLOAD = urn_of("apps/v1:Deployment")
 
 
 def live(sandbox: dict[str, str], namespace: str, kind: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(kubectl(sandbox, "-n", namespace, "get", kind, name, "-o", "json"))
     return found
-
-
-def config_map(name: str, **data: Any) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
 def deployment(name: str, **spec: Any) -> dict[str, Any]:

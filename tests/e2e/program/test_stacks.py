@@ -22,8 +22,9 @@ def answer(stack: Stack) -> str:
 
 def hits(stack: Stack) -> int | None:
     """The count, or None from a pod that does not reach Redis."""
-    found = re.search(r"hits=(\d+|unavailable)", answer(stack))
-    assert found
+    text = answer(stack)
+    found = re.search(r"hits=(\d+|unavailable)", text)
+    assert found, text
     return None if found[1] == "unavailable" else int(found[1])
 
 

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from sandbox.instance import Instance
+from tests.e2e.pushing import push
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent.parent.parent
@@ -116,7 +117,7 @@ class Pipeline:
         """The digests of the pods that serve, as the container runtime names them."""
         pods = json.loads(self.kubectl("get", "pods", "-n", self.namespace(name), "-o", "json"))["items"]
         return {
-            status["imageID"].rpartition("@")[2]
+            digest(status["imageID"])
             for pod in pods
             if "deletionTimestamp" not in pod["metadata"]
             for status in pod["status"]["containerStatuses"]
@@ -150,30 +151,13 @@ class Pipeline:
 
 
 @pytest.fixture(scope="session")
-def images(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def images(sandbox: dict[str, str]) -> dict[str, str]:
     """References by digest of each version: good ones and bad ones."""
-    plugin = Path(sandbox["DOCKER_CONFIG"], "cli-plugins/docker-buildx")
-    found, session = {}, uuid.uuid4().hex
+    found, session = {}, f"--build-arg=SESSION={uuid.uuid4().hex}"
     for mode in ("one", "two", "broken", "rising", "crash", "slow"):
-        metadata = tmp_path_factory.mktemp("image") / "metadata.json"
-        subprocess.run(
-            (
-                *(
-                    plugin,
-                    "build",
-                    "--push",
-                    "--quiet",
-                    f"--build-arg=MODE={mode}",
-                    f"--build-arg=SESSION={session}",
-                ),
-                *(f"--tag={REPOSITORY}:{mode}", f"--provenance={'mode=max' if mode == 'two' else 'false'}"),
-                *(f"--metadata-file={metadata}", HERE / "app"),
-            ),
-            env=sandbox,
-            check=True,
-        )
-        digest = json.loads(metadata.read_text())["containerimage.digest"]
-        found[mode] = f"{REPOSITORY}:{mode}@{digest}"
+        provenance = f"--provenance={'mode=max' if mode == 'two' else 'false'}"
+        options = (f"--build-arg=MODE={mode}", session, provenance)
+        found[mode] = push(sandbox, f"{REPOSITORY}:{mode}", HERE / "app", *options)
     return found
 
 

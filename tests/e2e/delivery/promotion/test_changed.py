@@ -15,7 +15,7 @@ from delivery.images import Image, NoSuchImage
 from delivery.promotion import Talk, Terms
 from delivery.side import Side
 from delivery.stacks import Project
-from tests.e2e.delivery.promotion.conftest import REPOSITORY, Pipeline
+from tests.e2e.delivery.promotion.conftest import REPOSITORY, Pipeline, digest
 
 
 @dataclass(frozen=True)
@@ -143,4 +143,4 @@ def test_a_promotion_of_which_the_ground_changed_while_it_asked_applies_nothing(
     restored.kubectl("label", "deployment/web", "changed-")
     assert pipeline.file("staging").read_text() == before
     assert pipeline.history("staging")[0]["outcome"] == "abandoned"
-    assert pipeline.running("staging") == {images["one"].rpartition("@")[2]}
+    assert pipeline.running("staging") == {digest(images["one"])}

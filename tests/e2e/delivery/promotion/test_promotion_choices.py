@@ -1,6 +1,5 @@
 """What whoever promotes may choose: to decline, to leave it to a merge, to ask for a soak before."""
 
-import json
 import os
 import pty
 import subprocess
@@ -63,4 +62,4 @@ def test_what_was_not_verified_for_long_enough_is_refused(fresh: Pipeline, image
     done = fresh.promote("staging", "prod", "--min-soak", "1")
     assert done.code == 0, done.stderr
     assert len(fresh.history("prod")) == count + 1
-    assert json.loads(done.stdout)["image"] == images["two"]
+    assert done.receipt["image"] == images["two"]

@@ -14,7 +14,7 @@ import pytest
 from delivery import images as delivery_images
 from delivery.images import Image
 from delivery.registry import Repository
-from tests.e2e.delivery.promotion.conftest import REPOSITORY, Pipeline, wait_for
+from tests.e2e.delivery.promotion.conftest import REPOSITORY, Pipeline, digest, wait_for
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_pruning_deletes_what_no_stack_needs_and_only_when_told(
     for tag in ("one", "two", "broken", "slow"):
         words = ("imagetools", "create", "--prefer-index=false", "--tag", f"{repository}:{tag}", images[tag])
         subprocess.run((plugin, *words), env={**os.environ, **sandbox}, check=True, stderr=subprocess.DEVNULL)
-    pipeline.deploy("prod", f"{repository}:one@{images['one'].rpartition('@')[2]}")
+    pipeline.deploy("prod", f"{repository}:one@{digest(images['one'])}")
     pipeline.pulumi("staging", "config", "set", "later", images["two"])
     told = pipeline.delivery("prune", "--repository", repository, "--json")
     assert told.code == 0, told.stderr
