@@ -146,6 +146,8 @@ class Rollout:
     max_unavailable: Share = 0
     timeout: Count = 120
     """After this the rollout is reported as failed; the old pods serve on. Raise it where pulling is slow."""
+    min_ready: Seconds = 0
+    """A new pod must have been ready so long before an old one goes for it: time for a crash to show."""
     pre_stop: Seconds = 5
     """A pod serves on so long after it was told to stop, until every node has heard that it goes."""
     termination_grace: Seconds = 30
@@ -156,6 +158,13 @@ class Rollout:
     def _can_move(cls, value: int | str, info: ValidationInfo) -> int | str:
         if str(value).rstrip("%") == str(info.data.get("max_surge")).rstrip("%") == "0":
             raise conflict("and max_surge are both 0, so that no pod could ever be replaced")
+        return value
+
+    @field_validator("min_ready")
+    @classmethod
+    def _within_timeout(cls, value: int, info: ValidationInfo) -> int:
+        if value >= info.data.get("timeout", value + 1):
+            raise conflict(f"is {value}, but must be less than timeout, {info.data['timeout']}")
         return value
 
     @field_validator("termination_grace")

@@ -89,6 +89,9 @@ class RedisCache(NamespacedComponent):
         spec: k8s.apps.v1.StatefulSetSpecArgsDict = {
             "service_name": self.pulumi_resource_name,
             "replicas": 1,
+            # Or a pod that never becomes ready would have to be deleted by hand, also after a good update:
+            # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+            "pod_management_policy": "Parallel",
             "selector": {"match_labels": self.selector},
             "template": {"metadata": {"labels": self.selector}, "spec": pod},
         }

@@ -148,6 +148,8 @@ class WebService(NamespacedComponent):
             "revision_history_limit": 3,
             "template": {"metadata": {"labels": {**self.selector, **client_labels}}, "spec": pod},
         }
+        if rollout.min_ready:
+            spec["min_ready_seconds"] = rollout.min_ready
         if not isinstance(replicas, Autoscaling):  # whose number it is then
             spec["replicas"] = replicas
         self._add(

@@ -89,6 +89,10 @@ OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Rollout(pre_stop=30, termination_grace=30),
         "is 30, but must be more than pre_stop, 30",
     ),
+    "ready after the end": (
+        lambda: Rollout(timeout=60, min_ready=60),
+        "is 60, but must be less than timeout, 60",
+    ),
     "no pod may move": (lambda: Rollout(max_surge="0%"), "no pod could ever be replaced"),
     "surge in words": (lambda: Rollout(max_surge="all"), "a number of pods, or a share"),
     "timeout of nothing": (lambda: Rollout(timeout=0), "greater than or equal to 1"),

@@ -49,6 +49,10 @@ def test_content_is_kept_exactly_when_storage_is_given(engine: Run) -> None:
     assert claim["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
 
 
+def test_a_pod_that_never_became_ready_does_not_keep_the_next_version_away(engine: Run) -> None:
+    assert made(engine).one("StatefulSet")["spec"]["podManagementPolicy"] == "Parallel"
+
+
 def test_data_is_bounded_below_the_memory_limit(engine: Run) -> None:
     resources = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="1", memory="1Gi"))
     [maximum] = re.findall(r"maxmemory (\d+)", config(made(engine, resources=resources)))

@@ -128,6 +128,11 @@ def test_a_slow_rollout_may_be_given_more_time(engine: Run) -> None:
     assert deployment["spec"]["progressDeadlineSeconds"] == 600
 
 
+def test_a_new_version_may_have_to_prove_itself_for_a_while(engine: Run) -> None:
+    assert made(engine, rollout=Rollout(min_ready=60)).one("Deployment")["spec"]["minReadySeconds"] == 60
+    assert "minReadySeconds" not in made(engine).one("Deployment")["spec"]
+
+
 def test_ports_paths_and_reach_are_the_callers(engine: Run) -> None:
     recorder = made(
         engine,

@@ -6,11 +6,14 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import Compute, Probes, Resources, RestrictedNamespace, Rollout, WebService
+from components import Compute, Probes, RedisCache, Resources, RestrictedNamespace, Rollout, WebService
 
 Container = dict[str, Any]
 config = pulumi.Config()
 image = config.require("image")
+minute = config.require_int("minute")
+"""After so many seconds it exits that serves well until then."""
+SERVES_AND_EXITS = f"timeout --signal=KILL {minute} gunicorn; exit 3"
 
 
 def runs(*command: str) -> Callable[[Container], None]:
@@ -27,7 +30,11 @@ def asks_for(resource: str, amount: str) -> Callable[[Container], None]:
 
 FLAWS: dict[str, Callable[[Container], None]] = {
     "crashes": runs("-c", "raise SystemExit('no configuration')"),
-    "never-ready": runs("-m", "http.server", "5000"),
+    "exits-later": lambda container: container.update(command=["sh", "-c", SERVES_AND_EXITS]),
+    # By `timeout`, which ends when it is told to: Python does not as a container's first process.
+    "never-ready": lambda container: container.update(
+        command=["timeout", "1h", "python3", "-m", "http.server", "5000"]
+    ),
     "not-pulled": lambda container: container.update(image=f"{image.partition('@')[0]}@sha256:{'0' * 64}"),
     "too-much-memory": runs("-c", "print(len(b'x' * 10**9))"),
     "too-large": asks_for("memory", "1Ti"),
@@ -59,7 +66,21 @@ for name, flaw in FLAWS.items():
         replicas=1,
         resources=SMALL,
         probes=Probes(ready="/livez"),
-        rollout=Rollout(timeout=45),
+        rollout=Rollout(timeout=2 * minute + 10, min_ready=minute + 10)
+        if name == "exits-later"
+        else Rollout(timeout=45),
         transform=spoil,
     )
     pulumi.export(name, web.url)
+
+
+def spoil_redis(kind: str, args: dict[str, Any]) -> None:
+    if kind == "StatefulSet":
+        args["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] = "45"
+        if config.require_bool("flawed"):
+            args["spec"]["template"]["spec"]["containers"][0]["image"] += f"@sha256:{'0' * 64}"
+
+
+RedisCache(
+    "redis", namespace=RestrictedNamespace(f"load-{pulumi.get_stack()}-redis").name, transform=spoil_redis
+)
