@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "drift": "drift",
     "recover": "recover",
     "prune": "prune",
+    "sbom": "sbom",
     "status": "status",
 }
 """Each command with the module in delivery.commands that has it."""
@@ -51,7 +52,7 @@ def load(wanted: str) -> None:
 
 def main() -> None:
     """Run the command line; an error that the user can act on is one message and exit code 1."""
-    load(*sys.argv[1:2] or [""])
+    load(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
         app()
     except DeliveryError as error:

@@ -113,8 +113,13 @@ def _raw(reference: str) -> bytes:
     return _buildx("imagetools", "inspect", "--raw", reference)
 
 
+def buildx(*words: str) -> tuple[str, ...]:
+    """Return the command line of buildx with these words."""
+    return (*_executable(), *words)
+
+
 def _buildx(*words: str) -> bytes:
-    command = (*_executable(), *words)
+    command = buildx(*words)
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:

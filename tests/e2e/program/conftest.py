@@ -1,7 +1,6 @@
 """The project's program as stacks of the test's own, on the real engine, builder, registry and cluster."""
 
 import json
-import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -40,6 +39,11 @@ class Stack:
         own = {f"slipway:{key}": value for key, value in config.items()}
         self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **own}}))
 
+    def tell_secret(self, key: str, value: str) -> None:
+        """As a user would: on standard input, so that it is in no argument list."""
+        words = ("pulumi", "config", "set", "--secret", key, "--stack", self.name)
+        subprocess.run(words, cwd=self.directory, env=self.environment, input=value, text=True, check=True)
+
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ("pulumi", *command, "--stack", self.name, "--non-interactive"),
@@ -77,15 +81,18 @@ class Stack:
         self.succeed("destroy", "--yes", "--skip-preview", "--remove")
 
 
-@pytest.fixture(scope="session")
-def project(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """A directory with the program, and a backend of its own."""
-    directory = tmp_path_factory.mktemp("project")
+def program(directory: Path, environment: dict[str, str]) -> Stack:
+    """Make a directory one with the program, and a backend of its own."""
     for part in PARTS:
         (directory / part).symlink_to(PROJECT / part)
     (directory / "state").mkdir()
-    own = {"PULUMI_BACKEND_URL": f"file://{directory}/state"}
-    return Stack("", directory, {**os.environ, **sandbox, **own})
+    return Stack("", directory, {**environment, "PULUMI_BACKEND_URL": f"file://{directory}/state"})
+
+
+@pytest.fixture(scope="session")
+def project(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """The program, for stacks of any name."""
+    return program(tmp_path_factory.mktemp("project"), sandbox)
 
 
 def new_stack(project: Stack, purpose: str, **config: Any) -> Stack:

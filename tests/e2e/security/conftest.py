@@ -1,0 +1,78 @@
+"""The project's program as two stacks: one with secrets that are watched for, and a neighbour of it."""
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program.conftest import Stack, new_stack, program
+
+VERBOSE = ("--logtostderr", "-v=3")
+"""As verbose as Pulumi is without telling secrets: from 9 on the engine logs each value that it passes on."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A stack, what it was told in confidence, and what its deployment printed and showed."""
+
+    stack: Stack
+    canaries: tuple[str, ...]
+    printed: dict[str, str] = field(default_factory=dict)
+    arguments: set[str] = field(default_factory=set)
+    """The command lines of all processes of the machine while it was deployed."""
+
+
+@contextmanager
+def arguments_seen(seen: set[str]) -> Iterator[None]:
+    """Collect the command lines of all processes as long as the block lasts."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    seen.add((process / "cmdline").read_text(errors="replace"))
+                except OSError:  # it has ended
+                    continue
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def watched(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """Deployed with a password, a registry login, and a build secret that occur nowhere else."""
+    password, token, build = (f"canary-{what}-{uuid.uuid4().hex}" for what in ("redis", "registry", "build"))
+    hosts = " ".join((os.environ.get("PIP_TRUSTED_HOST", ""), f"{build}.invalid")).strip()
+    project = program(tmp_path_factory.mktemp("watched"), sandbox | {"PIP_TRUSTED_HOST": hosts})
+    stack = new_stack(project, "watched", build="app", web={"replicas": 1})
+    for key, value in (("redisPassword", password), ("registryCredentials", f"someone:{token}")):
+        stack.tell_secret(key, value)
+    it = Watched(stack, (password, token, build))
+    events = project.directory / "events.json"
+    with arguments_seen(it.arguments):
+        words = ("up", "--yes", "--skip-preview", *VERBOSE, f"--event-log={events}")
+        done = stack.run(*words, PULUMI_DEBUG_COMMANDS="true")
+        assert done.returncode == 0, done.stdout + done.stderr[-5000:]
+    it.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
+    yield it
+    stack.destroy()
+
+
+@pytest.fixture(scope="session")
+def neighbour(watched: Watched) -> Iterator[Stack]:
+    """Another stack of the same program in the same cluster."""
+    stack = new_stack(watched.stack, "neighbour", image=watched.stack.output("image"), web={"replicas": 1})
+    stack.up()
+    yield stack
+    stack.destroy()

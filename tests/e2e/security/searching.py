@@ -1,0 +1,59 @@
+"""Where a secret may have gone: the texts of each place, and the forms that it may have there."""
+
+import base64
+import gzip
+import json
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+
+from tests.e2e.program.conftest import INSTANCE
+
+MANIFESTS = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in ("oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2")
+)
+
+
+def forms(secret: str) -> set[bytes]:
+    """The secret as it is, in a URL, and in base64 at each of the three places where it may begin there.
+
+    Of base64 the ends are left out, which depend on what is around it.
+    """
+    plain = secret.encode()
+    encoded = (base64.b64encode(b"x" * shift + plain) for shift in range(3))
+    return {plain, quote(secret, safe="").encode(), *(one[4:-4] for one in encoded)}
+
+
+def holding(directory: Path, wanted: Iterable[bytes]) -> list[str]:
+    """The files below a directory that hold any of these, found by grep because there may be gigabytes."""
+    patterns = b"\n".join(wanted)
+    words = ("grep", "--recursive", "--files-with-matches", "--text", "--fixed-strings", "--file=-")
+    done = subprocess.run((*words, "--devices=skip", directory), input=patterns, capture_output=True)
+    assert done.returncode in (0, 1), done.stderr.decode()
+    return done.stdout.decode().splitlines()
+
+
+def image(reference: str) -> Iterator[bytes]:
+    """What a registry keeps of an image: manifests, configuration with its history, attestations, layers."""
+    repository, _, digest = reference.partition("@")
+    path = repository.removeprefix(f"{INSTANCE.registry}/").partition(":")[0]
+    with httpx.Client(
+        base_url=f"http://{INSTANCE.registry}/v2/{path}", headers={"Accept": MANIFESTS}
+    ) as client:
+        yield from _manifest(client, digest)
+
+
+def _manifest(client: httpx.Client, digest: str) -> Iterator[bytes]:
+    content = client.get(f"/manifests/{digest}").raise_for_status().content
+    yield content
+    manifest = json.loads(content)
+    for one in manifest.get("manifests", []):
+        yield from _manifest(client, one["digest"])
+    for one in (manifest.get("config"), *manifest.get("layers", [])):
+        if one:
+            blob = client.get(f"/blobs/{one['digest']}").raise_for_status().content
+            yield gzip.decompress(blob) if one["mediaType"].endswith("gzip") else blob

@@ -1,0 +1,97 @@
+"""What a stack is told in confidence is found in no place; what it is told openly is found in each."""
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.security.conftest import VERBOSE, Watched
+from tests.e2e.security.searching import forms, holding, image
+
+FORMATS = ("terminal", "markdown", "html", "json")
+
+
+@pytest.fixture(scope="module")
+def places(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Directories with everything that was written or shown while the stack was deployed."""
+    stack, found = watched.stack, tmp_path_factory.mktemp("places")
+    texts = {
+        **{f"up/{name}": text for name, text in watched.printed.items()},
+        "arguments/all": "\n".join(watched.arguments),
+        "previews/diff": stack.succeed("preview", "--diff"),
+        "previews/json": stack.succeed("preview", "--json"),
+        "previews/log": stack.run("preview", *VERBOSE).stderr,
+        **{f"reports/{form}": text for form, text in zip(FORMATS, reports(watched), strict=True)},
+        "pods/logs": "".join(stack.kubectl("logs", pod) for pod in ("deployment/web", "statefulset/cache")),
+        "pods/objects": stack.kubectl("get", "all,configmaps,events,networkpolicies", "--output=yaml"),
+    }
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= {f"image/{number}": part for number, part in enumerate(image(stack.output("image")))}
+    for name, content in contents.items():
+        (found / name).parent.mkdir(exist_ok=True)
+        (found / name).write_bytes(content)
+    (found / "stack").mkdir()
+    (found / "stack/file").write_bytes(stack.file.read_bytes())
+    written = {path.name: path for path in found.iterdir()}
+    return written | {
+        "state": stack.directory / "state",
+        "the platform's logs": INSTANCE.logs,
+        "build cache": INSTANCE.state / "buildkit",
+    }
+
+
+def reports(watched: Watched) -> Iterator[str]:
+    """The report on a change of every secret, in each format."""
+    stack = watched.stack
+    for form in FORMATS:
+        words = (sys.executable, "-m", "delivery", "preview", f"--cwd={stack.directory}", f"--format={form}")
+        done = subprocess.run(
+            (*words, f"--stack={stack.name}"),
+            cwd=PROJECT,
+            env=stack.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode in (0, 2, 3), done.stderr
+        yield done.stdout
+
+
+OPEN = {
+    "up": "watched-",
+    "arguments": "--event-log",
+    "previews": "pulumi:pulumi:Stack",
+    "reports": "watched-",
+    "pods": "REDIS_HOST",
+    "image": "hitcounter",
+    "stack": "secure: v1",
+    "state": "secrets_providers",
+    "the platform's logs": "containerd",
+    "build cache": "hitcounter",
+}
+"""What each place tells openly: by this the search is known to see what is there."""
+
+
+@pytest.mark.parametrize("place", OPEN)
+def test_no_secret_is_found(place: str, places: dict[str, Path], watched: Watched) -> None:
+    assert holding(places[place], [OPEN[place].encode()]), "the search does not see this place"
+    hidden = {form for canary in watched.canaries for form in forms(canary)}
+    assert holding(places[place], hidden) == []
+
+
+def test_the_secrets_are_in_use(watched: Watched) -> None:
+    """Or there would be nothing to be found."""
+    kept = watched.stack.kubectl("get", "secrets", "--output=json")
+    password, token, _ = watched.canaries
+    assert base64.b64encode(password.encode()).decode() in kept
+    assert any(form.decode() in kept for form in forms(token) if form.isascii())
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
+def test_a_secret_in_base64_would_be_found(before: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(base64.b64encode(before + b"canary-1234567890" + b"after"))
+    assert holding(tmp_path, forms("canary-1234567890"))
+    assert not holding(tmp_path, forms("parrot-1234567890"))
