@@ -1,9 +1,6 @@
 """Two stacks of the same web service under load: one as the components make it, one without protection."""
 
-import json
-import os
 import shutil
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +11,23 @@ import yaml
 from tests.conftest import SOAK
 from tests.e2e.load.attack import Load
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.pushing import push
 
 VERSIONS = 20 if SOAK else 2
-RATE = 100 if SOAK else 50
+TIMES = 12 if SOAK else 1
+"""How often what is short is repeated."""
+RATE = 150 if SOAK else 50
 """Requests in a second."""
+REPLICAS = 2
+"""Of the protected service; the control has one."""
+NOTICED_S = 5
+"""Within this Kubernetes stops sending requests to a container that has died: its node's kubelet looks every
+second, and the nodes' proxies hear of it through the API server. One that is killed cannot serve on."""
+REQUESTS = 100_000
+"""So many at least are sent by `make soak`."""
 FIGURES = PROJECT / "docs/soak.md"
 
-Figures = Callable[[str, Load, Load | None], None]
+Figures = Callable[[str, Load, Load], None]
 
 
 class Service(Stack):
@@ -43,6 +50,9 @@ class Service(Stack):
         number = self.kubectl("get", "deployment/web", "--output=jsonpath={.status.readyReplicas}")
         return int(number or 0)
 
+    def node_of(self, pod: str) -> str:
+        return self.kubectl("get", pod, "--output=jsonpath={.spec.nodeName}")
+
     def pods(self) -> list[str]:
         selector = "--selector=app.kubernetes.io/name=web"
         return self.kubectl("get", "pods", selector, "--output=name").split()
@@ -55,24 +65,12 @@ def versions(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     shutil.copytree(PROJECT / "app", source)
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")
     secret = [f"--secret=id=ca,src={certificates}"] if certificates.exists() else []
-    return [_build(sandbox, source, number, secret) for number in range(VERSIONS + 1)]
+    return [_version(sandbox, source, number, secret) for number in range(VERSIONS + 1)]
 
 
-def _build(sandbox: dict[str, str], source: Path, number: int, secret: list[str]) -> str:
+def _version(sandbox: dict[str, str], source: Path, number: int, secret: list[str]) -> str:
     (source / "hitcounter/__init__.py").write_text(f'"""Version {number}."""\n')
-    metadata, tag = source.with_name("metadata.json"), f"{INSTANCE.registry}/load:v{number}"
-    plugin = Path(sandbox["DOCKER_CONFIG"], "cli-plugins/docker-buildx")
-    words = (
-        "build",
-        "--push",
-        "--quiet",
-        *secret,
-        f"--metadata-file={metadata}",
-        f"--tag={tag}",
-        str(source),
-    )
-    subprocess.run((plugin, *words), env=sandbox, check=True)
-    return f"{tag}@{json.loads(metadata.read_text())['containerimage.digest']}"
+    return push(sandbox, f"{INSTANCE.registry}/load:v{number}", source, *secret)
 
 
 def project(directory: Path, program: Path) -> Path:
@@ -93,7 +91,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def deployed(directory: Path, sandbox: dict[str, str], name: str, **config: object) -> Iterator[Service]:
     own = {"PULUMI_BACKEND_URL": f"file://{directory}/state"}
-    stack = Service(f"{name}-{uuid.uuid4().hex[:6]}", directory, {**os.environ, **sandbox, **own})
+    stack = Service(f"{name}-{uuid.uuid4().hex[:6]}", directory, {**sandbox, **own})
     stack.configure(**config)
     stack.succeed("stack", "init")
     stack.up()
@@ -103,8 +101,8 @@ def deployed(directory: Path, sandbox: dict[str, str], name: str, **config: obje
 
 @pytest.fixture(scope="module")
 def safe(directory: Path, sandbox: dict[str, str], versions: list[str]) -> Iterator[Service]:
-    """Two replicas with all that the components give them."""
-    yield from deployed(directory, sandbox, "safe", image=versions[0], replicas=2, protected=True)
+    """Replicas with all that the components give them."""
+    yield from deployed(directory, sandbox, "safe", image=versions[0], replicas=REPLICAS, protected=True)
 
 
 @pytest.fixture(scope="module")
@@ -115,15 +113,24 @@ def bare(directory: Path, sandbox: dict[str, str], versions: list[str]) -> Itera
 
 @pytest.fixture(scope="session")
 def figures() -> Iterator[Figures]:
-    """Takes what was measured; `make soak` keeps it in docs/soak.md."""
-    rows: list[str] = []
+    """Takes what was measured and found right; `make soak` keeps it, and needs enough of it."""
+    table: list[tuple[str, Load, Load]] = []
 
-    def add(what: str, seen: Load, control: Load | None) -> None:
+    def add(what: str, seen: Load, control: Load) -> None:
         print(f"{what}: {seen}; control: {control}")
-        without = f"{control.failed:,} of {control.requests:,}" if control else ""
-        rows.append(f"| {what} | {seen.requests:,} | {seen.failed:,} | {without} |")
+        table.append((what, seen, control))
 
     yield add
     if SOAK:
-        head = "| | Requests | Failed | Failed without the protection |\n|---|---|---|---|\n"
-        FIGURES.write_text(f"# Under load\n\nWritten by `make soak`.\n\n{head}" + "\n".join(rows) + "\n")
+        total = sum(seen.requests for _, seen, _ in table)
+        FIGURES.write_text(_page(table, total))
+        assert total >= REQUESTS, f"{total:,} requests are too few to tell"
+
+
+def _page(table: list[tuple[str, Load, Load]], total: int) -> str:
+    head = "| | Requests | Failed | Failed without the protection |\n|---|---|---|---|"
+    rows = [
+        f"| {what} | {seen.requests:,} | {seen.failed:,} | {control.failed:,} of {control.requests:,} |"
+        for what, seen, control in table
+    ]
+    return "\n".join(("# Under load", "", f"{total:,} requests, sent by `make soak`.", "", head, *rows, ""))

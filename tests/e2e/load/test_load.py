@@ -1,73 +1,71 @@
 """What happens in a cluster on its worst days drops no request; without the protection the same does."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import SOAK
 from tests.e2e.load.attack import Load, load
-from tests.e2e.load.conftest import RATE, Figures, Service
+from tests.e2e.load.conftest import NOTICED_S, RATE, REPLICAS, TIMES, VERSIONS, Figures, Service
+from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
+from tests.e2e.sandbox.killing import kill, powered_off
 
-TIMES = 5 if SOAK else 1
-NOTICED_S = 5
-"""Within this Kubernetes stops sending requests to a container that has died: its node's kubelet looks every
-second, and the nodes' proxies hear of it through the API server. One that is killed cannot serve on."""
-
-
-def new_versions(service: Service, versions: list[str]) -> None:
-    for image in versions[1:]:
-        service.run_version(image)
+NODE_NOTICED_S = 30
+"""Within this Kubernetes stops sending requests to a node that has died: the sandbox's grace period is 20 s
+(Kubernetes' own is 50), looked at every 5, and the other nodes' proxies have to hear of it."""
 
 
-def rollback(service: Service, versions: list[str]) -> None:
+def new_version(service: Service, versions: list[str], number: int) -> None:
+    service.run_version(versions[number + 1])
+
+
+def rollback(service: Service, versions: list[str], number: int) -> None:
     service.run_version(versions[0])
     assert service.changes() == []
 
 
-def deleted_pods(service: Service, versions: list[str]) -> None:
-    for _ in range(TIMES):
-        service.kubectl("delete", service.pods()[0], "--wait")
-        service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+def deleted_pod(service: Service, versions: list[str], number: int) -> None:
+    service.kubectl("delete", service.pods()[0], "--wait")
+    service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
 
 
-def drained_node(service: Service, versions: list[str]) -> None:
+def drained_node(service: Service, versions: list[str], number: int) -> None:
     """All pods leave the node of one of them, and it takes pods again."""
-    for _ in range(TIMES):
-        node = service.kubectl("get", service.pods()[0], "--output=jsonpath={.spec.nodeName}")
-        which = ("--pod-selector=app.kubernetes.io/name=web", "--delete-emptydir-data", "--timeout=120s")
-        try:
-            service.kubectl("drain", node, *which)
-            service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-        finally:
-            service.kubectl("uncordon", node)
+    node = service.node_of(service.pods()[0])
+    which = ("--pod-selector=app.kubernetes.io/name=web", "--delete-emptydir-data", "--timeout=120s")
+    try:
+        service.kubectl("drain", node, *which)
+        service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    finally:
+        service.kubectl("uncordon", node)
 
 
-EVENTS: dict[str, Callable[[Service, list[str]], None]] = {
-    "`pulumi up` of new versions": new_versions,
-    "a rollback": rollback,
-    "a deleted pod": deleted_pods,
-    "a drained node": drained_node,
+EVENTS: dict[str, tuple[Callable[[Service, list[str], int], None], int]] = {
+    "`pulumi up` of new versions": (new_version, VERSIONS),
+    "a rollback": (rollback, 1),
+    "a deleted pod": (deleted_pod, TIMES),
+    "a drained node": (drained_node, TIMES),
 }
+"""What happens, and how many times to the service that is protected; to the control it happens once."""
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_no_request_is_dropped(
     event: str, safe: Service, bare: Service, versions: list[str], figures: Figures
 ) -> None:
+    happens, times = EVENTS[event]
     with load(safe.output("url"), RATE) as seen:
-        EVENTS[event](safe, versions)
+        for number in range(times):
+            happens(safe, versions, number)
     with load(bare.output("url"), RATE) as control:
-        EVENTS[event](bare, versions[:2])
-    figures(event, seen, control)
+        happens(bare, versions, 0)
     assert seen.requests > 5 * RATE
     assert seen.failed == 0, seen
     assert control.failed > 0, control
+    figures(event, seen, control)
 
 
 def test_a_redis_that_restarts_costs_no_request(safe: Service, figures: Figures) -> None:
@@ -78,24 +76,23 @@ def test_a_redis_that_restarts_costs_no_request(safe: Service, figures: Figures)
             safe.kubectl("delete", "pod", "cache-0", "--wait")
             safe.kubectl("rollout", "status", "statefulset/cache", "--timeout=60s")
             time.sleep(3)
-    figures("a Redis restart", seen, control)
     assert seen.failed == 0, seen
     assert control.failed > 0, control
+    figures("a Redis restart", seen, control)
 
 
 def test_a_container_that_is_killed_costs_what_was_sent_to_it_until_that_is_noticed(
     safe: Service, bare: Service, figures: Figures
 ) -> None:
-    seen, control = (_killed(service) for service in (safe, bare))
-    figures("a container killed by -9", seen, control)
-    pods = 2
-    assert 0 < seen.failed <= NOTICED_S * RATE * TIMES / pods, seen
+    seen, control = _killed(safe, TIMES), _killed(bare, 1)
+    assert 0 < seen.failed <= NOTICED_S * RATE * TIMES / REPLICAS, seen
     assert control.failed > 0, control
+    figures("a container killed by -9", seen, control)
 
 
-def _killed(service: Service) -> Load:
+def _killed(service: Service, times: int) -> Load:
     with load(service.output("url"), RATE) as seen:
-        for _ in range(TIMES):
+        for _ in range(times):
             kill_container(service, service.pods()[0])
             service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
             time.sleep(3)
@@ -108,8 +105,7 @@ def kill_container(service: Service, pod: str) -> None:
     identity = status["containerID"].rpartition("/")[2]
     inside = [path for path in Path("/proc").glob("[0-9]*/cgroup") if identity in _text(path)]
     assert inside, "processes are found by their control group, which is named after the container"
-    for path in inside:
-        os.kill(int(path.parent.name), signal.SIGKILL)
+    kill(int(path.parent.name) for path in inside)
 
 
 def _text(path: Path) -> str:
@@ -119,22 +115,37 @@ def _text(path: Path) -> str:
         return ""  # the process has ended meanwhile
 
 
+@pytest.mark.soak
+def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
+    safe: Service, bare: Service, figures: Figures
+) -> None:
+    node = bare.node_of(bare.pods()[0])
+    with load(safe.output("url"), RATE) as seen, load(bare.output("url"), RATE) as control:
+        with powered_off(INSTANCE, node):
+            eventually("the node is missed", lambda: not bare.ready(), seconds=60)
+            eventually("a pod on the other node", bare.ready, seconds=120)
+            time.sleep(5)
+        safe.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=120s")
+        safe.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
+    assert 0 < seen.failed <= NODE_NOTICED_S * RATE / REPLICAS, seen
+    assert control.failed > seen.failed, control
+    figures("a node without power", seen, control)
+
+
 def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
     safe: Service, bare: Service, figures: Figures
 ) -> None:
-    seen, control = _scaled(safe, 2), _scaled(bare, 1)
-    figures("an autoscaler, out and in", seen, control)
-    assert seen.failed == 0, seen
-    assert control.failed > 0, control
-
-
-def _scaled(service: Service, least: int) -> Load:
-    service.succeed("config", "set", "autoscaled", "true")
-    service.up()
-    url = service.output("url")
-    with load(url, RATE) as busy:
-        eventually("more pods than before", lambda: service.ready() > least, seconds=180)
+    for service in (safe, bare):
+        service.succeed("config", "set", "autoscaled", "true")
+        service.up()
+    url = safe.output("url")
+    with load(url, RATE) as busy, load(bare.output("url"), RATE) as control:
+        eventually("more pods than before", lambda: safe.ready() > REPLICAS, seconds=180)
+        eventually("more pods of the control", lambda: bare.ready() > 1, seconds=180)
         time.sleep(5)
     with load(url, RATE // 10) as idle:
-        eventually("as many pods as before", lambda: service.ready() == least, seconds=240)
-    return Load(busy.requests + idle.requests, busy.failures + idle.failures)
+        eventually("as many pods as before", lambda: safe.ready() == REPLICAS, seconds=240)
+    seen = Load(busy.requests + idle.requests, busy.failures + idle.failures)
+    assert seen.failed == 0, seen
+    assert control.failed > 0, control
+    figures("an autoscaler, out and in", seen, control)

@@ -34,4 +34,3 @@ web = WebService(
     transform=start_slowly,
 )
 pulumi.export("url", web.url)
-pulumi.export("namespace", namespace.name)
