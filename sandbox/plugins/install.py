@@ -195,6 +195,8 @@ def _put_stand_in(plugin: Plugin, environment: Mapping[str, str]) -> None:
     # Isolated (-I): neither the user's directory nor PYTHONPATH may hide a module of the stand-in.
     start = f"import sys; sys.path.insert(0, {str(project)!r}); from {plugin.module} import main; main()"
     launcher = f'{_MARK}exec {shlex.quote(sys.executable)} -I -c {shlex.quote(start)} "$@"\n'
+    # The engine keeps a plugin's schema until another is installed; ours may have changed with the sources.
+    (_home(environment) / "schemas" / f"{plugin.name}-{plugin.version}.json").unlink(missing_ok=True)
     present = _present(plugin, environment)
     if present and present.read_bytes() == launcher.encode():
         return

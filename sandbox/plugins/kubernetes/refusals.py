@@ -36,13 +36,6 @@ class Refusals(provider_pb2_grpc.ResourceProviderServicer):
         """Refuse: it makes SDKs from CustomResourceDefinitions."""
         raise official("an SDK for CustomResourceDefinitions")
 
-    @answers
-    async def GetSchema(
-        self, request: provider_pb2.GetSchemaRequest, context: Context
-    ) -> provider_pb2.GetSchemaResponse:
-        """Refuse: it is needed to generate code only."""
-        raise official("writing code (`pulumi import` does without: --generate-code=false)")
-
     async def GetMappings(
         self, request: provider_pb2.GetMappingsRequest, context: Context
     ) -> provider_pb2.GetMappingsResponse:

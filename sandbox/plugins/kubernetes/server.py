@@ -11,6 +11,7 @@ from sandbox.plugins.kubernetes.apply import Operation
 from sandbox.plugins.kubernetes.cluster import Cluster, connect
 from sandbox.plugins.kubernetes.engine import Engine
 from sandbox.plugins.kubernetes.errors import ProviderError
+from sandbox.plugins.kubernetes.package_schema import package_schema
 from sandbox.plugins.kubernetes.refusals import Refusals, official
 from sandbox.plugins.kubernetes.resources import Operations
 from sandbox.plugins.kubernetes.state import Applied
@@ -54,6 +55,12 @@ class Provider(Refusals):
         """End all waits: the user has pressed Ctrl-C."""
         self._cancelled.set()
         return Empty()
+
+    async def GetSchema(
+        self, request: provider_pb2.GetSchemaRequest, context: Context
+    ) -> provider_pb2.GetSchemaResponse:
+        """The types of all resources."""
+        return provider_pb2.GetSchemaResponse(schema=package_schema(VERSION))
 
     @answers
     async def CheckConfig(

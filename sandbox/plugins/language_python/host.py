@@ -10,6 +10,8 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from sandbox.plugins.language_python import packages, plugin, typecheck
+from sandbox.plugins.language_python.generate.code import program
+from sandbox.plugins.language_python.generate.pcl import PclError
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import engine_log, streamed
 from sandbox.plugins.language_python.toolchain import Toolchain, ToolchainError, Write, package_name
@@ -17,6 +19,7 @@ from sandbox.plugins.protocol import language_pb2 as proto
 from sandbox.plugins.protocol import language_pb2_grpc, plugin_pb2, sdk_version
 
 PROGRAM = Path(__file__).with_name("program.py")
+GENERATED = "__main__.py"
 # The program's exit code that says: the user has been told, the engine need not add anything.
 TOLD = 32
 _ABOUT = """
@@ -53,7 +56,7 @@ def _not_offered(self: "LanguageHost", request: Any, context: Context) -> None:
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     """Runs programs and plugins in their projects' own Python, each in a process of its own."""
 
-    GenerateProgram = GenerateProject = GeneratePackage = Pack = Link = _not_offered
+    GenerateProject = GeneratePackage = Pack = Link = _not_offered
 
     def __init__(self, engine: str, tracing: str, processes: Processes) -> None:
         self._engine = engine
@@ -114,6 +117,18 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             out(b"Finished installing dependencies\n\n")
 
         return streamed(proto.InstallDependenciesResponse, work, context)
+
+    @_reported
+    def GenerateProgram(self, request: proto.GenerateProgramRequest, context: Context) -> Any:
+        """Write the code for what has been imported."""
+        try:
+            code = program("\n".join(request.source.values()))
+        except PclError as error:
+            raise ToolchainError(
+                f"generating this code needs the official pulumi-language-python ({error}); "
+                "`pulumi import --generate-code=false` generates none"
+            ) from error
+        return proto.GenerateProgramResponse(source={GENERATED: code.encode()})
 
     @_reported
     def Run(self, request: proto.RunRequest, context: Context) -> proto.RunResponse:

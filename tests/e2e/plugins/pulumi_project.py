@@ -20,10 +20,13 @@ ORIGINS = (STAND_IN, OFFICIAL)
 VIRTUALENV = Path(sys.executable).parents[1]
 
 
-def environment(sandbox: Mapping[str, str], origin: str, needed: str, directory: Path) -> dict[str, str]:
+def environment(
+    sandbox: Mapping[str, str], origin: str, needed: str, directory: Path, *, alone: bool = False
+) -> dict[str, str]:
     """The sandbox's environment with a Pulumi of its own, which has the plugins of one origin.
 
-    Skips the test when the official plugin that it `needed` is not on this machine.
+    Skips the test when the official plugin that it `needed` is not on this machine. If that is to be `alone`,
+    the others are stand-ins.
     """
     # Apart from what may lie beside the sandbox's own pulumi, which would be run in any case.
     programs = directory / "bin"
@@ -31,7 +34,9 @@ def environment(sandbox: Mapping[str, str], origin: str, needed: str, directory:
     found = shutil.which("pulumi", path=sandbox["PATH"])
     assert found, "the sandbox has no pulumi"
     shutil.copy2(Path(found).resolve(), programs / "pulumi")
-    choice = STAND_INS if origin == STAND_IN else str(_officials(sandbox, directory / "official", needed))
+    choice = (
+        STAND_INS if origin == STAND_IN else str(_officials(sandbox, directory / "official", needed, alone))
+    )
     own = {
         **sandbox,
         "PATH": f"{programs}{os.pathsep}{sandbox['PATH']}",
@@ -48,19 +53,21 @@ def environment(sandbox: Mapping[str, str], origin: str, needed: str, directory:
     return own
 
 
-def _officials(sandbox: Mapping[str, str], directory: Path, needed: str) -> Path:
+def _officials(sandbox: Mapping[str, str], directory: Path, needed: str, alone: bool) -> Path:
     """A directory with the official plugins that this machine has."""
     named = sandbox.get(CHOICE, "")
     if named and named != STAND_INS:
-        return Path(named)
-    directory.mkdir()
-    official = {one.plugin.name: one.path for one in in_use(sandbox) if one.official}
-    if needed not in official:
+        paths = {plugin: Path(named, plugin.executable).absolute() for plugin in PLUGINS}
+        official = {plugin: path for plugin, path in paths.items() if path.exists()}
+    else:
+        official = {one.plugin: one.path for one in in_use(sandbox) if one.official}
+    if all(plugin.name != needed for plugin in official):
         pytest.skip(f"not run: no official plugin ({needed})")
-    for plugin in PLUGINS:
-        if plugin.name in official:
+    directory.mkdir()
+    for plugin, path in official.items():
+        if plugin.name == needed or not alone:
             for name in (plugin.executable, *plugin.beside):
-                (directory / name).symlink_to(official[plugin.name].with_name(name))
+                (directory / name).symlink_to(path.with_name(name))
     return directory
 
 

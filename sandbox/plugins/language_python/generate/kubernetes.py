@@ -1,0 +1,29 @@
+"""What programs must know of the one package that code is written for."""
+
+import re
+from collections.abc import Mapping
+
+from sandbox.plugins.language_python.generate.names import snake_case
+
+PACKAGE = "kubernetes"
+SDK = "pulumi_kubernetes"
+
+_TOKEN = re.compile(r"kubernetes:([\w-]+)[\w.-]*/(\w+):(\w+)")
+_ENUMS: Mapping[tuple[str, ...], tuple[str, tuple[str, ...]]] = {
+    ("kubernetes:core/v1:Service", "spec", "type"): (
+        "core.v1.ServiceSpecType",
+        ("ExternalName", "ClusterIP", "NodePort", "LoadBalancer"),
+    )
+}
+
+
+def resource_class(token: str) -> str:
+    """The class of a type token, or "": `apps.v1.Deployment` of `kubernetes:apps/v1:Deployment`."""
+    found = _TOKEN.fullmatch(token)
+    return ".".join(found.groups()) if found else ""
+
+
+def constant(path: tuple[str, ...], value: str) -> str:
+    """The constant that the SDK has for a value, or "". The path begins with the type token."""
+    enum, values = _ENUMS.get(path, ("", ()))
+    return f"{enum}.{snake_case(value).upper()}" if value in values else ""
