@@ -43,8 +43,8 @@ e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster 
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := tests/e2e/load tests/e2e/delivery/promotion
-soak: e2e ## Run the long forms: 20 new versions under load, 50 kills, promotions interrupted at every step
+soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/delivery/promotion
+soak: e2e ## Run the long forms: 100,000 requests, 50 kills, promotions interrupted at every step
 
 .PHONY: unit
 unit: venv ## Run the fast tests: no cluster, no network

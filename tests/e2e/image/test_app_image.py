@@ -5,9 +5,10 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.e2e.image.conftest import PROJECT
+from tests.e2e.image.conftest import PROJECT, REGISTRY
 
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 INSTALLERS = {"pip", "pip3", "apt", "apt-get", "dpkg", "uv", "ensurepip", "setuptools"}
@@ -45,6 +46,19 @@ def files(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_two_builds_without_cache_are_the_same_bit_for_bit(sandbox: dict[str, str], tmp_path: Path) -> None:
     assert digest_without_cache(sandbox, tmp_path) == digest_without_cache(sandbox, tmp_path)
+
+
+def test_its_base_can_be_pinned_by_digest(sandbox: dict[str, str]) -> None:
+    """As one does in the Dockerfile's first line, where a registry gives a digest."""
+    manifest = f"http://{REGISTRY}/v2/library/python/manifests/3.11-slim-bookworm"
+    accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+    answer = httpx.head(manifest, headers={"Accept": accept})
+    if answer.status_code == 404:
+        pytest.skip("the base image comes from Docker Hub, and its digest is not known here")
+    base = "--build-arg=PYTHON_IMAGE=python:3.11-slim-bookworm"
+    build(sandbox, f"{base}@{answer.headers['Docker-Content-Digest']}", "--output=type=cacheonly")
+    with pytest.raises(subprocess.CalledProcessError):
+        build(sandbox, f"{base}@sha256:{'0' * 64}", "--output=type=cacheonly")
 
 
 @pytest.mark.parametrize("stage", ["builder", "test", "runtime"])

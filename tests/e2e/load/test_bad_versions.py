@@ -57,7 +57,7 @@ def test_the_old_version_serves_until_a_good_one_comes(services: Service) -> Non
         services.succeed("config", "set", "flawed", "false")
         services.up()
     assert failed.returncode != 0
-    assert "0 out of 1 replicas succeeded readiness checks" in failed.stdout, "Redis was not spoilt"
+    assert "StatefulSet redis **updating failed**" in failed.stdout
     for name, cause in CAUSES.items():
         said = told(failed.stdout + failed.stderr, name)
         assert re.search(cause, said), f"{cause} is not among what was said of {name}:\n{said}"

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import SOAK
 from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline
 
-KILLS = 25 if SOAK else 1
+KILLS = 10 if SOAK else 1
 """At how many points of an update, and of a destroy, spread over its length."""
 
 
