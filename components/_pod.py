@@ -147,7 +147,10 @@ class Rollout:
     timeout: Count = 120
     """After this the rollout is reported as failed; the old pods serve on. Raise it where pulling is slow."""
     min_ready: Seconds = 0
-    """A new pod must have been ready so long before an old one goes for it: time for a crash to show."""
+    """A new pod must have been ready so long before an old one goes for it: time for a crash to show.
+
+    Each wave of pods takes that long; `timeout` has to cover them all.
+    """
     pre_stop: Seconds = 5
     """A pod serves on so long after it was told to stop, until every node has heard that it goes."""
     termination_grace: Seconds = 30

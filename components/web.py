@@ -9,15 +9,7 @@ from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
 from components._component import NOT_AWAITED, PUBLIC, NamespacedComponent, Transform
 from components._network import Endpoint, to_dns
-from components._pod import (
-    EnvVar,
-    PodSecurity,
-    Probes,
-    Resources,
-    Rollout,
-    pod_spec,
-    spread_over_nodes,
-)
+from components._pod import EnvVar, PodSecurity, Probes, Resources, Rollout, pod_spec, spread_over_nodes
 from components._validate import BadArgument, Count, InputText, Name, Port, checked, conflict, options
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]

@@ -3,8 +3,11 @@
 import re
 import subprocess
 import tarfile
+import tempfile
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_string
 from typing import IO
@@ -15,11 +18,12 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from delivery.errors import DeliveryError
-from delivery.images import Image, buildx
+from delivery.images import TIMEOUT_S, Image, buildx
 
 _DEBIAN = re.compile(r"var/lib/dpkg/status(\.d/[^/]+(?<!\.md5sums))?")
 _ALPINE = re.compile(r"(usr/)?lib/apk/db/installed")
 _PYTHON = re.compile(r".*/(site|dist)-packages/[^/]+\.(dist-info/METADATA|egg-info/PKG-INFO)")
+_RPM = re.compile(r"(var/lib|usr/lib/sysimage)/rpm/.+")
 _RELEASE = re.compile(r"(etc|usr/lib)/os-release")
 
 
@@ -27,46 +31,68 @@ _RELEASE = re.compile(r"(etc|usr/lib)/os-release")
 class Package:
     """One installed package, by its package URL: https://github.com/package-url/purl-spec."""
 
-    kind: str
-    """deb, apk or pypi."""
+    type: str
+    """The package URL's type: deb, apk or pypi."""
     name: str
     version: str
     architecture: str = ""
 
     def url(self, release: dict[str, str]) -> PackageURL:
         """Return what names it everywhere; `release` is the image's os-release."""
-        if self.kind == "pypi":
+        if self.type == "pypi":
             return PackageURL("pypi", None, re.sub(r"[-_.]+", "-", self.name).lower(), self.version)
-        distribution = release.get("ID", "debian" if self.kind == "deb" else "alpine")
+        distribution = release.get("ID", "debian" if self.type == "deb" else "alpine")
         place = {"arch": self.architecture, "distro": f"{distribution}-{release.get('VERSION_ID', '')}"}
-        return PackageURL(self.kind, distribution, self.name, self.version, place)
+        return PackageURL(self.type, distribution, self.name, self.version, place)
 
 
 def bill(image: Image) -> str:
     """Return the bill in CycloneDX's JSON (1.6), read from the image's own files by BuildKit.
 
+    Of an image for several platforms it is that of the builder's own.
+
     Raises:
         DeliveryError: when the image or BuildKit cannot be had, or the image does not tell what it holds.
     """
     command = buildx("build", "--quiet", "--provenance=false", "--output=type=tar,dest=-", "-")
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101 # they are pipes
-        process.stdin.write(f"FROM {image.by_digest}\n".encode())
-        process.stdin.close()
-        try:
-            release, packages = read(process.stdout)
-        except tarfile.ReadError:
-            said = process.stderr.read().decode(errors="replace").strip()
-            raise DeliveryError(f"{image.by_digest} cannot be read: {said}") from None
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        with process, _no_longer_than(TIMEOUT_S, process):
+            assert process.stdin and process.stdout  # noqa: S101 # they are pipes
+            process.stdin.write(f"FROM {image.by_digest}\n".encode())
+            process.stdin.close()
+            try:
+                release, packages = read(process.stdout)
+            except tarfile.ReadError:  # nothing came: the exit code tells
+                release, packages = {}, set()
+            process.stdout.read()  # the padding, or buildx would end with a broken pipe
+        if process.returncode:
+            log.seek(0)
+            said = log.read().decode(errors="replace").strip()
+            raise DeliveryError(f"{image.by_digest} cannot be read: {said or 'it took too long'}")
     if not packages:
-        raise DeliveryError(f"{image.by_digest} has no list of installed packages: of dpkg, apk or Python")
+        raise DeliveryError(
+            f"{image.by_digest} has no packages of dpkg, apk or Python, the kinds read here: use syft"
+        )
     return _written(image, release, packages)
 
 
+@contextmanager
+def _no_longer_than(seconds: float, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def read(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
-    """Return the release of the distribution and the packages of a file system that comes as a tar."""
+    """Return the release of the distribution and the packages of a file system that comes as a tar.
+
+    Raises:
+        DeliveryError: when there are packages of a kind that is not read.
+    """
     release: dict[str, str] = {}
     packages: set[Package] = set()
     with tarfile.open(fileobj=archive, mode="r|") as files:
@@ -75,6 +101,10 @@ def read(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
             parse = next((parse for pattern, parse in _PARSERS.items() if pattern.fullmatch(name)), None)
             if parse:
                 packages.update(parse(_text(files, member)))
+            elif _RPM.fullmatch(name):
+                raise DeliveryError(
+                    "it has packages of rpm, which are not read here: use syft for such images"
+                )
             elif _RELEASE.fullmatch(name):
                 pairs = (line.partition("=") for line in _text(files, member).splitlines())
                 release = {key: value.strip("\"'") for key, _, value in pairs}
@@ -105,7 +135,8 @@ def _alpine(text: str) -> Iterator[Package]:
 def _python(text: str) -> Iterator[Package]:
     """A distribution's own metadata: https://packaging.python.org/specifications/core-metadata/."""
     fields = message_from_string(text)
-    yield Package("pypi", fields["Name"], fields["Version"])
+    if fields["Name"] and fields["Version"]:
+        yield Package("pypi", fields["Name"], fields["Version"])
 
 
 _PARSERS = {_DEBIAN: _debian, _ALPINE: _alpine, _PYTHON: _python}

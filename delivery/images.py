@@ -19,7 +19,7 @@ _REFERENCE = re.compile(
     r"(?P<repository>[^@]+?)(:(?P<tag>[\w][\w.-]{0,127}))?@(?P<digest>sha256:[0-9a-f]{64})"
 )
 TIMEOUT_S = 600
-"""How long copying an image may take."""
+"""How long copying or reading an image may take."""
 
 
 class NoSuchImage(DeliveryError):

@@ -187,6 +187,11 @@ class Instance:
         return self.state / "kubeconfig"
 
     @property
+    def supervisor_pid_file(self) -> Path:
+        """Where supervisord says which process it is."""
+        return self.run / "supervisord.pid"
+
+    @property
     def buildkit_socket(self) -> Path:
         """Where buildkitd listens."""
         return self.run / "buildkitd.sock"

@@ -103,7 +103,7 @@ class Supervisor:
             "unix_http_server": {"file": str(self._socket), "chmod": "0600"},
             "supervisord": {
                 "logfile": str(self._instance.logs / "supervisord.log"),
-                "pidfile": str(self._instance.run / "supervisord.pid"),
+                "pidfile": str(self._instance.supervisor_pid_file),
                 "directory": "/",
                 "umask": "022",
                 # The soft limit for all of them: as much as the user's hard limit allows.

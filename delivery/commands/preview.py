@@ -11,6 +11,7 @@ from rich.console import Console
 
 from delivery import plans
 from delivery.errors import DeliveryError
+from delivery.files import save
 from delivery.options import HERE, Directory, Json
 from delivery.previewing import Options, Preview, policy_packs
 from delivery.previewing import preview as preview_one
@@ -104,7 +105,7 @@ def preview(
         )
     form = Format.JSON if as_json else form
     for file in output or ():
-        _save(report, form or _SUFFIXES[file.suffix], file)
+        save("report", _text(report, form or _SUFFIXES[file.suffix]), file)
     if not output:
         _print(report, form or Format.TERMINAL)
     raise typer.Exit(exit_code(report, fail_on))
@@ -132,14 +133,6 @@ def _print(report: Report, form: Format) -> None:
         terminal.show(report, Console(highlight=False))
     else:
         print(_text(report, form), end="")
-
-
-def _save(report: Report, form: Format, file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(_text(report, form))
-    except OSError as error:
-        raise DeliveryError(f"the report cannot be written to {file}: {error.strerror}") from None
 
 
 def _text(report: Report, form: Format) -> str:

@@ -8,6 +8,7 @@ import typer
 from delivery.bill import bill
 from delivery.commands.promote import console
 from delivery.errors import DeliveryError
+from delivery.files import save
 from delivery.options import HERE, Directory
 from delivery.side import Side
 from delivery.stacks import Project
@@ -30,7 +31,7 @@ def sbom(
         raise DeliveryError(f"stack {stack} runs no image yet: pulumi up --stack {stack}")
     text = bill(image)
     if output:
-        output.write_text(f"{text}\n")
-        console.print(f"{image}: {output}", highlight=False)
+        save("bill of materials", f"{text}\n", output)
+        console.print(f"{image}: {output}", highlight=False, markup=False)
     else:
         print(text)

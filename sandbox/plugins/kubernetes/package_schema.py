@@ -1,7 +1,7 @@
 """The package's schema, for `pulumi import`: with it, the engine describes what it imported as a program.
 
-It is made of the types in schema/types.json. No property is marked as required: the API server leaves out
-nothing of what must be there. https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
+It is made of the types in schema/types.json. No property is marked as required: those do not tell which are
+(docs/decisions/kubernetes-plugin.md). https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.plugins.kubernetes.awaiting_context import Kind
 from sandbox.plugins.kubernetes.normalize import schema as built_in
+from sandbox.plugins.language_python.generate.kubernetes import SERVICE_TYPES
 
 Spec = dict[str, Any]
 
@@ -26,7 +27,6 @@ _OBJECT_META = "#meta/v1.ObjectMeta"
 # Built-in kinds whose types are none of Kubernetes' client's: their fields go by the names of the manifest.
 _WITHOUT_TYPES = ("apiextensions.k8s.io/v1/CustomResourceDefinition", "apiregistration.k8s.io/v1/APIService")
 _SERVICE_TYPE = "kubernetes:core/v1:ServiceSpecType"
-_SERVICE_TYPES = ("ExternalName", "ClusterIP", "NodePort", "LoadBalancer")
 
 
 def package_schema(version: str) -> str:
@@ -85,7 +85,7 @@ def _types() -> dict[str, Spec]:
     }
     chosen = {"oneOf": [_SCALARS["s"], {"type": "string", "$ref": f"#/types/{_SERVICE_TYPE}"}]}
     types["kubernetes:core/v1:ServiceSpec"]["properties"]["type"] = chosen
-    types[_SERVICE_TYPE] = {"type": "string", "enum": [{"value": value} for value in _SERVICE_TYPES]}
+    types[_SERVICE_TYPE] = {"type": "string", "enum": [{"value": value} for value in SERVICE_TYPES]}
     return types
 
 

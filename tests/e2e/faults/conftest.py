@@ -13,13 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.e2e.leftovers import in_the_cluster, in_the_state, locks, plugins
 from tests.e2e.program.conftest import PROJECT, Stack, program
 from tests.e2e.sandbox.cluster import eventually
 
 PASSWORD = "kept-whatever-happens"  # noqa: S105 # of a Redis that is gone after the tests
-OF_THE_CLUSTER = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
-PASSING = {"events", "events.events.k8s.io", "endpoints", "leases.coordination.k8s.io", "pods.metrics.k8s.io"}
-"""Kinds that the cluster makes and that nobody has to clean up."""
 
 
 class Breakable(Stack):
@@ -59,11 +57,7 @@ class Breakable(Stack):
         return told
 
     def locks(self) -> list[Path]:
-        return [
-            path
-            for path in (self.directory / "state/.pulumi/locks").rglob("*.json")
-            if self.name in str(path)
-        ]
+        return locks(self.directory / "state", self.name)
 
     def redis(self, *command: str) -> str:
         return self.kubectl("exec", "cache-0", "--", "redis-cli", *command).strip()
@@ -73,26 +67,11 @@ class Breakable(Stack):
         self.redis("set", "mark", value)
         time.sleep(1.5)
 
-    def in_the_cluster(self) -> set[str]:
-        """Every object of the namespace that nobody else looks after, of whatever kind."""
-        kinds = self.kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
-        wanted = ",".join(kind for kind in kinds if kind not in PASSING)
-        items = json.loads(self.kubectl("get", wanted, "--output=json", "--ignore-not-found") or "{}")
-        return {
-            f"{one['kind'].lower()}/{one['metadata']['name']}"
-            for one in items.get("items", [])
-            if not one["metadata"].get("ownerReferences")
-        } - OF_THE_CLUSTER
+    def known(self) -> set[str]:
+        return in_the_state(self.exported())
 
-    def in_the_state(self) -> set[str]:
-        """The objects of the namespace that the state knows, with those that a StatefulSet claims."""
-        deployment = self.exported()
-        assert not deployment.get("pending_operations")
-        outputs = [one["outputs"] for one in deployment["resources"] if one["type"].startswith("kubernetes:")]
-        known = {f"{one['kind'].lower()}/{one['metadata']['name']}" for one in outputs if "kind" in one}
-        sets = [one for one in outputs if one.get("kind") == "StatefulSet"]
-        claims = {f"persistentvolumeclaim/data-{one['metadata']['name']}-0" for one in sets}
-        return {one for one in known if not one.startswith(("namespace/", "provider/"))} | claims
+    def there(self) -> set[str]:
+        return in_the_cluster(self.kubectl)
 
 
 @pytest.fixture(scope="session")
@@ -105,16 +84,17 @@ def breakable(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     stack.configure(build="app", redis={"storage": "64Mi"}, web={"replicas": 2})
     stack.succeed("stack", "init")
     stack.tell_secret("redisPassword", PASSWORD)
-    stack.up()
-    yield stack
-    stack.destroy()
+    with stack.while_up():
+        yield stack
+        stack.recover("--no-up")  # what a test that failed has left
 
 
 def is_as_wanted(stack: Breakable, mark: str) -> None:
     """The stack runs what it should, nothing is left over, and nothing is lost."""
     assert stack.locks() == []
     assert stack.changes() == []
-    assert stack.in_the_cluster() == stack.in_the_state()
+    assert stack.there() == stack.known()
+    assert plugins(stack.directory) == []
     stack.kubectl("rollout", "status", "statefulset/cache", "--timeout=120s")
     assert eventually("Redis has its data", lambda: stack.redis("get", "mark"), seconds=60) == mark
     assert stack.succeed("config", "get", "redisPassword").strip() == PASSWORD

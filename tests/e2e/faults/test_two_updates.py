@@ -7,8 +7,9 @@ from tests.e2e.faults.conftest import Breakable
 
 def test_the_second_update_is_told_who_holds_the_lock(breakable: Breakable) -> None:
     breakable.change(100)
-    both = [breakable.start("up"), breakable.start("up")]
-    told = [process.communicate(timeout=300)[0] for process in both]
+    with breakable.start("up") as one, breakable.start("up") as two:
+        both = [one, two]
+        told = [process.communicate()[0] for process in both]
     refused = [process for process in both if process.returncode]
     assert refused, told
     for process, other, text in zip(both, both[::-1], told, strict=True):
@@ -17,4 +18,4 @@ def test_the_second_update_is_told_who_holds_the_lock(breakable: Breakable) -> N
     breakable.up()
     assert breakable.locks() == []
     assert breakable.changes() == []
-    assert breakable.in_the_cluster() == breakable.in_the_state()
+    assert breakable.there() == breakable.known()

@@ -56,6 +56,7 @@ def test_its_base_can_be_pinned_by_digest(sandbox: dict[str, str]) -> None:
     if answer.status_code == 404:
         pytest.skip("the base image comes from Docker Hub, and its digest is not known here")
     base = "--build-arg=PYTHON_IMAGE=python:3.11-slim-bookworm"
+    answer.raise_for_status()
     build(sandbox, f"{base}@{answer.headers['Docker-Content-Digest']}", "--output=type=cacheonly")
     with pytest.raises(subprocess.CalledProcessError):
         build(sandbox, f"{base}@sha256:{'0' * 64}", "--output=type=cacheonly")

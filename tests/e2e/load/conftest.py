@@ -94,9 +94,8 @@ def deployed(directory: Path, sandbox: dict[str, str], name: str, **config: obje
     stack = Service(f"{name}-{uuid.uuid4().hex[:6]}", directory, {**sandbox, **own})
     stack.configure(**config)
     stack.succeed("stack", "init")
-    stack.up()
-    yield stack
-    stack.destroy()
+    with stack.while_up():
+        yield stack
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +122,8 @@ def figures() -> Iterator[Figures]:
     yield add
     if SOAK:
         total = sum(seen.requests for _, seen, _ in table)
-        FIGURES.write_text(_page(table, total))
         assert total >= REQUESTS, f"{total:,} requests are too few to tell"
+        FIGURES.write_text(_page(table, total))
 
 
 def _page(table: list[tuple[str, Load, Load]], total: int) -> str:

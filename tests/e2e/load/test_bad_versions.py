@@ -25,8 +25,8 @@ CAUSES = {
 }
 REPORTED_WITHIN_S = 120
 RATE = 5
-MINUTE = 50 if SOAK else 20
-"""After so many seconds the version exits that exits later; when it has done so again, that is told."""
+EXITS_AFTER_S = 50 if SOAK else 20
+"""When the version exits that exits later; it is told when it has done so a second time."""
 EXITS = 2
 DROPPED = {"exits-later": EXITS * NOTICED_S * RATE / 2}
 """Until Kubernetes has noticed each time that it has exited, half of the requests were sent to it."""
@@ -37,7 +37,9 @@ def services(
     sandbox: dict[str, str], versions: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     directory = project(tmp_path_factory.mktemp("flaws"), Path(__file__).parent / "flaws")
-    yield from deployed(directory, sandbox, "flaws", image=versions[0], flawed=False, minute=MINUTE)
+    yield from deployed(
+        directory, sandbox, "flaws", image=versions[0], flawed=False, exits_after_s=EXITS_AFTER_S
+    )
 
 
 def told(output: str, name: str) -> str:
@@ -47,20 +49,24 @@ def told(output: str, name: str) -> str:
     return "\n".join([passing, *re.findall(heading, output, re.M)])
 
 
-def test_the_old_version_serves_until_a_good_one_comes(services: Service) -> None:
+def test_the_old_version_serves_until_a_good_one_comes(services: Service, versions: list[str]) -> None:
+    """The control is a service that lets the old pods go first, with a version that crashes."""
     with ExitStack() as loads:
-        seen = {name: loads.enter_context(load(f"{services.output(name)}/livez", RATE)) for name in CAUSES}
+        names = (*CAUSES, "unprotected")
+        seen = {name: loads.enter_context(load(f"{services.output(name)}/livez", RATE)) for name in names}
         services.succeed("config", "set", "flawed", "true")
         started = time.monotonic()
         failed = services.run("up", "--yes", "--skip-preview")
         took = time.monotonic() - started
         services.succeed("config", "set", "flawed", "false")
-        services.up()
+        services.run_version(versions[1])
     assert failed.returncode != 0
-    assert "StatefulSet redis **updating failed**" in failed.stdout
+    redis = "".join(line for line in failed.stdout.splitlines() if "StatefulSet redis " in line)
+    assert re.search(CAUSES["not-pulled"], redis), redis
     for name, cause in CAUSES.items():
         said = told(failed.stdout + failed.stderr, name)
         assert re.search(cause, said), f"{cause} is not among what was said of {name}:\n{said}"
         assert seen[name].failed <= DROPPED.get(name, 0), f"{name}: {seen[name]}"
+    assert seen["unprotected"].failed > 0
     assert took < REPORTED_WITHIN_S
     assert services.changes() == []

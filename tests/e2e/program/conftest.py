@@ -4,9 +4,10 @@ import json
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import yaml
@@ -77,6 +78,15 @@ class Stack:
             ("kubectl", "--namespace", self.namespace, *command), env=self.environment, text=True
         )
 
+    @contextmanager
+    def while_up(self) -> Iterator[Self]:
+        """Deploy it for a block, and leave nothing of it behind, whatever fails."""
+        try:
+            self.up()
+            yield self
+        finally:
+            self.destroy()
+
     def destroy(self) -> None:
         self.succeed("destroy", "--yes", "--skip-preview", "--remove")
 
@@ -105,19 +115,15 @@ def new_stack(project: Stack, purpose: str, **config: Any) -> Stack:
 @pytest.fixture(scope="session")
 def dev(project: Stack) -> Iterator[Stack]:
     """A stack that builds, deployed."""
-    stack = new_stack(project, "dev", build="app", web={"replicas": 2})
-    stack.up()
-    yield stack
-    stack.destroy()
+    with new_stack(project, "dev", build="app", web={"replicas": 2}).while_up() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
 def staging(project: Stack, dev: Stack) -> Iterator[Stack]:
     """A stack that runs what dev has built, deployed."""
-    stack = new_stack(project, "staging", image=dev.output("image"), web={"replicas": 1})
-    stack.up()
-    yield stack
-    stack.destroy()
+    with new_stack(project, "staging", image=dev.output("image"), web={"replicas": 1}).while_up() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +136,5 @@ def prod(project: Stack, dev: Stack) -> Iterator[Stack]:
         redis={"storage": "64Mi"},
         web={"autoscaling": {"minReplicas": 2, "maxReplicas": 3}},
     )
-    stack.up()
-    yield stack
-    stack.destroy()
+    with stack.while_up():
+        yield stack

@@ -21,12 +21,11 @@ def shop(project: Stack, dev: Stack, tmp_path: Path) -> Iterator[Stack]:
     config = {"kubernetes:context": INSTANCE.name, "shop:image": dev.output("image")}
     stack.file.write_text(yaml.safe_dump({"config": config}))
     stack.succeed("stack", "init")
-    yield stack
-    stack.destroy()
+    with stack.while_up():
+        yield stack
 
 
 def test_the_components_work_in_another_program(shop: Stack) -> None:
-    shop.up()
     answer = httpx.get(shop.output("url"), params={"format": "text"}, timeout=5).raise_for_status()
     assert answer.text.startswith("hits=1 ")
     assert shop.changes() == []

@@ -156,7 +156,7 @@ class Machine:
         return {one.name: one.pid for one in Supervisor(self.instance).processes() if one.state == "RUNNING"}
 
     def supervisor_pid(self) -> int:
-        return int((self.instance.run / "supervisord.pid").read_text())
+        return int(self.instance.supervisor_pid_file.read_text())
 
     def pids(self) -> set[int]:
         """Every process that has anything to do with the instance, however it is related."""

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sandbox import cgroups
 from sandbox.instance import Instance
@@ -13,7 +13,7 @@ from sandbox.shell import run
 
 def kill(pids: Iterable[int]) -> None:
     """End processes at once; some may have ended by themselves."""
-    for pid in pids:
+    for pid in filter(None, pids):  # supervisord says 0 of what does not run; as a pid that is all of us
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -24,14 +24,13 @@ def kill(pids: Iterable[int]) -> None:
 def powered_off(instance: Instance, node: str) -> Iterator[None]:
     """Take a node its power: its processes end at once, and nothing on the network reaches it."""
     own = [one.pid for one in Supervisor(instance).processes() if one.name.startswith(f"{node}-")]
-    supervisor = int((instance.run / "supervisord.pid").read_text())
     link = ("ip", "-n", instance.control_netns, "link", "set", node)
-    os.kill(supervisor, signal.SIGSTOP)  # or it would start them again at once
-    try:
+    supervisor = int(instance.supervisor_pid_file.read_text())
+    with ExitStack() as undo:
+        os.kill(supervisor, signal.SIGSTOP)  # or it would start them again at once
+        undo.callback(os.kill, supervisor, signal.SIGCONT)
         run(*link, "down")
+        undo.callback(run, *link, "up")
         kill(own)
         kill(cgroups.processes(instance, node))
         yield
-    finally:
-        run(*link, "up")
-        os.kill(supervisor, signal.SIGCONT)

@@ -1,6 +1,7 @@
 """The project's program as two stacks: one with secrets that are watched for, and a neighbour of it."""
 
 import os
+import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from tests.e2e.program.conftest import Stack, new_stack, program
 
+SHORT_LIVED = "an-argument-of-a-process-that-ends-at-once"
 VERBOSE = ("--logtostderr", "-v=3")
 """As verbose as Pulumi is without telling secrets: from 9 on the engine logs each value that it passes on."""
 
@@ -22,9 +24,15 @@ class Watched:
 
     stack: Stack
     canaries: tuple[str, ...]
+    next: str
+    """What its password and its login become in a preview."""
     printed: dict[str, str] = field(default_factory=dict)
     arguments: set[str] = field(default_factory=set)
     """The command lines of all processes of the machine while it was deployed."""
+
+
+def canary(what: str) -> str:
+    return f"canary-{what}-{uuid.uuid4().hex}"
 
 
 @contextmanager
@@ -52,27 +60,30 @@ def arguments_seen(seen: set[str]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def watched(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Deployed with a password, a registry login, and a build secret that occur nowhere else."""
-    password, token, build = (f"canary-{what}-{uuid.uuid4().hex}" for what in ("redis", "registry", "build"))
+    password, token, build = (canary(what) for what in ("redis", "registry", "build"))
     hosts = " ".join((os.environ.get("PIP_TRUSTED_HOST", ""), f"{build}.invalid")).strip()
     project = program(tmp_path_factory.mktemp("watched"), sandbox | {"PIP_TRUSTED_HOST": hosts})
     stack = new_stack(project, "watched", build="app", web={"replicas": 1})
-    for key, value in (("redisPassword", password), ("registryCredentials", f"someone:{token}")):
-        stack.tell_secret(key, value)
-    it = Watched(stack, (password, token, build))
+    it = Watched(stack, (password, token, build), canary("next"))
     events = project.directory / "events.json"
-    with arguments_seen(it.arguments):
-        words = ("up", "--yes", "--skip-preview", *VERBOSE, f"--event-log={events}")
-        done = stack.run(*words, PULUMI_DEBUG_COMMANDS="true")
+    try:
+        with arguments_seen(it.arguments):
+            for key, value in (("redisPassword", password), ("registryCredentials", f"someone:{token}")):
+                stack.tell_secret(key, value)
+            words = ("up", "--yes", "--skip-preview", *VERBOSE, f"--event-log={events}")
+            done = stack.run(*words, PULUMI_DEBUG_COMMANDS="true")
+            for _ in range(10):
+                subprocess.run(("true", SHORT_LIVED), check=True)
         assert done.returncode == 0, done.stdout + done.stderr[-5000:]
-    it.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
-    yield it
-    stack.destroy()
+        it.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
+        yield it
+    finally:
+        stack.destroy()
 
 
 @pytest.fixture(scope="session")
 def neighbour(watched: Watched) -> Iterator[Stack]:
     """Another stack of the same program in the same cluster."""
-    stack = new_stack(watched.stack, "neighbour", image=watched.stack.output("image"), web={"replicas": 1})
-    stack.up()
-    yield stack
-    stack.destroy()
+    image = watched.stack.output("image")
+    with new_stack(watched.stack, "neighbour", image=image, web={"replicas": 1}).while_up() as stack:
+        yield stack

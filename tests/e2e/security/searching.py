@@ -19,13 +19,15 @@ MANIFESTS = ", ".join(
 
 
 def forms(secret: str) -> set[bytes]:
-    """The secret as it is, in a URL, and in base64 at each of the three places where it may begin there.
+    """The secret as it is, escaped, in a URL, and in base64 at each of the three places where it may begin.
 
     Of base64 the ends are left out, which depend on what is around it.
     """
     plain = secret.encode()
-    encoded = (base64.b64encode(b"x" * shift + plain) for shift in range(3))
-    return {plain, quote(secret, safe="").encode(), *(one[4:-4] for one in encoded)}
+    escaped = "".join(f"\\x{byte:02x}" for byte in plain).encode()  # as RedisCache writes it for Redis
+    texts = (plain, escaped, escaped.replace(b"\\", b"\\\\"))  # the last is that in JSON
+    encoded = (base64.b64encode(b"x" * shift + text)[4:-4] for text in texts for shift in range(3))
+    return {*texts, quote(secret, safe="").encode(), *encoded}
 
 
 def holding(directory: Path, wanted: Iterable[bytes]) -> list[str]:

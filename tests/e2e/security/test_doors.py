@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,19 +24,16 @@ ABOUT_ONESELF = {"authorization.k8s.io", "authentication.k8s.io"}
 @pytest.fixture(scope="module")
 def metadata(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A server on each node under the address of a cloud's metadata."""
-    servers = []
-    for node in NODES:
-        netns = INSTANCE.node_netns(node)
-        run("ip", "-n", netns, "address", "replace", f"{METADATA}/32", "dev", "lo")
-        command = (*inside(netns), sys.executable, "-m", "http.server", "80", "--bind", METADATA)
-        servers.append(
-            subprocess.Popen(command, cwd=tmp_path_factory.mktemp("metadata"), stderr=subprocess.DEVNULL)
-        )
-    yield
-    for node, server in zip(NODES, servers, strict=True):
-        server.terminate()
-        server.wait(10)
-        run("ip", "-n", INSTANCE.node_netns(node), "address", "delete", f"{METADATA}/32", "dev", "lo")
+    with ExitStack() as undo:
+        for node in NODES:
+            netns = INSTANCE.node_netns(node)
+            run("ip", "-n", netns, "address", "replace", f"{METADATA}/32", "dev", "lo")
+            undo.callback(run, "ip", "-n", netns, "address", "delete", f"{METADATA}/32", "dev", "lo")
+            command = (*inside(netns), sys.executable, "-m", "http.server", "80", "--bind", METADATA)
+            where = tmp_path_factory.mktemp("metadata")
+            server = undo.enter_context(subprocess.Popen(command, cwd=where, stderr=subprocess.DEVNULL))
+            undo.callback(server.terminate)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +73,13 @@ def test_a_pod_reaches_its_own_redis_and_nothing_else(
     stack = watched.stack
     assert reaches(stack, "cache", 6379)
     assert open_doors(stack, doors) == set()
-    for one in (stack, neighbour):
-        one.kubectl("delete", "networkpolicies", "--all")
-    eventually("all is open without the policies", lambda: open_doors(stack, doors) == doors.keys())
-    for one in (stack, neighbour):
-        one.succeed("up", "--yes", "--skip-preview", "--refresh")
+    try:
+        for one in (stack, neighbour):
+            one.kubectl("delete", "networkpolicies", "--all")
+        eventually("all is open without the policies", lambda: open_doors(stack, doors) == doors.keys())
+    finally:
+        for one in (stack, neighbour):
+            one.succeed("up", "--yes", "--skip-preview", "--refresh")
     eventually("all is closed again", lambda: not open_doors(stack, doors))
     assert stack.changes() == []
 

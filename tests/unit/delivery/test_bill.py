@@ -2,10 +2,14 @@
 
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 
+from delivery import bill
 from delivery.bill import Package, read
+from delivery.errors import DeliveryError
+from delivery.images import Image
 
 DPKG = """Package: libc6
 Status: install ok installed
@@ -54,6 +58,7 @@ def archive(**files: str) -> io.BytesIO:
             {Package("pypi", "Flask_Cors", "5.0")},
         ),
         ("home__METADATA", METADATA, set()),
+        ("lib__site-packages__x.dist-info__METADATA", "Metadata-Version: 2.1\nName: x\n", set()),
     ],
 )
 def test_packages_are_read_where_each_kind_keeps_them(path: str, text: str, found: set[Package]) -> None:
@@ -69,3 +74,20 @@ def test_a_package_is_named_with_its_distribution() -> None:
 
 def test_a_python_package_is_named_as_the_index_does() -> None:
     assert Package("pypi", "Flask_Cors", "5.0").url({}).to_string() == "pkg:pypi/flask-cors@5.0"
+
+
+def test_an_image_of_rpm_packages_is_refused_instead_of_half_listed() -> None:
+    with pytest.raises(DeliveryError, match="use syft"):
+        read(archive(**{"usr__lib__sysimage__rpm__rpmdb.sqlite": "x", "var__lib__dpkg__status": DPKG}))
+
+
+@pytest.mark.parametrize("sent", ["", "head --bytes=2048 {}"], ids=["nothing", "half of it"])
+def test_an_export_that_fails_is_no_shorter_bill(
+    sent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.tar"
+    whole.write_bytes(archive(var__lib__dpkg__status=DPKG, etc__hosts="x" * 2000).getvalue())
+    script = f"cat >/dev/null; {sent.format(whole) or 'true'}; echo no such image >&2; exit 1"
+    monkeypatch.setattr(bill, "buildx", lambda *_: ("sh", "-c", script))
+    with pytest.raises(DeliveryError, match="no such image"):
+        bill.bill(Image("localhost/hits", f"sha256:{'1' * 64}"))

@@ -9,11 +9,10 @@ PACKAGE = "kubernetes"
 SDK = "pulumi_kubernetes"
 
 _TOKEN = re.compile(r"kubernetes:([\w-]+)[\w.-]*/(\w+):(\w+)")
+SERVICE_TYPES = ("ExternalName", "ClusterIP", "NodePort", "LoadBalancer")
+"""The one enumeration of the SDK."""
 _ENUMS: Mapping[tuple[str, ...], tuple[str, tuple[str, ...]]] = {
-    ("kubernetes:core/v1:Service", "spec", "type"): (
-        "core.v1.ServiceSpecType",
-        ("ExternalName", "ClusterIP", "NodePort", "LoadBalancer"),
-    )
+    ("kubernetes:core/v1:Service", "spec", "type"): ("core.v1.ServiceSpecType", SERVICE_TYPES)
 }
 
 

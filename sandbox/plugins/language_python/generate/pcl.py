@@ -121,6 +121,8 @@ class _Reader:
             block.labels.append(self._string() if self._token.kind == "string" else self._take("name"))
         self._expect("{")
         while self.skip_lines().text != "}":
+            if not self._token.kind:
+                self._fail()
             if self._tokens[self._next + 1].text == "=":
                 name = self._take("name")
                 self._expect("=")

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 from tests.conftest import SOAK
 from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline
+from tests.e2e.leftovers import in_the_cluster, in_the_state, locks, plugins
 
 KILLS = 10 if SOAK else 1
 """At how many points of an update, and of a destroy, spread over its length."""
@@ -60,36 +61,11 @@ def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
     process.wait()
 
 
-def in_the_cluster(pipeline: Pipeline) -> set[str]:
-    """What there is of the stack's own, by kind and name."""
-    kinds = "configmaps,deployments,services"
-    listed = pipeline.kubectl("get", kinds, "-n", pipeline.namespace("crash"), "-o", "name").split()
-    return {name for name in listed if name != "configmap/kube-root-ca.crt"}
-
-
-def in_the_state(pipeline: Pipeline) -> set[str]:
+def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
+    """What the state says that there is, and what there is."""
+    kubectl = partial(pipeline.kubectl, "--namespace", pipeline.namespace("crash"))
     deployment = json.loads(pipeline.pulumi("crash", "stack", "export"))["deployment"]
-    assert not deployment.get("pending_operations")
-    return {
-        f"{one['outputs']['kind'].lower()}{group}/{one['outputs']['metadata']['name']}"
-        for one in deployment.get("resources") or []
-        if one["type"].startswith("kubernetes:") and "Namespace" not in one["type"]
-        for group in [".apps" * ("apps/" in one["type"])]
-    }
-
-
-def plugins(pipeline: Pipeline) -> list[str]:
-    """Plugins that were started in the project and serve no engine."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_text().split("\0")
-            here = (process / "cwd").resolve() == pipeline.directory
-        except OSError:
-            continue
-        if here and any("pulumi-resource-" in word or "pulumi-language-" in word for word in words):
-            found.append(" ".join(words))
-    return found
+    return in_the_state(deployment), in_the_cluster(kubectl)
 
 
 @pytest.mark.parametrize("point", range(KILLS))
@@ -99,11 +75,11 @@ def test_a_killed_update_is_mended_by_one_command(
     kill_after(crashing, "up", seconds["up"] * (point + 1.5) / (KILLS + 1.5))
     done = crashing.delivery("recover", crashing.stack("crash"), "--yes")
     assert done.code == 0, done.stderr
-    assert in_the_cluster(crashing) == in_the_state(crashing), done.stderr
+    known, there = known_and_there(crashing)
+    assert known == there, done.stderr
     assert crashing.changes("crash") == []
-    locks = crashing.state / ".pulumi/locks"
-    assert [path for path in locks.rglob("*.json") if crashing.stack("crash") in str(path)] == []
-    assert plugins(crashing) == []
+    assert locks(crashing.state, crashing.stack("crash")) == []
+    assert plugins(crashing.directory) == []
     crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
 
 
@@ -114,8 +90,7 @@ def test_a_killed_destroy_can_be_repeated(point: int, crashing: Pipeline, second
     done = crashing.delivery("recover", crashing.stack("crash"), "--yes", "--no-up")
     assert done.code == 0, done.stderr
     crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
-    assert in_the_state(crashing) == set()
-    assert in_the_cluster(crashing) == set()
+    assert known_and_there(crashing) == (set(), set())
 
 
 def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None:
@@ -123,8 +98,7 @@ def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None
     process = subprocess.Popen(
         (*words, "--stack", crashing.stack("crash")), cwd=crashing.directory, env=crashing.environment
     )
-    locks = crashing.state / ".pulumi/locks"
-    while not [path for path in locks.rglob("*.json") if crashing.stack("crash") in str(path)]:
+    while not locks(crashing.state, crashing.stack("crash")):
         assert process.poll() is None
         time.sleep(0.05)
     done = crashing.delivery("recover", crashing.stack("crash"), "--yes")

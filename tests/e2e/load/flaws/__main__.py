@@ -11,9 +11,8 @@ from components import Compute, Probes, RedisCache, Resources, RestrictedNamespa
 Container = dict[str, Any]
 config = pulumi.Config()
 image = config.require("image")
-minute = config.require_int("minute")
-"""After so many seconds it exits that serves well until then."""
-SERVES_AND_EXITS = f"timeout --signal=KILL {minute} gunicorn; exit 3"
+exits_after_s = config.require_int("exits_after_s")
+SERVES_AND_EXITS = f"timeout --signal=KILL {exits_after_s} gunicorn; exit 3"
 
 
 def runs(*command: str) -> Callable[[Container], None]:
@@ -30,6 +29,7 @@ def asks_for(resource: str, amount: str) -> Callable[[Container], None]:
 
 FLAWS: dict[str, Callable[[Container], None]] = {
     "crashes": runs("-c", "raise SystemExit('no configuration')"),
+    "unprotected": runs("-c", "raise SystemExit('no configuration')"),
     "exits-later": lambda container: container.update(command=["sh", "-c", SERVES_AND_EXITS]),
     # By `timeout`, which ends when it is told to: Python does not as a container's first process.
     "never-ready": lambda container: container.update(
@@ -42,6 +42,10 @@ FLAWS: dict[str, Callable[[Container], None]] = {
     "as-root": lambda container: container["security_context"].update(run_as_user=0, run_as_non_root=False),
 }
 
+ROLLOUTS = {
+    "exits-later": Rollout(timeout=2 * exits_after_s + 10, min_ready=exits_after_s + 10),
+    "unprotected": Rollout(timeout=45, max_unavailable=1, pre_stop=0),
+}
 SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi"))
 
 for name, flaw in FLAWS.items():
@@ -66,9 +70,7 @@ for name, flaw in FLAWS.items():
         replicas=1,
         resources=SMALL,
         probes=Probes(ready="/livez"),
-        rollout=Rollout(timeout=2 * minute + 10, min_ready=minute + 10)
-        if name == "exits-later"
-        else Rollout(timeout=45),
+        rollout=ROLLOUTS.get(name, Rollout(timeout=45)),
         transform=spoil,
     )
     pulumi.export(name, web.url)

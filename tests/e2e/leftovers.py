@@ -1,0 +1,69 @@
+"""What an operation may leave behind: objects that no state knows, locks, plugins."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from subprocess import CalledProcessError
+from typing import Any
+
+from tests.e2e.sandbox.cluster import eventually
+
+Kubectl = Callable[..., str]
+"""Takes the words of a command, and acts in the namespace in question."""
+
+OF_THE_CLUSTER = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+PASSING = {"events", "events.events.k8s.io", "endpoints", "leases.coordination.k8s.io", "pods.metrics.k8s.io"}
+"""Kinds that the cluster makes and that nobody has to clean up."""
+
+
+def in_the_cluster(kubectl: Kubectl) -> set[str]:
+    """Every object of a namespace that nobody else looks after, of whatever kind."""
+    kinds = eventually("all APIs answer", lambda: _kinds(kubectl))
+    wanted = ",".join(kind for kind in kinds if kind not in PASSING)
+    items = json.loads(kubectl("get", wanted, "--output=json", "--ignore-not-found") or "{}").get("items", [])
+    own = (one for one in items if not one["metadata"].get("ownerReferences"))
+    return {_name(one) for one in own} - OF_THE_CLUSTER
+
+
+def _kinds(kubectl: Kubectl) -> list[str]:
+    try:
+        return kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
+    except CalledProcessError:  # one that another server answers for may need a while after a restart
+        return []
+
+
+def in_the_state(deployment: Mapping[str, Any]) -> set[str]:
+    """The objects in namespaces that a state knows, with the claims of its StatefulSets."""
+    assert not deployment.get("pending_operations")
+    resources = deployment.get("resources") or []
+    outputs = [one["outputs"] for one in resources if one["type"].startswith("kubernetes:")]
+    claims = {
+        f"persistentvolumeclaim/{template['metadata']['name']}-{_name(one).partition('/')[2]}-0"
+        for one in outputs
+        if one["kind"] == "StatefulSet"
+        for template in one["spec"].get("volumeClaimTemplates", [])
+    }
+    return {_name(one) for one in outputs if one["kind"] != "Namespace"} | claims
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    return f"{one['kind'].lower()}/{one['metadata']['name']}"
+
+
+def locks(state: Path, stack: str) -> list[Path]:
+    """The locks of a stack in a backend of files."""
+    return [path for path in (state / ".pulumi/locks").rglob("*.json") if stack in str(path)]
+
+
+def plugins(project: Path) -> list[str]:
+    """Plugins that were started in the project and still run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            here = (process / "cwd").resolve() == project
+        except OSError:
+            continue
+        if here and any("pulumi-resource-" in word or "pulumi-language-" in word for word in words):
+            found.append(" ".join(words))
+    return found
