@@ -1,50 +1,69 @@
 """What is new in the source since a stack was last updated."""
 
-import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from delivery.errors import DeliveryError
-from delivery.stacks import Stack
+from delivery.records import Update
 
 _MOST = 20
+_TIMEOUT_S = 30
+_FETCH = "fetch the history first (actions/checkout: fetch-depth: 0)"
+
+
+class Unknown(DeliveryError):
+    """Which commits are new cannot be told from here; the text says why."""
+
+
+def of_last_update(updates: Iterable[Update]) -> str:
+    """Return the commit that a stack was last updated from, where Pulumi saw one; `updates` latest first."""
+    for update in updates:
+        if update.kind == "update" and update.result == "succeeded":
+            return update.environment.get("git.head", "")
+    return ""
 
 
 def since(directory: Path, ref: str) -> tuple[str, ...]:
-    """Return the commits that HEAD has and `ref` has not, one line each, the latest first.
+    """Return the commits that HEAD has and `ref` has not, by hash and subject, the latest first.
 
     Raises:
-        DeliveryError: when git does not know the ref.
+        Unknown: when git is not there, does not know the ref, or not every commit since.
     """
-    if ref.startswith("-"):
-        raise DeliveryError(f"{ref!r} is no commit, branch or tag")
-    found = _git(directory, "log", "--oneline", "--no-decorate", f"--max-count={_MOST + 1}", f"{ref}..HEAD")
-    if found is None:
-        raise DeliveryError(
-            f"git does not know {ref!r} here; fetch it first (actions/checkout: fetch-depth: 0)"
-        )
-    lines = found.splitlines()
+    find = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    commit = _git(directory, *find, silent=f"git does not know {ref} here; {_FETCH}")
+    between = f"{commit.strip()}..HEAD"
+    if _is_cut(directory, between):
+        raise Unknown(f"this shallow clone has not every commit since {ref}; {_FETCH}")
+    # Not splitlines(), which also splits at what a subject may hold.
+    lines = _git(
+        directory, "log", "--no-show-signature", "--format=%h %s", f"--max-count={_MOST + 1}", between
+    ).split("\n")[:-1]
     more = (f"… and more: git log {ref}..HEAD",) if len(lines) > _MOST else ()
     return (*lines[:_MOST], *more)
 
 
-def since_last_update(stack: Stack) -> tuple[str, ...]:
-    """Return the commits since the one that the stack was last updated from, if it is known here."""
-    for update in stack.history(last=10):
-        head = update.environment.get("git.head", "")
-        if update.kind == "update" and update.result == "succeeded":
-            directory = stack.project.directory
-            is_hash = re.fullmatch("[0-9a-f]{40,64}", head)
-            known = is_hash and _git(directory, "cat-file", "-e", head) is not None
-            return since(directory, head) if known else ()
-    return ()
+def _is_cut(directory: Path, between: str) -> bool:
+    """Whether a shallow clone ends within a range: its last commit there looks like a repository's first."""
+    shallow = _git(directory, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return shallow and bool(_git(directory, "rev-list", "--max-parents=0", between))
 
 
-def _git(directory: Path, *words: str) -> str | None:
+def _git(directory: Path, *words: str, silent: str = "") -> str:
     try:
         done = subprocess.run(
-            ("git", *words), cwd=directory, capture_output=True, text=True, timeout=30, check=False
+            ("git", *words),
+            cwd=directory,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
         )
     except FileNotFoundError:
-        return None
-    return done.stdout if done.returncode == 0 else None
+        raise Unknown("git is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise Unknown(f"git did not answer within {_TIMEOUT_S} s") from None
+    if done.returncode:
+        raise Unknown(done.stderr.strip() or silent)
+    return done.stdout

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from delivery import images, source
+from delivery import commits, images, source
 from delivery.errors import DeliveryError
 from delivery.health import rollout_problems
 from delivery.holder import Holder
@@ -59,7 +59,7 @@ def promote(
     if to_side.repository and image.repository != to_side.repository:
         talk.tell(f"Copying {image.by_digest} to {to_side.repository}…")
         image = images.copy(image, to_side.repository)
-    move = Move(image, "promotion", origin, source.commit(from_side))
+    move = Move(image, "promotion", origin, commits.of_last_update(from_side.updates))
     return begin(to_side, move, terms, talk).run()
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from delivery import source
+from delivery import commits, source
 from delivery.errors import DeliveryError
 from delivery.health import rollout_problems
 from delivery.live import differing, read
@@ -88,7 +88,7 @@ def _looked_at(side: Side) -> Row:
             "problems": tuple(problems + drifted),
             "version": side.image.tag,
             "digest": side.image.digest,
-            "commit": (latest.commit if latest and about else "") or source.commit(side),
+            "commit": (latest.commit if latest and about else "") or commits.of_last_update(side.updates),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
             "verified": about and latest is not None and latest.outcome is Outcome.VERIFIED,

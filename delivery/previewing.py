@@ -21,6 +21,8 @@ from delivery.report.building import stack_report
 from delivery.stacks import Project, Stack
 
 _POLICIES = "policy"
+_UPDATES = 10
+"""How many operations are looked through for the last update that succeeded."""
 
 
 @dataclass(frozen=True)
@@ -89,19 +91,24 @@ def _report(
     stack: Stack, options: Options, run: Run, told: Told, found: Cluster | None, notes: Sequence[str]
 ) -> model.Stack:
     changes = tuple(change for change in told.changes if change.custom)
-    situation = Situation(changes, told.unchanged, found, _commits(stack, options, changes))
+    new, unknown = _commits(stack, options, changes)
+    situation = Situation(changes, told.unchanged, found, new)
     drift = told.drift if options.refresh else None
     failure = explained(run, told)
-    return stack_report(stack.name, told, situation, drift=drift, notes=notes, failure=failure)
+    return stack_report(stack.name, told, situation, drift=drift, notes=[*notes, *unknown], failure=failure)
 
 
-def _commits(stack: Stack, options: Options, changes: Sequence[Change]) -> tuple[str, ...]:
-    """Only asked for when an image changes: it costs a command."""
+def _commits(
+    stack: Stack, options: Options, changes: Sequence[Change]
+) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Only asked for when an image changes: it costs a few commands."""
     if not any(_new_image(change) for change in changes):
-        return ()
-    if options.base_ref:
-        return commits.since(stack.project.directory, options.base_ref)
-    return commits.since_last_update(stack)
+        return (), ()
+    ref = options.base_ref or commits.of_last_update(stack.history(last=_UPDATES))
+    try:
+        return (commits.since(stack.project.directory, ref) if ref else ()), ()
+    except commits.Unknown as reason:
+        return (), [f"Which commits the new image has was not found out: {reason}"]
 
 
 def _new_image(change: Change) -> bool:

@@ -56,14 +56,6 @@ def drift(side: Side) -> list[str]:
     return [f"{one.kind} {one.name}: {'; '.join(one.cluster)}" for one in of(told)]
 
 
-def commit(side: Side) -> str:
-    """Return the commit that the stack's last update was made from, where known."""
-    for update in side.updates:
-        if update.kind == "update" and update.result == "succeeded":
-            return update.environment.get("git.head", "")
-    return ""
-
-
 def check_verified(receipts: list[Receipt], source: str, digest: str, min_soak_s: float) -> None:
     """Refuse what was not verified in the source, or not for long enough.
 

@@ -11,6 +11,7 @@ from delivery.consequences import Consequence as Found
 from delivery.consequences import Situation, consequences
 from delivery.differences import is_noise
 from delivery.report.model import Consequence, LevelName, Property, Resource, Stack, Violation, highest
+from delivery.report.words import visible
 
 _LOOKS_SECRET = re.compile(
     r"(password|passwd|passphrase|secret|token|credential|api_?key|private_?key)$", re.IGNORECASE
@@ -37,7 +38,11 @@ def stack_report(
         counts={**_counts(situation), "same": told.counts.get("same", len(told.unchanged))},
         consequences=tuple(
             Consequence(
-                level=_level(one), concern=one.concern, reason=one.reason, urn=one.urn, details=one.details
+                level=_level(one),
+                concern=one.concern,
+                reason=visible(one.reason),
+                urn=one.urn,
+                details=tuple(map(visible, one.details)),
             )
             for one in found
         ),

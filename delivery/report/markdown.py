@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from delivery.report.model import Report, Resource, Stack
+from delivery.report.model import Consequence, Report, Resource, Stack
 from delivery.report.words import OPS, headline, shortened, summary
 
 LIMIT = 65_536
@@ -76,10 +76,7 @@ def _stack(stack: Stack, detail: _Detail) -> str:
     icon = "❌" if stack.status == "failed" else _ICONS[stack.level]
     parts = [f"### {icon} {_escaped(stack.name)}: {headline(stack)}", summary(stack)]
     shown = stack.consequences[: detail.consequences]
-    lines = []
-    for one in shown:
-        lines.append(f"- {_ICONS[one.level]} **{one.concern}** {_escaped(one.reason)}")
-        lines += [f"  - {_code(line)}" for line in one.details[: detail.consequences]]
+    lines = [line for one in shown for line in _consequence(one, detail)]
     if left := len(stack.consequences) - len(shown):
         lines.append(f"- and {left} more, none graver")
     parts.append("\n".join(lines))
@@ -93,6 +90,14 @@ def _stack(stack: Stack, detail: _Detail) -> str:
     parts += [_escaped(shortened(message, 500)) for message in stack.messages[:10]]
     parts += [f"*{_escaped(note)}*" for note in stack.notes]
     return "\n\n".join(part for part in parts if part)
+
+
+def _consequence(one: Consequence, detail: _Detail) -> list[str]:
+    lines = [f"- {_ICONS[one.level]} **{one.concern}** {_escaped(one.reason)}"]
+    lines += [f"  - {_code(shortened(line, detail.value))}" for line in one.details[: detail.consequences]]
+    if (left := len(one.details) - detail.consequences) > 0:
+        lines.append(f"  - and {left} more")
+    return lines
 
 
 def _violations(stack: Stack) -> list[str]:
@@ -140,7 +145,11 @@ def _fenced(value: str) -> str:
 
 
 def _code(value: str) -> str:
-    return "`" + value.replace("`", "'") + "`"
+    """Keep text from being anything else, its own backticks too."""
+    # https://spec.commonmark.org/0.31.2/#code-spans
+    fence = "`" * (1 + max(map(len, re.findall("`+", value)), default=0))
+    space = " " * ("`" in value)
+    return f"{fence}{space}{value}{space}{fence}"
 
 
 def _escaped(value: str) -> str:

@@ -1,5 +1,7 @@
 """What formats say alike."""
 
+import re
+
 from delivery.report.model import Stack, tally
 
 LEVELS = {"safe": "safe", "attention": "attention", "dangerous": "DANGEROUS"}
@@ -31,7 +33,13 @@ def summary(stack: Stack) -> str:
     return ", ".join(counts)
 
 
+def visible(value: str) -> str:
+    """Write out what would be obeyed: control characters, ends of lines, changes of direction."""
+    hidden = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+    return re.sub(hidden, lambda found: found[0].encode("unicode_escape").decode(), value)
+
+
 def shortened(value: str, length: int) -> str:
     """Fold a long value, and say how much of it is folded."""
-    value = value.replace("\n", "⏎")
+    value = visible(value.replace("\n", "⏎"))
     return value if len(value) <= length else f"{value[:length]}… (+{len(value) - length} characters)"

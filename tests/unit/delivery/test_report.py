@@ -44,6 +44,7 @@ def service(kind: str) -> dict[str, Any]:
 OPENED = step(
     "update", SERVICE, "web", service("ClusterIP"), service("LoadBalancer"), {"spec.type": "update"}
 )
+IMAGE = {"spec.template.spec.containers[0].image": "update"}
 ENVIRONMENT = [{"name": "API_TOKEN", "value": CANARY}, {"name": "X", "value": "y"}]
 
 
@@ -127,6 +128,17 @@ def test_dangerous_consequences_are_the_last_to_be_folded() -> None:
         for one in range(1000)
     ]
     assert "becomes a LoadBalancer" in markdown.render(report(*changes, OPENED))
+
+
+def test_commits_with_endless_subjects_are_folded_like_values() -> None:
+    told = read([step("update", DEPLOYMENT, "web", deployment(), deployment(image="web@sha256:1"), IMAGE)])
+    commits = tuple(f"abc{number} {'x' * 10_000}" for number in range(20))
+    made = stack_report("prod", told, Situation(told.changes, commits=commits))
+    comment = markdown.render(Report(stacks=(made,)))
+    assert len(comment) < 20_000
+    assert [f"abc{number} x" in comment for number in range(20)] == [True] * 20
+    short = markdown.render(Report(stacks=(made,)), limit=1_200)
+    assert "and 17 more" in short
 
 
 @pytest.mark.parametrize("text", ["</script><b>", "```\n# Title", "<img src=x>", "@everyone [a](b)", "a|b"])
