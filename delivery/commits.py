@@ -24,15 +24,19 @@ def of_last_update(updates: Iterable[Update]) -> str:
     return ""
 
 
+def resolved(directory: Path, ref: str) -> str:
+    """Return the hash of what `ref` names; Unknown when git is not there, or does not know it."""
+    find = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return _git(directory, *find, silent=f"git does not know {ref} here; {_FETCH}").strip()
+
+
 def since(directory: Path, ref: str) -> tuple[str, ...]:
     """Return the commits that HEAD has and `ref` has not, by hash and subject, the latest first.
 
     Raises:
         Unknown: when git is not there, does not know the ref, or not every commit since.
     """
-    find = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    commit = _git(directory, *find, silent=f"git does not know {ref} here; {_FETCH}")
-    between = f"{commit.strip()}..HEAD"
+    between = f"{resolved(directory, ref)}..HEAD"
     if _is_cut(directory, between):
         raise Unknown(f"this shallow clone has not every commit since {ref}; {_FETCH}")
     # Not splitlines(), which also splits at what a subject may hold.

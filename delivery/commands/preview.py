@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from delivery import plans
+from delivery import commits, plans
 from delivery.errors import DeliveryError
 from delivery.files import save
 from delivery.options import HERE, Directory, Json
@@ -90,6 +90,8 @@ def preview(
                 f"{file}: say the format with --format, or name it {file.stem}.md, .html or .json"
             )
     project = Project(cwd)
+    if base_ref:
+        commits.resolved(project.directory, base_ref)
     packs = policy_packs(project, policy_pack)
     options = Options(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
     names = list(dict.fromkeys(stack))

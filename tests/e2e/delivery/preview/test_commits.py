@@ -181,28 +181,29 @@ def without_git(source: Source, directory: Path) -> Source:
 
 
 @pytest.mark.parametrize(
-    ("make", "options", "reason"),
+    ("make", "reason"),
     [
-        (shallow, (), "git does not know {} here; fetch the history"),
-        (cut, (), "this shallow clone has not every commit since {}; fetch the history"),
-        (without_repository, (), "not a git repository"),
-        (without_git, (), "git is not installed"),
-        (Source.clone, ("--base-ref", "nowhere"), "git does not know nowhere here"),
-        (Source.clone, ("--base-ref=--output=x",), "git does not know --output=x here"),
+        (shallow, "git does not know {} here; fetch the history"),
+        (cut, "this shallow clone has not every commit since {}; fetch the history"),
+        (without_repository, "not a git repository"),
+        (without_git, "git is not installed"),
     ],
-    ids=["shallow", "cut", "no-repository", "no-git", "unknown", "option"],
+    ids=["shallow", "cut", "no-repository", "no-git"],
 )
 def test_what_git_cannot_tell_is_said_and_fails_nothing(
-    make: Callable[[Source, Path], Source],
-    options: tuple[str, ...],
-    reason: str,
-    source: Source,
-    tmp_path: Path,
+    make: Callable[[Source, Path], Source], reason: str, source: Source, tmp_path: Path
 ) -> None:
-    told = make(source, tmp_path / "there").stack.report(*options)
+    told = make(source, tmp_path / "there").stack.report()
     assert image(told)["details"] == []
     [note] = [note for note in told["notes"] if note.startswith(NOT_FOUND)]
     assert reason.format(source.commits[0]) in note
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--output=x"])
+def test_an_unknown_base_is_refused_before_anything_is_looked_at(ref: str, source: Source) -> None:
+    done = source.stack.delivery("preview", "--stack", "no-such-stack", f"--base-ref={ref}")
+    assert done.returncode == 1
+    assert f"git does not know {ref} here; fetch the history" in done.stderr
 
 
 def test_a_shallow_clone_that_reaches_far_enough_is_enough(source: Source, tmp_path: Path) -> None:
