@@ -94,9 +94,12 @@ def test_a_container_that_is_killed_costs_what_was_sent_to_it_until_that_is_noti
 def _killed(service: Service, times: int) -> Load:
     with load(service.output("url"), RATE) as seen:
         for _ in range(times):
-            kill_container(service, service.pods()[0])
-            service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+            pod = service.pods()[0]
+            kill_container(service, pod)
             time.sleep(3)
+            # Another takes its place: one that is killed again and again is started later each time.
+            service.kubectl("delete", pod, "--wait")
+            service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     return seen
 
 
