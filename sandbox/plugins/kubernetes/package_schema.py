@@ -1,11 +1,14 @@
 """The package's schema, for `pulumi import`: with it, the engine describes what it imported as a program.
 
-It is made of the types in schema/types.json. No property is marked as required: those do not tell which are
-(docs/decisions/kubernetes-plugin.md). https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
+It is made of the types in schema/types.json, as the official one is of Kubernetes' OpenAPI documents
+(provider/pkg/gen, provider/cmd/pulumi-gen-kubernetes). docs/decisions/kubernetes-plugin.md tells what it
+leaves out.
+https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
 """
 
+import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.plugins.kubernetes.awaiting_context import Kind
@@ -14,7 +17,6 @@ from sandbox.plugins.language_python.generate.kubernetes import SERVICE_TYPES
 
 Spec = dict[str, Any]
 
-_ANY = {"$ref": "pulumi.json#/Any"}
 _SCALARS: Mapping[str, Spec] = {
     **{letter: {"type": "string"} for letter in "syqtud"},
     "b": {"type": "boolean"},
@@ -23,24 +25,54 @@ _SCALARS: Mapping[str, Spec] = {
     "x": {"oneOf": [{"type": "integer"}, {"type": "string"}]},
     "r": {"$ref": "pulumi.json#/Json"},
 }
-_OBJECT_META = "#meta/v1.ObjectMeta"
-# Built-in kinds whose types are none of Kubernetes' client's: their fields go by the names of the manifest.
-_WITHOUT_TYPES = ("apiextensions.k8s.io/v1/CustomResourceDefinition", "apiregistration.k8s.io/v1/APIService")
+_NO_RESOURCES = frozenset(
+    {
+        "ComponentStatus",
+        "Eviction",
+        "LocalSubjectAccessReview",
+        "PodStatusResult",
+        "RangeAllocation",
+        "Scale",
+        "SelfSubjectAccessReview",
+        "SelfSubjectReview",
+        "SelfSubjectRulesReview",
+        "StorageVersion",
+        "SubjectAccessReview",
+        "TokenRequest",
+        "TokenReview",
+    }
+)
+"""Kinds of answers, and of what the API server keeps for itself: no program can make such."""
+_NOT_IN_SDK = frozenset({"storage.k8s.io/v1alpha1/CSIStorageCapacity"})
+"""Kinds that were in none of the versions of Kubernetes that the official schema was made of."""
+_ONCE_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "admissionregistration/v1alpha1.ValidatingAdmissionPolicyBinding": (),
+    "admissionregistration/v1alpha1.ValidatingAdmissionPolicyBindingSpec": (),
+    "admissionregistration/v1alpha1.ValidatingAdmissionPolicySpec": ("validations",),
+    "admissionregistration/v1beta1.ValidatingAdmissionPolicyBinding": (),
+    "admissionregistration/v1beta1.ValidatingAdmissionPolicyBindingSpec": (),
+    "core/v1.ProjectedVolumeSource": ("sources",),
+    "networking/v1.NetworkPolicySpec": ("podSelector",),
+    "scheduling/v1.PriorityClass": ("value",),
+}
+"""What the official schema has from older documents: it is merged of those of nine versions of Kubernetes."""
+_SECRETS = {("core/v1.Secret", "data"), ("core/v1.Secret", "stringData")}
 _SERVICE_TYPE = "kubernetes:core/v1:ServiceSpecType"
 
 
 def package_schema(version: str) -> str:
     """The schema as JSON."""
-    kinds = [_kind(key) for key in (*built_in()["kinds"], *_WITHOUT_TYPES)]
+    resources = {_kind(key): name for key, name in _kinds().items() if _is_resource(key)}
+    modules = {module(kind): _python_module(kind) for kind in resources}
     return json.dumps(
         {
             "name": "kubernetes",
             "version": version,
             "types": _types(),
-            "resources": {token(kind): _resource(kind) for kind in kinds},
+            "resources": {token(kind): _resource(name) for kind, name in resources.items()},
             "language": {
                 "python": {
-                    "moduleNameOverrides": {module(kind): _python_module(kind) for kind in kinds},
+                    "moduleNameOverrides": {**modules, "meta/v1": "meta/v1"},
                     "compatibility": "kubernetes20",
                     "inputTypes": "classes-and-dicts",
                 }
@@ -64,34 +96,73 @@ def _kind(key: str) -> Kind:
     return Kind.of({"apiVersion": api_version, "kind": kind})
 
 
+@functools.cache
+def _kinds() -> Mapping[str, str]:
+    """The types of all kinds, of those too that inputs do not pass through."""
+    return {**built_in()["kinds"], **built_in()["others"]}
+
+
+@functools.cache
+def _kinds_of_types() -> Mapping[str, Kind]:
+    return {name: _kind(key) for key, name in _kinds().items()}
+
+
+@functools.cache
+def _modules() -> Mapping[str, str]:
+    """The modules of the Go packages: `rbac.authorization.k8s.io/v1` of rbac/v1."""
+    return {name.partition(".")[0]: module(kind) for name, kind in _kinds_of_types().items()}
+
+
+def _is_resource(key: str) -> bool:
+    kind = _kind(key)
+    return kind.kind not in _NO_RESOURCES and key not in _NOT_IN_SDK
+
+
 def _python_module(kind: Kind) -> str:
     group, _, version = module(kind).partition("/")
     return f"{group.partition('.')[0]}/{version}"
 
 
-def _resource(kind: Kind) -> Spec:
-    name = built_in()["kinds"].get(f"{kind.api_version}/{kind.kind}")
-    if name:
-        properties = _properties(name, without=("status",))
-    else:
-        text = _SCALARS["s"]
-        properties = {"apiVersion": text, "kind": text, "metadata": _type(_OBJECT_META), "spec": _ANY}
-    return {"inputProperties": properties, "properties": properties}
+def _resource(name: str) -> Spec:
+    described = _object(name)
+    inputs = {key: spec for key, spec in described["properties"].items() if key != "status"}
+    return {
+        **described,
+        "required": sorted(inputs),
+        "inputProperties": inputs,
+        "requiredInputs": [key for key in described["required"] if key in inputs],
+    }
 
 
 def _types() -> dict[str, Spec]:
-    types: dict[str, Spec] = {
-        _type_token(name): {"type": "object", "properties": _properties(name)} for name in built_in()["types"]
-    }
-    chosen = {"oneOf": [_SCALARS["s"], {"type": "string", "$ref": f"#/types/{_SERVICE_TYPE}"}]}
+    types = {_type_token(name): _object(name) for name in built_in()["types"]}
+    chosen = {"oneOf": [_SCALARS["s"], {"$ref": f"#/types/{_SERVICE_TYPE}"}]}
     types["kubernetes:core/v1:ServiceSpec"]["properties"]["type"] = chosen
     types[_SERVICE_TYPE] = {"type": "string", "enum": [{"value": value} for value in SERVICE_TYPES]}
     return types
 
 
-def _properties(name: str, without: Iterable[str] = ()) -> Spec:
+def _object(name: str) -> Spec:
     fields: Mapping[str, str] = built_in()["types"][name]
-    return {key: _type(notation) for key, notation in fields.items() if key not in without}
+    properties = {_property_name(key): _type(notation) for key, notation in fields.items()}
+    if kind := _kinds_of_types().get(name):
+        properties["apiVersion"] = _constant(kind.api_version)
+        properties["kind"] = _constant(kind.kind)
+    for key in properties:
+        if (name, key) in _SECRETS:
+            properties[key] = {**properties[key], "secret": True}
+    fields_required = _ONCE_REQUIRED.get(name, built_in()["required"].get(name, ()))
+    required = [_property_name(key) for key in fields_required]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _property_name(key: str) -> str:
+    """Of a field: no SDK can spell the dashes in x-kubernetes-preserve-unknown-fields and its like."""
+    return key.replace("-", "_")
+
+
+def _constant(value: str) -> Spec:
+    return {**_SCALARS["s"], "const": value}
 
 
 def _type(notation: str) -> Spec:
@@ -101,10 +172,13 @@ def _type(notation: str) -> Spec:
         return {"type": "array", "items": _type(notation[2:])}
     if head == "{":
         return {"type": "object", "additionalProperties": _type(notation[2:])}
+    if "|" in notation:
+        return {"oneOf": [_type(one) for one in notation.split("|")]}
     if head == "#":
         return {"$ref": f"#/types/{_type_token(notation[1:])}"}
     return _SCALARS[head]
 
 
 def _type_token(name: str) -> str:
-    return f"kubernetes:{name.replace('.', ':')}"
+    package, _, kind = name.partition(".")
+    return f"kubernetes:{_modules().get(package, package)}:{kind}"

@@ -8,7 +8,10 @@
 //
 // A field is written as its JSON name, with its type: s string, b bool, i integer, f float, y bytes,
 // q Quantity, x IntOrString, t Time, u MicroTime, d Duration, r anything, #name a struct, [] list of, {} map of,
-// * pointer to; at its end ? for omitempty.
+// * pointer to, | or; at its end ? for omitempty. Beside the types, the names of their required fields.
+//
+// Among the kinds are those that inputs pass through: these are in the scheme of Kubernetes' client. The others
+// serve to describe what there is.
 package main
 
 import (
@@ -18,12 +21,14 @@ import (
 	"sort"
 	"strings"
 
+	extensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/scheme"
+	registration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
 var special = map[reflect.Type]string{
@@ -34,6 +39,17 @@ var special = map[reflect.Type]string{
 	reflect.TypeFor[metav1.Duration]():      "d",
 	reflect.TypeFor[metav1.FieldsV1]():      "r",
 	reflect.TypeFor[runtime.RawExtension](): "r",
+
+	reflect.TypeFor[extensions.JSON]():                            "r",
+	reflect.TypeFor[extensions.CustomResourceSubresourceStatus](): "r",
+	reflect.TypeFor[extensions.JSONSchemaPropsOrBool]():           "#apiextensions/v1.JSONSchemaProps|b",
+	reflect.TypeFor[extensions.JSONSchemaPropsOrArray]():          "#apiextensions/v1.JSONSchemaProps|[]r",
+	reflect.TypeFor[extensions.JSONSchemaPropsOrStringArray]():    "#apiextensions/v1.JSONSchemaProps|[]s",
+}
+
+var others = map[string]reflect.Type{
+	"apiextensions.k8s.io/v1/CustomResourceDefinition": reflect.TypeFor[extensions.CustomResourceDefinition](),
+	"apiregistration.k8s.io/v1/APIService":             reflect.TypeFor[registration.APIService](),
 }
 
 var scalars = map[reflect.Kind]string{
@@ -42,7 +58,11 @@ var scalars = map[reflect.Kind]string{
 	reflect.Uint8: "i", reflect.Uint16: "i", reflect.Uint32: "i", reflect.Uint64: "i",
 }
 
-type types map[string]map[string]string
+type types struct {
+	fields   map[string]map[string]string
+	required map[string][]string
+	markers  markers
+}
 
 func (ts types) name(t reflect.Type) string {
 	if known, ok := special[t]; ok {
@@ -64,28 +84,33 @@ func (ts types) name(t reflect.Type) string {
 	case reflect.Struct:
 		parts := strings.Split(t.PkgPath(), "/")
 		name := strings.Join(parts[len(parts)-2:], "/") + "." + t.Name()
-		if _, seen := ts[name]; !seen {
-			ts[name] = map[string]string{}
-			ts.fields(t, ts[name])
+		if _, seen := ts.fields[name]; !seen {
+			ts.fields[name] = map[string]string{}
+			ts.read(t, name)
+			sort.Strings(ts.required[name])
 		}
 		return "#" + name
 	}
 	panic(fmt.Sprintf("no notation for %s", t))
 }
 
-func (ts types) fields(t reflect.Type, into map[string]string) {
+// read adds the fields of a struct to those of the type with that name.
+func (ts types) read(t reflect.Type, into string) {
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" {
-			ts.fields(field.Type, into)
+			ts.read(field.Type, into)
 			continue
 		}
 		notation := ts.name(field.Type)
 		if strings.Contains(options, "omitempty") {
 			notation += "?"
 		}
-		into[name] = notation
+		ts.fields[into][name] = notation
+		if ts.markers.required(t, field) {
+			ts.required[into] = append(ts.required[into], name)
+		}
 	}
 }
 
@@ -127,7 +152,8 @@ func lines[V any](entries map[string]V) string {
 }
 
 func main() {
-	all, kinds, lives := types{}, map[string]string{}, map[string][]string{}
+	all := types{map[string]map[string]string{}, map[string][]string{}, markers{}}
+	kinds, described, lives := map[string]string{}, map[string]string{}, map[string][]string{}
 	for gvk, t := range scheme.Scheme.AllKnownTypes() {
 		object := reflect.New(t).Interface()
 		if _, ok := object.(metav1.Object); !ok || gvk.Version == runtime.APIVersionInternal {
@@ -139,5 +165,9 @@ func main() {
 			lives[key] = story
 		}
 	}
-	fmt.Printf("{\"kinds\":{\n%s},\n\"lifecycles\":{\n%s},\n\"types\":{\n%s}}\n", lines(kinds), lines(lives), lines(all))
+	for key, t := range others {
+		described[key] = all.name(t)[1:]
+	}
+	fmt.Printf("{\"kinds\":{\n%s},\n\"others\":{\n%s},\n\"lifecycles\":{\n%s},\n\"required\":{\n%s},\n\"types\":{\n%s}}\n",
+		lines(kinds), lines(described), lines(lives), lines(all.required), lines(all.fields))
 }
