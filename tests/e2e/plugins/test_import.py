@@ -2,16 +2,18 @@
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.e2e.plugins.kubernetes_provider import kubectl
 from tests.e2e.plugins.pulumi_project import OFFICIAL, STAND_IN, Outcome, Project, environment
 
 NOTHING = "it looks like GetSchema is not implemented"
 """What the official Kubernetes plugin answers if it was built without its schema."""
+DEFINITION = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 OBJECTS = """
     apiVersion: v1
     kind: ConfigMap
@@ -55,15 +57,40 @@ OBJECTS = """
             readinessProbe: {httpGet: {path: /, port: http}}
             resources: {requests: {cpu: 250m, memory: 64Mi}}
             volumeMounts: [{name: conf, mountPath: /conf, readOnly: true}]
+    ---
+    apiVersion: apiextensions.k8s.io/v1
+    kind: CustomResourceDefinition
+    metadata: {name: widgets.NAMESPACE.example}
+    spec:
+      group: NAMESPACE.example
+      scope: Namespaced
+      names: {kind: Widget, plural: widgets}
+      versions:
+      - name: v1
+        served: true
+        storage: true
+        additionalPrinterColumns: [{name: Size, type: integer, jsonPath: .spec.maxSize}]
+        schema:
+          openAPIV3Schema:
+            type: object
+            required: [spec]
+            properties:
+              spec:
+                type: object
+                properties:
+                  maxSize: {type: integer, minimum: 1, default: 3, nullable: true}
+                  shapes: {type: array, items: {type: string, enum: [round, square]}}
+                  labels: {type: object, additionalProperties: {type: number, minimum: 2, maximum: 2.5}}
 """
 # The official generator writes these in another meaning, or as no Python at all.
 DIFFICULT = {"path": "c:\\new\\\nd:\\\n", "quotes": 'a\nb """\n"', "controls": "\u0001\u007f\u00a0\r\n"}
 
 
 @pytest.fixture(scope="module")
-def objects(sandbox: dict[str, str], namespace: str) -> str:
+def objects(sandbox: dict[str, str], namespace: str) -> Iterator[str]:
     """Objects that kubectl has made; the namespace that they are in."""
-    text = "\n".join(line.removeprefix("    ") for line in OBJECTS.splitlines())
+    lines = OBJECTS.replace("NAMESPACE", namespace).splitlines()
+    text = "\n".join(line.removeprefix("    ") for line in lines)
     difficult = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -73,7 +100,8 @@ def objects(sandbox: dict[str, str], namespace: str) -> str:
     manifest = yaml.safe_dump_all([*yaml.safe_load_all(text), difficult])
     apply = ("kubectl", "apply", "--namespace", namespace, "--filename", "-")
     subprocess.run(apply, env=sandbox, input=manifest, text=True, check=True, capture_output=True)
-    return namespace
+    yield namespace
+    kubectl(sandbox, "delete", "customresourcedefinition", f"widgets.{namespace}.example", "--wait=false")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +118,8 @@ def listed(namespace: str) -> dict[str, Sequence[dict[str, str]]]:
             {"type": "kubernetes:core/v1:Service", "name": "web", "id": f"{namespace}/web"},
             {"type": "kubernetes:apps/v1:Deployment", "name": "webApp", "id": f"{namespace}/web"},
             {"type": "kubernetes:core/v1:Namespace", "name": "space", "id": namespace},
+            {"type": DEFINITION, "name": "widgets", "id": f"widgets.{namespace}.example"},
+            {"type": "kubernetes:apiregistration.k8s.io/v1:APIService", "name": "apps", "id": "v1.apps"},
         ]
     }
 
@@ -109,7 +139,7 @@ def test_the_code_of_what_was_imported_changes_nothing(
     assert '"namespace": space.id' in code
     project.write("__main__.py", code)
     previewed = project.operate("preview")
-    assert previewed.steps.keys() >= {"settings", "log.in", "web", "webApp", "space"}
+    assert previewed.steps.keys() == {"settings", "log.in", "web", "webApp", "space", "widgets", "apps"}
     assert not previewed.changes
 
 

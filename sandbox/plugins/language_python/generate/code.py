@@ -48,12 +48,12 @@ class _Writer:
         return f"opts = pulumi.ResourceOptions({_comma_lines(options, indent)})" if options else ""
 
     def _value(self, value: Value, indent: str, path: tuple[str, ...] = ()) -> str:
-        """A value that begins in a line with that indent; the path tells the types of constants."""
+        """A value that begins in a line with that indent; the path tells its type."""
         match value:
             case None | bool():
                 return str(value)
             case Decimal():
-                return literals.number(value)
+                return literals.floating(value) if kubernetes.is_float(path) else literals.number(value)
             case str():
                 constant = kubernetes.constant(path, value)
                 return f"{kubernetes.PACKAGE}.{constant}" if constant else literals.string(value)
@@ -61,15 +61,15 @@ class _Writer:
                 variable = self._variables.get(value.name, snake_case(value.name))
                 return f"{variable}.{snake_case(value.property)}" if value.property else variable
             case list():
-                return self._list(value, indent)
+                return self._list(value, indent, path)
             case _:
                 return self._object(value, indent, path)
 
-    def _list(self, items: list[Value], indent: str) -> str:
+    def _list(self, items: list[Value], indent: str, path: tuple[str, ...]) -> str:
         if len(items) < 2:
-            return f"[{''.join(self._value(item, indent) for item in items)}]"
+            return f"[{''.join(self._value(item, indent, path) for item in items)}]"
         inner = indent + _INDENT
-        lines = (f"\n{inner}{self._value(item, inner)}," for item in items)
+        lines = (f"\n{inner}{self._value(item, inner, path)}," for item in items)
         return f"[{''.join(lines)}\n{indent}]"
 
     def _object(self, items: Mapping[Key, Value], indent: str, path: tuple[str, ...]) -> str:

@@ -29,6 +29,12 @@ def number(value: Decimal) -> str:
     return f"{'-' * exact.is_signed()}{mantissa}e{exact.adjusted():+03d}"
 
 
+def floating(value: Decimal) -> str:
+    """A number with a fraction: one that has none is converted."""
+    text = number(value)
+    return text if "." in text or "e" in text else f"float({text})"
+
+
 def _printable(text: str, keep: str = "") -> str:
     return "".join(char if char.isprintable() or char in keep else _escape(ord(char)) for char in text)
 
