@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ForwardRef, NotRequired, get_args, get_origin
 
-import pulumi
 import pulumi_kubernetes
 import pytest
 
@@ -90,15 +89,15 @@ def form_in_sdk(annotation: Any) -> object:
 
 
 def kinds_in_sdk() -> Iterator[str]:
-    """The classes of the resources that are objects in the cluster."""
+    """The classes of the resources that are objects in the cluster: each has a module of its own."""
     for group in pkgutil.iter_modules(pulumi_kubernetes.__path__):
         for version in pkgutil.iter_modules([f"{pulumi_kubernetes.__path__[0]}/{group.name}"]):
             if group.name in ("helm", "kustomize", "yaml") or not version.ispkg:
                 continue
-            named = f"pulumi_kubernetes.{group.name}.{version.name}"
-            for name, one in vars(importlib.import_module(named)).items():
-                if inspect.isclass(one) and issubclass(one, pulumi.CustomResource):
-                    yield f"{named}.{name}"
+            named = f"{group.name}/{version.name}"
+            for one in pkgutil.iter_modules([f"{pulumi_kubernetes.__path__[0]}/{named}"]):
+                if one.name[0].isupper():
+                    yield f"pulumi_kubernetes.{group.name}.{version.name}.{one.name}"
 
 
 def supported() -> Iterator[str]:
