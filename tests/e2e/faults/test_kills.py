@@ -70,11 +70,14 @@ def everything(pid: int, rng: random.Random) -> list[int]:
 
 VICTIMS: dict[str, Victims] = {
     "a plugin": plugin,
-    "the builder": platform("buildkitd"),
-    "the registry": platform("registry"),
     "the API server": platform("kube-apiserver"),
-    **({"everything": everything} if SOAK else {}),
 }
+if SOAK:
+    VICTIMS |= {
+        "the builder": platform("buildkitd"),
+        "the registry": platform("registry"),
+        "everything": everything,
+    }
 
 
 @pytest.fixture(scope="module")

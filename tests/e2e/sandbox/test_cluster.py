@@ -57,6 +57,7 @@ def test_an_egress_policy_keeps_a_pod_from_the_api_server(cluster: Cluster) -> N
     eventually("the API server is out of reach", lambda: not connects(), 20)
 
 
+@pytest.mark.soak  # tests/e2e/load has one too
 def test_an_autoscaler_scales_out_under_load_and_back(cluster: Cluster) -> None:
     busy = "python -c 'import os, time\nwhile True: os.path.exists(\"/tmp/busy\") or time.sleep(0.1)'"
     resources = {"requests": {"cpu": "50m"}, "limits": {"cpu": "100m"}}

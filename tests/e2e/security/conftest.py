@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.program.conftest import Stack, new_stack, program
 
-SHORT_LIVED = "an-argument-of-a-process-that-ends-at-once"
+SHORT_LIVED = "an-argument-of-a-process-of-half-a-second"
 VERBOSE = ("--logtostderr", "-v=3")
 """As verbose as Pulumi is without telling secrets: from 9 on the engine logs each value that it passes on."""
 
@@ -37,7 +37,7 @@ def canary(what: str) -> str:
 
 @contextmanager
 def arguments_seen(seen: set[str]) -> Iterator[None]:
-    """Collect the command lines of all processes as long as the block lasts."""
+    """Collect the command lines of all processes that live for half a second of the block, or longer."""
     ended = threading.Event()
 
     def look() -> None:
@@ -72,8 +72,7 @@ def watched(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
                 stack.tell_secret(key, value)
             words = ("up", "--yes", "--skip-preview", *VERBOSE, f"--event-log={events}")
             done = stack.run(*words, PULUMI_DEBUG_COMMANDS="true")
-            for _ in range(10):
-                subprocess.run(("true", SHORT_LIVED), check=True)
+            subprocess.run(("sh", "-c", "sleep 0.5", SHORT_LIVED), check=True)
         assert done.returncode == 0, done.stdout + done.stderr[-5000:]
         it.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
         yield it
