@@ -10,8 +10,6 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from sandbox.plugins.language_python import packages, plugin, typecheck
-from sandbox.plugins.language_python.generate.code import program
-from sandbox.plugins.language_python.generate.pcl import PclError
 from sandbox.plugins.language_python.processes import Processes
 from sandbox.plugins.language_python.streams import engine_log, streamed
 from sandbox.plugins.language_python.toolchain import Toolchain, ToolchainError, Write, package_name
@@ -121,6 +119,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     @_reported
     def GenerateProgram(self, request: proto.GenerateProgramRequest, context: Context) -> Any:
         """Write the code for what has been imported."""
+        # Here, because every command of pulumi starts the host, and only `pulumi import` needs these.
+        from sandbox.plugins.language_python.generate.code import program
+        from sandbox.plugins.language_python.generate.pcl import PclError
+
         try:
             code = program("\n".join(request.source.values()))
         except PclError as error:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -44,14 +43,7 @@ class Breakable(Stack):
         )
 
     def recover(self, *options: str) -> dict[str, Any]:
-        words = (sys.executable, "-m", "delivery", "recover", self.name, "--yes", "--json", *options)
-        done = subprocess.run(
-            (*words, f"--cwd={self.directory}"),
-            cwd=PROJECT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
+        done = self.delivery("recover", self.name, "--yes", "--json", *options)
         assert done.returncode == 0, done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
         return told

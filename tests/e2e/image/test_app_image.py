@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.images import MANIFESTS
 from tests.e2e.image.conftest import PROJECT, REGISTRY
 
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -51,8 +52,7 @@ def test_two_builds_without_cache_are_the_same_bit_for_bit(sandbox: dict[str, st
 def test_its_base_can_be_pinned_by_digest(sandbox: dict[str, str]) -> None:
     """As one does in the Dockerfile's first line, where a registry gives a digest."""
     manifest = f"http://{REGISTRY}/v2/library/python/manifests/3.11-slim-bookworm"
-    accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
-    answer = httpx.head(manifest, headers={"Accept": accept})
+    answer = httpx.head(manifest, headers={"Accept": MANIFESTS})
     if answer.status_code == 404:
         pytest.skip("the base image comes from Docker Hub, and its digest is not known here")
     base = "--build-arg=PYTHON_IMAGE=python:3.11-slim-bookworm"

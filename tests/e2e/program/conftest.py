@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,15 @@ class Stack:
             ("pulumi", *command, "--stack", self.name, "--non-interactive"),
             cwd=self.directory,
             env=self.environment | environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def delivery(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (sys.executable, "-m", "delivery", command, *words, f"--cwd={self.directory}"),
+            cwd=PROJECT,
+            env=self.environment,
             capture_output=True,
             text=True,
         )

@@ -10,12 +10,8 @@ from urllib.parse import quote
 
 import httpx
 
+from sandbox.images import MANIFESTS
 from tests.e2e.program.conftest import INSTANCE
-
-MANIFESTS = ", ".join(
-    f"application/vnd.{kind}+json"
-    for kind in ("oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2")
-)
 
 
 def forms(secret: str) -> set[bytes]:

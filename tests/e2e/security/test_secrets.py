@@ -1,19 +1,18 @@
 """What a stack is told in confidence is found in no place; what it is told openly is found in each."""
 
 import base64
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.security.conftest import SHORT_LIVED, VERBOSE, Watched
 from tests.e2e.security.searching import forms, holding, image
 
-FORMATS = ("terminal", "markdown", "html", "json")
+FORMATS = ("txt", "md", "html", "json")
+"""Of reports, by the suffixes of their files."""
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,8 @@ def places(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             "previews/diff": stack.succeed("preview", "--diff"),
             "previews/json": stack.succeed("preview", "--json"),
             "previews/log": stack.run("preview", *VERBOSE).stderr,
-            **{f"reports/{form}": text for form, text in zip(FORMATS, reports(watched), strict=True)},
         }
+        report(stack, found / "reports")
     texts = {
         **{f"up/{name}": text for name, text in watched.printed.items()},
         **previewed,
@@ -62,20 +61,13 @@ def changed(watched: Watched) -> Iterator[None]:
         stack.file.write_text(before)
 
 
-def reports(watched: Watched) -> Iterator[str]:
-    """The report in each format."""
-    stack = watched.stack
-    for form in FORMATS:
-        words = (sys.executable, "-m", "delivery", "preview", f"--cwd={stack.directory}", f"--format={form}")
-        done = subprocess.run(
-            (*words, f"--stack={stack.name}"),
-            cwd=PROJECT,
-            env=stack.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode in (0, 2, 3), done.stderr
-        yield done.stdout
+def report(stack: Stack, directory: Path) -> None:
+    """Write the report on a change in each format."""
+    files = [directory / f"report.{suffix}" for suffix in FORMATS]
+    outputs = (f"--output={file}" for file in files)
+    done = stack.delivery("preview", f"--stack={stack.name}", *outputs)
+    assert done.returncode in (2, 3), done.stderr
+    assert all(file.stat().st_size for file in files)
 
 
 OPEN = {

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.e2e.program.conftest import PROJECT
@@ -12,8 +10,8 @@ from tests.e2e.security.conftest import Watched
 
 def test_the_bill_of_materials_lists_exactly_what_is_installed(watched: Watched, tmp_path: Path) -> None:
     stack, written = watched.stack, tmp_path / "bill.json"
-    words = (sys.executable, "-m", "delivery", "sbom", stack.name, f"--cwd={stack.directory}")
-    subprocess.run((*words, f"--output={written}"), cwd=PROJECT, env=stack.environment, check=True)
+    done = stack.delivery("sbom", stack.name, f"--output={written}")
+    assert done.returncode == 0, done.stderr
     bill = json.loads(written.read_text())
     assert bill["metadata"]["component"]["version"] == stack.output("image").rpartition("@")[2]
     urls = {component["purl"] for component in bill["components"]}

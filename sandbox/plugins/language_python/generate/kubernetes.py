@@ -14,6 +14,16 @@ SERVICE_TYPES = ("ExternalName", "ClusterIP", "NodePort", "LoadBalancer")
 _ENUMS: Mapping[tuple[str, ...], tuple[str, tuple[str, ...]]] = {
     ("kubernetes:core/v1:Service", "spec", "type"): ("core.v1.ServiceSpecType", SERVICE_TYPES)
 }
+_DEFINITION = (
+    "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
+    *("spec", "versions", "schema", "openAPIV3Schema"),
+)
+_PARTS: Mapping[str, str] = {
+    **dict.fromkeys(("properties", "patternProperties", "definitions"), "map"),
+    **dict.fromkeys(("allOf", "anyOf", "oneOf", "not", "additionalItems", "additionalProperties"), "schema"),
+    **dict.fromkeys(("minimum", "maximum", "multipleOf"), "float"),
+}
+"""The parts of a definition's schema that have types; the official generator finds none in `items`."""
 
 
 def resource_class(token: str) -> str:
@@ -26,18 +36,6 @@ def constant(path: tuple[str, ...], value: str) -> str:
     """The constant that the SDK has for a value, or "". The path begins with the type token."""
     enum, values = _ENUMS.get(path, ("", ()))
     return f"{enum}.{snake_case(value).upper()}" if value in values else ""
-
-
-_DEFINITION = (
-    "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
-    *("spec", "versions", "schema", "openAPIV3Schema"),
-)
-_PARTS: Mapping[str, str] = {
-    **dict.fromkeys(("properties", "patternProperties", "definitions"), "map"),
-    **dict.fromkeys(("allOf", "anyOf", "oneOf", "not", "additionalItems", "additionalProperties"), "schema"),
-    **dict.fromkeys(("minimum", "maximum", "multipleOf"), "float"),
-}
-"""The parts of a definition's schema that have types; the official generator finds none in `items`."""
 
 
 def is_float(path: tuple[str, ...]) -> bool:
