@@ -21,10 +21,13 @@ from tests.conftest import SOAK
 from tests.e2e.faults.conftest import Breakable, is_as_wanted
 from tests.e2e.program.conftest import INSTANCE, PROJECT
 from tests.e2e.sandbox.killing import kill
+from tests.e2e.soak import Kills
 
 SEED = os.environ.get("SEED") or os.urandom(4).hex()
 UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 """At how many moments of each command each victim is killed."""
+SOME = {"up": ["a plugin", "everything"], "destroy": ["the API server"]}
+"""Who is killed in the short form."""
 Victims = Callable[[int, random.Random], list[int]]
 VERSIONS = itertools.count(1)
 
@@ -57,10 +60,10 @@ def plugin(pid: int, rng: random.Random) -> list[int]:
 
 
 def platform(name: str) -> Victims:
-    def victims(pid: int, rng: random.Random) -> list[int]:
+    def running(pid: int, rng: random.Random) -> list[int]:
         return [one.pid for one in Supervisor(INSTANCE).processes() if one.name == name]
 
-    return victims
+    return running
 
 
 def everything(pid: int, rng: random.Random) -> list[int]:
@@ -71,13 +74,14 @@ def everything(pid: int, rng: random.Random) -> list[int]:
 VICTIMS: dict[str, Victims] = {
     "a plugin": plugin,
     "the API server": platform("kube-apiserver"),
+    "the builder": platform("buildkitd"),
+    "the registry": platform("registry"),
+    "everything": everything,
 }
-if SOAK:
-    VICTIMS |= {
-        "the builder": platform("buildkitd"),
-        "the registry": platform("registry"),
-        "everything": everything,
-    }
+
+
+def victims(command: str) -> list[str]:
+    return list(VICTIMS) if SOAK else SOME[command]
 
 
 @pytest.fixture(scope="module")
@@ -116,30 +120,32 @@ def platform_is_up() -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(UPDATES))
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("victim", victims("up"))
 def test_a_disturbed_update_is_finished_by_one_command(
-    victim: str, number: int, breakable: Breakable, seconds: float
+    victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
     breakable.change(next(VERSIONS))
-    disturb(breakable, "up", victim, number, seconds)
-    if victim == "everything":
-        assert breakable.locks(), "nothing was left to mend"
-    print(breakable.recover())
-    is_as_wanted(breakable, SEED)
+    with kills.one(victim, "up"):
+        disturb(breakable, "up", victim, number, seconds)
+        if victim == "everything":
+            assert breakable.locks(), "nothing was left to mend"
+        print(breakable.recover())
+        is_as_wanted(breakable, SEED)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(DESTROYS))
-@pytest.mark.parametrize("victim", VICTIMS if SOAK else ["the API server"])
+@pytest.mark.parametrize("victim", victims("destroy"))
 def test_a_disturbed_destroy_can_be_repeated(
-    victim: str, number: int, breakable: Breakable, seconds: float
+    victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
     try:
-        disturb(breakable, "destroy", victim, number, seconds)
-        print(breakable.recover("--no-up"))
-        breakable.succeed("destroy", "--yes", "--skip-preview")
-        assert breakable.known() == breakable.there() == set()
-        assert breakable.locks() == []
+        with kills.one(victim, "destroy"):
+            disturb(breakable, "destroy", victim, number, seconds)
+            print(breakable.recover("--no-up"))
+            breakable.succeed("destroy", "--yes", "--skip-preview")
+            assert breakable.known() == breakable.there() == set()
+            assert breakable.locks() == []
     finally:
         breakable.up()
         breakable.mark(SEED)

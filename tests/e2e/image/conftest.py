@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.images import MANIFESTS
 from sandbox.instance import Instance
 
 PROJECT = Path(__file__).parent.parent.parent.parent
@@ -83,8 +84,7 @@ class Project:
 def manifest(reference: str) -> httpx.Response:
     """Ask the registry for the manifest of repository:tag or repository@digest."""
     name, _, tag = reference.removeprefix(f"{REGISTRY}/").replace("@", ":", 1).partition(":")
-    kinds = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
-    return httpx.get(f"http://{REGISTRY}/v2/{name}/manifests/{tag}", headers={"Accept": kinds})
+    return httpx.get(f"http://{REGISTRY}/v2/{name}/manifests/{tag}", headers={"Accept": MANIFESTS})
 
 
 def forget(repository: str, digest: str) -> None:

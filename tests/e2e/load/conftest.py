@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import SOAK
+from tests.e2e import soak
 from tests.e2e.load.attack import Load
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 from tests.e2e.pushing import push
@@ -25,7 +26,7 @@ NOTICED_S = 5
 second, and the nodes' proxies hear of it through the API server. One that is killed cannot serve on."""
 REQUESTS = 100_000
 """So many at least are sent by `make soak`."""
-FIGURES = PROJECT / "docs/soak.md"
+HEAD = ["", "Requests", "Failed", "Failed without the protection"]
 
 Figures = Callable[[str, Load, Load], None]
 
@@ -123,13 +124,14 @@ def figures() -> Iterator[Figures]:
     if SOAK:
         total = sum(seen.requests for _, seen, _ in table)
         assert total >= REQUESTS, f"{total:,} requests are too few to tell"
-        FIGURES.write_text(_page(table, total))
+        soak.keep("Under load", f"{total:,} requests.", [HEAD, *map(_row, table)])
 
 
-def _page(table: list[tuple[str, Load, Load]], total: int) -> str:
-    head = "| | Requests | Failed | Failed without the protection |\n|---|---|---|---|"
-    rows = [
-        f"| {what} | {seen.requests:,} | {seen.failed:,} | {control.failed:,} of {control.requests:,} |"
-        for what, seen, control in table
+def _row(measured: tuple[str, Load, Load]) -> list[str]:
+    what, seen, control = measured
+    return [
+        what,
+        f"{seen.requests:,}",
+        f"{seen.failed:,}",
+        f"{control.failed:,} of {control.requests:,}",
     ]
-    return "\n".join(("# Under load", "", f"{total:,} requests, sent by `make soak`.", "", head, *rows, ""))

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.images import MANIFESTS
 from sandbox.instance import Instance
 from tests.e2e.sandbox.cluster import PORT, Cluster, container, deployment, eventually, pod, service
 
@@ -156,8 +157,11 @@ def test_an_image_built_through_the_registry_runs(cluster: Cluster) -> None:
 
     repository, tag = image.removeprefix(f"{registry}/").split(":")
     url = f"http://{registry}/v2/{repository}/manifests/"
-    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"}
-    digest = httpx.head(url + tag, headers=accept).raise_for_status().headers["Docker-Content-Digest"]
+    digest = (
+        httpx.head(url + tag, headers={"Accept": MANIFESTS})
+        .raise_for_status()
+        .headers["Docker-Content-Digest"]
+    )
     assert httpx.delete(url + digest).status_code == httpx.codes.ACCEPTED
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.sandbox.cluster import PROJECT, Cluster, Machine, deployment, eventually
+from tests.e2e.sandbox.killing import kill
 
 NAMESPACE = "kept"
 
@@ -147,8 +148,7 @@ def test_after_kill_9_of_the_supervisor_up_starts_all_it_had_left_behind_anew(
 
 def test_after_kill_9_of_everything_up_brings_the_same_cluster_back(machine: Machine, kept: Cluster) -> None:
     uid = kept.get("namespace", NAMESPACE)["metadata"]["uid"]
-    for pid in machine.pids():
-        os.kill(pid, signal.SIGKILL)
+    kill(machine.pids())
     assert machine.command("status").returncode == 1
     machine.must("up")
     assert kept.get("namespace", NAMESPACE)["metadata"]["uid"] == uid

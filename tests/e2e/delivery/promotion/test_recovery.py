@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import SOAK
 from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline
 from tests.e2e.leftovers import in_the_cluster, in_the_state, locks, plugins
+from tests.e2e.soak import Kills
 
 KILLS = 10 if SOAK else 1
 """At how many points of an update, and of a destroy, spread over its length."""
@@ -70,27 +71,31 @@ def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize("point", range(KILLS))
 def test_a_killed_update_is_mended_by_one_command(
-    point: int, crashing: Pipeline, seconds: dict[str, float]
+    point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
-    kill_after(crashing, "up", seconds["up"] * (point + 1.5) / (KILLS + 1.5))
-    done = crashing.delivery("recover", crashing.stack("crash"), "--yes")
-    assert done.code == 0, done.stderr
-    known, there = known_and_there(crashing)
-    assert known == there, done.stderr
-    assert crashing.changes("crash") == []
-    assert locks(crashing.state, crashing.stack("crash")) == []
-    assert plugins(crashing.directory) == []
+    with kills.one("the CLI", "up"):
+        kill_after(crashing, "up", seconds["up"] * (point + 1.5) / (KILLS + 1.5))
+        done = crashing.delivery("recover", crashing.stack("crash"), "--yes")
+        assert done.code == 0, done.stderr
+        known, there = known_and_there(crashing)
+        assert known == there, done.stderr
+        assert crashing.changes("crash") == []
+        assert locks(crashing.state, crashing.stack("crash")) == []
+        assert plugins(crashing.directory) == []
     crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
 
 
 @pytest.mark.parametrize("point", range(KILLS))
-def test_a_killed_destroy_can_be_repeated(point: int, crashing: Pipeline, seconds: dict[str, float]) -> None:
+def test_a_killed_destroy_can_be_repeated(
+    point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
+) -> None:
     crashing.pulumi("crash", "up", "--yes", "--skip-preview")
-    kill_after(crashing, "destroy", seconds["destroy"] * (point + 1.5) / (KILLS + 1.5))
-    done = crashing.delivery("recover", crashing.stack("crash"), "--yes", "--no-up")
-    assert done.code == 0, done.stderr
-    crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
-    assert known_and_there(crashing) == (set(), set())
+    with kills.one("the CLI", "destroy"):
+        kill_after(crashing, "destroy", seconds["destroy"] * (point + 1.5) / (KILLS + 1.5))
+        done = crashing.delivery("recover", crashing.stack("crash"), "--yes", "--no-up")
+        assert done.code == 0, done.stderr
+        crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
+        assert known_and_there(crashing) == (set(), set())
 
 
 def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None:
