@@ -160,13 +160,16 @@ def down(instance: Instance) -> None:
     Supervisor(instance).shutdown()
     sweep(instance)
     network.remove(instance)
-    cgroups.remove(instance)
     shutil.rmtree(instance.run, ignore_errors=True)
 
 
 def sweep(instance: Instance) -> None:
-    """End what a dead supervisor left running, and undo the mounts."""
+    """End what a dead supervisor left running, and undo the mounts.
+
+    A power cut leaves no cgroups either: for each of a container that is gone a kubelet waits 3 s as it starts.
+    """
     cgroups.kill(instance)
+    cgroups.remove(instance)
     mounts.unmount(instance.state)
 
 
