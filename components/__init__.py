@@ -4,7 +4,8 @@ from components._imports import lasting
 
 with lasting():
     from components._network import Endpoint
-    from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Probes, Resources, Rollout
+    from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Probes, Resources
+    from components._rollout import Rollout
     from components.image import AppImage, RegistryCache, RegistryCredentials
     from components.namespace import RestrictedNamespace
     from components.redis import RedisCache

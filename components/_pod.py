@@ -1,14 +1,13 @@
 """The parts of a pod that components share: what may be asked for, and how Kubernetes writes it."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
 import pulumi_kubernetes as k8s
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from components._network import Endpoint
-from components._validate import Count, Cpu, InputText, Memory, Seconds, conflict, options, quantity
+from components._validate import Count, Cpu, InputText, Memory, conflict, options, quantity
 
 
 @options
@@ -128,61 +127,6 @@ class EnvVar:
         return {"name": self.name, "value": self.value or ""}
 
 
-def _share(value: object) -> object:
-    if (type(value) is int and value >= 0) or (isinstance(value, str) and re.fullmatch("[0-9]+%", value)):
-        return value
-    raise ValueError('must be a number of pods, or a share such as "25%"')
-
-
-Share = Annotated[int | str, PlainValidator(_share)]
-
-
-@options
-class Rollout:
-    """How a new version replaces the old one. Times are in seconds."""
-
-    max_surge: Share = "25%"
-    """Pods above the wanted number; a quarter makes at most four waves, however many replicas there are."""
-    max_unavailable: Share = 0
-    timeout: Count = 120
-    """After this the rollout is reported as failed; the old pods serve on. Raise it where pulling is slow."""
-    min_ready: Seconds = 0
-    """A new pod must have been ready so long before an old one goes for it: time for a crash to show.
-
-    Each wave of pods takes that long; `timeout` has to cover them all.
-    """
-    pre_stop: Seconds = 5
-    """A pod serves on so long after it was told to stop, until every node has heard that it goes."""
-    termination_grace: Seconds = 30
-    """Time for a pod to stop, pre_stop included, before it is killed."""
-
-    @field_validator("max_unavailable")
-    @classmethod
-    def _can_move(cls, value: int | str, info: ValidationInfo) -> int | str:
-        if str(value).rstrip("%") == str(info.data.get("max_surge")).rstrip("%") == "0":
-            raise conflict("and max_surge are both 0, so that no pod could ever be replaced")
-        return value
-
-    @field_validator("min_ready")
-    @classmethod
-    def _within_timeout(cls, value: int, info: ValidationInfo) -> int:
-        if value >= info.data.get("timeout", value + 1):
-            raise conflict(f"is {value}, but must be less than timeout, {info.data['timeout']}")
-        return value
-
-    @field_validator("termination_grace")
-    @classmethod
-    def _outlives_pre_stop(cls, value: int, info: ValidationInfo) -> int:
-        if value <= info.data.get("pre_stop", 0):
-            raise conflict(f"is {value}, but must be more than pre_stop, {info.data['pre_stop']}")
-        return value
-
-    @property
-    def awaited(self) -> dict[str, str]:
-        """The annotation that bounds Pulumi's wait, which is 10 minutes without it."""
-        return {"pulumi.com/timeoutSeconds": str(self.timeout)}
-
-
 @options
 class Probes:
     """The paths that tell how a web application is. Times are in seconds."""
@@ -190,7 +134,10 @@ class Probes:
     live: Annotated[str, Field(pattern="^/")] = "/livez"
     """The process answers. It must not ask others: restarting a pod mends nobody else."""
     ready: Annotated[str, Field(pattern="^/")] = "/readyz"
-    """The pod can serve, and what it needs can be reached."""
+    """The pod can serve, and what it cannot serve without can be reached.
+
+    All pods lose what they share at the same moment: who can do without it does not ask for it here.
+    """
     startup: Count = 60
     """How long a start may take before the container is restarted."""
 

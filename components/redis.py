@@ -8,7 +8,8 @@ import pulumi_kubernetes as k8s
 
 from components._component import NOT_AWAITED, NamespacedComponent, Transform
 from components._network import Endpoint
-from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Resources, Rollout, pod_spec
+from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Resources, pod_spec
+from components._rollout import Rollout
 from components._validate import InputText, Memory, Name, checked, quantity
 
 PORT = 6379

@@ -9,7 +9,8 @@ from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
 from components._component import NOT_AWAITED, PUBLIC, NamespacedComponent, Transform
 from components._network import Endpoint, to_dns
-from components._pod import EnvVar, PodSecurity, Probes, Resources, Rollout, pod_spec, spread_over_nodes
+from components._pod import EnvVar, PodSecurity, Probes, Resources, pod_spec, spread_over_nodes
+from components._rollout import Rollout
 from components._validate import BadArgument, Count, InputText, Name, Port, checked, conflict, options
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
@@ -91,6 +92,7 @@ class WebService(NamespacedComponent):
     ) -> None:
         """Make the service; raise BadArgument, before anything is touched, when the arguments do not fit."""
         _check_autoscaling(name, replicas, resources)
+        _check_waves(name, replicas, rollout)
         super().__init__(name, namespace, transform, opts)
         endpoints = [*reaches, *(variable.endpoint for variable in env if variable.endpoint)]
         self._add_service_account(service_account_token, pull_secret)
@@ -196,6 +198,16 @@ class WebService(NamespacedComponent):
 
 def _least(replicas: int | Autoscaling) -> int:
     return replicas.min_replicas if isinstance(replicas, Autoscaling) else replicas
+
+
+def _check_waves(name: str, replicas: int | Autoscaling, rollout: Rollout) -> None:
+    waves = rollout.waves(replicas.max_replicas if isinstance(replicas, Autoscaling) else replicas)
+    if waves * rollout.min_ready >= rollout.timeout:
+        raise BadArgument(
+            f"WebService {name!r} cannot be made:\n"
+            f"  rollout.timeout is {rollout.timeout}, but must be more than {waves * rollout.min_ready}: "
+            f"min_ready, {rollout.min_ready}, for each of {waves} waves of pods"
+        )
 
 
 def _check_autoscaling(name: str, replicas: int | Autoscaling, resources: Resources | None) -> None:

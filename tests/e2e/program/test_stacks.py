@@ -58,9 +58,9 @@ def test_what_runs_everywhere_is_what_dev_built(dev: Stack, staging: Stack, prod
 def test_nothing_changes_when_nothing_has_changed(dev: Stack, staging: Stack, prod: Stack) -> None:
     for stack in (dev, staging, prod):
         before = password(stack)
-        assert stack.changes() == []
-        stack.up()
+        stack.succeed("up", "--yes", "--skip-preview", "--expect-no-changes")
         assert password(stack) == before, "the password is made once"
+    assert dev.changes() == []
 
 
 def test_the_password_is_in_no_state_log_or_argument_list(dev: Stack) -> None:
@@ -111,11 +111,14 @@ def test_redis_with_storage_keeps_its_count_over_a_restart(prod: Stack) -> None:
 
 
 def test_the_namespace_refuses_what_is_not_restricted(staging: Stack) -> None:
-    with pytest.raises(subprocess.CalledProcessError):
-        staging.kubectl("run", "root", "--image=redis:7-bookworm", "--dry-run=server")
+    words = ("kubectl", "run", "root", "--image=redis:7-bookworm", "--dry-run=server")
+    refused = subprocess.run(
+        (*words, f"--namespace={staging.namespace}"), env=staging.environment, capture_output=True, text=True
+    )
+    assert 'violates PodSecurity "restricted' in refused.stderr
 
 
-def test_a_failed_rollout_is_reported_in_two_minutes_while_the_old_pods_serve(
+def test_a_failed_rollout_is_reported_within_two_minutes_while_the_old_pods_serve(
     staging: Stack, dev: Stack
 ) -> None:
     good = dev.output("image")
@@ -125,7 +128,7 @@ def test_a_failed_rollout_is_reported_in_two_minutes_while_the_old_pods_serve(
     took = time.monotonic() - started
     assert failed.returncode != 0
     assert re.search("ImagePull|not found", failed.stdout), failed.stdout
-    assert 100 < took < 180, "two minutes, and what else an update takes"
+    assert took < 120
     assert hits(staging)
     assert staging.changes() != [], "a preview must not call the broken rollout unchanged"
     staging.configure(image=good, web={"replicas": 1})

@@ -49,6 +49,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         web(replicas=Autoscaling(max_replicas=5), resources=None),
         "replicas is an Autoscaling, but resources is None",
     ),
+    "pods that prove themselves for too long": (
+        web(rollout=Rollout(min_ready=60, timeout=180)),
+        "rollout.timeout is 180, but must be more than 180: min_ready, 60, for each of 3 waves of pods",
+    ),
+    "the same, as many as the autoscaler may want": (
+        web(replicas=Autoscaling(max_replicas=10), rollout=Rollout(min_ready=25)),
+        "rollout.timeout is 100, but must be more than 100: min_ready, 25, for each of 4 waves",
+    ),
     "probes of text": (web(probes="/readyz"), "probes is '/readyz', but must be"),
     "env of a dictionary": (web(env={"A": "1"}), "env is {'A': '1'}, but must be"),
     "policy of text": (web(network_policy="none"), "network_policy is 'none', but must be a valid boolean"),
@@ -88,10 +96,6 @@ OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "grace not above pre-stop": (
         lambda: Rollout(pre_stop=30, termination_grace=30),
         "is 30, but must be more than pre_stop, 30",
-    ),
-    "ready after the end": (
-        lambda: Rollout(timeout=60, min_ready=60),
-        "is 60, but must be less than timeout, 60",
     ),
     "no pod may move": (lambda: Rollout(max_surge="0%"), "no pod could ever be replaced"),
     "surge in words": (lambda: Rollout(max_surge="all"), "a number of pods, or a share"),

@@ -128,8 +128,27 @@ def test_a_slow_rollout_may_be_given_more_time(engine: Run) -> None:
     assert deployment["spec"]["progressDeadlineSeconds"] == 600
 
 
+@pytest.mark.parametrize(
+    ("rollout", "replicas", "waves"),
+    [
+        (Rollout(), 0, 0),
+        (Rollout(), 1, 1),
+        (Rollout(), 4, 4),
+        (Rollout(), 5, 3),
+        (Rollout(), 400, 4),
+        (Rollout(max_unavailable=1), 4, 2),
+        (Rollout(max_surge=0, max_unavailable="50%"), 3, 3),
+        (Rollout(max_surge=10), 3, 1),
+    ],
+)
+def test_pods_are_replaced_in_waves(rollout: Rollout, replicas: int, waves: int) -> None:
+    """Rounded as documented for `maxSurge` and `maxUnavailable` of a Deployment."""
+    assert rollout.waves(replicas) == waves
+
+
 def test_a_new_version_may_have_to_prove_itself_for_a_while(engine: Run) -> None:
-    assert made(engine, rollout=Rollout(min_ready=60)).one("Deployment")["spec"]["minReadySeconds"] == 60
+    patient = Rollout(min_ready=60, timeout=181)
+    assert made(engine, rollout=patient).one("Deployment")["spec"]["minReadySeconds"] == 60
     assert "minReadySeconds" not in made(engine).one("Deployment")["spec"]
 
 

@@ -119,7 +119,7 @@ def test_a_stack_with_an_image_builds_nothing(program: Callable[..., Recorder]) 
     assert not program(image=DIGEST).of("Image")
 
 
-def test_a_failed_rollout_is_reported_after_two_minutes(recorded: Recorder) -> None:
+def test_a_failed_rollout_is_reported_within_two_minutes(recorded: Recorder) -> None:
     for kind in WORKLOADS:
         for resource in recorded.of(kind):
-            assert resource.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "120"
+            assert resource.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "100"
