@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import AppImage, EnvVar, Exposure, RedisCache, RestrictedNamespace, WebService
+from components import AppImage, EnvVar, Exposure, Probes, RedisCache, RestrictedNamespace, WebService
 from host import build_secrets
 from settings import Settings
 
@@ -41,6 +41,7 @@ web = WebService(
     env=[*cache.env, EnvVar(name="APP_VERSION", value=version)],
     replicas=settings.web.scale,
     resources=settings.web.resources,
+    probes=Probes(ready="/livez"),  # the page is served while Redis is away, without its count
     expose=Exposure(type=settings.web.service_type),
     pull_secret=namespace.pull_secret,
 )

@@ -53,15 +53,18 @@ def load(url: str, rate: int) -> Iterator[Load]:
             assert process.stdin
             process.stdin.write(f"GET {url}\n")
             process.stdin.close()
+            begun = time.monotonic()
             try:
                 time.sleep(1)
                 yield seen
                 time.sleep(1)
             finally:
+                lasted = time.monotonic() - begun
                 process.send_signal(signal.SIGINT)  # it waits for the answers under way
         lines = subprocess.check_output((vegeta, "encode", "--to=json", str(results)), text=True).splitlines()
     answers = sorted((json.loads(line) for line in lines), key=lambda one: int(one["seq"]))
     seen.requests = len(answers)
+    assert seen.requests > 0.9 * rate * lasted, f"{seen.requests} requests in {lasted:.0f} s are not the load"
     seen.failures = [
         (one["seq"] / rate, one["error"] or str(one["code"])) for one in answers if one["code"] != 200
     ]

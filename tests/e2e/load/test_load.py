@@ -34,14 +34,18 @@ def deleted_pod(service: Service, versions: list[str], number: int) -> None:
 
 
 def drained_node(service: Service, versions: list[str], number: int) -> None:
-    """All pods leave the node of one of them, and it takes pods again."""
-    node = service.node_of(service.pods()[0])
-    which = ("--pod-selector=app.kubernetes.io/name=web", "--delete-emptydir-data", "--timeout=120s")
+    """Web and Redis leave the node of one of them, and it takes pods again.
+
+    Redis has to wait for its node, where its volume is.
+    """
+    node = service.node_of(["cache-0", service.pods()[0]][number % 2])
+    which = ("--pod-selector=app.kubernetes.io/name in (web, cache)", "--delete-emptydir-data")
     try:
-        service.kubectl("drain", node, *which)
+        service.kubectl("drain", node, *which, "--timeout=120s")
         service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     finally:
         service.kubectl("uncordon", node)
+    service.kubectl("rollout", "status", "statefulset/cache", "--timeout=60s")
 
 
 EVENTS: dict[str, tuple[Callable[[Service, list[str], int], None], int]] = {
@@ -63,7 +67,6 @@ def test_no_request_is_dropped(
             happens(safe, versions, number)
     with load(bare.output("url"), RATE) as control:
         happens(bare, versions, 0)
-    assert seen.requests > 5 * RATE
     assert seen.failed == 0, seen
     assert control.failed > 0, control
     figures(event, seen, control)
@@ -86,8 +89,9 @@ def test_a_container_that_is_killed_costs_what_was_sent_to_it_until_that_is_noti
     safe: Service, bare: Service, figures: Figures
 ) -> None:
     seen, control = _killed(safe, TIMES), _killed(bare, 1)
-    assert 0 < seen.failed <= NOTICED_S * RATE * TIMES / REPLICAS, seen
-    assert control.failed > 0, control
+    allowed = NOTICED_S * RATE / REPLICAS
+    assert seen.failed <= allowed * TIMES, seen
+    assert control.failed > allowed, control
     figures("a container killed by -9", seen, control)
 
 
@@ -119,7 +123,6 @@ def _text(path: Path) -> str:
         return ""  # the process has ended meanwhile
 
 
-@pytest.mark.soak
 def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
     safe: Service, bare: Service, figures: Figures
 ) -> None:
@@ -131,8 +134,9 @@ def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
             time.sleep(5)
         safe.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=120s")
         safe.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
-    assert 0 < seen.failed <= NODE_NOTICED_S * RATE / REPLICAS, seen
-    assert control.failed > seen.failed, control
+    allowed = NODE_NOTICED_S * RATE / REPLICAS
+    assert seen.failed <= allowed, seen
+    assert control.failed > allowed, control
     figures("a node without power", seen, control)
 
 

@@ -14,7 +14,7 @@ autoscaled = bool(config.get_bool("autoscaled"))
 
 def start_slowly(kind: str, args: dict[str, Any]) -> None:
     """Make it an application that takes its time: to be ready then has to mean something."""
-    if kind == "Deployment" and autoscaled:
+    if kind == "Deployment":
         start = "import os, time; time.sleep(3); os.execvp('gunicorn', ['gunicorn'])"
         args["spec"]["template"]["spec"]["containers"][0]["command"] = ["python3", "-c", start]
 
@@ -29,7 +29,7 @@ web = WebService(
     replicas=Autoscaling(min_replicas=replicas, max_replicas=replicas + 2, cpu_utilization=10)
     if autoscaled
     else replicas,
-    probes=Probes() if protected else None,
+    probes=Probes(ready="/livez") if protected else None,  # Redis may be away
     rollout=Rollout(pre_stop=5 if protected else 0),
     transform=start_slowly,
 )
