@@ -43,7 +43,7 @@ e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster 
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/delivery/promotion
+soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/delivery/promotion tests/e2e/sandbox
 soak: e2e ## Run the long forms: 100,000 requests, 50 kills, promotions interrupted at every step
 
 .PHONY: unit

@@ -1,9 +1,8 @@
 """The page of figures that `make soak` keeps, a section for each suite."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import pulumi_plugins
@@ -26,29 +25,34 @@ def keep(heading: str, words: str, table: Iterable[Iterable[str]], page: Path = 
 
 
 @dataclass
-class Kills:
-    """How often each victim was killed in the middle of each command, and how often one command mended it."""
+class Kill:
+    """A victim killed in the middle of a command."""
 
-    killed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    mended: Counter[tuple[str, str]] = field(default_factory=Counter)
+    victim: str
+    command: str
+    harmed: bool = False
+    """Whether the command ended otherwise than well."""
+    mended: bool = False
+
+
+class Kills(list[Kill]):
+    """All that were made."""
 
     @contextmanager
-    def one(self, victim: str, command: str) -> Iterator[None]:
+    def one(self, victim: str, command: str) -> Iterator[Kill]:
         """Count a kill, and that it was mended if the block ends well."""
-        self.killed[victim, command] += 1
-        yield
-        self.mended[victim, command] += 1
+        kill = Kill(victim, command)
+        self.append(kill)
+        yield kill
+        kill.mended = True
 
     @property
     def table(self) -> list[list[str]]:
-        """A row for each victim, a column for each command."""
-        commands = sorted({command for _, command in self.killed}, reverse=True)
-        victims = dict.fromkeys(victim for victim, _ in self.killed)
-        return [
-            ["", *(f"mended after `{command}`" for command in commands)],
-            *([victim, *(self._cell(victim, command) for command in commands)] for victim in victims),
-        ]
+        """A row for each victim and command."""
+        head = ["Killed", "during", "times", "the command failed", "mended"]
+        return [head, *(self._row(*of) for of in dict.fromkeys((kill.victim, kill.command) for kill in self))]
 
-    def _cell(self, victim: str, command: str) -> str:
-        one = victim, command
-        return f"{self.mended[one]} of {self.killed[one]}"
+    def _row(self, victim: str, command: str) -> list[str]:
+        these = [kill for kill in self if (kill.victim, kill.command) == (victim, command)]
+        harmed, mended = (sum(getattr(kill, what) for kill in these) for what in ("harmed", "mended"))
+        return [victim, f"`{command}`", str(len(these)), str(harmed), str(mended)]

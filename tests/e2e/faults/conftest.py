@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.e2e.conftest import Ending
 from tests.e2e.leftovers import in_the_cluster, in_the_state, locks, plugins
 from tests.e2e.program.conftest import PROJECT, Stack, program
 from tests.e2e.sandbox.cluster import eventually
@@ -65,9 +66,21 @@ class Breakable(Stack):
     def there(self) -> set[str]:
         return in_the_cluster(self.kubectl)
 
+    def outside(self) -> set[str]:
+        """Its namespace, and the volumes that are claimed from there."""
+        volumes = json.loads(self.kubectl("get", "persistentvolumes", "--output=json"))["items"]
+        claimed = {
+            one["metadata"]["name"]
+            for one in volumes
+            if one["spec"]["claimRef"]["namespace"] == self.namespace and one["status"]["phase"] == "Bound"
+        }
+        return {*claimed, *self.kubectl("get", "namespace", self.namespace, "--ignore-not-found").split()}
+
 
 @pytest.fixture(scope="session")
-def breakable(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breakable]:
+def breakable(
+    sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
+) -> Iterator[Breakable]:
     """Deployed, with something in Redis. Its source is a copy, so that it can change."""
     base = program(tmp_path_factory.mktemp("breakable"), sandbox)
     (base.directory / "app").unlink()
@@ -76,7 +89,7 @@ def breakable(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     stack.configure(build="app", redis={"storage": "64Mi"}, web={"replicas": 2})
     stack.succeed("stack", "init")
     stack.tell_secret("redisPassword", PASSWORD)
-    with stack.while_up():
+    with stack.while_up(ending):
         yield stack
         stack.recover("--no-up")  # what a test that failed has left
 

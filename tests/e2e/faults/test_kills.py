@@ -1,6 +1,6 @@
 """Kill -9 at any moment, of any part: afterwards one command makes the stack what it should be.
 
-Of the CLI alone: tests/e2e/delivery/promotion/test_recovery.py.
+Of the CLI while it creates a stack: tests/e2e/delivery/promotion/test_recovery.py.
 SEED=… repeats the moments of a run that failed; it is told with the failure.
 """
 
@@ -19,16 +19,18 @@ from sandbox import cgroups
 from sandbox.processes import Supervisor
 from tests.conftest import SOAK
 from tests.e2e.faults.conftest import Breakable, is_as_wanted
+from tests.e2e.leftovers import plugins
 from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill
 from tests.e2e.soak import Kills
 
 SEED = os.environ.get("SEED") or os.urandom(4).hex()
 UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 """At how many moments of each command each victim is killed."""
-SOME = {"up": ["a plugin", "everything"], "destroy": ["the API server"]}
-"""Who is killed in the short form."""
-Victims = Callable[[int, random.Random], list[int]]
+SHORT_FORM = {"up": ["a plugin", "everything"], "destroy": ["the API server"]}
+Choice = Callable[[int, random.Random], list[int]]
+"""Tells whom to kill, given the pid of the CLI."""
 VERSIONS = itertools.count(1)
 
 
@@ -59,7 +61,7 @@ def plugin(pid: int, rng: random.Random) -> list[int]:
     return [rng.choice(running)] if (running := descendants(pid)) else []
 
 
-def platform(name: str) -> Victims:
+def platform(name: str) -> Choice:
     def running(pid: int, rng: random.Random) -> list[int]:
         return [one.pid for one in Supervisor(INSTANCE).processes() if one.name == name]
 
@@ -71,7 +73,8 @@ def everything(pid: int, rng: random.Random) -> list[int]:
     return [pid, *descendants(pid), *cgroups.processes(INSTANCE)]
 
 
-VICTIMS: dict[str, Victims] = {
+VICTIMS: dict[str, Choice] = {
+    "the CLI": lambda pid, rng: [pid],
     "a plugin": plugin,
     "the API server": platform("kube-apiserver"),
     "the builder": platform("buildkitd"),
@@ -80,8 +83,8 @@ VICTIMS: dict[str, Victims] = {
 }
 
 
-def victims(command: str) -> list[str]:
-    return list(VICTIMS) if SOAK else SOME[command]
+def victims_of(command: str) -> list[str]:
+    return list(VICTIMS) if SOAK else SHORT_FORM[command]
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +97,11 @@ def seconds(breakable: Breakable) -> float:
     return time.monotonic() - begun
 
 
-def disturb(stack: Breakable, command: str, victim: str, number: int, seconds: float) -> None:
-    """Run a command and kill a victim at some moment of it, neither at once nor when it may be over."""
+def disturb(stack: Breakable, command: str, victim: str, number: int, seconds: float) -> bool:
+    """Run a command and kill a victim at some moment of it, neither at once nor when it may be over.
+
+    Returns whether the command failed.
+    """
     rng = random.Random(f"{SEED} {command} {victim} {number}")  # noqa: S311 # chooses a moment
     moment = rng.uniform(0.15, 0.75) * seconds
     with stack.start(command) as process:
@@ -108,26 +114,29 @@ def disturb(stack: Breakable, command: str, victim: str, number: int, seconds: f
             print(process.communicate(timeout=200)[0][-3000:])
         finally:
             process.kill()
-    platform_is_up()
+    if victim == "everything":
+        done = sandbox("up")
+        assert done.returncode == 0, done.stdout + done.stderr
+    else:  # its supervisor starts again what was killed
+        eventually("the platform is well", lambda: sandbox("status").returncode == 0, seconds=180)
+    return process.returncode != 0
 
 
-def platform_is_up() -> None:
-    """Its supervisor starts again what was killed; after a power cut that is the user's to do."""
-    words = (sys.executable, "-m", "sandbox", "up")
-    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
+def sandbox(command: str) -> "subprocess.CompletedProcess[str]":
+    words = (sys.executable, "-m", "sandbox", command)
+    return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, timeout=400)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(UPDATES))
-@pytest.mark.parametrize("victim", victims("up"))
+@pytest.mark.parametrize("victim", victims_of("up"))
 def test_a_disturbed_update_is_finished_by_one_command(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
     breakable.change(next(VERSIONS))
-    with kills.one(victim, "up"):
-        disturb(breakable, "up", victim, number, seconds)
-        if victim == "everything":
+    with kills.one(victim, "up") as kill:
+        kill.harmed = disturb(breakable, "up", victim, number, seconds)
+        if victim in ("the CLI", "everything"):
             assert breakable.locks(), "nothing was left to mend"
         print(breakable.recover())
         is_as_wanted(breakable, SEED)
@@ -135,17 +144,19 @@ def test_a_disturbed_update_is_finished_by_one_command(
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", range(DESTROYS))
-@pytest.mark.parametrize("victim", victims("destroy"))
+@pytest.mark.parametrize("victim", victims_of("destroy"))
 def test_a_disturbed_destroy_can_be_repeated(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
     try:
-        with kills.one(victim, "destroy"):
-            disturb(breakable, "destroy", victim, number, seconds)
+        with kills.one(victim, "destroy") as kill:
+            kill.harmed = disturb(breakable, "destroy", victim, number, seconds)
             print(breakable.recover("--no-up"))
             breakable.succeed("destroy", "--yes", "--skip-preview")
             assert breakable.known() == breakable.there() == set()
+            assert breakable.outside() == set()
             assert breakable.locks() == []
+            assert plugins(breakable.directory) == []
     finally:
         breakable.up()
         breakable.mark(SEED)

@@ -58,6 +58,7 @@ def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
         stderr=subprocess.DEVNULL,
     )
     time.sleep(after_s)
+    assert process.poll() is None, "nothing was disturbed"
     process.send_signal(signal.SIGKILL)
     process.wait()
 
@@ -73,8 +74,9 @@ def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
 def test_a_killed_update_is_mended_by_one_command(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
-    with kills.one("the CLI", "up"):
-        kill_after(crashing, "up", seconds["up"] * (point + 1.5) / (KILLS + 1.5))
+    with kills.one("the CLI, creating", "up") as kill:
+        kill_after(crashing, "up", seconds["up"] * (point + 1) / (KILLS + 2))
+        kill.harmed = True
         done = crashing.delivery("recover", crashing.stack("crash"), "--yes")
         assert done.code == 0, done.stderr
         known, there = known_and_there(crashing)
@@ -90,8 +92,9 @@ def test_a_killed_destroy_can_be_repeated(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
     crashing.pulumi("crash", "up", "--yes", "--skip-preview")
-    with kills.one("the CLI", "destroy"):
-        kill_after(crashing, "destroy", seconds["destroy"] * (point + 1.5) / (KILLS + 1.5))
+    with kills.one("the CLI", "destroy") as kill:
+        kill_after(crashing, "destroy", seconds["destroy"] * (point + 1) / (KILLS + 2))
+        kill.harmed = True
         done = crashing.delivery("recover", crashing.stack("crash"), "--yes", "--no-up")
         assert done.code == 0, done.stderr
         crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
