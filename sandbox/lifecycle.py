@@ -166,7 +166,7 @@ def down(instance: Instance) -> None:
 def sweep(instance: Instance) -> None:
     """End what a dead supervisor left running, and undo the mounts.
 
-    A power cut leaves no cgroups either: for each of a container that is gone a kubelet waits 3 s as it starts.
+    A power cut leaves no cgroups either: for each whose container is gone a kubelet that starts waits 3 s.
     """
     cgroups.kill(instance)
     cgroups.remove(instance)

@@ -116,5 +116,4 @@ def project(tmp_path: Path, context: Path, sandbox: dict[str, str]) -> Iterator[
     project = Project(tmp_path / "project", environment, arguments)
     project.succeed("stack", "init", stack)
     yield project
-    project.succeed("destroy", "--yes", "--skip-preview")
-    project.succeed("stack", "rm", "--yes", stack)
+    project.succeed("stack", "rm", "--yes", "--force", stack)  # the registry keeps its images in any case

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sandbox.instance import Instance
+from tests.e2e.conftest import Ending
 
 PROJECT = Path(__file__).parent.parent.parent.parent
 INSTANCE = Instance.from_environment()
@@ -89,13 +90,13 @@ class Stack:
         )
 
     @contextmanager
-    def while_up(self) -> Iterator[Self]:
+    def while_up(self, ending: Ending = lambda work: work()) -> Iterator[Self]:
         """Deploy it for a block, and leave nothing of it behind, whatever fails."""
         try:
             self.up()
             yield self
         finally:
-            self.destroy()
+            ending(self.destroy)
 
     def destroy(self) -> None:
         self.succeed("destroy", "--yes", "--skip-preview", "--remove")
@@ -123,21 +124,22 @@ def new_stack(project: Stack, purpose: str, **config: Any) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def dev(project: Stack) -> Iterator[Stack]:
+def dev(project: Stack, ending: Ending) -> Iterator[Stack]:
     """A stack that builds, deployed."""
-    with new_stack(project, "dev", build="app", web={"replicas": 2}).while_up() as stack:
+    with new_stack(project, "dev", build="app", web={"replicas": 2}).while_up(ending) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
-def staging(project: Stack, dev: Stack) -> Iterator[Stack]:
+def staging(project: Stack, dev: Stack, ending: Ending) -> Iterator[Stack]:
     """A stack that runs what dev has built, deployed."""
-    with new_stack(project, "staging", image=dev.output("image"), web={"replicas": 1}).while_up() as stack:
+    stack = new_stack(project, "staging", image=dev.output("image"), web={"replicas": 1})
+    with stack.while_up(ending):
         yield stack
 
 
 @pytest.fixture(scope="session")
-def prod(project: Stack, dev: Stack) -> Iterator[Stack]:
+def prod(project: Stack, dev: Stack, ending: Ending) -> Iterator[Stack]:
     """A stack with an autoscaler and a Redis that keeps its content, deployed."""
     stack = new_stack(
         project,
@@ -146,5 +148,5 @@ def prod(project: Stack, dev: Stack) -> Iterator[Stack]:
         redis={"storage": "64Mi"},
         web={"autoscaling": {"minReplicas": 2, "maxReplicas": 3}},
     )
-    with stack.while_up():
+    with stack.while_up(ending):
         yield stack

@@ -141,7 +141,8 @@ def test_port_forward_logs_exec_and_top_work(cluster: Cluster) -> None:
         assert _answers(f"http://127.0.0.1:{port}/")
         forward.terminate()
     assert "GET / " in cluster.do("logs", "web")
-    eventually("usage of the pod", lambda: cluster.kubectl("top", "pod", "web").returncode == 0)
+    usage = ("kubectl", "top", "pods", "--namespace=kube-system")  # a new pod has none for 10 s
+    eventually("usage of pods", lambda: cluster.run(*usage).returncode == 0)
     assert cluster.do("top", "node").count("node-") == 2
 
 

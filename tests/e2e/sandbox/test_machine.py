@@ -99,6 +99,7 @@ def test_a_drained_node_empties_with_its_budgets_kept(machine: Machine, kept: Cl
     kept.do("uncordon", "node-2")
 
 
+@pytest.mark.soak  # tests/e2e/load takes a node its power
 def test_a_node_whose_kubelet_is_killed_is_replaced_by_the_other(machine: Machine, kept: Cluster) -> None:
     kept.do("rollout", "restart", "deployment/web")
     kept.ready("web")

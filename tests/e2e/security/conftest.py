@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import Ending
 from tests.e2e.program.conftest import Stack, new_stack, program
 
 SHORT_LIVED = "an-argument-of-a-process-of-half-a-second"
@@ -41,7 +42,7 @@ def arguments_seen(seen: set[str]) -> Iterator[None]:
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(0.02):
+        while not ended.wait(0.1):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
                     seen.add((process / "cmdline").read_text(errors="replace"))
@@ -58,7 +59,9 @@ def arguments_seen(seen: set[str]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def watched(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(
+    sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
+) -> Iterator[Watched]:
     """Deployed with a password, a registry login, and a build secret that occur nowhere else."""
     password, token, build = (canary(what) for what in ("redis", "registry", "build"))
     hosts = " ".join((os.environ.get("PIP_TRUSTED_HOST", ""), f"{build}.invalid")).strip()
@@ -77,12 +80,12 @@ def watched(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
         it.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
         yield it
     finally:
-        stack.destroy()
+        ending(stack.destroy)
 
 
 @pytest.fixture(scope="session")
-def neighbour(watched: Watched) -> Iterator[Stack]:
+def neighbour(watched: Watched, ending: Ending) -> Iterator[Stack]:
     """Another stack of the same program in the same cluster."""
-    image = watched.stack.output("image")
-    with new_stack(watched.stack, "neighbour", image=image, web={"replicas": 1}).while_up() as stack:
+    stack = new_stack(watched.stack, "neighbour", image=watched.stack.output("image"), web={"replicas": 1})
+    with stack.while_up(ending):
         yield stack

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sandbox.instance import Instance
+from tests.e2e.conftest import Ending
 from tests.e2e.delivery.corpus.cases import PROGRAM, base, merged
 
 PROJECT = Path(__file__).parents[4]
@@ -107,7 +108,9 @@ def small(namespace: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def deployed(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def deployed(
+    sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
+) -> Iterator[Stack]:
     """The stack as the base says, deployed."""
     directory, state = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("state")
     for name, target in {
@@ -129,7 +132,7 @@ def deployed(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     stack.pulumi("stack", "init")
     stack.pulumi("up", "--yes", "--skip-preview")
     yield stack
-    stack.pulumi("destroy", "--yes", "--skip-preview", "--remove")
+    ending(lambda: stack.pulumi("destroy", "--yes", "--skip-preview", "--remove"))
 
 
 @pytest.fixture

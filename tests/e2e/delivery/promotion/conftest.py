@@ -9,8 +9,10 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 import yaml
 
 from sandbox.instance import Instance
+from tests.e2e.conftest import Ending
 from tests.e2e.pushing import push
 
 HERE = Path(__file__).parent
@@ -163,7 +166,10 @@ def images(sandbox: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def pipeline(
-    sandbox: dict[str, str], images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    sandbox: dict[str, str],
+    images: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    ending: Ending,
 ) -> Iterator[Pipeline]:
     """The stacks dev, staging and prod, each running version one."""
     directory = tmp_path_factory.mktemp("promotion")
@@ -190,21 +196,27 @@ def pipeline(
     assert [update.wait() for update in updates] == [0, 0, 0]
     yield made
     for name in names:
-        subprocess.run(
-            ("pulumi", "cancel", "--yes", "--stack", made.stack(name)), cwd=directory, env=made.environment
-        )
-        made.pulumi(name, "destroy", "--yes", "--skip-preview", "--remove")
-        made.kubectl(
-            "delete", "configmap", "-n", "receipts-pm", "-l", f"slipway.dev/receipt-of={made.stack(name)}"
-        )
+        ending(partial(_remove, made, name))
+
+
+def _remove(pipeline: Pipeline, name: str) -> None:
+    stack = pipeline.stack(name)
+    words = ("pulumi", "cancel", "--yes", "--stack", stack)
+    subprocess.run(words, cwd=pipeline.directory, env=pipeline.environment)
+    pipeline.pulumi(name, "destroy", "--yes", "--skip-preview", "--remove")
+    pipeline.kubectl("delete", "configmap", "-n", "receipts-pm", "-l", f"slipway.dev/receipt-of={stack}")
 
 
 @pytest.fixture
 def fresh(pipeline: Pipeline, images: dict[str, str]) -> Pipeline:
     """Dev runs version two, staging version one, whatever the test before left."""
-    for name, version in (("dev", "two"), ("staging", "one")):
-        if pipeline.running(name) != {digest(images[version])} or pipeline.changes(name):
-            pipeline.deploy(name, images[version])
+
+    def freshen(name: str, image: str) -> None:
+        if pipeline.running(name) != {digest(image)} or pipeline.changes(name):
+            pipeline.deploy(name, image)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(freshen, ("dev", "staging"), (images["two"], images["one"])))
     return pipeline
 
 
