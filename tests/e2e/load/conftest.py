@@ -19,6 +19,8 @@ TIMES = 12 if SOAK else 1
 """How often what is short is repeated."""
 RATE = 150 if SOAK else 50
 """Requests in a second."""
+IDLE_RATE = 5
+"""So few that the autoscaler takes pods away."""
 REPLICAS = 2
 """Of the protected service; the control has one."""
 NOTICED_S = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.load.attack import Load, load
-from tests.e2e.load.conftest import NOTICED_S, RATE, REPLICAS, TIMES, VERSIONS, Figures, Service
+from tests.e2e.load.conftest import IDLE_RATE, NOTICED_S, RATE, REPLICAS, TIMES, VERSIONS, Figures, Service
 from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill, powered_off
@@ -151,7 +151,7 @@ def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
         eventually("more pods than before", lambda: safe.ready() > REPLICAS, seconds=180)
         eventually("more pods of the control", lambda: bare.ready() > 1, seconds=180)
         time.sleep(5)
-    with load(url, RATE // 10) as idle:
+    with load(url, IDLE_RATE) as idle:
         eventually("as many pods as before", lambda: safe.ready() == REPLICAS, seconds=240)
     seen = Load(busy.requests + idle.requests, busy.failures + idle.failures)
     assert seen.failed == 0, seen
