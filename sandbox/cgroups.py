@@ -83,10 +83,10 @@ def of_pods(instance: Instance, uids: set[str]) -> set[int]:
     }
 
 
-def kill(instance: Instance) -> None:
-    """End every process of the instance at once."""
+def kill(instance: Instance, part: str = "") -> None:
+    """End every process of the instance, or of one part of it, at once."""
     deadline = time.monotonic() + 20
-    while left := processes(instance):
+    while left := processes(instance, part):
         if time.monotonic() > deadline:
             raise SandboxError(f"these processes do not end: {sorted(left)}")
         for pid in left:
@@ -101,9 +101,9 @@ def _kill(pid: int) -> None:
         return  # it ended by itself in the meantime
 
 
-def remove(instance: Instance) -> None:
-    """Take the cgroups away; they must be empty of processes."""
-    for cgroup in _cgroups(instance):
+def remove(instance: Instance, part: str = "") -> None:
+    """Take the cgroups away, or those of one part; they must be empty of processes."""
+    for cgroup in _cgroups(instance, part):
         cgroup.rmdir()
 
 

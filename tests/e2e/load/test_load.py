@@ -16,6 +16,10 @@ from tests.e2e.sandbox.killing import kill, powered_off
 NODE_NOTICED_S = 30
 """Within this Kubernetes stops sending requests to a node that has died: the sandbox's grace period is 20 s
 (Kubernetes' own is 50), looked at every 5, and the other nodes' proxies have to hear of it."""
+PORTS = 28_232 // 2
+"""From so many a Linux client connects: every second one of /proc/sys/net/ipv4/ip_local_port_range. One from
+which a pod was asked that did not answer leads there again for 120 s (nf_conntrack_tcp_timeout_syn_sent):
+kube-proxy leaves that to the kernel where it is TCP."""
 
 
 def new_version(service: Service, versions: list[str], number: int) -> None:
@@ -123,6 +127,30 @@ def _text(path: Path) -> str:
         return ""  # the process has ended meanwhile
 
 
+def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
+    safe: Service, bare: Service, figures: Figures
+) -> None:
+    autoscale("true", safe, bare)
+    url = safe.output("url")
+    with load(url, RATE) as busy, load(bare.output("url"), RATE) as control:
+        eventually("more pods than before", lambda: safe.ready() > REPLICAS, seconds=180)
+        eventually("more pods of the control", lambda: bare.ready() > 1, seconds=180)
+        time.sleep(5)
+    with load(url, IDLE_RATE) as idle:
+        eventually("as many pods as before", lambda: safe.ready() == REPLICAS, seconds=240)
+    seen = Load(busy.requests + idle.requests, busy.failures + idle.failures)
+    assert seen.failed == 0, seen
+    assert control.failed > 0, control
+    figures("an autoscaler, out and in", seen, control)
+    autoscale("false", safe, bare)
+
+
+def autoscale(whether: str, *services: Service) -> None:
+    for service in services:
+        service.succeed("config", "set", "autoscaled", whether)
+        service.up()
+
+
 def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
     safe: Service, bare: Service, figures: Figures
 ) -> None:
@@ -135,25 +163,10 @@ def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
         safe.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=120s")
         safe.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     allowed = NODE_NOTICED_S * RATE / REPLICAS
-    assert seen.failed <= allowed, seen
+    missed = sum(at <= NODE_NOTICED_S for at, _ in seen.failures)
+    assert missed <= allowed, seen
+    # Ports from which the dead pod was asked lead to it again; a few more, since ports are taken by chance.
+    left = seen.requests - NODE_NOTICED_S * RATE
+    assert seen.failed - missed <= 1.5 * left * missed / PORTS, seen
     assert control.failed > allowed, control
     figures("a node without power", seen, control)
-
-
-def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
-    safe: Service, bare: Service, figures: Figures
-) -> None:
-    for service in (safe, bare):
-        service.succeed("config", "set", "autoscaled", "true")
-        service.up()
-    url = safe.output("url")
-    with load(url, RATE) as busy, load(bare.output("url"), RATE) as control:
-        eventually("more pods than before", lambda: safe.ready() > REPLICAS, seconds=180)
-        eventually("more pods of the control", lambda: bare.ready() > 1, seconds=180)
-        time.sleep(5)
-    with load(url, IDLE_RATE) as idle:
-        eventually("as many pods as before", lambda: safe.ready() == REPLICAS, seconds=240)
-    seen = Load(busy.requests + idle.requests, busy.failures + idle.failures)
-    assert seen.failed == 0, seen
-    assert control.failed > 0, control
-    figures("an autoscaler, out and in", seen, control)

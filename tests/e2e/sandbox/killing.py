@@ -22,7 +22,10 @@ def kill(pids: Iterable[int]) -> None:
 
 @contextmanager
 def powered_off(instance: Instance, node: str) -> Iterator[None]:
-    """Take a node its power: its processes end at once, and nothing on the network reaches it."""
+    """Take a node its power: its processes end at once, and nothing on the network reaches it.
+
+    Its cgroups are gone as well, as after a real power cut.
+    """
     own = [one.pid for one in Supervisor(instance).processes() if one.name.startswith(f"{node}-")]
     link = ("ip", "-n", instance.control_netns, "link", "set", node)
     supervisor = int(instance.supervisor_pid_file.read_text())
@@ -32,5 +35,7 @@ def powered_off(instance: Instance, node: str) -> Iterator[None]:
         run(*link, "down")
         undo.callback(run, *link, "up")
         kill(own)
-        kill(cgroups.processes(instance, node))
+        cgroups.kill(instance, node)
+        cgroups.remove(instance, node)
+        cgroups.ensure(instance)
         yield
