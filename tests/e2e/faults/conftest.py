@@ -1,5 +1,6 @@
 """The project's whole program as a stack that is broken on purpose, and what must be true afterwards."""
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -23,8 +24,11 @@ PASSWORD = "kept-whatever-happens"  # noqa: S105 # of a Redis that is gone after
 class Breakable(Stack):
     """A stack that builds its image, keeps data in Redis, and has a secret."""
 
-    def change(self, number: int) -> None:
+    versions = itertools.count(1)
+
+    def change(self) -> None:
         """Make the next update build an image, and change a Deployment, a StatefulSet and a ConfigMap."""
+        number = next(self.versions)
         (self.directory / "app/hitcounter/__init__.py").write_text(
             f'"""Version {number} of {self.name}."""\n'
         )

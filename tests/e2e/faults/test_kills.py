@@ -4,7 +4,6 @@ Of the CLI while it creates a stack: tests/e2e/delivery/promotion/test_recovery.
 SEED=… repeats the moments of a run that failed; it is told with the failure.
 """
 
-import itertools
 import os
 import random
 import subprocess
@@ -31,7 +30,6 @@ UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 SHORT_FORM = {"up": ["a plugin", "everything"], "destroy": ["the API server"]}
 Choice = Callable[[int, random.Random], list[int]]
 """Tells whom to kill, given the pid of the CLI."""
-VERSIONS = itertools.count(1)
 
 
 def descendants(pid: int) -> list[int]:
@@ -91,7 +89,7 @@ def victims_of(command: str) -> list[str]:
 def seconds(breakable: Breakable) -> float:
     """How long an update takes that nobody disturbs; a destroy, which waits for pods to end, takes longer."""
     breakable.mark(SEED)
-    breakable.change(next(VERSIONS))
+    breakable.change()
     begun = time.monotonic()
     breakable.up()
     return time.monotonic() - begun
@@ -133,7 +131,7 @@ def sandbox(command: str) -> "subprocess.CompletedProcess[str]":
 def test_a_disturbed_update_is_finished_by_one_command(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
-    breakable.change(next(VERSIONS))
+    breakable.change()
     with kills.one(victim, "up") as kill:
         kill.harmed = disturb(breakable, "up", victim, number, seconds)
         if victim in ("the CLI", "everything"):

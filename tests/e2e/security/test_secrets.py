@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from host import build_secrets
 from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.security.conftest import SHORT_LIVED, VERBOSE, Watched
 from tests.e2e.security.searching import forms, holding, image
@@ -95,9 +96,10 @@ def test_no_secret_is_found(place: str, places: dict[str, Path], watched: Watche
 def test_the_secrets_are_in_use(watched: Watched) -> None:
     """Or there would be nothing to be found."""
     kept = watched.stack.kubectl("get", "secrets", "--output=json")
-    password, token, _ = watched.canaries
+    password, token, build = watched.canaries
     assert base64.b64encode(password.encode()).decode() in kept
     assert any(form.decode() in kept for form in forms(token))
+    assert any(build in str(value) for value in build_secrets(watched.stack.environment).values())
 
 
 @pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
