@@ -114,7 +114,7 @@ def bare(directory: Path, sandbox: dict[str, str], versions: list[str]) -> Itera
 
 
 @pytest.fixture(scope="session")
-def figures() -> Iterator[Figures]:
+def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Takes what was measured and found right; `make soak` keeps it, and needs enough of it."""
     table: list[tuple[str, Load, Load]] = []
 
@@ -123,7 +123,7 @@ def figures() -> Iterator[Figures]:
         table.append((what, seen, control))
 
     yield add
-    if SOAK:
+    if SOAK and not request.session.testsfailed:
         total = sum(seen.requests for _, seen, _ in table)
         assert total >= REQUESTS, f"{total:,} requests are too few to tell"
         soak.keep("Under load", f"{total:,} requests.", [HEAD, *map(_row, table)])
