@@ -6,6 +6,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
+from tests.e2e.processes import told
 from tests.e2e.sandbox.cluster import eventually
 
 Kubectl = Callable[..., str]
@@ -57,13 +58,10 @@ def locks(state: Path, stack: str) -> list[Path]:
 
 def plugins(project: Path) -> list[str]:
     """Plugins that were started in the project and still run."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_text().split("\0")
-            here = (process / "cwd").resolve() == project
-        except OSError:
-            continue
-        if here and any("pulumi-resource-" in word or "pulumi-language-" in word for word in words):
-            found.append(" ".join(words))
-    return found
+    lines = {pid: line.replace("\0", " ") for pid, line in told("cmdline").items()}
+    return [
+        line
+        for pid, line in lines.items()
+        if ("pulumi-resource-" in line or "pulumi-language-" in line)
+        and Path(f"/proc/{pid}/cwd").resolve() == project
+    ]

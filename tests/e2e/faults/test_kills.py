@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,7 @@ from sandbox.processes import Supervisor
 from tests.conftest import SOAK
 from tests.e2e.faults.conftest import Breakable, is_as_wanted
 from tests.e2e.leftovers import plugins
+from tests.e2e.processes import descendants
 from tests.e2e.program.conftest import INSTANCE, PROJECT
 from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill
@@ -30,28 +30,6 @@ UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 SHORT_FORM = {"up": ["a plugin", "everything"], "destroy": ["the API server"]}
 Choice = Callable[[int, random.Random], list[int]]
 """Tells whom to kill, given the pid of the CLI."""
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and those that these have, by their command lines."""
-    children: dict[int, list[int]] = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended
-            continue
-        children.setdefault(parent, []).append(int(process.name))
-    found = list(children.get(pid, []))
-    for one in found:
-        found.extend(children.get(one, []))
-    return sorted(found, key=_command_line)
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:  # it has ended
-        return ""
 
 
 def plugin(pid: int, rng: random.Random) -> list[int]:

@@ -3,12 +3,12 @@
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.load.attack import Load, load
 from tests.e2e.load.conftest import IDLE_RATE, NOTICED_S, RATE, REPLICAS, TIMES, VERSIONS, Figures, Service
+from tests.e2e.processes import told
 from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill, powered_off
@@ -115,16 +115,9 @@ def kill_container(service: Service, pod: str) -> None:
     """Kill all its processes from the node, as the kernel does for want of memory."""
     status = json.loads(service.kubectl("get", pod, "--output=json"))["status"]["containerStatuses"][0]
     identity = status["containerID"].rpartition("/")[2]
-    inside = [path for path in Path("/proc").glob("[0-9]*/cgroup") if identity in _text(path)]
+    inside = [pid for pid, groups in told("cgroup").items() if identity in groups]
     assert inside, "processes are found by their control group, which is named after the container"
-    kill(int(path.parent.name) for path in inside)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""  # the process has ended meanwhile
+    kill(inside)
 
 
 def test_an_autoscaler_that_scales_out_and_in_drops_no_request(

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Ending
+from tests.e2e.processes import told
 from tests.e2e.program.conftest import Stack, new_stack, program
 
 SHORT_LIVED = "an-argument-of-a-process-of-half-a-second"
@@ -43,11 +43,7 @@ def arguments_seen(seen: set[str]) -> Iterator[None]:
 
     def look() -> None:
         while not ended.wait(0.1):
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    seen.add((process / "cmdline").read_text(errors="replace"))
-                except OSError:  # it has ended
-                    continue
+            seen.update(told("cmdline").values())
 
     thread = threading.Thread(target=look)
     thread.start()
