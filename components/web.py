@@ -91,8 +91,7 @@ class WebService(NamespacedComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Make the service; raise BadArgument, before anything is touched, when the arguments do not fit."""
-        _check_autoscaling(name, replicas, resources)
-        _check_waves(name, replicas, rollout)
+        _check(name, replicas, resources, rollout)
         super().__init__(name, namespace, transform, opts)
         endpoints = [*reaches, *(variable.endpoint for variable in env if variable.endpoint)]
         self._add_service_account(service_account_token, pull_secret)
@@ -200,22 +199,18 @@ def _least(replicas: int | Autoscaling) -> int:
     return replicas.min_replicas if isinstance(replicas, Autoscaling) else replicas
 
 
-def _check_waves(name: str, replicas: int | Autoscaling, rollout: Rollout) -> None:
+def _check(name: str, replicas: int | Autoscaling, resources: Resources | None, rollout: Rollout) -> None:
+    """Refuse arguments that do not fit together."""
     waves = rollout.waves(replicas.max_replicas if isinstance(replicas, Autoscaling) else replicas)
-    if waves * rollout.min_ready >= rollout.timeout:
-        raise BadArgument(
-            f"WebService {name!r} cannot be made:\n"
-            f"  rollout.timeout is {rollout.timeout}, but must be more than {waves * rollout.min_ready}: "
-            f"min_ready, {rollout.min_ready}, for each of {waves} waves of pods"
-        )
-
-
-def _check_autoscaling(name: str, replicas: int | Autoscaling, resources: Resources | None) -> None:
+    needed = waves * rollout.min_ready
+    problems = []
     if isinstance(replicas, Autoscaling) and resources is None:
-        raise BadArgument(
-            f"WebService {name!r} cannot be made:\n"
-            "  replicas is an Autoscaling, but resources is None: it needs a CPU request to measure against"
-        )
+        problems.append("replicas is an Autoscaling, but resources is None: it measures against a request")
+    if needed >= rollout.timeout:
+        took = f"{waves} waves of pods, each of which has to be ready for {rollout.min_ready}"
+        problems.append(f"rollout.timeout is {rollout.timeout}, but must be more than {needed}: {took}")
+    if problems:
+        raise BadArgument("\n  ".join((f"WebService {name!r} cannot be made:", *problems)))
 
 
 def _container(

@@ -51,11 +51,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "pods that prove themselves for too long": (
         web(rollout=Rollout(min_ready=60, timeout=180)),
-        "rollout.timeout is 180, but must be more than 180: min_ready, 60, for each of 3 waves of pods",
+        "rollout.timeout is 180, but must be more than 180: 3 waves of pods, each of which has to be",
     ),
     "the same, as many as the autoscaler may want": (
         web(replicas=Autoscaling(max_replicas=10), rollout=Rollout(min_ready=25)),
-        "rollout.timeout is 100, but must be more than 100: min_ready, 25, for each of 4 waves",
+        "rollout.timeout is 100, but must be more than 100: 4 waves of pods",
     ),
     "probes of text": (web(probes="/readyz"), "probes is '/readyz', but must be"),
     "env of a dictionary": (web(env={"A": "1"}), "env is {'A': '1'}, but must be"),
