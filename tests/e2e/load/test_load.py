@@ -42,7 +42,7 @@ def drained_node(service: Service, versions: list[str], number: int) -> None:
 
     Redis has to wait for its node, where its volume is.
     """
-    node = service.node_of(["cache-0", service.pods()[0]][number % 2])
+    node = service.node_of(["pod/cache-0", service.pods()[0]][number % 2])
     which = ("--pod-selector=app.kubernetes.io/name in (web, cache)", "--delete-emptydir-data")
     try:
         service.kubectl("drain", node, *which, "--timeout=120s")
