@@ -29,3 +29,17 @@ def test_every_file_is_there() -> None:
     assert linked and quoted
     for path in [*linked, *quoted]:
         assert (PROJECT / path).exists(), path
+
+
+def test_the_figures_under_load_are_those_of_the_soak() -> None:
+    sections = (PROJECT / "docs/soak.md").read_text().split("\n## ")
+    load = next(section for section in sections if section.startswith("Under load"))
+    rows = re.findall(r"^\|.*\|$", load, re.MULTILINE)
+    assert len(rows) > 5
+    assert "\n".join(rows) in README
+
+
+def test_every_file_that_a_document_links_to_is_there() -> None:
+    for document in (PROJECT / "docs").rglob("*.md"):
+        for path in re.findall(r"\]\(([^):#]+)\)", document.read_text()):
+            assert (document.parent / path).exists(), f"{document.name}: {path}"

@@ -28,6 +28,10 @@ NOTICED_S = 5
 second, and the nodes' proxies hear of it through the API server. One that is killed cannot serve on."""
 REQUESTS = 100_000
 """So many at least are sent by `make soak`."""
+OFTEN = (
+    f"{VERSIONS} new versions; a pod deleted, a node drained, Redis restarted and a container killed "
+    f"{TIMES} times each; the rest once."
+)
 HEAD = ["", "Requests", "Failed", "Failed without the protection"]
 
 Figures = Callable[[str, Load, Load], None]
@@ -126,7 +130,8 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     if SOAK and not request.session.testsfailed:
         total = sum(seen.requests for _, seen, _ in table)
         assert total >= REQUESTS, f"{total:,} requests are too few to tell"
-        soak.keep("Under load", f"{total:,} requests.", [HEAD, *map(_row, table)])
+        words = f"{total:,} requests, {RATE} a second, {IDLE_RATE} while the autoscaler scales in. {OFTEN}"
+        soak.keep("Under load", words, [HEAD, *map(_row, table)])
 
 
 def _row(measured: tuple[str, Load, Load]) -> list[str]:
