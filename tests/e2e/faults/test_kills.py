@@ -27,7 +27,7 @@ from tests.e2e.soak import Kills
 SEED = os.environ.get("SEED") or os.urandom(4).hex()
 UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 """At how many moments of each command each victim is killed."""
-SHORT_FORM = {"up": ["a plugin", "everything"], "destroy": ["the API server"]}
+SHORT_FORM = {"up": ["a plugin", "the builder", "the registry", "everything"], "destroy": ["the API server"]}
 Choice = Callable[[int, random.Random], list[int]]
 """Tells whom to kill, given the pid of the CLI."""
 
