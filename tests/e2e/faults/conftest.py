@@ -98,11 +98,16 @@ def breakable(
         stack.recover("--no-up")  # what a test that failed has left
 
 
-def is_as_wanted(stack: Breakable, mark: str) -> None:
-    """The stack runs what it should, nothing is left over, and nothing is lost."""
+def is_settled(stack: Breakable) -> None:
+    """Nobody works on the stack, it runs what it should, and it knows all that is there."""
     assert stack.locks() == []
     assert stack.changes() == []
     assert stack.there() == stack.known()
+
+
+def is_as_wanted(stack: Breakable, mark: str) -> None:
+    """The stack is settled, nothing runs on, and nothing is lost."""
+    is_settled(stack)
     assert plugins(stack.directory) == []
     stack.kubectl("rollout", "status", "statefulset/cache", "--timeout=120s")
     assert eventually("Redis has its data", lambda: stack.redis("get", "mark"), seconds=60) == mark

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults.conftest import Breakable
+from tests.e2e.faults.conftest import Breakable, is_settled
 from tests.e2e.sandbox.cluster import eventually
 
 
@@ -15,9 +15,7 @@ def changed(breakable: Breakable) -> Iterator[Breakable]:
     breakable.change()
     yield breakable
     breakable.up()
-    assert breakable.locks() == []
-    assert breakable.changes() == []
-    assert breakable.there() == breakable.known()
+    is_settled(breakable)
 
 
 def test_a_second_update_is_told_who_holds_the_lock_and_the_first_goes_on(changed: Breakable) -> None:
