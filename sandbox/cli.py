@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import time
 from typing import Annotated
@@ -38,13 +39,15 @@ def up(
     The first time, tools are compiled: in the terminal what serving needs, in the background
     (process late-tools) metrics-server and kube-router, which enforces network policies.
     A suitable tool on PATH is used instead of compiling it: kubectl 1.34 to 1.36, Kubernetes'
-    components 1.35, CoreDNS from 1.11, BuildKit and buildx from 0.25, pulumi 3.259.0.
+    components 1.35, CoreDNS from 1.11, BuildKit and buildx from 0.25, pulumi from 3.272.
     """
     begun = time.monotonic()
     instance = Instance.from_environment()
     with lifecycle.lock(instance), Progress(console) as progress:
         lifecycle.up(instance, progress, wait)
-    console.print(f"The sandbox is up ({time.monotonic() - begun:.1f} s). In your shell:", highlight=False)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
+    console.print(f"The sandbox is up ({took}). In your shell:", highlight=False)
     prefix = "" if instance.name == "sandbox" else f"SANDBOX_NAME={instance.name} "
     console.print(f'  eval "$({prefix}python -m sandbox env)"', highlight=False)
 

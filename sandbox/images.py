@@ -122,7 +122,7 @@ def _annotations(instance: Instance, image: BaseImage) -> dict[str, str]:
 
 def _hash(image: BaseImage) -> str:
     """A hash of how a stand-in is made."""
-    what = hashlib.sha256(repr((DEBIAN, image.packages, _OPTIONS)).encode())
+    what = hashlib.sha256(repr((DEBIAN, image.packages, _OPTIONS, _COMPRESSION)).encode())
     for file in sorted((SOURCES / image.directory).iterdir()):
         what.update(file.read_bytes())
     return what.hexdigest()[:12]
@@ -162,6 +162,8 @@ def rootfs(instance: Instance, image: BaseImage) -> Path:
     return archive
 
 
+# A Docker engine before version 23 cannot read zstd. These images stay on one machine, so speed counts, not size.
+_COMPRESSION = "compression=gzip,compression-level=1,force-compression=true"
 _OPTIONS = (
     "--quiet",
     "--mode=root",
@@ -190,8 +192,7 @@ def _build(
         noted = "".join(f",annotation.{label}={text}" for label, text in (labels or {}).items())
         run(
             "buildx", "build", "--builder", instance.name, "--provenance=false", *said,
-            # zstd takes a third of gzip's time, and whoever runs these images reads it.
-            "--output=type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true,"
+            f"--output=type=image,push=true,{_COMPRESSION},oci-mediatypes=true,"
             f"name={instance.registry}/{reference}{noted}",
             str(context),
             env=env, timeout=600,

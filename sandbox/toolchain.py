@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from sandbox import files
+from sandbox import files, releases
 from sandbox.instance import Instance, SandboxError
 from sandbox.progress import Part
 from sandbox.shell import run
@@ -52,7 +52,8 @@ class Toolchain:
         return [
             family
             for family in FAMILIES
-            if family.stage in stages and not all(self._found(family, tool) for tool in family.tools)
+            if family.stage in stages
+            and not all(self._found(family, tool) for tool in _to_build(family.tools))
         ]
 
     def link(self) -> None:
@@ -81,6 +82,7 @@ class Toolchain:
                 with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as draft:
                     output = Path(draft, "bin")
                     _compile(family, _packages(family), output, part)
+                    _copy_files(family, output)
                     output.rename(directory)
 
     @contextmanager
@@ -125,9 +127,12 @@ def _is_instance(directory: Path) -> bool:
 def key(family: Family) -> str:
     """A hash of what determines the family's binaries: sources, versions, flags and the Go release."""
     packages = [tool.package for tool in family.tools]
-    digest = hashlib.sha256(repr((_go_version(), family.command, packages)).encode())
-    root = SOURCES / (family.directory or family.name)
-    for file in sorted(path for path in root.rglob("*") if path.is_file()):
+    digest = hashlib.sha256(repr((_go_version(), family.command, packages, family.files)).encode())
+    root = SOURCES / family.module
+    own = [root / package for package in packages if package.startswith("./")]
+    sources = [root / "go.mod", root / "go.sum", *(root / "stubs").rglob("*")]
+    sources += [path for directory in own for path in directory.rglob("*")]
+    for file in sorted(path for path in sources if path.is_file()):
         digest.update(b"\0".join((str(file.relative_to(root)).encode(), file.read_bytes())))
     return digest.hexdigest()[:12]
 
@@ -156,14 +161,37 @@ def _fetch(family: Family, packages: tuple[str, ...]) -> int:
 
 
 def _packages(family: Family) -> tuple[str, ...]:
-    return tuple(sorted({tool.package for tool in family.tools if not on_path(tool)}))
+    return tuple(sorted({tool.package for tool in _to_build(family.tools) if not on_path(tool)}))
+
+
+def _to_build(tools: Iterable[Tool]) -> Iterator[Tool]:
+    """Leave out the plugins of Pulumi that can be downloaded."""
+    return (tool for tool in tools if not (tool.plugin and releases.reachable()))
+
+
+def _copy_files(family: Family, output: Path) -> None:
+    """Copy the family's files from the Go modules that they are part of."""
+    for module, _, path in (file.partition("//") for file in family.files):
+        with _go(family, "go", "list", "-m", "-f", "{{.Dir}}", module) as process:
+            directory = process.communicate()[0].strip()
+        shutil.copy(Path(directory, path), output)
+
+
+def _memory_for_time() -> dict[str, str]:
+    """Switch the compiler's garbage collector off where there is memory for that.
+
+    It took 6 % less time; the bytes were the same. Each compiler at work may take its share of what is free.
+    """
+    available = re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
+    share = int(available[1]) // 2 // (os.cpu_count() or 1) if available else 0
+    return {"GOGC": "off", "GOMEMLIMIT": f"{share}KiB"} if share >= 2 * 2**20 else {}
 
 
 def _go(family: Family, *command: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         command,
-        cwd=SOURCES / (family.directory or family.name),
-        env={**os.environ, "CGO_ENABLED": "0"},
+        cwd=SOURCES / family.module,
+        env={**_memory_for_time(), **os.environ, "CGO_ENABLED": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

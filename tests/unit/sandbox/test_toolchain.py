@@ -1,14 +1,16 @@
 """Tools are built once, from what determines them."""
 
 import os
+import re
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sandbox import toolchain
+from sandbox import releases, toolchain
 from sandbox.instance import Instance, SandboxError
 from sandbox.toolchain import Toolchain, key, on_path
 from sandbox.tools import (
@@ -25,15 +27,17 @@ from sandbox.tools import (
 )
 
 HELLO = 'package main\n\nfunc main() { println("hello") }\n'
-FAMILY = Family("hello", Stage.CLUSTER, (Tool("hello", "."),))
+FAMILY = Family("hello", Stage.CLUSTER, "hello", (Tool("hello", "./hello"),))
 
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A family of one tiny program in place of the real ones."""
-    directory = tmp_path / "tools/hello"
+    module = tmp_path / "tools/hello"
+    directory = module / "hello"
     directory.mkdir(parents=True)
-    (directory / "go.mod").write_text("module hello\n\ngo 1.21\n")
+    (module / "go.mod").write_text("module hello\n\ngo 1.21\n")
+    (module / "go.sum").touch()
     # Go would take a program that it has built before from its cache, without a word.
     (directory / "main.go").write_text(f"{HELLO}// {time.time_ns()}\n")
     monkeypatch.setattr(toolchain, "SOURCES", tmp_path / "tools")
@@ -121,20 +125,41 @@ def test_kubectl_on_path_is_used_within_one_minor_version(
 
 def test_every_family_has_its_module_with_sums() -> None:
     for family in FAMILIES:
-        directory = toolchain.SOURCES / (family.directory or family.name)
+        directory = toolchain.SOURCES / family.module
         assert (directory / "go.mod").exists() and (directory / "go.sum").exists()
     assert shutil.which("go") is None or len({key(family) for family in FAMILIES}) == len(FAMILIES)
 
 
 @pytest.mark.parametrize(
-    ("family", "module", "version"),
+    ("module", "version"),
     [
-        ("buildkit", "github.com/moby/buildkit", BUILDKIT),
-        ("buildkit", "github.com/docker/buildx", BUILDX),
-        ("kubernetes", "k8s.io/kubernetes", KUBERNETES),
-        ("pulumi", "github.com/pulumi/pulumi/pkg/v3", PULUMI),
-        ("docker-build", "github.com/pulumi/pulumi-docker-build", DOCKER_BUILD),
+        ("github.com/moby/buildkit", BUILDKIT),
+        ("github.com/docker/buildx", BUILDX),
+        ("k8s.io/kubernetes", KUBERNETES),
+        ("github.com/pulumi/pulumi/pkg/v3", PULUMI),
+        ("github.com/pulumi/pulumi-docker-build", DOCKER_BUILD),
     ],
 )
-def test_a_tool_tells_the_version_that_its_module_pins(family: str, module: str, version: str) -> None:
-    assert f"\t{module} v{version} " in (toolchain.SOURCES / family / "go.mod").read_text()
+def test_the_version_of_a_tool_is_the_one_that_its_module_pins(module: str, version: str) -> None:
+    assert re.search(rf"\t{module} v{version}\s", (toolchain.SOURCES / "platform/go.mod").read_text())
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_plugin_is_compiled_only_where_it_cannot_be_downloaded(
+    reachable: bool, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = replace(FAMILY, tools=(Tool("hello", "./hello", plugin=True),))
+    monkeypatch.setattr(toolchain, "FAMILIES", (family,))
+    monkeypatch.setattr(releases, "reachable", lambda: reachable)
+    assert tools_of(tmp_path).missing(Stage.CLUSTER) == ([] if reachable else [family])
+
+
+def test_a_familys_files_are_copied_from_their_module(sources: Path, tmp_path: Path) -> None:
+    data = sources.parent / "data"
+    data.mkdir()
+    (data / "schema.json").write_text("{}")
+    family = replace(FAMILY, files=("hello//data/schema.json",))
+    tools = tools_of(tmp_path)
+    tools.build(family, lambda done, total: None)
+    (built,) = (tmp_path / "cache/tools").glob("hello-*/schema.json")
+    assert built.read_text() == "{}"
