@@ -7,7 +7,8 @@ of another. Families are in the order in which a first application needs them.
 from dataclasses import dataclass
 from enum import Enum
 
-# The Python SDK is 3.272.0; of the engine this is the nearest newer release on the Go module proxy.
+# The Python SDK in requirements.txt is 3.272.0. The Go modules are of the nearest newer release of which the
+# module proxy has both pkg and sdk.
 PULUMI = "3.274.1"
 DOCKER_BUILD = "0.0.22"
 # The only release of the Kubernetes plugin on the Go module proxy.
@@ -117,11 +118,20 @@ FAMILIES = (
     Family(
         "pulumi",
         Stage.ENGINE,
-        "platform",
+        "pulumi",
         (
             Tool("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",), PULUMI_SUITABLE),
-            # Beside a pulumi on PATH lies its own language host; the engine runs that one.
+            # Pulumi looks for these beside its own file.
             Tool("pulumi-language-python", "./pulumi-language-python", ("-help",), "tracing"),
+            Tool("pulumi-resource-pulumi-python", "./pulumi-resource-pulumi-python"),
+        ),
+        (f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI}",),
+    ),
+    Family(
+        "pulumi-plugins",
+        Stage.ENGINE,
+        "platform",
+        (
             Tool(
                 "pulumi-resource-docker-build",
                 "github.com/pulumi/pulumi-docker-build/provider/cmd/pulumi-resource-docker-build",
@@ -130,7 +140,6 @@ FAMILIES = (
             Tool("pulumi-resource-kubernetes", "./pulumi-resource-kubernetes", plugin=True),
         ),
         (
-            f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI}",
             f"github.com/pulumi/pulumi-docker-build/provider.Version={DOCKER_BUILD}",
             f"{_KUBERNETES_PLUGIN}/pkg/version.Version={KUBERNETES_PLUGIN}",
         ),

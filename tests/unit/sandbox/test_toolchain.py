@@ -131,17 +131,19 @@ def test_every_family_has_its_module_with_sums() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "version"),
+    ("directory", "module", "version"),
     [
-        ("github.com/moby/buildkit", BUILDKIT),
-        ("github.com/docker/buildx", BUILDX),
-        ("k8s.io/kubernetes", KUBERNETES),
-        ("github.com/pulumi/pulumi/pkg/v3", PULUMI),
-        ("github.com/pulumi/pulumi-docker-build", DOCKER_BUILD),
+        ("platform", "github.com/moby/buildkit", BUILDKIT),
+        ("platform", "github.com/docker/buildx", BUILDX),
+        ("platform", "k8s.io/kubernetes", KUBERNETES),
+        ("platform", "github.com/pulumi/pulumi-docker-build", DOCKER_BUILD),
+        ("pulumi", "github.com/pulumi/pulumi/pkg/v3", PULUMI),
     ],
 )
-def test_the_version_of_a_tool_is_the_one_that_its_module_pins(module: str, version: str) -> None:
-    assert re.search(rf"\t{module} v{version}\s", (toolchain.SOURCES / "platform/go.mod").read_text())
+def test_the_version_of_a_tool_is_the_one_that_its_module_pins(
+    directory: str, module: str, version: str
+) -> None:
+    assert re.search(rf"\t{module} v{version}\s", (toolchain.SOURCES / directory / "go.mod").read_text())
 
 
 @pytest.mark.parametrize("reachable", [True, False])

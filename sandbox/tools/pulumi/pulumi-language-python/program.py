@@ -1,6 +1,7 @@
 """Run a Pulumi program: the child process of the language host, in the project's own virtualenv.
 
-The only thing to rely on here is the Pulumi SDK that the project installed, of whatever version.
+The host passes this file to `python -`. It relies only on the Pulumi SDK that the project has installed, of
+any version.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-sys.path.pop(0)  # this file's directory: the project's own follows when its program is run
+if sys.path[0] == "":
+    sys.path.pop(0)  # the directory at the start: the project's own follows when its program is run
 
 try:
     import pulumi
@@ -37,7 +39,9 @@ def _arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}")
     parser.add_argument("--dry_run", type=lambda text: text == "true")
     parser.add_argument("--parallel", type=int)
-    parser.add_argument("--told", type=int, help="the exit code that says: the user knows what went wrong")
+    parser.add_argument(
+        "--reported_exit_code", type=int, help="the exit code after an error that is already reported"
+    )
     parser.add_argument("PROGRAM")
     parser.add_argument("ARGS", nargs="*")
     return parser.parse_args()
@@ -50,14 +54,14 @@ def _configure(options: argparse.Namespace) -> None:
     runtime.configure(runtime.Settings(**{k: v for k, v in vars(options).items() if k in understood}))
 
 
-def _run(program: Path, told: int) -> None:
+def _run(program: Path, reported_exit_code: int) -> None:
     try:
         runpy.run_path(str(program), run_name="__main__")
     except ImportError as error:
         # Raised by runpy itself, not by anything that the program imports.
-        if {*_files(error.__traceback__)} <= {__file__, runpy.__file__, "<frozen runpy>"}:
+        if {*_files(error.__traceback__)} <= {_run.__code__.co_filename, runpy.__file__, "<frozen runpy>"}:
             pulumi.log.error(f"unable to find main python program `__main__.py` in `{program.resolve()}`")
-            sys.exit(told)
+            sys.exit(reported_exit_code)
         raise
 
 
@@ -84,10 +88,12 @@ def main() -> int:
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max_workers=max(options.parallel, 1) * 4)
     loop.set_default_executor(executor)
-    # A failed program leaves futures that nobody awaits; the user is told of the failure itself.
+    # A failed program leaves futures that nobody awaits; the failure itself is reported.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(partial(_run, program, options.told)))
+        loop.run_until_complete(
+            pulumi.runtime.run_in_stack(partial(_run, program, options.reported_exit_code))
+        )
         return 0
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
@@ -95,9 +101,9 @@ def main() -> int:
     except Exception as error:
         trace = _user_traceback(main_file, error)
         pulumi.log.error(f"Program failed with an unhandled exception:\n{trace}")
-        return int(options.told)
+        return int(options.reported_exit_code)
     except KeyboardInterrupt:
-        # The user, or the engine after a failure, wants an end. What a program has to say to that is noise.
+        # The user, or the engine after a failure, interrupts the program. Its own output about that is noise.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stdout.flush()
         os._exit(128 + signal.SIGINT)
