@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from sandbox.instance import Instance
 from sandbox.plugins.install import CHOICE, PLUGINS, STAND_INS, in_use, install
 
 STAND_IN, OFFICIAL = "stand-in", "official"
 ORIGINS = (STAND_IN, OFFICIAL)
 VIRTUALENV = Path(sys.executable).parents[1]
+IMAGE = "python:3.11-slim-bookworm"
+NO_IMAGE = f"{Instance.from_environment().registry}/library/nothing:typo"
 
 
 def environment(
@@ -71,17 +74,17 @@ def _officials(sandbox: Mapping[str, str], directory: Path, needed: str, alone: 
     return directory
 
 
+def kubectl(sandbox: Mapping[str, str], *arguments: str) -> str:
+    """Return what kubectl prints."""
+    return subprocess.check_output(("kubectl", *arguments), env=sandbox, text=True)
+
+
 @dataclass(frozen=True)
 class Step:
     """What an operation did to a resource, or would do; `paths` are those of its detailed diff."""
 
     op: str
     paths: tuple[str, ...] = ()
-
-    def format(self, **values: str) -> "Step":
-        """The same step, its paths filled in."""
-        return replace(self, paths=tuple(path.format(**values) for path in self.paths))
-
 
 @dataclass(frozen=True)
 class Outcome:

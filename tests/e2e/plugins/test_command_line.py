@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.plugins.awaiting_cluster import IMAGE, NO_IMAGE
-from tests.e2e.plugins.pulumi_project import STAND_IN, Project, Step, environment
+from tests.e2e.plugins.pulumi_project import IMAGE, NO_IMAGE, STAND_IN, Project, Step, environment
 
 Make = Callable[[str], Project]
 

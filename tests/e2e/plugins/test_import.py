@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.plugins.kubernetes_provider import kubectl
-from tests.e2e.plugins.pulumi_project import OFFICIAL, STAND_IN, Outcome, Project, environment
+from tests.e2e.plugins.pulumi_project import OFFICIAL, STAND_IN, Outcome, Project, environment, kubectl
 
 NOTHING = "it looks like GetSchema is not implemented"
 """What the official Kubernetes plugin answers if it was built without its schema."""
