@@ -86,6 +86,7 @@ class Step:
     op: str
     paths: tuple[str, ...] = ()
 
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended."""

@@ -27,7 +27,8 @@ from tests.e2e.pushing import push
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent.parent.parent
 INSTANCE = Instance.from_environment()
-REPOSITORY = f"{INSTANCE.registry}/pm/web"
+# Of each worker's own: a tag that another worker moves is what promotions refuse.
+REPOSITORY = f"{INSTANCE.registry}/pm-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}/web"
 
 
 @dataclass(frozen=True)
