@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.e2e.delivery.promotion.conftest import Pipeline, digest, wait_for
+from tests.e2e.delivery.promotion.conftest import INSTANCE, Pipeline, digest, wait_for
 
 REFUSES_TWO = "sh -c 'case $IMAGE in *:two@*) exit 1;; esac'"
 
@@ -27,6 +27,21 @@ def test_what_dev_runs_goes_to_prod_as_the_same_bytes_by_one_line(
     [receipt] = fresh.history("prod")
     assert receipt["source"] == fresh.stack("staging") and receipt["image"] == images["two"]
     assert [check["name"] for check in receipt["checks"]] == ["rollout", "digest", "http"]
+
+
+def test_a_stack_that_does_not_exist_yet_is_made(
+    fresh: Pipeline, images: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    """As on a fresh machine: the file is in the checkout, the backend has no such stack."""
+    before = f"# qa\nconfig:\n  kubernetes:context: {INSTANCE.name}  # pinned\n  pm:greeting: qa\n"
+    fresh.file("qa").write_text(before)
+    request.addfinalizer(lambda: fresh.remove("qa"))
+    done = fresh.promote("dev", "qa")
+    assert done.code == 0, done.stderr
+    assert done.receipt["outcome"] == "verified"
+    assert fresh.running("qa") == {digest(images["two"])}
+    assert fresh.file("qa").read_text() == f"{before}  pm:image: {images['two']}\n"
+    assert fresh.changes("qa") == []
 
 
 @pytest.mark.parametrize(
