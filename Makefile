@@ -44,7 +44,7 @@ TOGETHER := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/e2e $(ad
 .PHONY: test
 test: packages venv ## Check the code and run all tests; ends by stopping the tests' own platform
 	@$(SANDBOX) preflight
-	@$(MAKE) --no-print-directory check unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check unit
 	@trap "$(SANDBOX) down" EXIT; $(MAKE) --no-print-directory e2e
 
 .PHONY: e2e

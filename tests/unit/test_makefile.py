@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import GROUPS
+
 PROJECT = Path(__file__).parents[2]
 PYTEST = """#!/bin/sh
 echo "$SANDBOX_NAME: $*" >>{log}
@@ -44,3 +46,10 @@ def test_the_tests_run_on_an_instance_of_their_own(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("SANDBOX_NAME", "sandbox")
     monkeypatch.delenv("TEST_SANDBOX", raising=False)
     assert make(tmp_path, "e2e", "E2E=tests/e2e/image") == (0, ["slipway-test: tests/e2e/image"])
+
+
+def test_no_suite_or_group_is_named_that_is_not_there(tmp_path: Path) -> None:
+    """A renamed file would run with the others, or share nothing with its group."""
+    suites = [call.split()[-1] for call in make(tmp_path, "e2e")[1][1:]]
+    assert [suite for suite in suites if not (PROJECT / suite).exists()] == []
+    assert [start for start in GROUPS if not list((PROJECT / "tests/e2e").glob(f"{start}*"))] == []

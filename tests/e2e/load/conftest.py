@@ -10,6 +10,7 @@ import yaml
 
 from tests.conftest import SOAK
 from tests.e2e import soak
+from tests.e2e.conftest import Ending
 from tests.e2e.load.attack import Load
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 from tests.e2e.pushing import push
@@ -94,25 +95,29 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project(tmp_path_factory.mktemp("load"), Path(__file__).parent / "project")
 
 
-def deployed(directory: Path, sandbox: dict[str, str], name: str, **config: object) -> Iterator[Service]:
+def deployed(
+    directory: Path, sandbox: dict[str, str], name: str, ending: Ending, **config: object
+) -> Iterator[Service]:
     own = {"PULUMI_BACKEND_URL": f"file://{directory}/state"}
     stack = Service(f"{name}-{uuid.uuid4().hex[:6]}", directory, {**sandbox, **own})
     stack.configure(**config)
     stack.succeed("stack", "init")
-    with stack.while_up():
+    with stack.while_up(ending):
         yield stack
 
 
 @pytest.fixture(scope="module")
-def safe(directory: Path, sandbox: dict[str, str], versions: list[str]) -> Iterator[Service]:
+def safe(directory: Path, sandbox: dict[str, str], versions: list[str], ending: Ending) -> Iterator[Service]:
     """Replicas with all that the components give them."""
-    yield from deployed(directory, sandbox, "safe", image=versions[0], replicas=REPLICAS, protected=True)
+    yield from deployed(
+        directory, sandbox, "safe", ending, image=versions[0], replicas=REPLICAS, protected=True
+    )
 
 
 @pytest.fixture(scope="module")
-def bare(directory: Path, sandbox: dict[str, str], versions: list[str]) -> Iterator[Service]:
+def bare(directory: Path, sandbox: dict[str, str], versions: list[str], ending: Ending) -> Iterator[Service]:
     """The control: one replica, which says neither when it is ready nor serves on when it is told to stop."""
-    yield from deployed(directory, sandbox, "bare", image=versions[0], replicas=1, protected=False)
+    yield from deployed(directory, sandbox, "bare", ending, image=versions[0], replicas=1, protected=False)
 
 
 @pytest.fixture(scope="session")
