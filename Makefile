@@ -1,6 +1,5 @@
 # Convenience around `pulumi up`; `make help` lists the targets.
 STACK ?= dev
-E2E ?= tests/e2e
 PYTHON ?= python3
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -33,18 +32,33 @@ preview: sandbox ## Show what `make up` would change
 destroy: sandbox ## Delete everything that the stack created
 	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
+# Tests have an instance of the sandbox of their own: they break it, and need the room of its nodes.
+TEST_SANDBOX ?= slipway-test
+test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
+# Suites that break or load the platform, or look at the whole machine, run alone, one after the other.
+# All others run together, on several workers: mostly they wait for rollouts.
+WORKERS ?= 3
+ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
+TOGETHER := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
+
 .PHONY: test
-test: check unit e2e ## Check the code and run all tests
+test: packages venv ## Check the code and run all tests; ends by stopping the tests' own platform
+	@$(SANDBOX) preflight
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check unit
+	@trap "$(SANDBOX) down" EXIT; $(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
-e2e: sandbox ## Run the tests on the real engine, builder, registry and cluster (E2E=… for some of them)
+e2e: packages venv ## Run the tests on a platform of their own, which stays up (E2E=… for some of them)
 	@$(SANDBOX) up --wait
-	@$(IN_SANDBOX) $(VENV)/pytest $(E2E)
+	@$(IN_SANDBOX) failed=; \
+	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
+	$(if $(E2E),run $(E2E),run $(TOGETHER)$(foreach suite,$(ALONE),; run $(suite))); \
+	[ -z "$$failed" ] || { printf 'These tests failed:\n%s' "$$failed" >&2; exit 1; }
 
 .PHONY: soak
 soak: export SOAK := 1
 soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/delivery/promotion tests/e2e/sandbox
-soak: e2e ## Run the long forms: 100,000 requests, 50 kills, promotions interrupted at every step
+soak: e2e ## Run the long forms: many versions under load, kills, promotions interrupted at every step
 
 .PHONY: unit
 unit: venv ## Run the fast tests: no cluster, no network
@@ -68,8 +82,9 @@ sandbox: packages venv ## Start (or repair) the local platform
 	@$(SANDBOX) up
 
 .PHONY: down
-down: venv ## Stop the local platform, keeping its data
+down: venv ## Stop the local platform and that of the tests, keeping their data
 	@$(SANDBOX) down
+	@SANDBOX_NAME=$(TEST_SANDBOX) $(SANDBOX) down
 
 .PHONY: packages
 packages: ## Install the Debian packages that the local platform needs (the only step that does)

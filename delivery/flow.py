@@ -1,6 +1,6 @@
 """How a promotion or rollback begins: what died before is finished first, then a receipt is opened."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from delivery import commits, images, source
@@ -12,8 +12,8 @@ from delivery.live import differing, read
 from delivery.promotion import Promotion, Talk, Terms
 from delivery.receipts import Outcome, Phase, Receipt, good, now
 from delivery.repair import repair
-from delivery.side import IMAGE, INSTEAD, Side, who
-from delivery.stacks import Locked, Project
+from delivery.side import IMAGE, INSTEAD, Side, stack_file, who
+from delivery.stacks import Locked, NoSuchStack, Project, Stack
 from delivery.work import Work, busy, start, unfinished
 
 
@@ -38,7 +38,7 @@ class Move:
 def promote(
     project: Project, origin: str, target: str, demands: Demands, terms: Terms, talk: Talk
 ) -> Receipt:
-    """Move what `origin` runs to `target`.
+    """Move what `origin` runs to `target`, which is made if it has a file and the user agrees.
 
     Raises:
         DeliveryError: before anything is touched, when the source is not fit or the target is busy.
@@ -46,8 +46,45 @@ def promote(
     if origin == target:
         raise DeliveryError(f"source and target are both {target}")
     with ThreadPoolExecutor(2) as pool:
-        sides = [pool.submit(Side.read, project, name) for name in (origin, target)]
-    from_side, to_side = (side.result() for side in sides)
+        from_side = pool.submit(Side.read, project, origin)
+        to_side = pool.submit(Side.read, project, target)
+    return _promote(
+        from_side.result(), _existing(to_side, from_side.result(), target, talk), demands, terms, talk
+    )
+
+
+def _existing(found: Future[Side], origin: Side, target: str, talk: Talk) -> Side:
+    """Return the target; one that the backend does not have is made, if it has a file and the user agrees.
+
+    A name without a file may be a typing error.
+    """
+    try:
+        return found.result()
+    except NoSuchStack:
+        project = origin.stack.project
+        stack = project.stack(target)
+        if not stack.file.is_file():
+            raise
+        source.fit(origin)
+        talk.tell(f"There is no stack {target} yet; {stack.file.name} describes it.")
+        if not talk.agree(f"Make the stack {target}?"):
+            raise
+        make(stack)
+        return Side.read(project, target)
+
+
+def make(stack: Stack) -> None:
+    """Have the backend make a stack, and leave its file as it is."""
+    file = stack_file(stack)
+    before = file.text()
+    try:
+        stack.create()
+    finally:
+        file.undo_rewriting(before)
+
+
+def _promote(from_side: Side, to_side: Side, demands: Demands, terms: Terms, talk: Talk) -> Receipt:
+    origin = from_side.name
     to_side, finished = finish(to_side, from_side.image, terms, talk)
     if finished and from_side.image and finished.digest == from_side.image.digest:
         return finished

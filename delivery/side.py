@@ -58,7 +58,7 @@ class Side:
     @property
     def file(self) -> StackFile:
         """The file with the line that a promotion changes."""
-        return StackFile(self.stack.file, f"{self.project}:{IMAGE}")
+        return stack_file(self.stack)
 
     @property
     def receipts(self) -> Receipts:
@@ -99,6 +99,11 @@ class Side:
         """Operations that were under way when an update died."""
         pending = self.state["deployment"].get("pending_operations") or []
         return [f"{one['type']} {one['resource']['urn'].rpartition('::')[2]}" for one in pending]
+
+
+def stack_file(stack: Stack) -> StackFile:
+    """Return a stack's file, whether or not the backend has the stack."""
+    return StackFile(stack.file, f"{project_name(stack.project)}:{IMAGE}")
 
 
 def project_name(project: Project) -> str:

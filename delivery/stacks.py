@@ -34,6 +34,16 @@ class Locked(DeliveryError):
         """What pulumi said: with some backends who holds the lock."""
 
 
+class NoSuchStack(DeliveryError):
+    """The backend has no stack of that name."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            f"there is no stack {stack}; `pulumi stack ls` shows those that there are,"
+            f" `pulumi stack init {stack}` makes it"
+        )
+
+
 class _Unselected(automation.Stack):
     """A stack that each command names by `--stack`; the SDK's own constructor selects it for all shells."""
 
@@ -100,6 +110,13 @@ class Stack:
     def file(self) -> Path:
         """Its configuration: Pulumi.<stack>.yaml."""
         return self.project.file(self.name)
+
+    def create(self) -> None:
+        """Make it in the backend, with nothing deployed.
+
+        With a passphrase pulumi writes the salt into the stack's file: see `StackFile.undo_rewriting`.
+        """
+        self.command("stack", "init", "--no-select")
 
     def preview(
         self,
@@ -224,10 +241,7 @@ class Stack:
 
     def _explained(self, error: CommandError) -> DeliveryError:
         if isinstance(error, StackNotFoundError):
-            return DeliveryError(
-                f"there is no stack {self.name}; `pulumi stack ls` shows those that there are,"
-                f" `pulumi stack init {self.name}` makes it"
-            )
+            return NoSuchStack(self.name)
         if isinstance(error, ConcurrentUpdateError):
             return Locked(self.name, str(error))
         return DeliveryError(_message(str(error)))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandbox.instance import CGROUP as PREFIX
 from sandbox.instance import NODES, Instance, SandboxError
 
 ROOT = Path("/sys/fs/cgroup")
@@ -71,6 +72,16 @@ def processes(instance: Instance, part: str = "") -> set[int]:
         for cgroup in _cgroups(instance, part)
         for pid in _read(cgroup / "cgroup.procs").split()
     }  # fmt: skip
+
+
+def instances() -> set[str]:
+    """The names of the instances, of any user, that have processes."""
+    hierarchy = ROOT if unified() else ROOT / "pids"
+    return {
+        cgroup.name.removeprefix(PREFIX)
+        for cgroup in hierarchy.glob(f"{PREFIX}*")
+        if any(_read(file).strip() for file in cgroup.rglob("cgroup.procs"))
+    }
 
 
 def of_pods(instance: Instance, uids: set[str]) -> set[int]:

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from sandbox import environment, lifecycle, status
+from sandbox import environment, lifecycle, preflight, status
 from sandbox.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.toolchain import Toolchain
-from sandbox.tools import PLATFORM
+from sandbox.tools import PLATFORM, Stage
 
 app = typer.Typer(
     help="A real platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi's engine.\n\n"
@@ -25,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
 )
 console = Console(stderr=True)
+FAILS = "false"
+"""A command that every shell has, and that fails."""
 Json = Annotated[bool, typer.Option("--json", help="Print an object instead.")]
 
 
@@ -65,6 +67,13 @@ def complete() -> None:
                 lifecycle.up(instance, progress, wait=False)
 
 
+@app.command(name="preflight")
+def show_preflight() -> None:
+    """Check within seconds whether `up` can start the sandbox, and change nothing."""
+    instance = Instance.from_environment()
+    preflight.check(instance, to_build=bool(Toolchain(instance).missing(*Stage)))
+
+
 @app.command()
 def down() -> None:
     """Stop everything and leave nothing behind but the data."""
@@ -87,12 +96,32 @@ def show_status(as_json: Json = False) -> None:
 
 @app.command()
 def env(as_json: Json = False) -> None:
-    """Print what a shell needs to talk to the sandbox: eval "$(python -m sandbox env)"."""
-    found = environment.variables(Instance.from_environment())
+    """Print what a shell needs to talk to the sandbox: eval "$(python -m sandbox env)".
+
+    PATH begins with the sandbox's tools and the virtualenv that runs this command.
+    On an error it prints the command `false`, so that the eval fails as well: what follows after && does
+    not run, nor, after `set -e`, anything else.
+    """
+    try:
+        found = environment.variables(_started())
+    except SandboxError:
+        print("null" if as_json else FAILS)
+        raise
     if as_json:
         print(json.dumps(found, indent=2))
     else:
         print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in found.items()))
+
+
+def _started() -> Instance:
+    """Return the instance; an error where it was never started, and has no tools to be used."""
+    instance = Instance.from_environment()
+    if not instance.bin.exists():
+        prefix = "" if instance.name == "sandbox" else f"SANDBOX_NAME={instance.name} "
+        raise SandboxError(
+            f"the sandbox {instance.name} was never started: first `{prefix}python -m sandbox up`"
+        )
+    return instance
 
 
 @app.command()

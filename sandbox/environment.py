@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from sandbox import files
@@ -10,10 +11,14 @@ from sandbox.shell import run
 
 
 def variables(instance: Instance) -> dict[str, str]:
-    """The variables to export; PATH is the present one with the sandbox's tools in front."""
-    path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry != str(instance.bin)]
+    """The variables to export; PATH is the present one with the sandbox's tools and the virtualenv in front.
+
+    The virtualenv's kubectl comes after the sandbox's choice of one.
+    """
+    first = (str(instance.bin), *_virtualenv())
+    path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry not in first]
     return {
-        "PATH": os.pathsep.join((str(instance.bin), *path)),
+        "PATH": os.pathsep.join((*first, *path)),
         "PULUMI_HOME": str(_pulumi_home(instance)),
         "PULUMI_BACKEND_URL": f"file://{_backend(instance)}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(instance)),
@@ -56,6 +61,11 @@ def ensure_builder(instance: Instance) -> None:
             "buildx", "create", "--name", instance.name, "--driver", "remote", address,
             env=process(instance),
         )  # fmt: skip
+
+
+def _virtualenv() -> tuple[str, ...]:
+    """The directory of the virtualenv that runs this, whose `python` has the project's packages."""
+    return (str(Path(sys.executable).parent),) if sys.prefix != sys.base_prefix else ()
 
 
 def _pulumi_home(instance: Instance) -> Path:

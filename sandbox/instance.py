@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 NODES = ("node-1", "node-2")
+CGROUP = "slipway-"
+"""How the name of each instance's cgroup begins."""
 
 
 class SandboxError(Exception):
@@ -137,7 +139,7 @@ class Instance:
     @property
     def cgroup(self) -> str:
         """The cgroup, in each hierarchy, that holds all processes of this instance."""
-        return f"slipway-{self.name}"
+        return f"{CGROUP}{self.name}"
 
     # Files
 

@@ -15,6 +15,8 @@ from sandbox.instance import Instance, SandboxError
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 MEMORY_GIB = 3
+# The idle platform takes 1.4 GiB; builds and what is deployed come on top.
+FREE_MEMORY_GIB = 2.5
 DISK_GB = 4
 DISK_TO_BUILD_GB = 14
 # The oldest Go that fetches the release which a go.mod asks for.
@@ -43,7 +45,7 @@ def check(instance: Instance, to_build: bool) -> None:
         problems += _go()
     # What runs of the instance, be it left behind by a supervisor that was killed, has its addresses.
     if platform.system() == "Linux" and not cgroups.processes(instance):
-        problems += [*_kernel(), *_addresses(instance)]
+        problems += [*_free_memory(instance), *_kernel(), *_addresses(instance)]
     if problems:
         raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))
 
@@ -69,6 +71,16 @@ def _machine(instance: Instance, to_build: bool) -> Iterator[str]:
     # The kernel's limit for the path of a unix socket.
     if len(str(instance.run / "supervisor.sock.12345678")) > 107:
         yield f"{instance.run} is too long a path for a socket: set XDG_STATE_HOME or a shorter SANDBOX_NAME"
+
+
+def _free_memory(instance: Instance) -> Iterator[str]:
+    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    free = next((int(line[1]) / 2**20 for line in lines if line[0] == "MemAvailable:"), FREE_MEMORY_GIB)
+    if free < FREE_MEMORY_GIB:
+        others = sorted(cgroups.instances() - {instance.name})
+        stop = " and ".join(f"`SANDBOX_NAME={name} python -m sandbox down`" for name in others)
+        advice = f"{stop} stops another sandbox and keeps its data" if others else "stop what else runs"
+        yield f"{free:.1f} GiB of memory are free: {FREE_MEMORY_GIB} GiB are needed; {advice}"
 
 
 def _packages() -> Iterator[str]:

@@ -145,9 +145,9 @@ def _downloaded(plugin: Plugin, env: Mapping[str, str]) -> bool:
 
 
 def _replacing_stand_ins(home: Path) -> Iterator[Plugin]:
-    """Remove the stand-ins of earlier versions of this project; return the plugins that a state may still name.
+    """Remove the stand-ins of earlier versions of this project, and return the plugins in whose place they were.
 
-    A state keeps the version of the plugin that made it until the next update.
+    A state names the version of the plugin that made it until the next update.
     """
     for directory in sorted(home.glob("plugins/*-v*")):
         kind, _, name = directory.name.rpartition("-v")[0].partition("-")

@@ -22,7 +22,7 @@ def reachable() -> bool:
         return False
     try:
         with suppress(urllib.error.HTTPError):
-            urllib.request.urlopen(ADDRESS, timeout=REACHED_WITHIN).close()  # noqa: S310 - a constant https address
+            urllib.request.urlopen(ADDRESS, timeout=REACHED_WITHIN).close()
     except OSError:
         unreachable()
         return False

@@ -1,4 +1,4 @@
-"""What the tests share: the environment of the running platform."""
+"""What the tests share: an instance of the sandbox of their own."""
 
 import json
 import os
@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import pulumi_plugins
-from sandbox.instance import Instance
-
 PROJECT = Path(__file__).parent.parent
+# Before any module below asks which instance is meant: tests never act on the user's own.
+os.environ["SANDBOX_NAME"] = os.environ.get("TEST_SANDBOX") or "slipway-test"
 SOAK = "SOAK" in os.environ
-"""Whether time is no matter: `make soak` sets it."""
-PLUGINS = pytest.StashKey[list[str]]()
+"""Whether the long forms run: `make soak` sets it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,18 +25,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell which Pulumi plugins the tests used: the official ones or the sandbox's stand-ins."""
-    if PLUGINS in config.stash:
-        used = config.stash[PLUGINS]
-        terminalreporter.write_line(f"Pulumi plugins: {', '.join(used)}")
-
-
 @pytest.fixture(scope="session")
-def sandbox(pytestconfig: pytest.Config) -> dict[str, str]:
-    """Start the sandbox if need be; return the environment in which pulumi, kubectl and buildx talk to it."""
+def sandbox() -> dict[str, str]:
+    """Start the tests' instance if need be; return the environment of programs that use it."""
     python = (sys.executable, "-m", "sandbox")
     subprocess.run((*python, "up", "--wait"), cwd=PROJECT, check=True)
     environment = subprocess.check_output((*python, "env", "--json"), cwd=PROJECT)
-    pytestconfig.stash[PLUGINS] = pulumi_plugins.report(Instance.from_environment())
     return {**os.environ, **json.loads(environment)}

@@ -17,9 +17,9 @@ KUBERNETES = "1.35.4"
 BUILDKIT = "0.31.0"
 BUILDX = "0.35.0"
 
-# DWARF is for debuggers: leaving it out saves an eighth of the time to compile. Without inlining (-l) it takes
-# a quarter less, and what is compiled takes more processor time: the API server up to an eighth, zstd in
-# buildkitd a third. So hot loops keep it: the standard library's, compression's and protobuf's.
+# DWARF is for debuggers: leaving it out saves an eighth of the time to compile. Without inlining (-l) it
+# takes a quarter less, and what is compiled takes more processor time: the API server up to an eighth, zstd
+# in buildkitd a third. So hot loops keep it: the standard library's, compression's and protobuf's.
 # All families have the same flags, so that a package that several need is compiled once.
 INLINED = ("std", "github.com/klauspost/compress/...", "google.golang.org/protobuf/...")
 FLAGS = ("-gcflags=all=-dwarf=false -l", *(f"-gcflags={packages}=-dwarf=false" for packages in INLINED))
@@ -59,7 +59,7 @@ class Tool:
 class Family:
     """Tools that one `go build` makes, in one Go module: a directory beside this file.
 
-    `variables` are set when linking; `files` are paths in a Go module ("module//path"), copied beside the tools.
+    `variables` are set when linking. `files` are paths in Go modules, "module//path", copied beside the tools.
     """
 
     name: str

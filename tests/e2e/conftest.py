@@ -1,16 +1,44 @@
-"""What several suites share: what they count, and the end of what they deployed."""
+"""What several suites share: who runs them, the kills that they count, and the end of what they deployed."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import SOAK
 from tests.e2e import soak
 
-ENOUGH_KILLS = 50
+E2E = Path(__file__).parent
+GROUPS = {
+    "delivery/promotion/test_promotion": "promotion",
+    "program/test_make": "make",
+    "program/": "program",
+    "delivery/promotion/": "promotion: changes and crashes",
+    "delivery/preview/test_commits": "commits",
+    "delivery/preview/": "preview",
+}
+"""Files whose tests share what they have deployed, by the beginning of their paths, the longest suites first.
+
+With several workers each group runs on one of them. Any other file is a group of its own, and comes later.
+"""
 Ending = Callable[[Callable[[], object]], object]
 """Runs something, now or soon."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test its group, in the order in which workers take them."""
+    own = [item for item in items if E2E in item.path.parents]
+    for item in own:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    order = {name: place for place, name in enumerate(GROUPS.values())}
+    items.sort(key=lambda item: order.get(_group(item), len(order)) if item in own else -1)
+
+
+def _group(item: pytest.Item) -> str:
+    path = item.path.relative_to(E2E).as_posix() if E2E in item.path.parents else ""
+    return next((group for start, group in GROUPS.items() if path.startswith(start)), path)
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +57,10 @@ def ending() -> Iterator[Ending]:
 
 @pytest.fixture(scope="session")
 def kills() -> Iterator[soak.Kills]:
-    """Counts what is killed in the middle; `make soak` keeps it, and needs enough of it."""
+    """Counts what is killed in the middle; `make soak` keeps it."""
     seen = soak.Kills()
     yield seen
     if SOAK:
-        assert len(seen) >= ENOUGH_KILLS, f"{len(seen)} kills are too few to tell"
         words = (
             f"{len(seen)} kills. Mended means by `python -m delivery recover STACK`; in the middle of a "
             "`destroy` by that with `--no-up` and `destroy` again."

@@ -5,9 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import pulumi_plugins
-from sandbox.instance import Instance
-
 PAGE = Path(__file__).parents[2] / "docs/soak.md"
 INTRODUCTION = "# Long forms\n\nWritten by `make soak`.\n"
 HEADING = "\n## "
@@ -17,8 +14,7 @@ def keep(heading: str, words: str, table: Iterable[Iterable[str]], page: Path = 
     """Write a section of the page, in the place of what it said before. The table's first row is its head."""
     head, *rows = (f"| {' | '.join(row)} |" for row in table)
     rule = f"|{'---|' * (head.count('|') - 1)}"
-    plugins = ", ".join(pulumi_plugins.report(Instance.from_environment()))
-    text = "\n".join((f"{heading}\n", f"{words}\n", head, rule, *rows, "", f"Pulumi plugins: {plugins}.", ""))
+    text = "\n".join((f"{heading}\n", f"{words}\n", head, rule, *rows, ""))
     introduction, *sections = (page.read_text() if page.exists() else INTRODUCTION).split(HEADING)
     others = [section for section in sections if not section.startswith(f"{heading}\n")]
     page.write_text(HEADING.join((introduction, *sorted((*others, text)))))

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -141,7 +142,8 @@ def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
 def autoscale(whether: str, *services: Service) -> None:
     for service in services:
         service.succeed("config", "set", "autoscaled", whether)
-        service.up()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Service.up, services))
 
 
 def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(

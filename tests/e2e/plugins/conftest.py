@@ -1,11 +1,11 @@
-"""What the tests of the plugins share: a stand-in that runs, in a namespace of its own."""
+"""A namespace for the tests that create objects with kubectl."""
 
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.plugins.kubernetes_provider import STAND_IN, Plugin, kubectl, running
+from tests.e2e.plugins.pulumi_project import kubectl
 
 
 @pytest.fixture(scope="module")
@@ -14,10 +14,3 @@ def namespace(sandbox: dict[str, str]) -> Iterator[str]:
     kubectl(sandbox, "create", "namespace", name)
     yield name
     kubectl(sandbox, "delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture(scope="module")
-def plugin(sandbox: dict[str, str], namespace: str) -> Iterator[Plugin]:
-    with running(STAND_IN, sandbox) as started:
-        started.configure(namespace=namespace)
-        yield started

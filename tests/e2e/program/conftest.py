@@ -18,6 +18,8 @@ from tests.e2e.conftest import Ending
 
 PROJECT = Path(__file__).parent.parent.parent.parent
 INSTANCE = Instance.from_environment()
+LITTLE = {"requests": {"cpu": "100m", "memory": "128Mi"}}
+"""What a web pod of a test asks for: the stacks of several suites have to fit on the nodes at once."""
 PARTS = ("Pulumi.yaml", "__main__.py", "settings.py", "problems.py", "host.py", "components", "app", ".venv")
 
 
@@ -38,7 +40,8 @@ class Stack:
         return f"slipway-{self.name}"
 
     def configure(self, **config: Any) -> None:
-        config = {"repository": f"{INSTANCE.registry}/hits", **config}
+        web = {"resources": LITTLE, **config.pop("web", {})}
+        config = {"repository": f"{INSTANCE.registry}/hits", "web": web, **config}
         own = {f"slipway:{key}": value for key, value in config.items()}
         self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **own}}))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.program.conftest import INSTANCE, LITTLE, PROJECT
 from tests.e2e.sandbox.cluster import eventually
 
 
@@ -64,7 +64,8 @@ def clone(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         (it.directory / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(PROJECT / path, it.directory / path)
     (it.directory / ".venv").symlink_to(PROJECT / ".venv")
-    own = {"repository": f"{INSTANCE.registry}/hits", "build": "app", "web": {"replicas": 2}}
+    web = {"replicas": 2, "resources": LITTLE}
+    own = {"repository": f"{INSTANCE.registry}/hits", "build": "app", "web": web}
     config = {"kubernetes:context": INSTANCE.name, **{f"slipway:{key}": value for key, value in own.items()}}
     (it.directory / f"Pulumi.{it.stack}.yaml").write_text(yaml.safe_dump({"config": config}))
     (it.home / ".pulumi").mkdir()

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox act with: a cluster's namespace, and a whole second instance."""
+"""What the tests of the sandbox act with: a cluster's namespace, and a whole instance."""
 
 import json
 import os
@@ -118,7 +118,7 @@ def service(name: str, **spec: Any) -> dict[str, Any]:
 
 @dataclass
 class Machine:
-    """A second instance, and the state of the machine that it runs on."""
+    """An instance, and the state of the machine that it runs on."""
 
     instance: Instance
     before: dict[str, set[str]] = field(default_factory=dict)
@@ -164,12 +164,15 @@ class Machine:
 
     def _belongs(self, process: Path) -> bool:
         try:
-            said = (process / "cmdline").read_bytes() + (process / "cgroup").read_bytes()
+            command = (process / "cmdline").read_text(errors="replace")
+            cgroup = (process / "cgroup").read_text()
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             return False  # it has ended
         # One that has ended, but whom the machine's init has not buried yet, is a zombie: Z.
-        return state != "Z" and self.instance.name.encode() in said
+        places = (str(self.instance.state), f"/netns/{self.instance.name}-")
+        belongs = self.instance.cgroup in cgroup or any(place in command for place in places)
+        return state != "Z" and belongs
 
     def state(self) -> dict[str, set[str]]:
         """What `down` must leave as it was. What comes and goes with other instances is left out."""

@@ -1,4 +1,4 @@
-"""What a workload may expect of the cluster, on the running default instance."""
+"""What a workload may expect of the cluster, on the running instance."""
 
 import json
 import subprocess

@@ -1,8 +1,9 @@
-"""The command line, on the running default instance."""
+"""The command line, on the running instance."""
 
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,8 @@ def test_status_tells_that_all_is_well(sandbox: dict[str, str]) -> None:
     assert (done.returncode, status["problems"]) == (0, [])
     assert {"node-1-kubelet", "node-2-kube-router", "registry"} <= {p["name"] for p in status["processes"]}
     assert status["to_build"] == []
-    assert any(plugin.startswith("kubernetes 4.32.0") for plugin in status["plugins"])
+    kubernetes = f"kubernetes {version('pulumi-kubernetes')}"
+    assert any(plugin.startswith(kubernetes) for plugin in status["plugins"])
     shown = sandbox_command("status").stdout
     assert "RSS for the platform" in shown and "python:3.11-slim-bookworm" in shown
 
@@ -80,12 +82,6 @@ def test_logs_shows_a_process_and_names_the_others_when_there_is_none(sandbox: d
     assert len(sandbox_command("logs", "kube-apiserver", "-n", "5").stdout.splitlines()) == 5
     unknown = sandbox_command("logs", "nonsense")
     assert unknown.returncode == 1 and "kube-apiserver" in unknown.stderr
-
-
-def test_every_command_explains_itself() -> None:
-    for command in ("up", "down", "status", "env", "logs", "purge"):
-        done = sandbox_command(command, "--help")
-        assert done.returncode == 0 and len(done.stdout) > 200
 
 
 def test_a_name_that_cannot_be_is_refused_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Breaking things, on a second instance beside the default one. The tests run in this order."""
+"""Breaking the whole instance, alone on it. The tests run in this order."""
 
 import os
 import shutil
@@ -163,6 +163,8 @@ def test_down_leaves_the_machine_as_it_was_and_up_brings_everything_back(
     after = machine.state()
     for what, before in machine.before.items():
         assert after[what] == before, what
+    assert not [what for what in ("namespaces", "cgroups", "processes") if after[what]]
+    assert not [mount for mount in after["mounts"] if str(machine.instance.state) in mount]
     assert machine.command("status").returncode == 1
     machine.must("up")
     _is_whole(kept)

@@ -65,3 +65,13 @@ def test_a_machine_whose_file_watches_are_used_up_is_told_how_to_have_more(
     monkeypatch.setattr(preflight, "_spare_inotify_instances", lambda: 3)
     with pytest.raises(SandboxError, match=r"only 3 inotify .* `sysctl fs.inotify.max_user_instances=1024`"):
         preflight.check(instance, to_build=False)
+
+
+def test_too_little_free_memory_names_the_sandboxes_that_can_be_stopped(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "FREE_MEMORY_GIB", 10**6)
+    monkeypatch.setattr("sandbox.cgroups.instances", lambda: {"sandbox", instance.name})
+    stop = "`SANDBOX_NAME=sandbox python -m sandbox down` stops another"
+    with pytest.raises(SandboxError, match=rf"GiB of memory are free.*; {stop}"):
+        preflight.check(instance, to_build=False)

@@ -27,7 +27,8 @@ from tests.e2e.pushing import push
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent.parent.parent
 INSTANCE = Instance.from_environment()
-REPOSITORY = f"{INSTANCE.registry}/pm/web"
+# Of each worker's own: a tag that another worker moves is what promotions refuse.
+REPOSITORY = f"{INSTANCE.registry}/pm-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}/web"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,14 @@ class Pipeline:
         steps = json.loads(self.pulumi(name, "preview", "--json"))["steps"]
         return [step["urn"] for step in steps if step["op"] != "same"]
 
+    def remove(self, name: str) -> None:
+        """Destroy a stack, whatever runs on it, and forget its receipts."""
+        stack = self.stack(name)
+        words = ("pulumi", "cancel", "--yes", "--stack", stack)
+        subprocess.run(words, cwd=self.directory, env=self.environment)
+        self.pulumi(name, "destroy", "--yes", "--skip-preview", "--remove")
+        self.kubectl("delete", "configmap", "-n", "receipts-pm", "-l", f"slipway.dev/receipt-of={stack}")
+
     def kubectl(self, *words: str) -> str:
         return subprocess.check_output(("kubectl", *words), env=self.environment, text=True)
 
@@ -196,15 +205,7 @@ def pipeline(
     assert [update.wait() for update in updates] == [0, 0, 0]
     yield made
     for name in names:
-        ending(partial(_remove, made, name))
-
-
-def _remove(pipeline: Pipeline, name: str) -> None:
-    stack = pipeline.stack(name)
-    words = ("pulumi", "cancel", "--yes", "--stack", stack)
-    subprocess.run(words, cwd=pipeline.directory, env=pipeline.environment)
-    pipeline.pulumi(name, "destroy", "--yes", "--skip-preview", "--remove")
-    pipeline.kubectl("delete", "configmap", "-n", "receipts-pm", "-l", f"slipway.dev/receipt-of={stack}")
+        ending(partial(made.remove, name))
 
 
 @pytest.fixture

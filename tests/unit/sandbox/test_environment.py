@@ -1,0 +1,62 @@
+"""The shell in which `sandbox env` was evaluated: it has the project's Python, and stops on an error."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox import environment
+from sandbox.instance import Instance
+
+PROJECT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    made = Instance("shell", tmp_path / "state/slipway", tmp_path / "cache/slipway")
+    made.bin.mkdir(parents=True)
+    return made
+
+
+def shell(tmp_path: Path, script: str, name: str = "shell", python: str = sys.executable) -> str:
+    """Evaluate `sandbox env` as a user does whose PATH has the system's programs; return what was printed."""
+    own = {
+        "PATH": os.defpath,
+        "SANDBOX_NAME": name,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HOME": str(tmp_path),
+    }
+    words = ("sh", "-c", script.replace("ENV", f'eval "$({python} -m sandbox env)"'))
+    return subprocess.run(words, cwd=PROJECT, env=own, capture_output=True, text=True, check=False).stdout
+
+
+def test_delivery_runs_with_the_projects_packages(instance: Instance, tmp_path: Path) -> None:
+    told = shell(tmp_path, "ENV && python -m delivery --help")
+    assert "promote" in told
+
+
+def test_the_sandboxs_own_tools_come_before_the_virtualenvs(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    virtualenv = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", os.pathsep.join(("/first", virtualenv, str(instance.bin), "/last")))
+    path = environment.variables(instance)["PATH"].split(os.pathsep)
+    assert path == [str(instance.bin), virtualenv, "/first", "/last"]
+
+
+@pytest.mark.parametrize("script", ["ENV && echo went on", "set -e; ENV; echo went on"])
+@pytest.mark.parametrize("name", ["No Name", "never-started"])
+def test_an_error_stops_what_follows(tmp_path: Path, script: str, name: str) -> None:
+    assert "went on" not in shell(tmp_path, script, name)
+
+
+def test_a_python_without_the_projects_packages_stops_what_follows(tmp_path: Path) -> None:
+    bare = f"{sys.executable} -S"
+    assert "went on" not in shell(tmp_path, "ENV && echo went on", python=bare)
+
+
+def test_the_script_goes_on_without_an_error(instance: Instance, tmp_path: Path) -> None:
+    assert "went on" in shell(tmp_path, "set -e; ENV; echo went on")

@@ -1,0 +1,55 @@
+"""`make e2e` runs every suite, whatever fails before it, and on the tests' own instance."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import GROUPS
+
+PROJECT = Path(__file__).parents[2]
+PYTEST = """#!/bin/sh
+echo "$SANDBOX_NAME: $*" >>{log}
+case "$*" in *{bad}*) exit 1;; esac
+"""
+
+
+def make(directory: Path, *words: str, bad: str = "nothing") -> tuple[int, list[str]]:
+    """Run make with a pytest that fails for `bad`; return the exit code, and what pytest was called with."""
+    log, program = directory / "log", directory / "pytest"
+    program.write_text(PYTEST.format(log=log, bad=bad))
+    program.chmod(0o755)
+    fakes = (f"VENV={directory}", "SANDBOX=true", "IN_SANDBOX=")
+    ready = ("--old-file=packages", "--old-file=venv")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    done = subprocess.run(
+        ("make", *words, *fakes, *ready), cwd=PROJECT, env=environment, capture_output=True, text=True
+    )
+    return done.returncode, log.read_text().splitlines()
+
+
+@pytest.mark.parametrize("bad", ["loadgroup", "tests/e2e/security", "test_machine.py"])
+def test_a_suite_that_fails_fails_the_target_and_hides_no_other(tmp_path: Path, bad: str) -> None:
+    assert make(tmp_path, "e2e")[0] == 0
+    (tmp_path / "log").unlink()
+    code, calls = make(tmp_path, "e2e", bad=bad)
+    assert code != 0
+    assert [call.rpartition("tests/e2e/")[2] for call in calls][1:] == [
+        "faults", "load", "security", "sandbox/test_machine.py",
+    ]  # fmt: skip
+
+
+def test_the_tests_run_on_an_instance_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX_NAME", "sandbox")
+    monkeypatch.delenv("TEST_SANDBOX", raising=False)
+    assert make(tmp_path, "e2e", "E2E=tests/e2e/image") == (0, ["slipway-test: tests/e2e/image"])
+
+
+def test_no_suite_or_group_is_named_that_is_not_there(tmp_path: Path) -> None:
+    """A renamed file would run with the others, or share nothing with its group."""
+    suites = [call.split()[-1] for call in make(tmp_path, "e2e")[1][1:]]
+    assert [suite for suite in suites if not (PROJECT / suite).exists()] == []
+    assert [start for start in GROUPS if not list((PROJECT / "tests/e2e").glob(f"{start}*"))] == []
