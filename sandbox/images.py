@@ -162,7 +162,7 @@ def rootfs(instance: Instance, image: BaseImage) -> Path:
     return archive
 
 
-# A Docker engine before version 23 cannot read zstd. These images stay on one machine: speed counts, not size.
+# A Docker engine before version 23 cannot read zstd. These images stay here: speed counts, not size.
 _COMPRESSION = "compression=gzip,compression-level=1,force-compression=true"
 _OPTIONS = (
     "--quiet",

@@ -145,7 +145,7 @@ def _downloaded(plugin: Plugin, env: Mapping[str, str]) -> bool:
 
 
 def _replacing_stand_ins(home: Path) -> Iterator[Plugin]:
-    """Remove the stand-ins of earlier versions of this project, and return the plugins in whose place they were.
+    """Remove the stand-ins that earlier versions installed, and return the plugins in whose place they were.
 
     A state names the version of the plugin that made it until the next update.
     """

@@ -59,7 +59,7 @@ class Tool:
 class Family:
     """Tools that one `go build` makes, in one Go module: a directory beside this file.
 
-    `variables` are set when linking. `files` are paths in Go modules, "module//path", copied beside the tools.
+    `variables` are set when linking. `files` are paths in Go modules, module//path, copied beside the tools.
     """
 
     name: str
