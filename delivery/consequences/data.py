@@ -47,9 +47,13 @@ def _held(change: Change) -> str | None:
 
 def restarts(situation: Situation) -> Iterator[Consequence]:
     """Members of a StatefulSet without a volume: what they keep goes with the pod."""
-    for _, new in restarting(situation):
-        if new.object.kind == "StatefulSet" and new.strategy != "OnDelete" and not _has_volume(new):
+    for old, new in restarting(situation):
+        if new.object.kind != "StatefulSet" or new.strategy == "OnDelete":
+            continue
+        if not _has_volume(old):
             yield _lost(new, "restarts without a volume: what its pods keep is gone")
+        elif not _has_volume(new):
+            yield _lost(new, "restarts without its volume: its new pods have none of what is on it")
     for before, after in situation.updates("StatefulSet"):
         replicas = [get(one.manifest, "spec", "replicas") for one in (before, after)]
         fewer = [amount(1 if one is None else one) for one in replicas]

@@ -148,3 +148,18 @@ def test_what_never_got_ready_is_applied_again_which_is_said() -> None:
     found = told(step("update", DEPLOYMENT, "web", workload(), workload()))
     assert of("attention", found) == ["configuration"]
     assert of("safe", told(step("same", DEPLOYMENT, "web", workload(), workload()))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"), [(0, 1, True), (1, 0, True), (0, 0, True), (1, 1, False)]
+)
+def test_data_is_lost_unless_the_old_and_the_new_pods_have_the_volume(
+    before: int, after: int, lost: bool
+) -> None:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}}]
+    old, new = (workload("StatefulSet") for _ in range(2))
+    for one, number in ((old, before), (new, after)):
+        one["spec"]["template"]["spec"]["volumes"] = volumes[:number]
+    volume = {"spec.template.spec.volumes": "update"}
+    found = told(step("update", "kubernetes:apps/v1:StatefulSet", "web", old, new, volume))
+    assert ("data" in of("dangerous", found)) is lost
