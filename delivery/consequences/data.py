@@ -26,8 +26,11 @@ _TYPES_THAT_HOLD_NOTHING = ("pulumi:", "docker-build:", "docker:")
 
 
 def losses(situation: Situation) -> Iterator[Consequence]:
-    """Things that hold data and are deleted, replaced or not."""
+    """Things that hold data and are deleted, replaced or not, and those that the program only lets go of."""
     for change in situation.changes:
+        if change.op is Op.DELETE and change.retained and change.kind in _HOLDERS and is_object(change.old):
+            reason = f"{Object(change, change.old).label} stays in the cluster, but leaves the stack"
+            yield Consequence(Level.SAFE, "data", reason, change.urn)
         if change.deletes and (what := _held(change)):
             verb = "is deleted and made again" if change.op is Op.REPLACE else "is deleted"
             name = (

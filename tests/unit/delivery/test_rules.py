@@ -68,6 +68,14 @@ def test_what_no_rule_knows_may_hold_something(kind: str, dangerous: bool) -> No
     assert not of("dangerous", told(step("delete", kind, "x", inputs, retainOnDelete=True)))
 
 
+def test_a_claim_that_the_program_lets_go_of_is_said_to_stay() -> None:
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-cache-0"}}
+    kind = "kubernetes:core/v1:PersistentVolumeClaim"
+    [found] = told(step("delete", kind, "cache-data", claim, retainOnDelete=True))
+    assert (found.level, found.concern) == ("safe", "data")
+    assert found.reason == "PersistentVolumeClaim data-cache-0 stays in the cluster, but leaves the stack"
+
+
 def test_an_image_that_is_to_be_built_is_told_by_its_tag_with_the_commits_in_it() -> None:
     old = workload(image="host:5000/web:0000000000000000@sha256:1")
     tags = [{"tags": ["host:5000/web:0000000000000000"]}, {"tags": ["host:5000/web:1111111111111111"]}]
