@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 import pulumi
 
 NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
-"""For a Service whose pods are awaited already: Pulumi would wait 10 seconds for its endpoints to settle."""
+"""For what becomes ready together with pods that are awaited.
+
+Pulumi waits 10 seconds for the endpoints of a Service to settle. Before release 4.27 the Kubernetes plugin
+waits 5 minutes, in vain, when it updates a bound claim whose class binds on first use (WaitForFirstConsumer).
+"""
+
+TAKES_OVER = {"pulumi.com/patchForce": "true"}
+"""For an object that another field manager may have made: server-side apply still changes its fields."""
 
 PUBLIC = {"slipway/public": "chosen by the Service's type"}
 """For what is reached from outside on purpose: the house rules in policy/ refuse what does not say so."""

@@ -1,9 +1,10 @@
 """What network policies are made of: endpoints that pods may reach, and the cluster's DNS."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
+import pulumi
 import pulumi_kubernetes as k8s
 from pydantic import AfterValidator, Field
 
@@ -36,6 +37,11 @@ class Endpoint:
     cidr: Annotated[str, AfterValidator(_cidr)] | None = None
     client_labels: Mapping[str, str] = Field(default_factory=dict)
     """Labels that a pod must carry to be admitted."""
+    depends_on: Sequence[pulumi.Resource] = ()
+    """Resources that have to be ready before a client starts.
+
+    Only the order depends on them: unlike one of their outputs, they never cause a client to be replaced.
+    """
 
     def __post_init__(self) -> None:
         if (self.pods is None) == (self.cidr is None):

@@ -1,12 +1,13 @@
 """RedisCache: a Redis that only its clients reach, with a password that nobody has to know."""
 
 import secrets
+from collections.abc import Sequence
 from textwrap import dedent
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components._component import NOT_AWAITED, NamespacedComponent, Transform
+from components._component import NOT_AWAITED, TAKES_OVER, NamespacedComponent, Transform
 from components._network import Endpoint
 from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Resources, pod_spec
 from components._rollout import Rollout
@@ -21,12 +22,14 @@ SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu
 class RedisCache(NamespacedComponent):
     """A single Redis with a password, limits, and a network policy that admits only who uses its `env`.
 
-    Without `storage` its content goes with its pod; with it, it is kept on a volume claim of that size, which
-    stays until the namespace is deleted. Without `password` one is made, once.
+    Without `storage` its content goes with its pod. With it, a volume claim of that size keeps the content.
+    Pulumi never deletes that claim: it stays until the namespace is deleted. `storage` can be added later
+    and, where the storage class allows it, raised; a claim never shrinks. Without `password` the component
+    makes one, once.
     """
 
-    host: pulumi.Output[str]
-    """The name under which its clients reach it, known once it runs."""
+    host: str
+    """The name under which its clients reach it."""
     env: list[EnvVar]
     """REDIS_HOST, REDIS_PORT and REDIS_PASSWORD for its clients; a pod that has them is admitted."""
 
@@ -54,16 +57,22 @@ class RedisCache(NamespacedComponent):
             data={"redis.conf": _config(resources, bool(storage))},
         )
         self._add(k8s.core.v1.ServiceAccount, name=name, automount_service_account_token=False)
-        pod = _pod(
-            name, image, resources, security, secret.metadata.name, config.metadata.name, bool(storage)
-        )
-        redis = self._add_stateful_set(pod, storage)
+        # The name that a StatefulSet gives to a claim made from a template, as earlier versions of this
+        # component used: so they find their data again.
+        claim = f"data-{name}-0" if storage else None
+        pod = _pod(name, image, resources, security, secret.metadata.name, config.metadata.name, claim)
+        mounted = [self._add_claim(claim, storage)] if claim and storage else []
+        redis = self._add_stateful_set(pod, mounted)
         service = self._add_service()
-        endpoint = Endpoint(port=PORT, pods=self.selector, client_labels={f"{name}-client": "true"})
+        endpoint = Endpoint(
+            port=PORT,
+            pods=self.selector,
+            client_labels={f"{name}-client": "true"},
+            depends_on=[redis, service],
+        )
         if network_policy:
             self._add_network_policy(endpoint)
-        # Taken from both, so that clients start when there is something to talk to.
-        self.host = pulumi.Output.all(service.metadata.name, redis.id).apply(lambda facts: str(facts[0]))
+        self.host = name
         key = KeyRef(name=secret.metadata.name, key="password")
         self.env = [
             EnvVar(name="REDIS_HOST", value=self.host, endpoint=endpoint),
@@ -84,8 +93,19 @@ class RedisCache(NamespacedComponent):
             opts=first,
         )
 
+    def _add_claim(self, name: str, storage: str) -> k8s.core.v1.PersistentVolumeClaim:
+        """Make the claim apart from the StatefulSet, whose own claim templates can never be changed."""
+        return self._add(
+            k8s.core.v1.PersistentVolumeClaim,
+            name=name,
+            suffix="-data",
+            annotations=NOT_AWAITED | TAKES_OVER,
+            spec={"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}},
+            opts=pulumi.ResourceOptions(retain_on_delete=True),
+        )
+
     def _add_stateful_set(
-        self, pod: k8s.core.v1.PodSpecArgsDict, storage: str | None
+        self, pod: k8s.core.v1.PodSpecArgsDict, mounted: Sequence[k8s.core.v1.PersistentVolumeClaim]
     ) -> k8s.apps.v1.StatefulSet:
         spec: k8s.apps.v1.StatefulSetSpecArgsDict = {
             "service_name": self.pulumi_resource_name,
@@ -96,18 +116,12 @@ class RedisCache(NamespacedComponent):
             "selector": {"match_labels": self.selector},
             "template": {"metadata": {"labels": self.selector}, "spec": pod},
         }
-        if storage:
-            spec["volume_claim_templates"] = [
-                {
-                    "metadata": {"name": "data", "labels": self.selector},
-                    "spec": {
-                        "access_modes": ["ReadWriteOnce"],
-                        "resources": {"requests": {"storage": storage}},
-                    },
-                }
-            ]
         return self._add(
-            k8s.apps.v1.StatefulSet, name=self.pulumi_resource_name, annotations=Rollout().awaited, spec=spec
+            k8s.apps.v1.StatefulSet,
+            name=self.pulumi_resource_name,
+            annotations=Rollout().awaited,
+            spec=spec,
+            opts=pulumi.ResourceOptions(depends_on=mounted),
         )
 
     def _add_service(self) -> k8s.core.v1.Service:
@@ -161,7 +175,7 @@ def _pod(
     security: PodSecurity | None,
     secret: pulumi.Input[str],
     config: pulumi.Input[str],
-    persistent: bool,
+    claim: str | None,
 ) -> k8s.core.v1.PodSpecArgsDict:
     ping: k8s.core.v1.ExecActionArgsDict = {"command": ["redis-cli", "-e", "ping"]}
     container: k8s.core.v1.ContainerArgsDict = {
@@ -187,6 +201,8 @@ def _pod(
     volumes: list[k8s.core.v1.VolumeArgsDict] = [
         {"name": "config", "projected": {"sources": sources, "default_mode": 0o440}},
     ]
-    if not persistent:
+    if claim:
+        volumes.append({"name": "data", "persistent_volume_claim": {"claim_name": claim}})
+    else:
         volumes.append({"name": "data", "empty_dir": {"size_limit": "64Mi"}})
     return pod_spec(container, security, account=name, mounts=mounts, volumes=volumes)

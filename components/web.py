@@ -108,7 +108,7 @@ class WebService(NamespacedComponent):
             self._add_disruption_budget()
         if network_policy:
             self._add_network_policy(expose.target_port, endpoints)
-        self.host = pulumi.Output.format("{0}.{1}.svc", service.metadata.name, service.metadata.namespace)
+        self.host = pulumi.Output.format("{0}.{1}.svc", name, namespace)
         self.url = service_url(service, expose.port)
         self.register_outputs({"host": self.host, "url": self.url})
 
@@ -145,8 +145,13 @@ class WebService(NamespacedComponent):
             spec["min_ready_seconds"] = rollout.min_ready
         if not isinstance(replicas, Autoscaling):  # whose number it is then
             spec["replicas"] = replicas
+        needed = [resource for endpoint in endpoints for resource in endpoint.depends_on]
         self._add(
-            k8s.apps.v1.Deployment, name=self.pulumi_resource_name, annotations=rollout.awaited, spec=spec
+            k8s.apps.v1.Deployment,
+            name=self.pulumi_resource_name,
+            annotations=rollout.awaited,
+            spec=spec,
+            opts=pulumi.ResourceOptions(depends_on=needed),
         )
 
     def _add_service(self, expose: Exposure, rollout: Rollout) -> k8s.core.v1.Service:

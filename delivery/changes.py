@@ -68,6 +68,8 @@ class Change:
     retained: bool = False
     """The program lets go of it, but it stays where it is."""
     protected: bool = False
+    provider: str = ""
+    """Reference of the provider: its URN and id; empty for components."""
     custom: bool = True
     """Whether there is something behind it: a component, of which this is False, only groups others."""
 

@@ -101,6 +101,7 @@ def _state(step: StepEventMetadata, op: Op, deleted_first: bool = False) -> Chan
         deleted_first=deleted_first,
         retained=bool(step.old and step.old.retain_on_delete),
         protected=bool(step.old and step.old.protect),
+        provider=one.provider if one else "",
         custom=bool(one and one.custom),
     )
 

@@ -122,7 +122,8 @@ def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:
 def _remembered(one: Known) -> dict[str, Any]:
     """Return what the provider cannot read from the cluster: whose fields they are in server-side apply.
 
-    Without it the next update would come under another name, and conflict with the first.
+    Without it the next update would come under another name, and conflict with the first. From release 4.29
+    on the plugin does not create by server-side apply: it takes such fields over by itself.
     """
     managers = [
         manager["manager"]

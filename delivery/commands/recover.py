@@ -15,6 +15,7 @@ from delivery.holder import Holder
 from delivery.options import HERE, Directory, Json
 from delivery.promotion import Talk, Terms
 from delivery.receipts import Outcome, Phase
+from delivery.renames import settle
 from delivery.repair import look, repair
 from delivery.side import Side, who
 from delivery.stacks import Project
@@ -31,11 +32,12 @@ def recover(
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Mend what a killed operation left of a stack, and bring it to what its program and file say.
+    """Repair what a killed or failed operation left of a stack, and make it what its program and file say.
 
     Removes a lock whose process is gone, ends plugins that were left behind, takes what was created but not
-    written down into the state, reads the rest from the cluster, and ends an open promotion. After a killed
-    destroy: --no-up, then `pulumi destroy`. Exit code: 0 when the stack is well.
+    written down into the state, reads the rest from the cluster, gives the objects of renamed resources to
+    the new names, and ends an open promotion. After a killed destroy: --no-up, then `pulumi destroy`.
+    Exit code: 0 when the stack is well.
     """
     with interrupts.deferred():
         side = Side.read(Project(cwd, TAKE_BACK), stack)
@@ -49,6 +51,8 @@ def recover(
                 work.let_go()
             return
         side = repair(side, talk.tell, force_unlock)
+        if up:
+            side = settle(side, talk.tell)
         outcome = _finished(side, work, up, talk)
     if as_json:
         print(json.dumps({"stack": stack, "found": found, "outcome": outcome}, indent=2))

@@ -26,8 +26,11 @@ _TYPES_THAT_HOLD_NOTHING = ("pulumi:", "docker-build:", "docker:")
 
 
 def losses(situation: Situation) -> Iterator[Consequence]:
-    """Things that hold data and are deleted, replaced or not."""
+    """Things that hold data and are deleted, replaced or not, and those that the program only lets go of."""
     for change in situation.changes:
+        if change.op is Op.DELETE and change.retained and change.kind in _HOLDERS and is_object(change.old):
+            reason = f"{Object(change, change.old).label} stays in the cluster, but leaves the stack"
+            yield Consequence(Level.SAFE, "data", reason, change.urn)
         if change.deletes and (what := _held(change)):
             verb = "is deleted and made again" if change.op is Op.REPLACE else "is deleted"
             name = (
@@ -47,9 +50,13 @@ def _held(change: Change) -> str | None:
 
 def restarts(situation: Situation) -> Iterator[Consequence]:
     """Members of a StatefulSet without a volume: what they keep goes with the pod."""
-    for _, new in restarting(situation):
-        if new.object.kind == "StatefulSet" and new.strategy != "OnDelete" and not _has_volume(new):
+    for old, new in restarting(situation):
+        if new.object.kind != "StatefulSet" or new.strategy == "OnDelete":
+            continue
+        if not _has_volume(old):
             yield _lost(new, "restarts without a volume: what its pods keep is gone")
+        elif not _has_volume(new):
+            yield _lost(new, "restarts without its volume: its new pods have none of what is on it")
     for before, after in situation.updates("StatefulSet"):
         replicas = [get(one.manifest, "spec", "replicas") for one in (before, after)]
         fewer = [amount(1 if one is None else one) for one in replicas]

@@ -33,7 +33,9 @@ class Consequence:
 
     level: Level
     concern: str
-    """pods, downtime, data, exposure, privilege, configuration, secret, resources, capacity or image."""
+    """pods, downtime, data, identity, exposure, privilege, configuration, secret, resources, capacity or
+    image.
+    """
     reason: str
     """One sentence."""
     urn: str = ""

@@ -27,7 +27,9 @@ class Consequence(_Part):
     level: LevelName
     """How much attention it deserves: dangerous means lost data, failed requests or something opened."""
     concern: str
-    """pods, downtime, data, exposure, privilege, configuration, secret, resources, capacity or image."""
+    """pods, downtime, data, identity, exposure, privilege, configuration, secret, resources, capacity or
+    image.
+    """
     reason: str
     """One sentence."""
     urn: str

@@ -20,12 +20,25 @@ class Registered(NamedTuple):
         return self.type.rsplit(":", 1)[-1]
 
 
+class Monitor(pulumi.runtime.mocks.MockMonitor):
+    """A monitor that keeps each request, with what the resource depends on and how it is to be treated."""
+
+    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
+        super().__init__(mocks)
+        self.requests: dict[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        registered = super().RegisterResource(request)  # type: ignore[no-untyped-call] # as pulumi has it
+        self.requests[registered.urn] = request
+        return registered
+
+
 class Recorder(pulumi.runtime.Mocks):
     """An engine that makes whatever it is asked for, and remembers it."""
 
     def __init__(self) -> None:
         self.resources: list[Registered] = []
-        self.monitor = pulumi.runtime.mocks.MockMonitor(self)
+        self.monitor = Monitor(self)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.resources.append(Registered(args.typ, args.name, _unwrapped(args.inputs)))
@@ -45,6 +58,16 @@ class Recorder(pulumi.runtime.Mocks):
     def urns(self) -> list[str]:
         """Of all that was registered; each names the type of its parent."""
         return list(self.monitor.get_registered_resources())
+
+    @property
+    def requests(self) -> dict[str, Any]:
+        """The engine's requests by URN: `retainOnDelete`, `dependencies`, `propertyDependencies`."""
+        return self.monitor.requests
+
+    def request(self, kind: str, name: str) -> Any:
+        """Return the request for one resource."""
+        [found] = [one for urn, one in self.requests.items() if urn.endswith(f":{kind}::{name}")]
+        return found
 
     def of(self, kind: str) -> list[Registered]:
         return [resource for resource in self.resources if resource.kind == kind]

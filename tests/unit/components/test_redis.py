@@ -39,14 +39,51 @@ def test_no_command_probe_or_variable_shows_the_password(engine: Run) -> None:
         assert resource.kind == "Secret" or "canary" not in str(resource.inputs)
 
 
+def volume(recorder: Recorder) -> dict[str, Any]:
+    spec = recorder.one("StatefulSet")["spec"]
+    assert "volumeClaimTemplates" not in spec, "they can never be changed"
+    [data] = [one for one in spec["template"]["spec"]["volumes"] if one["name"] == "data"]
+    assert isinstance(data, dict)
+    return data
+
+
 def test_content_is_kept_exactly_when_storage_is_given(engine: Run) -> None:
     without = made(engine)
     assert "appendonly no" in config(without)
-    assert "volumeClaimTemplates" not in without.one("StatefulSet")["spec"]
+    assert "emptyDir" in volume(without)
+    assert not without.of("PersistentVolumeClaim")
     kept = made(engine, storage="2Gi")
     assert "appendonly yes" in config(kept)
-    [claim] = kept.one("StatefulSet")["spec"]["volumeClaimTemplates"]
+    claim = kept.one("PersistentVolumeClaim")
     assert claim["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
+    assert volume(kept)["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+
+
+def test_storage_is_added_and_raised_without_replacing_the_stateful_set(engine: Run) -> None:
+    """All that differs is the pod template, which can be changed in place."""
+    specs = [made(engine, storage=size).one("StatefulSet")["spec"] for size in (None, "1Gi", "2Gi")]
+    assert specs[0].pop("template") != specs[1].pop("template") == specs[2].pop("template")
+    assert specs[0] == specs[1] == specs[2]
+
+
+def test_a_claim_that_a_stateful_set_made_is_found_again(engine: Run) -> None:
+    """StatefulSets name claims TEMPLATE-SET-NUMBER; another manager owns the fields of such a claim."""
+    metadata = made(engine, storage="1Gi").one("PersistentVolumeClaim")["metadata"]
+    assert metadata["name"] == "data-cache-0"
+    assert metadata["annotations"]["pulumi.com/patchForce"] == "true"
+
+
+def test_the_claim_outlives_the_stack_and_is_not_waited_for(engine: Run) -> None:
+    recorder = made(engine, storage="1Gi")
+    assert recorder.request("PersistentVolumeClaim", "cache-data").retainOnDelete
+    annotations = recorder.one("PersistentVolumeClaim")["metadata"]["annotations"]
+    assert annotations["pulumi.com/skipAwait"] == "true"
+
+
+def test_a_claim_that_cannot_be_made_leaves_the_stateful_set_alone(engine: Run) -> None:
+    recorder = made(engine, storage="1Gi")
+    [urn] = [one for one in recorder.requests if one.endswith(":PersistentVolumeClaim::cache-data")]
+    assert urn in recorder.request("StatefulSet", "cache").dependencies
 
 
 def test_a_pod_that_never_became_ready_does_not_keep_the_next_version_away(engine: Run) -> None:

@@ -1,5 +1,6 @@
 """What was created but not written down comes into the state, where the engine expects it."""
 
+from dataclasses import replace
 from typing import Any
 
 from delivery.live import Known
@@ -47,6 +48,14 @@ def test_a_new_object_comes_last_and_keeps_its_field_manager() -> None:
         "outputs": {"__initialApiVersion": "v1", "__fieldManager": "pulumi-kubernetes-1a2b3c4d"},
     }
     assert resources(before) == [{"urn": "other"}]
+
+
+def test_an_object_that_was_not_made_by_server_side_apply_has_no_field_manager_to_keep() -> None:
+    """As the Kubernetes plugin makes objects from release 4.29 on."""
+    managers = [{"manager": "pulumi-kubernetes", "operation": "Update"}]
+    made = replace(MADE, seen={"metadata": {"managedFields": managers}})
+    [new] = resources(adopted(state(), [made]))
+    assert new["outputs"] == {"__initialApiVersion": "v1"}
 
 
 def test_what_is_not_in_the_cluster_or_was_not_being_created_is_left_out() -> None:

@@ -68,6 +68,14 @@ def test_what_no_rule_knows_may_hold_something(kind: str, dangerous: bool) -> No
     assert not of("dangerous", told(step("delete", kind, "x", inputs, retainOnDelete=True)))
 
 
+def test_a_claim_that_the_program_lets_go_of_is_said_to_stay() -> None:
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-cache-0"}}
+    kind = "kubernetes:core/v1:PersistentVolumeClaim"
+    [found] = told(step("delete", kind, "cache-data", claim, retainOnDelete=True))
+    assert (found.level, found.concern) == ("safe", "data")
+    assert found.reason == "PersistentVolumeClaim data-cache-0 stays in the cluster, but leaves the stack"
+
+
 def test_an_image_that_is_to_be_built_is_told_by_its_tag_with_the_commits_in_it() -> None:
     old = workload(image="host:5000/web:0000000000000000@sha256:1")
     tags = [{"tags": ["host:5000/web:0000000000000000"]}, {"tags": ["host:5000/web:1111111111111111"]}]
@@ -148,3 +156,18 @@ def test_what_never_got_ready_is_applied_again_which_is_said() -> None:
     found = told(step("update", DEPLOYMENT, "web", workload(), workload()))
     assert of("attention", found) == ["configuration"]
     assert of("safe", told(step("same", DEPLOYMENT, "web", workload(), workload()))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"), [(0, 1, True), (1, 0, True), (0, 0, True), (1, 1, False)]
+)
+def test_data_is_lost_unless_the_old_and_the_new_pods_have_the_volume(
+    before: int, after: int, lost: bool
+) -> None:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}}]
+    old, new = (workload("StatefulSet") for _ in range(2))
+    for one, number in ((old, before), (new, after)):
+        one["spec"]["template"]["spec"]["volumes"] = volumes[:number]
+    volume = {"spec.template.spec.volumes": "update"}
+    found = told(step("update", "kubernetes:apps/v1:StatefulSet", "web", old, new, volume))
+    assert ("data" in of("dangerous", found)) is lost

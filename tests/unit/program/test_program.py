@@ -108,6 +108,27 @@ def test_names_that_people_use_are_stable_and_names_of_content_are_not(recorded:
             assert named == (resource.kind not in ("ConfigMap", "Secret")), resource
 
 
+def test_replacing_one_part_replaces_no_other(recorded: Recorder) -> None:
+    """What has a fixed name is deleted before it is made again, and with it what has its outputs as inputs.
+
+    A Namespace is exempt: it is replaced only when its name changes, which moves everything in it anyway.
+    """
+    fixed = {
+        f"{resource.type}::{resource.name}"
+        for resource in recorded.resources
+        if "name" in resource.inputs.get("metadata", {}) and resource.kind != "Namespace"
+    }
+    for urn, request in recorded.requests.items():
+        for name, found in request.propertyDependencies.items():
+            taken = [one for one in found.urns if one.rpartition("$")[2] in fixed]
+            assert not taken, f"{urn} takes {name} from {taken}"
+
+
+def test_the_application_starts_after_the_redis_that_it_talks_to(recorded: Recorder) -> None:
+    needed = {one.rpartition("$")[2] for one in recorded.request("Deployment", "web").dependencies}
+    assert needed >= {"kubernetes:apps/v1:StatefulSet::cache", "kubernetes:core/v1:Service::cache"}
+
+
 def test_secrets_reach_secrets_alone(program: Callable[..., Recorder]) -> None:
     recorded = program(**STACKS["scales and keeps"])
     holders = {r.kind for r in recorded.resources if CANARY in json.dumps(r.inputs, default=str)}

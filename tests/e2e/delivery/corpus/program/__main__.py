@@ -2,7 +2,8 @@
 
 CORPUS_SPEC names a JSON file: `namespace`, `cache`, `store`, `web` and `auto` hold a component's arguments
 (null leaves it out), `patch` sets values in the arguments of children by path, and `objects` holds
-Kubernetes objects as manifests, by their name in the program.
+Kubernetes objects as manifests, by their name in the program; `patch` may say of each of these that it is to
+be retained ("NAME/retain"), and which name it had before ("NAME/alias").
 """
 
 import json
@@ -76,7 +77,10 @@ for name, manifest in SPEC["objects"].items():
         for key, value in manifest.items()
         if key not in ("apiVersion", "kind")
     }
+    former = SPEC["patch"].get(f"{name}/alias")
     options = pulumi.ResourceOptions(
-        depends_on=[namespace], retain_on_delete=SPEC["patch"].get(f"{name}/retain", False)
+        depends_on=[namespace],
+        retain_on_delete=SPEC["patch"].get(f"{name}/retain", False),
+        aliases=[pulumi.Alias(name=former)] if former else None,
     )
     make(name, opts=options, **body)
