@@ -2,9 +2,8 @@
 
     eval "$(.venv/bin/python -m sandbox env)" && .venv/bin/python -m benchmarks.unchanged_preview
 
-Four resources of five are ConfigMaps, the fifth is a Deployment without pods. They are previewed on the
-sandbox's stand-ins and on the official plugins of this machine or of $SLIPWAY_PLUGINS. Wall-clock and
-processor time, the median of the rounds.
+Four resources of five are ConfigMaps, the fifth is a Deployment without pods. Wall-clock and processor time,
+the median of the rounds.
 """
 
 import os
@@ -18,9 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
-from tests.e2e.plugins.pulumi_project import ORIGINS, Project, environment
+from tests.e2e.plugins.pulumi_project import Project
 
 ROUNDS = 5
 COUNTS = (0, 5, 50, 200)
@@ -51,9 +48,9 @@ class Took(NamedTuple):
 
 
 @contextmanager
-def stack(plugins: Mapping[str, str], count: int, directory: Path) -> Iterator[Project]:
+def stack(environment: Mapping[str, str], count: int, directory: Path) -> Iterator[Project]:
     """A deployed stack with so many resources; destroyed at the end."""
-    project = Project(directory / f"project-{count}", plugins)
+    project = Project(directory / f"project-{count}", environment)
     project.write("__main__.py", PROGRAM)
     project.pulumi("config", "set", "count", str(count))
     project.pulumi("config", "set", "namespace", f"benchmark-{uuid.uuid4().hex[:8]}")
@@ -76,15 +73,11 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(origin: str, directory: Path) -> dict[int, Took] | None:
-    """The median preview for each count; None where there are no plugins of that origin."""
-    try:
-        plugins = environment(os.environ, origin, "kubernetes", directory / origin)
-    except pytest.skip.Exception:
-        return None
+def measure(directory: Path) -> dict[int, Took]:
+    """The median preview for each count."""
     found = {}
     for count in COUNTS:
-        with stack(plugins, count, directory / origin) as project:
+        with stack(os.environ, count, directory) as project:
             preview(project)
             rounds = [preview(project) for _ in range(ROUNDS)]
         found[count] = Took(*(statistics.median(column) for column in zip(*rounds, strict=True)))
@@ -92,27 +85,15 @@ def measure(origin: str, directory: Path) -> dict[int, Took] | None:
 
 
 def main() -> None:
-    """Measure and print a table."""
-    print("plugins    resources   wall s   / empty   processor s   / empty")
+    """Measure, and print the times and how they grow."""
     with tempfile.TemporaryDirectory() as directory:
-        for origin in ORIGINS:
-            found = measure(origin, Path(directory))
-            if found is None:
-                print(f"{origin:<10} not run: no official plugin")
-            else:
-                report(origin, found)
-
-
-def report(origin: str, found: Mapping[int, Took]) -> None:
-    """Print the times, and how they grow."""
+        found = measure(Path(directory))
+    print("resources   wall s   / empty   processor s   / empty")
     for count, took in found.items():
         wall, processor = _ratios(took, found[0])
-        print(
-            f"{origin:<10} {count:>9} {took.wall:>8.2f} {wall:>9.2f}"
-            f" {took.processor:>13.2f} {processor:>9.2f}"
-        )
+        print(f"{count:>9} {took.wall:>8.2f} {wall:>9.2f} {took.processor:>13.2f} {processor:>9.2f}")
     wall, processor = _ratios(found[200], found[5])
-    print(f"{origin:<10} 200 : 5 is {wall:.2f} wall-clock, {processor:.2f} processor; to be under 3")
+    print(f"200 : 5 is {wall:.2f} wall-clock, {processor:.2f} processor; to be under 3")
 
 
 def _ratios(took: Took, other: Took) -> tuple[float, float]:
