@@ -151,10 +151,16 @@ def _replacing_stand_ins(home: Path) -> Iterator[Plugin]:
     """
     for directory in sorted(home.glob("plugins/*-v*")):
         kind, _, name = directory.name.rpartition("-v")[0].partition("-")
-        program = directory / f"pulumi-{kind}-{name}"
-        if program.exists() and program.open("rb").read(len(_STAND_IN)) == _STAND_IN:
+        if _is_stand_in(directory / f"pulumi-{kind}-{name}"):
             shutil.rmtree(directory)
             for plugin in PLUGINS:
                 if (kind, name) == ("resource", plugin.name):
                     old = directory.name.rpartition("-v")[2]
                     yield Plugin(plugin.name, old, plugin.compiled, plugin.files)
+
+
+def _is_stand_in(program: Path) -> bool:
+    if not program.exists():
+        return False
+    with program.open("rb") as file:
+        return file.read(len(_STAND_IN)) == _STAND_IN

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import pulumi_plugins
+from sandbox.instance import Instance
+
 PROJECT = Path(__file__).parent.parent
 # Before any module below asks which instance is meant: tests never act on the user's own.
 os.environ["SANDBOX_NAME"] = os.environ.get("TEST_SANDBOX") or "slipway-test"
@@ -23,6 +26,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("soak") and not SOAK:
             item.add_marker(pytest.mark.skip(reason="left to `make soak`"))
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say on which releases of Pulumi's plugins the tests ran."""
+    if _ran_for_real(terminalreporter):
+        plugins = ", ".join(pulumi_plugins.report(Instance.from_environment()))
+        terminalreporter.write_line(f"Pulumi plugins: {plugins}")
+
+
+def _ran_for_real(reporter: pytest.TerminalReporter) -> bool:
+    return any("e2e" in report.keywords for report in reporter.getreports("passed"))
 
 
 @pytest.fixture(scope="session")

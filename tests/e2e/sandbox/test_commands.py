@@ -72,8 +72,8 @@ def test_status_tells_that_all_is_well(sandbox: dict[str, str]) -> None:
     assert (done.returncode, status["problems"]) == (0, [])
     assert {"node-1-kubelet", "node-2-kube-router", "registry"} <= {p["name"] for p in status["processes"]}
     assert status["to_build"] == []
-    kubernetes = f"kubernetes {version('pulumi-kubernetes')}"
-    assert any(plugin.startswith(kubernetes) for plugin in status["plugins"])
+    (kubernetes,) = (plugin for plugin in status["plugins"] if plugin.startswith("kubernetes"))
+    assert "official" in kubernetes and version("pulumi-kubernetes") in kubernetes
     shown = sandbox_command("status").stdout
     assert "RSS for the platform" in shown and "python:3.11-slim-bookworm" in shown
 
