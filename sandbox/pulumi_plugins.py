@@ -64,6 +64,7 @@ def ensure(instance: Instance, tools: Toolchain, progress: Progress) -> None:
     env = environment.process(instance)
     home = Path(env["PULUMI_HOME"])
     with progress.step("install Pulumi's plugins"):
+        _forget_former_marker(instance, home)
         for plugin in (*_replacing_stand_ins(home), *PLUGINS):
             _ensure(plugin, tools, env)
 
@@ -157,6 +158,14 @@ def _replacing_stand_ins(home: Path) -> Iterator[Plugin]:
                 if (kind, name) == ("resource", plugin.name):
                     old = directory.name.rpartition("-v")[2]
                     yield Plugin(plugin.name, old, plugin.compiled, plugin.files)
+
+
+def _forget_former_marker(instance: Instance, home: Path) -> None:
+    """Remove a compiled docker-build that an earlier version installed: it bears no marker of its own."""
+    former = instance.state / "pulumi/docker-build"
+    if former.exists():
+        shutil.rmtree(home / "plugins" / PLUGINS[0].directory, ignore_errors=True)
+        former.unlink()
 
 
 def _is_stand_in(program: Path) -> bool:

@@ -6,6 +6,7 @@ of another. Families are in the order in which a first application needs them.
 
 from dataclasses import dataclass
 from enum import Enum
+from importlib.metadata import version
 
 # The Python SDK in requirements.txt is 3.272.0. The Go modules are of the nearest newer release of which the
 # module proxy has both pkg and sdk.
@@ -141,7 +142,8 @@ FAMILIES = (
         ),
         (
             f"github.com/pulumi/pulumi-docker-build/provider.Version={DOCKER_BUILD}",
-            f"{_KUBERNETES_PLUGIN}/pkg/version.Version={KUBERNETES_PLUGIN}",
+            # Semantic versioning ignores what follows the plus sign, and the engine warns of an older plugin.
+            f"{_KUBERNETES_PLUGIN}/pkg/version.Version={version('pulumi-kubernetes')}+{KUBERNETES_PLUGIN}",
         ),
         (
             f"{_KUBERNETES_PLUGIN}//cmd/pulumi-resource-kubernetes/schema.json",
