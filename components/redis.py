@@ -190,8 +190,15 @@ def _pod(
         "readiness_probe": {"exec_": ping, "period_seconds": 5, "timeout_seconds": 2},
         "liveness_probe": {"exec_": ping, "period_seconds": 10, "timeout_seconds": 5, "failure_threshold": 6},
     }
+    # Two names: from 4.29 on the plugin previews the first update of an object as a merge of old and new by
+    # name, and a volume cannot be of two kinds.
+    data: k8s.core.v1.VolumeArgsDict = (
+        {"name": "claim", "persistent_volume_claim": {"claim_name": claim}}
+        if claim
+        else {"name": "data", "empty_dir": {"size_limit": "64Mi"}}
+    )
     mounts: list[k8s.core.v1.VolumeMountArgsDict] = [
-        {"name": "data", "mount_path": "/data"},
+        {"name": data["name"], "mount_path": "/data"},
         {"name": "config", "mount_path": _CONFIG_DIR, "read_only": True},
     ]
     sources: list[k8s.core.v1.VolumeProjectionArgsDict] = [
@@ -200,9 +207,6 @@ def _pod(
     ]
     volumes: list[k8s.core.v1.VolumeArgsDict] = [
         {"name": "config", "projected": {"sources": sources, "default_mode": 0o440}},
+        data,
     ]
-    if claim:
-        volumes.append({"name": "data", "persistent_volume_claim": {"claim_name": claim}})
-    else:
-        volumes.append({"name": "data", "empty_dir": {"size_limit": "64Mi"}})
     return pod_spec(container, security, account=name, mounts=mounts, volumes=volumes)

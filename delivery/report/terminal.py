@@ -42,7 +42,7 @@ def _stack(stack: Stack) -> RenderableType:
 def _consequences(stack: Stack) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
     for one in stack.consequences:
-        reason = Text(one.reason)
+        reason = Text(one.reason, overflow="fold")  # a URN may be longer than the line
         for line in one.details:
             reason.append(f"\n  {line}", style="dim")
         table.add_row(Text(LEVELS[one.level], style=_COLOURS[one.level]), Text(one.concern), reason)

@@ -42,7 +42,9 @@ def test_no_command_probe_or_variable_shows_the_password(engine: Run) -> None:
 def volume(recorder: Recorder) -> dict[str, Any]:
     spec = recorder.one("StatefulSet")["spec"]
     assert "volumeClaimTemplates" not in spec, "they can never be changed"
-    [data] = [one for one in spec["template"]["spec"]["volumes"] if one["name"] == "data"]
+    pod = spec["template"]["spec"]
+    [mount] = [one for one in pod["containers"][0]["volumeMounts"] if one["mountPath"] == "/data"]
+    [data] = [one for one in pod["volumes"] if one["name"] == mount["name"]]
     assert isinstance(data, dict)
     return data
 
@@ -64,6 +66,11 @@ def test_storage_is_added_and_raised_without_replacing_the_stateful_set(engine: 
     specs = [made(engine, storage=size).one("StatefulSet")["spec"] for size in (None, "1Gi", "2Gi")]
     assert specs[0].pop("template") != specs[1].pop("template") == specs[2].pop("template")
     assert specs[0] == specs[1] == specs[2]
+
+
+def test_the_merge_of_a_pod_with_storage_and_one_without_is_valid(engine: Run) -> None:
+    """From release 4.29 on the plugin previews the first update of an object as a merge, by volume names."""
+    assert volume(made(engine))["name"] != volume(made(engine, storage="1Gi"))["name"]
 
 
 def test_a_claim_that_a_stateful_set_made_is_found_again(engine: Run) -> None:

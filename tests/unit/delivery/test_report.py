@@ -48,12 +48,16 @@ IMAGE = {"spec.template.spec.containers[0].image": "update"}
 ENVIRONMENT = [{"name": "API_TOKEN", "value": CANARY}, {"name": "X", "value": "y"}]
 
 
-def formats(one: Report) -> dict[str, str]:
-    console = Console(width=200, color_system=None, file=None)
+def shown(one: Report, width: int) -> str:
+    console = Console(width=width, color_system=None, file=None)
     with console.capture() as captured:
         terminal.show(one, console)
+    return captured.get()
+
+
+def formats(one: Report) -> dict[str, str]:
     return {
-        "terminal": captured.get(),
+        "terminal": shown(one, 200),
         "markdown": markdown.render(one),
         "html": html.render(one),
         "json": json.dumps(one.model_dump(mode="json")),
@@ -64,6 +68,14 @@ def test_consequences_come_before_properties_in_every_format() -> None:
     for form, text in formats(report(OPENED)).items():
         if form != "html":  # where the page's script sets the order
             assert text.index("becomes a LoadBalancer") < text.index("spec.type"), form
+
+
+def test_a_narrow_terminal_shows_a_long_name_to_its_end() -> None:
+    name = "a-service-of-a-long-name" * 4
+    text = shown(
+        report(step("delete", SERVICE, "web", service("ClusterIP") | {"metadata": {"name": name}})), 60
+    )
+    assert name in re.sub(r"\s", "", text)
 
 
 def test_the_schema_that_is_checked_in_is_that_of_the_reports() -> None:
