@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 VENV := .venv/bin
-SANDBOX := $(VENV)/python -m sandbox
+SANDBOX := $(VENV)/sandbox
 # Pulumi, kubectl and buildx of this shell talk to the sandbox; your own logins are not touched.
 IN_SANDBOX := eval "$$($(SANDBOX) env)";
 
@@ -57,7 +57,7 @@ e2e: packages venv ## Run the tests on a platform of their own, which stays up (
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/delivery/promotion tests/e2e/sandbox
+soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/slipway/promotion tests/e2e/sandbox
 soak: e2e ## Run the long forms: many versions under load, kills, promotions interrupted at every step
 
 .PHONY: unit
@@ -98,9 +98,10 @@ browser: ## Install Debian's Chromium, for the test that opens a preview's page 
 .PHONY: venv
 venv: .venv/installed
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: help

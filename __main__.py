@@ -3,8 +3,8 @@
 import pulumi
 
 from components import AppImage, EnvVar, Exposure, Probes, RedisCache, RestrictedNamespace, WebService
-from host import build_secrets
-from settings import Settings
+from stack.build_secrets import build_secrets
+from stack.settings import Settings
 
 settings = Settings.load()
 

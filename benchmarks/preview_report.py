@@ -76,7 +76,7 @@ def measure(directory: Path, environment: dict[str, str], pulumi: tuple[str, ...
     contenders = {
         "pulumi preview": ((*pulumi, "preview", "--diff"), (0,)),
         "delivery preview": (
-            (sys.executable, "-m", "delivery", "preview", "--stack", "bench", "--format", "markdown"),
+            (sys.executable, "-m", "slipway", "preview", "--stack", "bench", "--format", "markdown"),
             (2, 3),
         ),
     }

@@ -30,7 +30,7 @@ def main(directory: Path, source: str, target: str, rounds: int) -> None:
     """Measure, and print the table."""
     _, old = run(directory, "pulumi", "stack", "output", "image", "--stack", target)
     bare, promoted, verifying = [], [], []
-    promote = (sys.executable, "-m", "delivery", "promote", source, target, "--yes", "--json")
+    promote = (sys.executable, "-m", "slipway", "promote", source, target, "--yes", "--json")
     run(directory, *promote)
     for _ in range(rounds):
         run(directory, "pulumi", "config", "set", "image", old.strip(), "--stack", target)

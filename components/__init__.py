@@ -1,15 +1,15 @@
 """The components: each is one Pulumi resource that makes a working, safe part of a system out of many."""
 
-from components._imports import lasting
+from components.imports import lasting
 
 with lasting():
-    from components._network import Endpoint
-    from components._pod import Compute, EnvVar, KeyRef, PodSecurity, Probes, Resources
-    from components._rollout import Rollout
-    from components.image import AppImage, RegistryCache, RegistryCredentials
-    from components.namespace import RestrictedNamespace
-    from components.redis import RedisCache
-    from components.web import Autoscaling, Exposure, WebService
+    from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
+    from components.kubernetes.endpoint import Endpoint
+    from components.kubernetes.namespace import RestrictedNamespace
+    from components.kubernetes.pod import Compute, EnvVar, KeyRef, PodSecurity, Probes, Resources
+    from components.kubernetes.redis import RedisCache
+    from components.kubernetes.rollout import Rollout
+    from components.kubernetes.web_service import Autoscaling, Exposure, WebService
 
 __all__ = [
     "AppImage",

@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from sandbox import environment, lifecycle, preflight, status
-from sandbox.instance import Instance, SandboxError
+from sandbox import preflight, status
+from sandbox.platform import environment, lifecycle
+from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
-from sandbox.toolchain import Toolchain
-from sandbox.tools import PLATFORM, Stage
+from sandbox.tools.families import PLATFORM, Stage
+from sandbox.tools.toolchain import Toolchain
 
 app = typer.Typer(
     help="A real platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi's engine.\n\n"

@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox import cgroups, network
-from sandbox.instance import Instance, SandboxError
+from sandbox.platform import cgroups, network
+from sandbox.platform.instance import Instance, SandboxError
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 MEMORY_GIB = 3

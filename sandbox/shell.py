@@ -4,7 +4,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 
-from sandbox.instance import SandboxError
+from sandbox.platform.instance import SandboxError
 
 
 def run(

@@ -7,11 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import addons, cgroups, images, kubernetes, pulumi_plugins
-from sandbox.instance import Instance
-from sandbox.processes import Process, Supervisor
-from sandbox.toolchain import Toolchain
-from sandbox.tools import PLATFORM
+from sandbox.platform import addons, cgroups, images, kubernetes
+from sandbox.platform.instance import Instance
+from sandbox.platform.processes import Process, Supervisor
+from sandbox.tools import pulumi_plugins
+from sandbox.tools.families import PLATFORM
+from sandbox.tools.toolchain import Toolchain
 
 MB = 10**6
 

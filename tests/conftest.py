@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import pulumi_plugins
-from sandbox.instance import Instance
+from sandbox.platform.instance import Instance
+from sandbox.tools import pulumi_plugins
 
 PROJECT = Path(__file__).parent.parent
 # Before any module below asks which instance is meant: tests never act on the user's own.

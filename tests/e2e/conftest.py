@@ -11,12 +11,12 @@ from tests.e2e import soak
 
 E2E = Path(__file__).parent
 GROUPS = {
-    "delivery/promotion/test_promotion": "promotion",
+    "slipway/promotion/test_promotion": "promotion",
     "program/test_make": "make",
     "program/": "program",
-    "delivery/promotion/": "promotion: changes and crashes",
-    "delivery/preview/test_commits": "commits",
-    "delivery/preview/": "preview",
+    "slipway/promotion/": "promotion: changes and crashes",
+    "slipway/preview/test_commits": "commits",
+    "slipway/preview/": "preview",
 }
 """Files whose tests share what they have deployed, by the beginning of their paths, the longest suites first.
 
@@ -62,7 +62,7 @@ def kills() -> Iterator[soak.Kills]:
     yield seen
     if SOAK:
         words = (
-            f"{len(seen)} kills. Mended means by `python -m delivery recover STACK`; in the middle of a "
+            f"{len(seen)} kills. Mended means by `slipway recover STACK`; in the middle of a "
             "`destroy` by that with `--no-up` and `destroy` again."
         )
         soak.keep("Killed in the middle", words, seen.table)

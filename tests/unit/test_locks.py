@@ -33,4 +33,5 @@ def test_nothing_is_installed_without_its_hash() -> None:
     installing = [line for file in INSTALLERS for line in INSTALLING.findall(file.read_text())]
     assert installing
     for line in installing:
-        assert "--require-hashes" in line, line
+        ours = line.endswith("--no-deps --no-build-isolation --editable .")  # takes nothing from a registry
+        assert ours or "--require-hashes" in line, line

@@ -48,7 +48,7 @@ class Breakable(Stack):
         )
 
     def recover(self, *options: str) -> dict[str, Any]:
-        done = self.delivery("recover", self.name, "--yes", "--json", *options)
+        done = self.slipway("recover", self.name, "--yes", "--json", *options)
         assert done.returncode == 0, done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
         return told

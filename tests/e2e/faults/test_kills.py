@@ -1,6 +1,6 @@
 """Kill -9 at any moment, of any part: afterwards one command makes the stack what it should be.
 
-Of the CLI while it creates a stack: tests/e2e/delivery/promotion/test_recovery.py.
+Of the CLI while it creates a stack: tests/e2e/slipway/promotion/test_recovery.py.
 SEED=… repeats the moments of a run that failed; it is told with the failure.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox import cgroups
-from sandbox.processes import Supervisor
+from sandbox.platform import cgroups
+from sandbox.platform.processes import Supervisor
 from tests.conftest import SOAK
 from tests.e2e.faults.conftest import Breakable, is_as_wanted
 from tests.e2e.leftovers import plugins

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.images import MANIFESTS
-from sandbox.instance import Instance
+from sandbox.platform.images import MANIFESTS
+from sandbox.platform.instance import Instance
 
 PROJECT = Path(__file__).parent.parent.parent.parent
 REGISTRY = Instance.from_environment().registry

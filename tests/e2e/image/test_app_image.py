@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.images import MANIFESTS
+from sandbox.platform.images import MANIFESTS
 from tests.e2e.image.conftest import PROJECT, REGISTRY
 
 CA = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components._context import BadContext, BuildContext
+from components.image.context import BadContext, BuildContext
 
 PATHS = [
     *("a", "b", "ab", "a.b", "a.md", "[a]", "a*b", "-", "^", ".hidden", "!a", "#a", "a b", "é"),

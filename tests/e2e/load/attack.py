@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.instance import Instance
-from sandbox.toolchain import Toolchain
+from sandbox.platform.instance import Instance
+from sandbox.tools.toolchain import Toolchain
 
 LIMIT_S = 900
 """No load outlasts this, whatever becomes of the test."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.instance import Instance
+from sandbox.platform.instance import Instance
 from tests.e2e.plugins.pulumi_project import Project, Step
 from tests.e2e.sandbox.cluster import IMAGE
 

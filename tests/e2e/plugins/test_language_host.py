@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.tools import PULUMI
+from sandbox.tools.families import PULUMI
 from tests.e2e.plugins.pulumi_project import VIRTUALENV, Project
 
 Make = Callable[..., Project]

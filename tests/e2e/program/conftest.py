@@ -13,14 +13,14 @@ from typing import Any, Self
 import pytest
 import yaml
 
-from sandbox.instance import Instance
+from sandbox.platform.instance import Instance
 from tests.e2e.conftest import Ending
 
 PROJECT = Path(__file__).parent.parent.parent.parent
 INSTANCE = Instance.from_environment()
 LITTLE = {"requests": {"cpu": "100m", "memory": "128Mi"}}
 """What a web pod of a test asks for: the stacks of several suites have to fit on the nodes at once."""
-PARTS = ("Pulumi.yaml", "__main__.py", "settings.py", "problems.py", "host.py", "components", "app", ".venv")
+PARTS = ("Pulumi.yaml", "__main__.py", "stack", "components", "app", ".venv")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Stack:
             text=True,
         )
 
-    def delivery(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def slipway(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            (sys.executable, "-m", "delivery", command, *words, f"--cwd={self.directory}"),
+            (sys.executable, "-m", "slipway", command, *words, f"--cwd={self.directory}"),
             cwd=PROJECT,
             env=self.environment,
             capture_output=True,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.instance import Instance
-from sandbox.processes import Supervisor
+from sandbox.platform.instance import Instance
+from sandbox.platform.processes import Supervisor
 
 PROJECT = Path(__file__).parents[3]
 IMAGE = "python:3.11-slim-bookworm"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.instance import Instance
+from sandbox.platform.instance import Instance
 from tests.e2e.sandbox.cluster import Cluster, Machine
 
 

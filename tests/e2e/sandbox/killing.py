@@ -5,9 +5,9 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from sandbox import cgroups
-from sandbox.instance import Instance
-from sandbox.processes import Supervisor
+from sandbox.platform import cgroups
+from sandbox.platform.instance import Instance
+from sandbox.platform.processes import Supervisor
 from sandbox.shell import run
 
 

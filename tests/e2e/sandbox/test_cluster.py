@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.images import MANIFESTS
-from sandbox.instance import Instance
+from sandbox.platform.images import MANIFESTS
+from sandbox.platform.instance import Instance
 from tests.e2e.sandbox.cluster import PORT, Cluster, container, deployment, eventually, pod, service
 
 

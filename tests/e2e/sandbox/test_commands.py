@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.instance import Instance
-from sandbox.tools import PULUMI
+from sandbox.platform.instance import Instance
+from sandbox.tools.families import PULUMI
 from tests.e2e.sandbox.cluster import PROJECT, Cluster
 
 INSTANCE = Instance.from_environment()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from sandbox.images import MANIFESTS
+from sandbox.platform.images import MANIFESTS
 from tests.e2e.program.conftest import INSTANCE
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from sandbox.instance import NODES
+from sandbox.platform.instance import NODES
 from sandbox.shell import inside, run
 from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.sandbox.cluster import eventually

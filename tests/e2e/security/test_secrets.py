@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host import build_secrets
+from stack.build_secrets import build_secrets
 from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.security.conftest import SHORT_LIVED, VERBOSE, Watched
 from tests.e2e.security.searching import forms, holding, image
@@ -66,7 +66,7 @@ def report(stack: Stack, directory: Path) -> None:
     """Write the report on a change in each format."""
     files = [directory / f"report.{suffix}" for suffix in FORMATS]
     outputs = (f"--output={file}" for file in files)
-    done = stack.delivery("preview", f"--stack={stack.name}", *outputs)
+    done = stack.slipway("preview", f"--stack={stack.name}", *outputs)
     assert done.returncode in (2, 3), done.stderr
     assert all(file.stat().st_size for file in files)
 

@@ -16,7 +16,7 @@ FIND = "do command -v $one; done"
 
 def test_the_bill_of_materials_lists_exactly_what_is_installed(watched: Watched, tmp_path: Path) -> None:
     stack, written = watched.stack, tmp_path / "bill.json"
-    done = stack.delivery("sbom", stack.name, f"--output={written}")
+    done = stack.slipway("sbom", stack.name, f"--output={written}")
     assert done.returncode == 0, done.stderr
     bill = json.loads(written.read_text())
     assert bill["metadata"]["component"]["version"] == stack.output("image").rpartition("@")[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components import _builder
+from components.image import builder as _builder
 
 
 @pytest.fixture

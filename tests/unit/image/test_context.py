@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components._context import BadContext, BuildContext
+from components.image.context import BadContext, BuildContext
 
 DOCKERFILE = "FROM scratch AS builder\nFROM builder AS \\\n  Runtime\nCOPY . /\n"
 

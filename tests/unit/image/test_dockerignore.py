@@ -2,7 +2,7 @@
 
 import pytest
 
-from components._dockerignore import BadPattern, Ignore, Matches, read_patterns
+from components.image.dockerignore import BadPattern, Ignore, Matches, read_patterns
 
 
 def ignored(text: str, path: str) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components._registry import CannotTell, Login, Repository
-from components._validate import BadArgument
-from components.image import AppImage, RegistryCache, RegistryCredentials
+from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
+from components.image.registry import CannotTell, Login, Repository
+from components.validation import BadArgument
 from tests.unit.recorder import DIGEST, Recorder
 
 Run = Callable[[Callable[[], Any]], Recorder]

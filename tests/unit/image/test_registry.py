@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components._registry import CannotTell, Login, Repository, docker_login
+from components.image.registry import CannotTell, Login, Repository, docker_login
 
 ME = Login("me", "pass:word")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import environment
-from sandbox.instance import Instance
+from sandbox.platform import environment
+from sandbox.platform.instance import Instance
 
 PROJECT = Path(__file__).parents[3]
 
@@ -33,9 +33,8 @@ def shell(tmp_path: Path, script: str, name: str = "shell", python: str = sys.ex
     return subprocess.run(words, cwd=PROJECT, env=own, capture_output=True, text=True, check=False).stdout
 
 
-def test_delivery_runs_with_the_projects_packages(instance: Instance, tmp_path: Path) -> None:
-    told = shell(tmp_path, "ENV && python -m delivery --help")
-    assert "promote" in told
+def test_slipway_runs_with_the_projects_packages(instance: Instance, tmp_path: Path) -> None:
+    assert "promote" in shell(tmp_path, "ENV && python -m slipway --help")
 
 
 def test_the_sandboxs_own_tools_come_before_the_virtualenvs(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.instance import NODES, Instance, SandboxError
+from sandbox.platform.instance import NODES, Instance, SandboxError
 
 names = st.from_regex(r"[a-z][a-z0-9-]{0,30}", fullmatch=True)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import preflight
-from sandbox.instance import Instance, SandboxError
+from sandbox.platform.instance import Instance, SandboxError
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_too_little_free_memory_names_the_sandboxes_that_can_be_stopped(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preflight, "FREE_MEMORY_GIB", 10**6)
-    monkeypatch.setattr("sandbox.cgroups.instances", lambda: {"sandbox", instance.name})
+    monkeypatch.setattr("sandbox.platform.cgroups.instances", lambda: {"sandbox", instance.name})
     stop = "`SANDBOX_NAME=sandbox python -m sandbox down` stops another"
     with pytest.raises(SandboxError, match=rf"GiB of memory are free.*; {stop}"):
         preflight.check(instance, to_build=False)

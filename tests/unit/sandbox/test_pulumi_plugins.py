@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sandbox import environment, pulumi_plugins, releases
-from sandbox.instance import Instance, SandboxError
+from sandbox.platform import environment
+from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
-from sandbox.pulumi_plugins import Plugin
-from sandbox.toolchain import Toolchain
+from sandbox.tools import pulumi_plugins, releases
+from sandbox.tools.pulumi_plugins import Plugin
+from sandbox.tools.toolchain import Toolchain
 
 PLUGIN = Plugin("kubernetes", "4.34.2", "4.25.0", ("schema.json",))
 STAND_IN = (

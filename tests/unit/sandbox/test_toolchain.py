@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import releases, toolchain
-from sandbox.instance import Instance, SandboxError
-from sandbox.toolchain import Toolchain, key, on_path
-from sandbox.tools import (
+from sandbox.platform.instance import Instance, SandboxError
+from sandbox.tools import releases, toolchain
+from sandbox.tools.families import (
     BUILDKIT,
     BUILDX,
     DOCKER_BUILD,
@@ -25,6 +24,7 @@ from sandbox.tools import (
     Stage,
     Tool,
 )
+from sandbox.tools.toolchain import Toolchain, key, on_path
 
 HELLO = 'package main\n\nfunc main() { println("hello") }\n'
 FAMILY = Family("hello", Stage.CLUSTER, "hello", (Tool("hello", "./hello"),))

@@ -1,0 +1,1 @@
+"""AppImage, and what it needs to know about contexts, references and registries."""

@@ -1,0 +1,64 @@
+"""RestrictedNamespace: a namespace in which nothing privileged runs and nothing talks unasked."""
+
+import json
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.image.app_image import RegistryCredentials, RepositoryName
+from components.image.registry import Repository
+from components.kubernetes.component import NamespacedComponent, Transform
+from components.validation import Name, checked
+
+
+class RestrictedNamespace(NamespacedComponent):
+    """A namespace with the Pod Security level `restricted` enforced and all traffic denied by default."""
+
+    name: pulumi.Output[str]
+    """The namespace's name, known once it exists."""
+    pull_secret: pulumi.Output[str] | None
+    """The Secret with which pods pull images; None when no credentials were given."""
+
+    @checked
+    def __init__(
+        self,
+        name: Name,
+        *,
+        repository: RepositoryName | None = None,
+        credentials: RegistryCredentials | None = None,
+        transform: Transform | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Make the namespace `name`, with `credentials` for pulling images from `repository`."""
+        super().__init__(name, None, transform, opts)
+        # https://kubernetes.io/docs/concepts/security/pod-security-standards/
+        levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        namespace = self._add(k8s.core.v1.Namespace, name=name, labels=levels)
+        self.name = namespace.metadata.name
+        self._namespace = self.name
+        self._add(
+            k8s.networking.v1.NetworkPolicy,
+            name="default-deny",
+            spec={"pod_selector": {}, "policy_types": ["Ingress", "Egress"]},
+        )
+        self.pull_secret = None
+        if repository and credentials:
+            docker_config = pull_config(Repository(repository).host, credentials)
+            secret = self._add(
+                k8s.core.v1.Secret,
+                suffix="-pull",
+                type="kubernetes.io/dockerconfigjson",
+                string_data={".dockerconfigjson": docker_config},
+            )
+            self.pull_secret = secret.metadata.name
+        self.register_outputs({"name": self.name})
+
+
+def pull_config(host: str, credentials: RegistryCredentials) -> pulumi.Output[str]:
+    """Write what `docker login` would: https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/."""
+    server = "https://index.docker.io/v1/" if host == "docker.io" else host
+
+    def config(password: str) -> str:
+        return json.dumps({"auths": {server: {"username": credentials.username, "password": password}}})
+
+    return pulumi.Output.secret(credentials.password).apply(config)

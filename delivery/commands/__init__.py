@@ -1,1 +1,0 @@
-"""The commands of `python -m delivery`, one module each; __main__ lists them."""

@@ -1,0 +1,1 @@
+"""The platform itself: network, nodes, control plane, registry, images."""

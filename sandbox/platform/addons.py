@@ -1,0 +1,54 @@
+"""What runs in the cluster itself: DNS, the metrics API, and the rights that the node processes need."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from sandbox.platform import files, kubernetes, pki
+from sandbox.platform import images as registry
+from sandbox.platform.instance import Instance
+from sandbox.progress import Progress
+from sandbox.tools.toolchain import Toolchain
+
+
+def images(tools: Toolchain) -> dict[str, Path]:
+    """The images that the cluster runs, each with the executable that it holds."""
+    names = {"pause": "catatonit", "coredns": "coredns", "metrics-server": "metrics-server"}
+    return {image: Path(tools.path(tool)) for image, tool in names.items() if tools.has(tool)}
+
+
+def deployments(tools: Toolchain) -> tuple[str, ...]:
+    """The Deployments in kube-system that must be available."""
+    return ("coredns", *(("metrics-server",) if tools.has("metrics-server") else ()))
+
+
+def ensure(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
+    """Apply the manifests when they have changed or something is not well, and wait until it is."""
+    names = ("kube-router", "storage", *deployments(tools))
+    text = kubernetes.render(names, _values(instance, tools))
+    stamp = instance.state / "addons.sha256"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    applied = stamp.exists() and stamp.read_text() == digest
+    if applied and not kubernetes.unready(instance, deployments(tools)):
+        return
+    with progress.step("wait for nodes, DNS and metrics"):
+        kubernetes.apply(instance, text)
+        kubernetes.wait(instance, deployments(tools), timeout)
+        files.write(stamp, digest)
+
+
+def _values(instance: Instance, tools: Toolchain) -> dict[str, str]:
+    def encoded(path: str) -> str:
+        return base64.b64encode(Path(path).read_bytes()).decode()
+
+    references = {
+        name.replace("-", "_"): registry.component(name, file) for name, file in images(tools).items()
+    }
+    return {
+        **references,
+        "registry": instance.registry,
+        "dns_ip": instance.dns_ip,
+        "metrics_server_crt": encoded(pki.certificate(instance, "metrics-server")),
+        "metrics_server_key": encoded(pki.key(instance, "metrics-server")),
+        "ca_crt": encoded(pki.certificate(instance, "ca")),
+    }

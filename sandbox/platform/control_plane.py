@@ -1,0 +1,215 @@
+"""The control plane, the registry and the builder: what each is started with."""
+
+from pathlib import Path
+
+from sandbox.platform import cgroups, files, pki
+from sandbox.platform.instance import NODES, Instance
+from sandbox.platform.processes import FOR_SPEED, Program
+from sandbox.shell import inside
+from sandbox.tools.toolchain import Toolchain
+
+
+def programs(instance: Instance, tools: Toolchain) -> list[Program]:
+    """The processes that are not a node's."""
+    return [
+        _etcd(instance, tools),
+        _api_server(instance, tools),
+        _controller_manager(instance, tools),
+        _scheduler(instance, tools),
+        _front_door(instance, tools),
+        _storage_provisioner(instance, tools),
+        *_registry(instance, tools),
+        _buildkitd(instance, tools),
+    ]
+
+
+def _control(instance: Instance, *argv: str) -> tuple[str, ...]:
+    return (*inside(instance.control_netns), *argv)
+
+
+def _etcd(instance: Instance, tools: Toolchain) -> Program:
+    certificate, key, ca = (
+        pki.certificate(instance, "etcd"),
+        pki.key(instance, "etcd"),
+        pki.certificate(instance, "ca"),
+    )
+    argv = (
+        tools.path("etcd"),
+        f"--data-dir={instance.state}/etcd",
+        "--listen-client-urls=https://127.0.0.1:2379",
+        "--advertise-client-urls=https://127.0.0.1:2379",
+        "--listen-peer-urls=https://127.0.0.1:2380",
+        "--initial-advertise-peer-urls=https://127.0.0.1:2380",
+        "--initial-cluster=default=https://127.0.0.1:2380",
+        f"--cert-file={certificate}", f"--key-file={key}", f"--trusted-ca-file={ca}", "--client-cert-auth",
+        f"--peer-cert-file={certificate}", f"--peer-key-file={key}", f"--peer-trusted-ca-file={ca}",
+        "--peer-client-cert-auth",
+        "--auto-compaction-retention=1h",
+        "--logger=zap",
+    )  # fmt: skip
+    return Program("etcd", _control(instance, *argv))
+
+
+def _api_server(instance: Instance, tools: Toolchain) -> Program:
+    def pair(option: str, identity: str) -> tuple[str, str]:
+        certificate, key = pki.certificate(instance, identity), pki.key(instance, identity)
+        names = {
+            "tls": ("tls-cert-file", "tls-private-key-file"),
+            "etcd": ("etcd-certfile", "etcd-keyfile"),
+            "kubelet": ("kubelet-client-certificate", "kubelet-client-key"),
+            "proxy": ("proxy-client-cert-file", "proxy-client-key-file"),
+        }[option]
+        return f"--{names[0]}={certificate}", f"--{names[1]}={key}"
+
+    ca = pki.certificate(instance, "ca")
+    argv = (
+        tools.path("kube-apiserver"),
+        f"--advertise-address={instance.control_ip}",
+        f"--service-cluster-ip-range={instance.service_cidr}",
+        "--etcd-servers=https://127.0.0.1:2379", f"--etcd-cafile={ca}", *pair("etcd", "etcd"),
+        *pair("tls", "kube-apiserver"), f"--client-ca-file={ca}", "--anonymous-auth=false",
+        "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
+        *pair("kubelet", "kube-apiserver-kubelet-client"), f"--kubelet-certificate-authority={ca}",
+        # Node names are in no DNS: `kubectl logs` must go by address.
+        "--kubelet-preferred-address-types=InternalIP",
+        *pair("proxy", "front-proxy"), f"--requestheader-client-ca-file={ca}",
+        "--requestheader-allowed-names=front-proxy",
+        "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-", "--enable-aggregator-routing=true",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-key-file={pki.key(instance, 'service-accounts')}",
+        f"--service-account-signing-key-file={pki.key(instance, 'service-accounts')}",
+        "--allow-privileged=true",
+        # A lost node's pods move within half a minute instead of Kubernetes' five.
+        "--default-not-ready-toleration-seconds=5", "--default-unreachable-toleration-seconds=5",
+        "--profiling=false",
+    )  # fmt: skip
+    # A polite end would take its address from the Service `kubernetes`, and a kube-proxy that starts
+    # just then would find that Service's rules emptied, take them for complete and leave them so.
+    return Program("kube-apiserver", _control(instance, *argv), stop_signal="KILL")
+
+
+def _alone(config: Path) -> tuple[str, ...]:
+    """What the controller manager and the scheduler have in common: one of each, asked by nobody."""
+    return (
+        f"--kubeconfig={config}",
+        f"--authentication-kubeconfig={config}",
+        f"--authorization-kubeconfig={config}",
+        "--bind-address=127.0.0.1",
+        "--leader-elect=false",
+        "--profiling=false",
+    )
+
+
+def _controller_manager(instance: Instance, tools: Toolchain) -> Program:
+    config = files.kubeconfig(instance, "kube-controller-manager")
+    ca = pki.certificate(instance, "ca")
+    argv = (
+        tools.path("kube-controller-manager"),
+        *_alone(config),
+        f"--cluster-cidr={instance.pod_cidr}", "--allocate-node-cidrs=false",
+        f"--root-ca-file={ca}", f"--cluster-signing-cert-file={ca}",
+        f"--cluster-signing-key-file={pki.key(instance, 'ca')}",
+        f"--service-account-private-key-file={pki.key(instance, 'service-accounts')}",
+        "--use-service-account-credentials=true",
+        # Quicker than the defaults of 40 s, 15 s and 5 min, so that what they do can be watched.
+        "--node-monitor-grace-period=20s", "--horizontal-pod-autoscaler-sync-period=5s",
+        "--horizontal-pod-autoscaler-downscale-stabilization=20s",
+    )  # fmt: skip
+    return Program("kube-controller-manager", _control(instance, *argv), (config,))
+
+
+def _scheduler(instance: Instance, tools: Toolchain) -> Program:
+    config = files.kubeconfig(instance, "kube-scheduler")
+    argv = (
+        tools.path("kube-scheduler"),
+        *_alone(config),
+    )  # fmt: skip
+    return Program("kube-scheduler", _control(instance, *argv), (config,))
+
+
+def proxy_argv(instance: Instance, tools: Toolchain, node: str) -> tuple[str, ...]:
+    """kube-proxy's command line for a node.
+
+    In iptables mode a policy's rules would take the REJECT of a Service without endpoints away.
+    """
+    return (
+        tools.path("kube-proxy"),
+        f"--kubeconfig={files.kubeconfig(instance, 'kube-proxy')}",
+        f"--hostname-override={node}",
+        f"--cluster-cidr={instance.pod_cidr}",
+        "--proxy-mode=nftables",
+        # These limits are the machine's, not a network namespace's: leave them alone.
+        "--conntrack-max-per-core=0",
+        "--conntrack-tcp-timeout-established=0",
+        "--conntrack-tcp-timeout-close-wait=0",
+        "--metrics-bind-address=127.0.0.1:10249",
+    )
+
+
+def _front_door(instance: Instance, tools: Toolchain) -> Program:
+    """ClusterIPs for the host, answered in the control plane's namespace so that either node may fail.
+
+    It speaks as the first node because kube-proxy wants to be one; no node address is its own there.
+    """
+    argv = _control(instance, *proxy_argv(instance, tools, NODES[0]))
+    return Program("kube-proxy", argv, (files.kubeconfig(instance, "kube-proxy"),))
+
+
+def _storage_provisioner(instance: Instance, tools: Toolchain) -> Program:
+    config = files.kubeconfig(instance, "storage-provisioner")
+    argv = (
+        tools.path("storage-provisioner"),
+        f"--kubeconfig={config}",
+        f"--directory={instance.state}/volumes",
+    )
+    return Program("storage-provisioner", _control(instance, *argv), (config,))
+
+
+def _registry(instance: Instance, tools: Toolchain) -> list[Program]:
+    config = files.write_json(
+        instance.etc / "registry.yml",
+        {
+            "version": "0.1",
+            "log": {"level": "warn", "accesslog": {"disabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": f"{instance.state}/registry"},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": f"{instance.control_ip}:5000"},
+        },
+    )
+    serve = _control(instance, tools.path("docker-registry"), "serve", str(config))
+    # The way in from the host: the registry itself listens in the sandbox's network only.
+    loopback = (
+        tools.path("socat"),
+        f"TCP4-LISTEN:{instance.registry_port},bind=127.0.0.1,reuseaddr,fork,backlog=128",
+        f"TCP4:{instance.control_ip}:5000",
+    )
+    return [
+        Program("registry", serve, (config,), {"OTEL_TRACES_EXPORTER": "none"}),
+        Program("registry-loopback", loopback),
+    ]
+
+
+def _buildkitd(instance: Instance, tools: Toolchain) -> Program:
+    config = files.write(
+        instance.etc / "buildkitd.toml",
+        f"""root = "{instance.state}/buildkit"
+[grpc]
+  address = ["unix://{instance.buildkit_socket}"]
+[worker.oci]
+  enabled = true
+  gc = true
+  maxUsedSpace = "10GB"
+  defaultCgroupParent = "/{instance.cgroup}/{cgroups.BUILDS}"
+[worker.containerd]
+  enabled = false
+[registry."docker.io"]
+  mirrors = ["{instance.registry}"]
+[registry."{instance.registry}"]
+  http = true
+""",
+    )
+    argv = (tools.path("buildkitd"), f"--config={config}")
+    return Program("buildkitd", argv, (config,), FOR_SPEED)

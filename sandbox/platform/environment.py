@@ -1,0 +1,84 @@
+"""What a shell needs so that plain pulumi, kubectl and docker buildx talk to the sandbox."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from sandbox.platform import files
+from sandbox.platform.instance import Instance
+from sandbox.shell import run
+
+
+def variables(instance: Instance) -> dict[str, str]:
+    """The variables to export; PATH is the present one with the sandbox's tools and the virtualenv in front.
+
+    The virtualenv's kubectl comes after the sandbox's choice of one.
+    """
+    first = (str(instance.bin), *_virtualenv())
+    path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry not in first]
+    return {
+        "PATH": os.pathsep.join((*first, *path)),
+        "PULUMI_HOME": str(_pulumi_home(instance)),
+        "PULUMI_BACKEND_URL": f"file://{_backend(instance)}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(instance)),
+        # A stack file without `encryptionsalt` is fine: the salt is taken from the stack's state.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "KUBECONFIG": str(instance.kubeconfig),
+        "DOCKER_CONFIG": str(_docker(instance)),
+        "BUILDX_CONFIG": str(instance.state / "buildx"),
+        "BUILDX_BUILDER": instance.name,
+    }
+
+
+def process(instance: Instance) -> dict[str, str]:
+    """The environment of a program that is to use the sandbox."""
+    exported = variables(instance)
+    return {**os.environ, **exported, "PATH": f"{instance.libexec}{os.pathsep}{exported['PATH']}"}
+
+
+def ensure(instance: Instance) -> None:
+    """Make the directories and files that the variables name."""
+    for directory in (_pulumi_home(instance), _backend(instance)):
+        directory.mkdir(parents=True, exist_ok=True)
+    if not _passphrase(instance).exists():
+        files.write(_passphrase(instance), secrets.token_urlsafe(32), mode=0o600)
+    plugin = _docker(instance) / "cli-plugins/docker-buildx"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    if not plugin.is_symlink():
+        plugin.symlink_to(instance.libexec / "buildx")
+    if not (_docker(instance) / "config.json").exists():
+        files.write(_docker(instance) / "config.json", "{}\n", mode=0o600)
+
+
+def ensure_builder(instance: Instance) -> None:
+    """Tell buildx of the builder."""
+    if not (instance.state / "buildx/instances" / instance.name).exists():
+        address = f"unix://{instance.buildkit_socket}"
+        run(
+            "buildx", "create", "--name", instance.name, "--driver", "remote", address,
+            env=process(instance),
+        )  # fmt: skip
+
+
+def _virtualenv() -> tuple[str, ...]:
+    """The directory of the virtualenv that runs this, whose `python` has the project's packages."""
+    return (str(Path(sys.executable).parent),) if sys.prefix != sys.base_prefix else ()
+
+
+def _pulumi_home(instance: Instance) -> Path:
+    return instance.state / "pulumi/home"
+
+
+def _backend(instance: Instance) -> Path:
+    return instance.state / "pulumi/backend"
+
+
+def _passphrase(instance: Instance) -> Path:
+    return instance.state / "pulumi/passphrase"
+
+
+def _docker(instance: Instance) -> Path:
+    return instance.state / "docker"

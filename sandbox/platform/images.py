@@ -1,0 +1,199 @@
+"""The images that the cluster and its users' Dockerfiles need, put into the registry."""
+
+import hashlib
+import shutil
+import ssl
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from platform import machine
+
+import httpx
+
+from sandbox.platform import files
+from sandbox.platform.instance import Instance
+from sandbox.shell import run
+
+SOURCES = Path(__file__).parent / "dockerfiles"
+DEBIAN = "bookworm"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+LABEL = "org.opencontainers.image"
+CONTENT = "slipway.sandbox.content"
+STAND_IN = "Stand-in for the official image made from Debian packages"
+MANIFESTS = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """An official image, and the Debian packages that stand in for it where Docker Hub cannot be reached."""
+
+    directory: str
+    reference: str
+    packages: tuple[str, ...]
+
+
+BASE_IMAGES = (
+    BaseImage(
+        "python",
+        "library/python:3.11-slim-bookworm",
+        ("python3", "python3-venv", "python3-pip", "ca-certificates", "netbase", "tzdata"),
+    ),
+    BaseImage("redis", "library/redis:7-bookworm", ("redis-server", "redis-sentinel")),
+)
+
+
+def component(name: str, executable: Path) -> str:
+    """The reference, without a registry, of the image of one executable: its tag says what is in it."""
+    found = executable.resolve()
+    status = found.stat()
+    what = f"{found} {status.st_size} {status.st_mtime_ns} {(SOURCES / name / 'Dockerfile').read_text()}"
+    return f"sandbox/{name}:{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+
+def digest(instance: Instance, reference: str) -> str | None:
+    """The digest of an image in the registry, None if it is not there."""
+    response = _registry(instance.registry_port).head(_manifest(reference))
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return None
+    return str(response.raise_for_status().headers["Docker-Content-Digest"])
+
+
+@cache
+def _registry(port: int) -> httpx.Client:
+    # It speaks plain HTTP: an empty context spares reading the machine's certificates.
+    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    accept = {"Accept": MANIFESTS}
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}/v2/", headers=accept, timeout=10, verify=no_tls)
+
+
+def _manifest(reference: str) -> str:
+    repository, tag = reference.rsplit(":", 1)
+    return f"{repository}/manifests/{tag}"
+
+
+def ensure_component(instance: Instance, env: dict[str, str], name: str, executable: Path) -> None:
+    """Push the image of one executable unless the registry has it."""
+    reference = component(name, executable)
+    if not digest(instance, reference):
+        _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
+
+
+def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
+    """Put a base image into the registry: the official one, or else its stand-in.
+
+    One that is there stays, unless it is a stand-in made in another way than it would be now.
+    """
+    content = _hash(image)
+    if digest(instance, image.reference) and _annotations(instance, image).get(CONTENT, content) == content:
+        return
+    if official_reachable():
+        copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
+        return
+    labels = {
+        f"{LABEL}.title": image.reference.removeprefix("library/"),
+        f"{LABEL}.description": STAND_IN,
+        f"{LABEL}.vendor": "Slipway sandbox",
+        CONTENT: content,
+    }
+    archive = rootfs(instance, image)
+    _build(instance, env, SOURCES / image.directory, image.reference, archive, "rootfs.tar", labels)
+
+
+def origin(instance: Instance, image: BaseImage) -> str | None:
+    """What an image in the registry is, None if it is not there."""
+    if not digest(instance, image.reference):
+        return None
+    return STAND_IN if CONTENT in _annotations(instance, image) else "official, copied from Docker Hub"
+
+
+def _annotations(instance: Instance, image: BaseImage) -> dict[str, str]:
+    response = _registry(instance.registry_port).get(_manifest(image.reference))
+    manifest = response.raise_for_status().json()
+    return dict(manifest.get("annotations", {}))
+
+
+def _hash(image: BaseImage) -> str:
+    """A hash of how a stand-in is made."""
+    what = hashlib.sha256(repr((DEBIAN, image.packages, _OPTIONS, _COMPRESSION)).encode())
+    for file in sorted((SOURCES / image.directory).iterdir()):
+        what.update(file.read_bytes())
+    return what.hexdigest()[:12]
+
+
+@cache
+def official_reachable() -> bool:
+    """Whether Docker Hub answers."""
+    try:
+        # Without a login the answer is 401, which is an answer.
+        httpx.get("https://registry-1.docker.io/v2/", timeout=5)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def copy(env: dict[str, str], source: str, target: str) -> None:
+    """Copy this machine's platform of an image, by digest: what its tag means at one moment."""
+    inspect = ("buildx", "imagetools", "inspect", source, "--format", "{{.Manifest.Digest}}")
+    by_digest = f"{source.rsplit(':', 1)[0]}@{run(*inspect, env=env).strip()}"
+    platform = f"--platform=linux/{ARCHITECTURES[machine()]}"
+    run("buildx", "imagetools", "create", platform, "--tag", target, by_digest, env=env, timeout=600)
+
+
+def rootfs(instance: Instance, image: BaseImage) -> Path:
+    """The packages of a stand-in, unpacked into an archive and kept in the cache."""
+    what = repr((DEBIAN, image.packages, _OPTIONS)).encode()
+    archive = (
+        instance.cache_home / "images" / f"{image.directory}-{hashlib.sha256(what).hexdigest()[:12]}.tar"
+    )
+    with files.locked(archive.with_suffix(".lock")):
+        if not archive.exists():
+            draft = archive.with_name(f".{archive.name}")
+            packages = f"--include={','.join(image.packages)}"
+            run("mmdebstrap", *_OPTIONS, packages, "--format=tar", DEBIAN, str(draft), timeout=900)
+            draft.rename(archive)
+    return archive
+
+
+# A Docker engine before version 23 cannot read zstd. These images stay here: speed counts, not size.
+_COMPRESSION = "compression=gzip,compression-level=1,force-compression=true"
+_OPTIONS = (
+    "--quiet",
+    "--mode=root",
+    "--variant=minbase",
+    # As the official slim images: no documentation, no translations.
+    *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "info", "locale")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+)
+
+
+def _build(
+    instance: Instance,
+    env: dict[str, str],
+    source: Path,
+    reference: str,
+    file: Path,
+    name: str,
+    labels: dict[str, str] | None = None,
+) -> None:
+    """Build a directory's Dockerfile with one more file beside it, and push it."""
+    with tempfile.TemporaryDirectory(dir=instance.run) as scratch:
+        context = Path(scratch, "context")
+        shutil.copytree(source, context)
+        shutil.copy2(file, context / name)
+        said = [word for label, text in (labels or {}).items() for word in ("--label", f"{label}={text}")]
+        noted = "".join(f",annotation.{label}={text}" for label, text in (labels or {}).items())
+        run(
+            "buildx", "build", "--builder", instance.name, "--provenance=false", *said,
+            f"--output=type=image,push=true,{_COMPRESSION},oci-mediatypes=true,"
+            f"name={instance.registry}/{reference}{noted}",
+            str(context),
+            env=env, timeout=600,
+        )  # fmt: skip

@@ -1,0 +1,140 @@
+"""The sandbox's network: namespaces for the control plane and for each node, joined by a bridge.
+
+The host takes part with one link and routes of its own; its packet filter and its
+forwarding stay as they are. All functions may be called again: they mend what is missing.
+"""
+
+import ipaddress
+import json
+from pathlib import Path
+
+from sandbox.platform import mounts
+from sandbox.platform.instance import NODES, Instance
+from sandbox.shell import inside, run
+
+BRIDGE = "br0"
+HOST_PORT = "host"
+NODE_LINK = "eth0"
+FORWARD = ("sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+
+def ensure(instance: Instance) -> None:
+    """Build the network, or what is missing of it."""
+    for netns in instance.netns:
+        if not Path("/run/netns", netns).exists():
+            run("ip", "netns", "add", netns)
+    _ensure_links(instance)
+    _ensure_control(instance)
+    _ensure_host(instance)
+    for node in NODES:
+        _ensure_node(instance, node)
+
+
+def _ensure_links(instance: Instance) -> None:
+    control = instance.control_netns
+    ports = _links(control)
+    if BRIDGE not in ports:
+        _ip(control, f"link add {BRIDGE} type bridge")
+    if not (HOST_PORT in ports and instance.host_link in _links(None)):
+        _join(instance, ports, HOST_PORT, f"name {instance.host_link}")
+    for node in NODES:
+        netns = instance.node_netns(node)
+        if not (node in ports and NODE_LINK in _links(netns)):
+            _join(instance, ports, node, f"name {NODE_LINK} netns {netns}")
+
+
+def _join(instance: Instance, ports: set[str], port: str, end: str) -> None:
+    """Lay a veth pair from a port of the bridge to `end`; half of an old pair is taken away first."""
+    control = instance.control_netns
+    if port in ports:
+        _ip(control, f"link delete {port}")
+    _ip(None, f"link add {end} type veth peer name {port} netns {control}")
+    _ip(control, f"link set {port} master {BRIDGE}")
+
+
+def _ensure_control(instance: Instance) -> None:
+    _ip(
+        instance.control_netns,
+        *(f"link set {link} up" for link in ("lo", HOST_PORT, *NODES)),
+        *_address(BRIDGE, instance.control_ip),
+        # kube-proxy answers for ClusterIPs by NAT, and only for addresses that have a route.
+        f"route replace {instance.service_cidr} dev {BRIDGE}",
+        *(_route_to_pods(instance, node) for node in NODES),
+    )
+    run(*inside(instance.control_netns), *FORWARD)
+
+
+def _ensure_host(instance: Instance) -> None:
+    _ip(
+        None,
+        *_address(instance.host_link, instance.host_ip),
+        f"route replace {instance.service_cidr} via {instance.control_ip}",
+        *(_route_to_pods(instance, node) for node in NODES),
+    )
+
+
+def _ensure_node(instance: Instance, node: str) -> None:
+    netns = instance.node_netns(node)
+    _ip(
+        netns,
+        "link set lo up",
+        *_address(NODE_LINK, instance.node_ip(node)),
+        f"route replace {instance.service_cidr} via {instance.control_ip}",
+        *(_route_to_pods(instance, other) for other in NODES if other != node),
+    )
+    run(*inside(netns), *FORWARD)
+    cluster = f"{instance.pod_cidr}, {instance.lan}"
+    # Within the LAN pods keep their own address, which network policies need.
+    rules = f"""
+        table ip slipway
+        delete table ip slipway
+        table ip slipway {{
+            chain postrouting {{
+                type nat hook postrouting priority srcnat
+                ip saddr {instance.node_pod_cidr(node)} ip daddr != {{ {cluster} }} masquerade
+            }}
+        }}"""
+    run(*inside(netns), "nft", "-f", "-", stdin=rules)
+
+
+def _route_to_pods(instance: Instance, node: str) -> str:
+    return f"route replace {instance.node_pod_cidr(node)} via {instance.node_ip(node)}"
+
+
+def _address(link: str, address: str) -> tuple[str, str]:
+    return f"address replace {address}/24 dev {link}", f"link set {link} up"
+
+
+def _ip(netns: str | None, *commands: str) -> None:
+    """Run commands of `ip`, all in one go."""
+    run("ip", *(("-n", netns) if netns else ()), "-batch", "-", stdin="\n".join(commands))
+
+
+def _links(netns: str | None) -> set[str]:
+    at = ("-n", netns) if netns else ()
+    return {link["ifname"] for link in json.loads(run("ip", *at, "-json", "link", "show") or "[]")}
+
+
+def overlaps(instance: Instance) -> list[str]:
+    """The host's routes, other than this instance's own, into addresses that it would use."""
+    ours = [ipaddress.ip_network(cidr) for cidr in (instance.lan, instance.pod_cidr, instance.service_cidr)]
+    taken = []
+    for route in json.loads(run("ip", "-json", "-4", "route", "show")):
+        if route["dst"] == "default" or route["dev"] == instance.host_link:
+            continue
+        if any(ipaddress.ip_network(route["dst"]).overlaps(cidr) for cidr in ours):
+            taken.append(f"{route['dst']} dev {route['dev']}")
+    return taken
+
+
+def remove(instance: Instance) -> None:
+    """Take the network away. The links go with their namespaces."""
+    if instance.host_link in _links(None):
+        run("ip", "link", "delete", instance.host_link)
+    for netns in instance.netns:
+        if Path("/run/netns", netns).exists():
+            run("ip", "netns", "delete", netns)
+    directory = Path("/run/netns")
+    # `ip netns add` mounts this directory on itself and leaves that behind.
+    if mounts.is_mounted(directory) and not any(directory.iterdir()):
+        mounts.unmount(directory)

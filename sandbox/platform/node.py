@@ -1,0 +1,195 @@
+"""A node: containerd, kubelet, kube-proxy and kube-router in a network namespace of their own."""
+
+import shutil
+from pathlib import Path
+
+from sandbox.platform import control_plane, files, images, mounts, pki
+from sandbox.platform.instance import NODES, Instance
+from sandbox.platform.processes import Program
+from sandbox.shell import inside, run
+from sandbox.tools.toolchain import Toolchain
+
+# The kubelet sets these for the whole machine unless it finds them set:
+# k8s.io/kubernetes/pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables.
+TUNABLES = {
+    "vm/overcommit_memory": 1,
+    "vm/panic_on_oom": 0,
+    "kernel/panic": 10,
+    "kernel/panic_on_oops": 1,
+    "kernel/keys/root_maxkeys": 1_000_000,
+    "kernel/keys/root_maxbytes": 25_000_000,
+}
+MOUNT_NAMESPACE = """set -e
+mount -t overlay overlay -o lowerdir=/var,upperdir={node}/var,workdir={node}/var.work /var
+mount -t overlay overlay -o lowerdir=/run,upperdir={node}/run,workdir={node}/run.work /run
+for tunable in {tunables}; do mount --bind {node}/sys/$tunable /proc/sys/$tunable; done
+mount --make-rshared /
+"""
+
+
+def ensure(instance: Instance) -> None:
+    """Make each node's mount namespace.
+
+    What containerd and the kubelet write below /var and /run, and every mount they make, stays
+    in the node: the host does not see it, and it is gone when the node is. The kubelet finds the
+    kernel as it wants it, without the host's being changed.
+    """
+    holder = instance.run / "nodes"
+    holder.mkdir(parents=True, exist_ok=True)
+    if not mounts.is_mounted(holder):
+        run("mount", "--bind", str(holder), str(holder))
+        run("mount", "--make-private", str(holder))
+    for node in NODES:
+        namespace = _mount_namespace(instance, node)
+        if not mounts.is_mounted(namespace):
+            directory = _directory(instance, node)
+            _lay_out(directory)
+            namespace.touch()
+            script = MOUNT_NAMESPACE.format(node=directory, tunables=" ".join(TUNABLES))
+            run("unshare", f"--mount={namespace}", "sh", "-c", script)
+
+
+def _lay_out(directory: Path) -> None:
+    """Make the directories and files to mount over the machine's own; /run starts empty."""
+    for name in ("run", "run.work"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    for name in ("var", "var.work", "run", "run.work"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    for tunable, value in TUNABLES.items():
+        files.write(directory / "sys" / tunable, f"{value}\n")
+
+
+def _directory(instance: Instance, node: str) -> Path:
+    return instance.state / node
+
+
+def _mount_namespace(instance: Instance, node: str) -> Path:
+    return instance.run / "nodes" / node
+
+
+def inside_node(instance: Instance, node: str) -> tuple[str, ...]:
+    """The words that make a command run on a node: with its network and its mounts."""
+    return (*inside(instance.node_netns(node)), f"--mount={_mount_namespace(instance, node)}")
+
+
+def programs(instance: Instance, tools: Toolchain, node: str) -> list[Program]:
+    """The processes of one node."""
+    proxy = (*inside(instance.node_netns(node)), *control_plane.proxy_argv(instance, tools, node))
+    return [
+        _containerd(instance, tools, node),
+        _kubelet(instance, tools, node),
+        Program(f"{node}-kube-proxy", proxy, (files.kubeconfig(instance, "kube-proxy"),)),
+        *([_kube_router(instance, tools, node)] if tools.has("kube-router") else []),
+    ]
+
+
+def _kube_router(instance: Instance, tools: Toolchain, node: str) -> Program:
+    """Enforces the network policies; routes and Services are not its business here."""
+    config = files.kubeconfig(instance, "kube-router")
+    argv = (
+        *inside_node(instance, node),
+        tools.path("kube-router"),
+        f"--kubeconfig={config}",
+        f"--hostname-override={node}",
+        f"--service-cluster-ip-range={instance.service_cidr}",
+        "--run-firewall=true",
+        "--run-router=false",
+        "--run-service-proxy=false",
+        "--health-port=0",
+    )
+    return Program(f"{node}-kube-router", argv, (config,))
+
+
+def _containerd(instance: Instance, tools: Toolchain, node: str) -> Program:
+    directory, etc = _directory(instance, node), instance.etc / node
+    hosts = etc / "certs.d"
+    mirror = f'[host."{instance.registry_url}"]\n  capabilities = ["pull", "resolve"]\n'
+    network = files.write_json(etc / "cni/10-sandbox.conflist", _network(instance, tools, node))
+    mirrors = (
+        files.write(
+            hosts / instance.registry / "hosts.toml", f'server = "{instance.registry_url}"\n{mirror}'
+        ),
+        files.write(hosts / "docker.io/hosts.toml", f'server = "https://registry-1.docker.io"\n{mirror}'),
+    )
+    config = files.write(
+        etc / "containerd.toml",
+        f"""version = 2
+root = "{directory}/containerd"
+state = "/run/containerd"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{instance.registry}/{images.component("pause", Path(tools.path("catatonit")))}"
+  # Without CAP_SYS_RESOURCE a pod's score cannot be lowered, and no pod would start.
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{tools.cni}"
+    conf_dir = "{network.parent}"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{hosts}"
+""",
+    )
+    argv = (*inside_node(instance, node), tools.path("containerd"), f"--config={config}")
+    return Program(f"{node}-containerd", argv, (config, network, *mirrors))
+
+
+def _network(instance: Instance, tools: Toolchain, node: str) -> dict[str, object]:
+    """The pods' network: a bridge per node. Pods keep their address between nodes, for policies."""
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": instance.node_pod_cidr(node)}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
+    return {"cniVersion": "0.4.0", "name": "sandbox", "plugins": [bridge, portmap]}
+
+
+def _kubelet(instance: Instance, tools: Toolchain, node: str) -> Program:
+    directory = _directory(instance, node)
+    config = files.write_json(
+        instance.etc / node / "kubelet.yaml",
+        {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "authentication": {
+                "anonymous": {"enabled": False},
+                "x509": {"clientCAFile": pki.certificate(instance, "ca")},
+            },
+            "authorization": {"mode": "Webhook"},
+            "tlsCertFile": pki.certificate(instance, node),
+            "tlsPrivateKeyFile": pki.key(instance, node),
+            "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+            "clusterDNS": [instance.dns_ip],
+            "clusterDomain": "cluster.local",
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{instance.cgroup}/{node}",
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "oomScoreAdj": 0,
+            # The disk is the user's: how full it is says nothing about the sandbox.
+            "evictionHard": {
+                "memory.available": "100Mi",
+                "nodefs.available": "1%",
+                "imagefs.available": "1%",
+            },
+            "imageGCHighThresholdPercent": 100,
+        },
+    )
+    kubeconfig = files.kubeconfig(instance, node)
+    argv = (
+        *inside_node(instance, node),
+        tools.path("kubelet"),
+        f"--config={config}",
+        f"--kubeconfig={kubeconfig}",
+        f"--hostname-override={node}",
+        f"--node-ip={instance.node_ip(node)}",
+        f"--root-dir={directory}/kubelet",
+    )
+    return Program(f"{node}-kubelet", argv, (config, kubeconfig))

@@ -1,0 +1,81 @@
+"""Certificates: one authority, and one identity per component with the rights that RBAC gives it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from sandbox.platform.instance import NODES, Instance
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a certificate stands for: Kubernetes reads the user from CN and its groups from O."""
+
+    file: str
+    user: str
+    group: str = "slipway"
+    hosts: tuple[str, ...] = ()
+
+
+def identities(instance: Instance) -> tuple[Identity, ...]:
+    """All identities of an instance."""
+    api_names = (
+        "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
+        instance.control_ip, instance.kubernetes_ip, "localhost", "127.0.0.1",
+    )  # fmt: skip
+    return (
+        Identity("etcd", "etcd", hosts=("localhost", "127.0.0.1")),
+        Identity("kube-apiserver", "kube-apiserver", hosts=api_names),
+        Identity("kube-apiserver-kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
+        Identity("front-proxy", "front-proxy"),
+        Identity("service-accounts", "service-accounts"),
+        Identity("admin", "admin", "system:masters"),
+        Identity("kube-controller-manager", "system:kube-controller-manager"),
+        Identity("kube-scheduler", "system:kube-scheduler"),
+        Identity("kube-proxy", "system:kube-proxy"),
+        Identity("kube-router", "kube-router"),
+        Identity("metrics-server", "metrics-server", hosts=("metrics-server.kube-system.svc",)),
+        Identity("storage-provisioner", "storage-provisioner"),
+        *(
+            Identity(node, f"system:node:{node}", "system:nodes", (node, instance.node_ip(node)))
+            for node in NODES
+        ),
+    )
+
+
+def certificate(instance: Instance, file: str) -> str:
+    """The path of an identity's certificate; `ca` is the authority's."""
+    return str(instance.pki / f"{file}.crt")
+
+
+def key(instance: Instance, file: str) -> str:
+    """The path of an identity's private key."""
+    return str(instance.pki / f"{file}.key")
+
+
+def ensure(instance: Instance) -> None:
+    """Make the authority and every certificate that is missing. Keys are readable by the owner only."""
+    instance.pki.mkdir(parents=True, exist_ok=True)
+    ca_cert, ca_key = Path(certificate(instance, "ca")), Path(key(instance, "ca"))
+    if ca_cert.exists():
+        authority = trustme.CA.from_pem(ca_cert.read_bytes(), ca_key.read_bytes())
+    else:
+        authority = trustme.CA(organization_unit_name=f"{instance.name} sandbox")
+        _write(ca_key, authority.private_key_pem.bytes())
+        _write(ca_cert, authority.cert_pem.bytes())
+    for identity in identities(instance):
+        path = Path(certificate(instance, identity.file))
+        if path.exists():
+            continue
+        # Every certificate names a host: Go refuses one whose list of names is empty.
+        issued = authority.issue_cert(
+            *(identity.hosts or (identity.file,)), common_name=identity.user, organization_name=identity.group
+        )
+        _write(Path(key(instance, identity.file)), issued.private_key_pem.bytes())
+        _write(path, b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)

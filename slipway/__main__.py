@@ -1,0 +1,5 @@
+"""`python -m slipway`, for where the command `slipway` is not installed."""
+
+from slipway.cli.main import main
+
+main()

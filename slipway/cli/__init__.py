@@ -1,0 +1,1 @@
+"""The commands of `slipway`, one module each; main.py lists them."""

@@ -1,0 +1,14 @@
+"""Files that users ask for."""
+
+from pathlib import Path
+
+from slipway.errors import DeliveryError
+
+
+def save(what: str, text: str, file: Path) -> None:
+    """Write a file, with the directories to it; DeliveryError when that is not allowed."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    except OSError as error:
+        raise DeliveryError(f"the {what} cannot be written to {file}: {error.strerror}") from None

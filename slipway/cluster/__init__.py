@@ -1,0 +1,1 @@
+"""The cluster of a stack: kubectl, live objects, rollouts, capacity."""

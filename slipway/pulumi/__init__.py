@@ -1,0 +1,1 @@
+"""Driving the Pulumi engine: projects and stacks, events, changes, state."""

@@ -1,0 +1,1 @@
+"""Repairing what a killed operation left behind, and finding drift."""

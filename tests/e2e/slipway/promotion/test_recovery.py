@@ -1,0 +1,115 @@
+"""After a kill -9 of Pulumi, at any point, one command brings the stack to what it should be."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from tests.conftest import SOAK
+from tests.e2e.leftovers import in_the_cluster, in_the_state, locks, plugins
+from tests.e2e.slipway.promotion.conftest import INSTANCE, Pipeline
+from tests.e2e.soak import Kills
+
+KILLS = 10 if SOAK else 1
+"""At how many points of an update, and of a destroy, spread over its length."""
+
+
+@pytest.fixture(scope="module")
+def crashing(pipeline: Pipeline, images: dict[str, str]) -> Iterator[Pipeline]:
+    """A stack that is configured and not deployed."""
+    pipeline.file("crash").write_text(
+        f"config:\n  kubernetes:context: {INSTANCE.name}\n  pm:image: {images['one']}\n"
+    )
+    pipeline.pulumi("crash", "stack", "init")
+    yield pipeline
+    pipeline.pulumi("crash", "destroy", "--yes", "--skip-preview", "--remove")
+
+
+@pytest.fixture(scope="module")
+def seconds(crashing: Pipeline) -> dict[str, float]:
+    """How long an update and a destroy take that nobody kills."""
+    took = {}
+    for command in ("up", "destroy"):
+        begun = time.monotonic()
+        crashing.pulumi("crash", command, "--yes", "--skip-preview")
+        took[command] = time.monotonic() - begun
+    return took
+
+
+def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
+    """Kill the CLI alone: its plugins live on, as they do when the kernel kills it for want of memory."""
+    process = subprocess.Popen(
+        (
+            "pulumi",
+            command,
+            "--yes",
+            "--skip-preview",
+            "--non-interactive",
+            "--stack",
+            pipeline.stack("crash"),
+        ),
+        cwd=pipeline.directory,
+        env=pipeline.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(after_s)
+    assert process.poll() is None, "nothing was disturbed"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
+    """What the state says that there is, and what there is."""
+    kubectl = partial(pipeline.kubectl, "--namespace", pipeline.namespace("crash"))
+    deployment = json.loads(pipeline.pulumi("crash", "stack", "export"))["deployment"]
+    return in_the_state(deployment), in_the_cluster(kubectl)
+
+
+@pytest.mark.parametrize("point", range(KILLS))
+def test_a_killed_update_is_mended_by_one_command(
+    point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
+) -> None:
+    with kills.one("the CLI, creating", "up") as kill:
+        kill_after(crashing, "up", seconds["up"] * (point + 1) / (KILLS + 2))
+        kill.harmed = True
+        done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
+        assert done.code == 0, done.stderr
+        known, there = known_and_there(crashing)
+        assert known == there, done.stderr
+        assert crashing.changes("crash") == []
+        assert locks(crashing.state, crashing.stack("crash")) == []
+        assert plugins(crashing.directory) == []
+    crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
+
+
+@pytest.mark.parametrize("point", range(KILLS))
+def test_a_killed_destroy_can_be_repeated(
+    point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
+) -> None:
+    crashing.pulumi("crash", "up", "--yes", "--skip-preview")
+    with kills.one("the CLI", "destroy") as kill:
+        kill_after(crashing, "destroy", seconds["destroy"] * (point + 1) / (KILLS + 2))
+        kill.harmed = True
+        done = crashing.slipway("recover", crashing.stack("crash"), "--yes", "--no-up")
+        assert done.code == 0, done.stderr
+        crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
+        assert known_and_there(crashing) == (set(), set())
+
+
+def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None:
+    words = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive")
+    process = subprocess.Popen(
+        (*words, "--stack", crashing.stack("crash")), cwd=crashing.directory, env=crashing.environment
+    )
+    while not locks(crashing.state, crashing.stack("crash")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
+    assert done.code == 1
+    assert f"process {process.pid}" in done.stderr and "nothing was touched" in done.stderr
+    assert process.wait() == 0

@@ -1,0 +1,93 @@
+"""What is read from an image's files, and how it is named."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import DeliveryError
+from slipway.images import sbom as bill
+from slipway.images.references import Image
+from slipway.images.sbom import Package, read
+
+DPKG = """Package: libc6
+Status: install ok installed
+Architecture: amd64
+Version: 2.36-9+deb12u10
+Description: GNU C Library
+ More of it.
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: all
+Version: 1
+"""
+DISTROLESS = "Package: base-files\nVersion: 12.4\nArchitecture: amd64\n"
+APK = "C:Q1=\nP:musl\nV:1.2.5-r1\nA:x86_64\n\nP:busybox\nV:1.37\nA:x86_64\n"
+METADATA = "Metadata-Version: 2.1\nName: Flask_Cors\nVersion: 5.0\n\nVersion: not this\n"
+RELEASE = 'NAME="Debian"\nID=debian\nVERSION_ID="12"\n'
+
+
+def archive(**files: str) -> io.BytesIO:
+    """A file system as a tar; in names a double underscore stands for a slash."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name.replace("__", "/"))
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    target.seek(0)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "found"),
+    [
+        ("var__lib__dpkg__status", DPKG, {Package("deb", "libc6", "2.36-9+deb12u10", "amd64")}),
+        ("var__lib__dpkg__status.d__base", DISTROLESS, {Package("deb", "base-files", "12.4", "amd64")}),
+        ("var__lib__dpkg__status.d__base.md5sums", DISTROLESS, set()),
+        (
+            "lib__apk__db__installed",
+            APK,
+            {Package("apk", "musl", "1.2.5-r1", "x86_64"), Package("apk", "busybox", "1.37", "x86_64")},
+        ),
+        (
+            "opt__venv__lib__python3.11__site-packages__Flask_Cors-5.0.dist-info__METADATA",
+            METADATA,
+            {Package("pypi", "Flask_Cors", "5.0")},
+        ),
+        ("home__METADATA", METADATA, set()),
+        ("lib__site-packages__x.dist-info__METADATA", "Metadata-Version: 2.1\nName: x\n", set()),
+    ],
+)
+def test_packages_are_read_where_each_kind_keeps_them(path: str, text: str, found: set[Package]) -> None:
+    assert read(archive(**{path: text})) == ({}, found)
+
+
+def test_a_package_is_named_with_its_distribution() -> None:
+    release, packages = read(archive(var__lib__dpkg__status=DPKG, **{"usr__lib__os-release": RELEASE}))
+    assert [one.url(release).to_string() for one in packages] == [
+        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64&distro=debian-12"
+    ]
+
+
+def test_a_python_package_is_named_as_the_index_does() -> None:
+    assert Package("pypi", "Flask_Cors", "5.0").url({}).to_string() == "pkg:pypi/flask-cors@5.0"
+
+
+def test_an_image_of_rpm_packages_is_refused_instead_of_half_listed() -> None:
+    with pytest.raises(DeliveryError, match="use syft"):
+        read(archive(**{"usr__lib__sysimage__rpm__rpmdb.sqlite": "x", "var__lib__dpkg__status": DPKG}))
+
+
+@pytest.mark.parametrize("sent", ["", "head --bytes=2048 {}"], ids=["nothing", "half of it"])
+def test_an_export_that_fails_is_no_shorter_bill(
+    sent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.tar"
+    whole.write_bytes(archive(var__lib__dpkg__status=DPKG, etc__hosts="x" * 2000).getvalue())
+    script = f"cat >/dev/null; {sent.format(whole) or 'true'}; echo no such image >&2; exit 1"
+    monkeypatch.setattr(bill, "buildx", lambda *_: ("sh", "-c", script))
+    with pytest.raises(DeliveryError, match="no such image"):
+        bill.bill(Image("localhost/hits", f"sha256:{'1' * 64}"))

@@ -1,0 +1,124 @@
+"""What is promoted, and what a rollback goes back to."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from slipway.errors import DeliveryError
+from slipway.images.references import Image
+from slipway.preview.plan import without_made_up_secrets
+from slipway.promotion.eligibility import check_verified
+from slipway.promotion.promote import choose
+from slipway.promotion.receipts import Outcome, Receipt, now, slug
+
+
+def image(letter: str, repository: str = "registry:5000/hits") -> Image:
+    return Image(repository, "sha256:" + letter * 64, f"tag-{letter}")
+
+
+def receipt(number: int, letter: str, outcome: Outcome = Outcome.VERIFIED, age_s: float = 0) -> Receipt:
+    then = now() - timedelta(seconds=age_s)
+    return Receipt(
+        number=number,
+        stack="prod",
+        source="staging",
+        image=str(image(letter)),
+        who="somebody",
+        started=then,
+        ended=then,
+        outcome=outcome,
+    )
+
+
+HISTORY = [
+    receipt(5, "d"),
+    receipt(4, "c", Outcome.PUT_BACK),
+    receipt(3, "b"),
+    receipt(2, "b"),
+    receipt(1, "a"),
+]
+
+
+def test_a_rollback_goes_to_the_latest_other_version_that_was_proven() -> None:
+    assert choose(HISTORY, image("d"), None, "prod").number == 3
+
+
+def test_after_a_rollback_the_next_one_goes_further_back_only_when_asked() -> None:
+    assert choose(HISTORY, image("b"), None, "prod").number == 5
+    assert choose(HISTORY, image("b"), 1, "prod").number == 1
+
+
+@pytest.mark.parametrize("number", [4, 9])
+def test_a_rollback_to_what_was_never_proven_is_refused_with_those_that_were(number: int) -> None:
+    with pytest.raises(DeliveryError, match=r"#5, #3, #2, #1"):
+        choose(HISTORY, image("d"), number, "prod")
+
+
+def test_a_stack_with_nothing_to_go_back_to_says_so() -> None:
+    with pytest.raises(DeliveryError, match="no earlier version; good ones are: #1"):
+        choose([receipt(1, "a")], image("a"), None, "prod")
+
+
+def test_a_version_has_to_be_verified_in_the_source_for_as_long_as_asked() -> None:
+    receipts = [receipt(2, "b", age_s=10), receipt(1, "b", age_s=100)]
+    check_verified(receipts, "staging", image("b").digest, 90)
+    with pytest.raises(DeliveryError, match="asks for 110 s"):
+        check_verified(receipts, "staging", image("b").digest, 110)
+    with pytest.raises(DeliveryError, match="never verified"):
+        check_verified([receipt(1, "b", Outcome.PUT_BACK)], "staging", image("b").digest, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"ghcr.io/acme/hits:v1@sha256:{'a' * 64}",
+        f"localhost:5001/hits@sha256:{'a' * 64}",
+        f"hits:v1@sha256:{'a' * 64}",
+    ],
+)
+def test_an_image_reads_as_it_is_written(text: str) -> None:
+    assert str(Image.parse(text)) == text
+
+
+def test_an_image_relative_to_the_repository_is_read_in_full() -> None:
+    digest = f"sha256:{'a' * 64}"
+    assert str(Image.parse(f"v1@{digest}", "localhost:5001/hits")) == f"localhost:5001/hits:v1@{digest}"
+    assert str(Image.parse(digest, "localhost:5001/hits")) == f"localhost:5001/hits@{digest}"
+
+
+@pytest.mark.parametrize("text", ["hits:latest", "", "sha256:abc", f"hits@sha256:{'g' * 64}"])
+def test_what_names_no_digest_is_no_image(text: str) -> None:
+    with pytest.raises(DeliveryError, match="by digest"):
+        Image.parse(text)
+
+
+def test_stacks_that_differ_have_receipts_of_different_names() -> None:
+    names = ["prod", "Prod", "prod.eu", "prod_eu", "prod-eu", "acme/slipway/prod", "p" * 100, "p" * 99, "_"]
+    slugs = [slug(name) for name in names]
+    assert len(set(slugs)) == len(names)
+    for one in slugs:
+        assert one == one.lower().strip("-.") and len(one) <= 63
+
+
+def test_a_receipt_reads_as_it_was_written() -> None:
+    written = receipt(1, "a").model_copy(update={"started": datetime(2026, 1, 1, tzinfo=UTC)})
+    assert Receipt.model_validate_json(written.model_dump_json()) == written
+
+
+def test_a_password_that_each_run_makes_up_is_no_part_of_a_plan_but_a_known_one_is() -> None:
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}
+
+    def planned(step: str) -> dict[str, object]:
+        goal = {"inputDiff": {"adds": {"data": secret, "metadata": {"name": "auth"}}}}
+        return {"goal": goal, "steps": [step]}
+
+    urn = "urn:pulumi:prod::slipway::kubernetes:core/v1:Secret::"
+    engine = without_made_up_secrets(
+        {"resourcePlans": {f"{urn}new": planned("create"), f"{urn}old": planned("update")}}
+    )
+    adds = {
+        name.rpartition("::")[2]: plan["goal"]["inputDiff"]["adds"]
+        for name, plan in engine["resourcePlans"].items()
+    }
+    assert adds["old"] == {"data": secret, "metadata": {"name": "auth"}}
+    assert adds["new"]["metadata"] == {"name": "auth"} and "v1:x" not in str(adds["new"])

@@ -1,0 +1,93 @@
+"""Pruning deletes what none needs, and never what one needs."""
+
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slipway.images.retention import unneeded
+
+TAGS = 1000
+
+
+@dataclass
+class Simulated:
+    """A registry with images of one platform, indexes, moved tags and signatures."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    manifests: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def push(self, tag: str, children: frozenset[str] = frozenset()) -> str:
+        digest = f"sha256:{hashlib.sha256(f'{tag}{sorted(children)}'.encode()).hexdigest()}"
+        self.manifests[digest] = children
+        self.tags[tag] = digest
+        return digest
+
+    def children(self, digest: str) -> frozenset[str]:
+        return self.manifests[digest]
+
+    def without(self, deleted: Mapping[str, object]) -> "Simulated":
+        """What is left once a registry has also collected what no tag leads to."""
+        tags = {tag: digest for tag, digest in self.tags.items() if digest not in deleted}
+        reached = {one for digest in tags.values() for one in (digest, *self.manifests[digest])}
+        return Simulated(tags, {one: inside for one, inside in self.manifests.items() if one in reached})
+
+
+def filled(seed: int) -> Simulated:
+    chance = random.Random(seed)  # noqa: S311  # not for secrets
+    registry = Simulated()
+    while len(registry.tags) < TAGS:
+        number = len(registry.tags)
+        kind = chance.random()
+        if kind < 0.6:
+            registry.push(f"v{number}")
+        elif kind < 0.8:
+            parts = [registry.push(f"v{number}-{platform}") for platform in ("amd64", "arm64")]
+            registry.push(f"v{number}", frozenset(parts))
+            if chance.random() < 0.5:  # the parts were never tagged
+                for platform in ("amd64", "arm64"):
+                    del registry.tags[f"v{number}-{platform}"]
+        elif kind < 0.9 and registry.tags:
+            registry.tags[f"alias{number}"] = chance.choice(list(registry.tags.values()))
+        elif registry.tags:
+            subject = chance.choice(list(registry.tags.values()))
+            registry.push(f"{subject.replace(':', '-')}.sig")
+    return registry
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10**9), use=st.floats(0, 1))
+def test_of_a_thousand_tags_none_that_is_needed_goes_and_the_rest_does(seed: int, use: float) -> None:
+    registry = filled(seed)
+    chance = random.Random(seed + 1)  # noqa: S311
+    needed = {digest for digest in registry.manifests if chance.random() < use}
+    goes = unneeded(registry.tags, needed, registry.children)
+    left = registry.without(goes)
+    for digest in needed:
+        if digest in registry.without({}).manifests:
+            assert digest in left.manifests, "what a stack needs can still be pulled"
+            assert registry.manifests[digest] <= left.manifests.keys(), "in whole"
+    for tag, digest in left.tags.items():
+        holds = bool(registry.manifests[digest] & needed)
+        part = any(digest in registry.manifests[one] for one in left.tags.values())
+        signature = tag.startswith("sha256-") or any(
+            other.startswith("sha256-") for other, same in registry.tags.items() if same == digest
+        )
+        assert digest in needed or holds or part or signature, "nothing else is kept"
+
+
+def test_an_empty_need_frees_everything() -> None:
+    registry = filled(1)
+    assert registry.without(unneeded(registry.tags, set(), registry.children)).tags == {}
+
+
+def test_a_signature_stays_with_its_image() -> None:
+    registry = Simulated()
+    image = registry.push("v1")
+    signature = registry.push(f"{image.replace(':', '-')}.sig")
+    other = registry.push("v2")
+    assert unneeded(registry.tags, {image}, registry.children) == {other: ["v2"]}
+    assert set(unneeded(registry.tags, {other}, registry.children)) == {image, signature}

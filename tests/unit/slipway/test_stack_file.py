@@ -1,0 +1,136 @@
+"""A promotion changes one line of a stack file."""
+
+import difflib
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slipway.errors import DeliveryError
+from slipway.pulumi.stack_file import StackFile
+
+KEY = "slipway:image"
+OLD = "localhost:5001/hits:old@sha256:" + "0" * 64
+NEW = "localhost:5001/hits:new@sha256:" + "1" * 64
+
+FILE = f"""\
+# yaml-language-server: $schema=stack.schema.json
+config:
+  kubernetes:context: "sandbox"   # quoted
+
+  {KEY}: {OLD}  # the version
+  slipway:web:
+    autoscaling: {{minReplicas: 3, maxReplicas: 6}}
+    # the end of web
+  slipway:notes: |
+    several
+
+    lines
+
+# after
+environment: []
+"""
+
+
+def stack_file(tmp_path: Path, text: str) -> StackFile:
+    path = tmp_path / "Pulumi.prod.yaml"
+    path.write_text(text)
+    return StackFile(path, KEY)
+
+
+def changed(before: str, after: str) -> list[str]:
+    lines = difflib.ndiff(before.splitlines(), after.splitlines())
+    return [line for line in lines if line[0] in "+-"]
+
+
+def test_a_new_version_changes_one_line_and_keeps_its_comment(tmp_path: Path) -> None:
+    file = stack_file(tmp_path, FILE)
+    file.set_image(NEW)
+    assert file.image() == NEW
+    assert changed(FILE, file.text()) == [
+        f"-   {KEY}: {OLD}  # the version",
+        f"+   {KEY}: {NEW}  # the version",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# only a comment\n",
+        "config:\n",
+        "config: {}\n",
+        "config:\n  kubernetes:context: sandbox",
+        "config: {kubernetes:context: sandbox}\n",
+        "config:\n  slipway:notes: |\n    several\n\n    lines\n\n# after\nenvironment: []\n",
+        "config:\n  slipway:web:\n    autoscaling:\n      minReplicas: 3\n    # comment\n\nsalt: v1\n",
+        "encryptionsalt: v1:x\nconfig:\n    a:b: c\n",
+        f"config:\n  {KEY}:\n    {OLD}\n  other:key: 1\n",
+        f'config:\n  "{KEY}": "{OLD}"\n  other:key: 1\n',
+        f"config:\n  {KEY}: >-\n    {OLD}\n  other:key: 1\n",
+    ],
+)
+def test_however_a_file_is_written_only_the_version_changes(text: str, tmp_path: Path) -> None:
+    file = stack_file(tmp_path, text)
+    before = yaml.safe_load(text) or {}
+    file.set_image(NEW)
+    assert file.image() == NEW
+    after = yaml.safe_load(file.text())
+    assert after == {**before, "config": {**(before.get("config") or {}), KEY: NEW}}
+    assert [line for line in text.splitlines() if "#" in line and line not in file.text()] == []
+
+
+def test_setting_and_taking_away_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    text = FILE.replace(f"  {KEY}: {OLD}  # the version\n", "")
+    file = stack_file(tmp_path, text)
+    file.set_image(NEW)
+    file.set_image(None)
+    assert file.text() == text
+
+
+names = st.text("abcdefgh", min_size=1, max_size=6).map(lambda name: f"slipway:{name}")
+values = st.recursive(
+    st.text("ab1 #:{}[]'\"\n-|>&*!é", max_size=20) | st.integers() | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
+@given(config=st.dictionaries(names, values, max_size=5), flow=st.booleans(), indent=st.integers(2, 6))
+def test_whatever_stands_beside_it_stays_as_it_is(
+    config: dict[str, object], flow: bool, indent: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    inner = yaml.safe_dump(config, default_flow_style=True, width=10**6)
+    block = yaml.safe_dump({"config": config, "zebra": 1}, indent=indent)
+    text = f"config: {inner}zebra: 1\n" if flow else block
+    file = stack_file(tmp_path_factory.mktemp("stack"), text)
+    for image in (OLD, NEW):
+        file.set_image(image)
+        assert yaml.safe_load(file.text()) == {"config": {**config, KEY: image}, "zebra": 1}
+
+
+def test_what_is_no_stack_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    for text in ("config: [1, 2]\n", "config: {unclosed\n"):
+        file = stack_file(tmp_path, text)
+        with pytest.raises(DeliveryError, match=r"not YAML|must be a mapping"):
+            file.set_image(NEW)
+        assert file.text() == text
+
+
+def test_what_pulumi_does_to_a_file_without_salt_is_undone(tmp_path: Path) -> None:
+    rewritten = FILE.replace("  #", " #").replace(OLD, NEW)
+    file = stack_file(tmp_path, rewritten + "encryptionsalt: v1:added\n")
+    file.undo_rewriting(before=FILE)
+    assert file.text() == FILE.replace(OLD, NEW)
+
+
+def test_a_salt_that_was_there_or_that_secrets_need_stays(tmp_path: Path) -> None:
+    salted = FILE + "encryptionsalt: v1:old\n"
+    secret = FILE.replace("config:", "config:\n  slipway:p:\n    secure: v1:x") + "encryptionsalt: v1:new\n"
+    for text, before in ((salted, salted), (secret, FILE)):
+        file = stack_file(tmp_path, text)
+        file.undo_rewriting(before)
+        assert file.text() == text

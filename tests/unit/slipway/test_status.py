@@ -1,0 +1,40 @@
+"""What a glance at the stacks tells."""
+
+from slipway.cli.status import page, table
+from slipway.status import Health, Row, age
+
+DIGEST = "sha256:" + "a1b2c3d4" * 8
+ROWS = [
+    Row(stack="dev", health=Health.HEALTHY, version="v2", digest=DIGEST, commit="0123456789", age_s=59.0),
+    Row(
+        stack="prod",
+        health=Health.UNHEALTHY,
+        problems=("Deployment <web> has 0 of 3 pods ready",),
+        drifted=True,
+    ),
+]
+
+
+def test_the_page_draws_the_stacks_in_order_and_loads_nothing() -> None:
+    text = page(ROWS)
+    assert text.index("<h2>dev") < text.index("→") < text.index("<h2>prod")
+    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text
+    assert "http://" not in text and "https://" not in text and "<script" not in text
+
+
+def test_the_table_has_a_line_for_each_stack() -> None:
+    assert table(ROWS).row_count == 2
+
+
+def test_ages_are_told_in_the_largest_unit_that_fits() -> None:
+    assert [age(seconds) for seconds in (None, 0, 59, 60, 3599, 3600, 86399, 86400, 10**6)] == [
+        "",
+        "0 s",
+        "59 s",
+        "1 min",
+        "59 min",
+        "1 h",
+        "23 h",
+        "1 d",
+        "11 d",
+    ]
