@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 
 _asked = threading.Event()
 
 
-class Interrupted(DeliveryError):
+class Interrupted(SlipwayError):
     """The user asked to stop."""
 
 

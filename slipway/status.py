@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from slipway.cluster.objects import differing, read
 from slipway.cluster.rollout import rollout_problems
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.promotion import eligibility as source
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 AT_ONCE = 2
 """Each stack takes a pulumi and a kubectl."""
@@ -58,12 +58,12 @@ def overview(project: Project, names: list[str] | None = None) -> list[Row]:
 
 def _row(project: Project, name: str) -> Row:
     try:
-        return _looked_at(Side.read(project, name))
-    except DeliveryError as error:
+        return _looked_at(StackSnapshot.read(project, name))
+    except SlipwayError as error:
         return Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
 
 
-def _looked_at(side: Side) -> Row:
+def _looked_at(side: StackSnapshot) -> Row:
     last = next(iter(side.updates), None)
     updated = datetime.fromisoformat(last.ended or last.started) if last else None
     row = Row(

@@ -8,13 +8,13 @@ import typer
 
 from slipway import interrupts
 from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.promote import Yes, talk_with
-from slipway.errors import DeliveryError
+from slipway.cli.promote import Yes, prompter
+from slipway.errors import SlipwayError
 from slipway.pulumi.events import read
 from slipway.pulumi.failures import explained
 from slipway.pulumi.project import Project
 from slipway.pulumi.stack_file import StackFile
-from slipway.recovery.drift import TAKE_BACK, differences
+from slipway.recovery.drift import FORCE_PATCH, differences
 
 
 def drift(
@@ -31,8 +31,8 @@ def drift(
     Exit code, for schedules: 0 nothing differs (or --fix made it so), 2 something does, 1 error.
     """
     with interrupts.deferred():
-        one = Project(cwd, TAKE_BACK).stack(stack)
-        talk = talk_with(yes) if fix else None
+        one = Project(cwd, FORCE_PATCH).stack(stack)
+        talk = prompter(yes) if fix else None
         file = StackFile(one.file, "")
         before = file.text()
         found = differences(one)
@@ -44,7 +44,7 @@ def drift(
             interrupts.check()
             run = one.up(refresh=True, message="drift --fix")
             if not run.succeeded:
-                raise DeliveryError(f"the update of {stack} failed: {explained(run, read(run.events))}")
+                raise SlipwayError(f"the update of {stack} failed: {explained(run, read(run.events))}")
             talk.tell(f"{stack} is what its program says")
             found = []
         file.undo_rewriting(before)

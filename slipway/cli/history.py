@@ -10,9 +10,9 @@ from rich.table import Table
 from slipway.cli.options import HERE, Directory, Json
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
-_STYLES = {Outcome.VERIFIED: "green", Outcome.PUT_BACK: "yellow", Outcome.FAILED: "red"}
+_STYLES = {Outcome.VERIFIED: "green", Outcome.ROLLED_BACK: "yellow", Outcome.FAILED: "red"}
 
 
 def history(
@@ -22,7 +22,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """List what was promoted to a stack: when, by whom, from where, with which result."""
-    receipts = Side.read(Project(cwd), stack).receipts.all()[:last]
+    receipts = StackSnapshot.read(Project(cwd), stack).receipts.all()[:last]
     if as_json:
         print(json.dumps([json.loads(one.model_dump_json(exclude={"holder"})) for one in receipts], indent=2))
     elif not receipts:

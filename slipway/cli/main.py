@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import typer
 from rich.console import Console
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 
 COMMANDS: Mapping[str, str] = {
     "preview": "preview",
@@ -55,6 +55,6 @@ def main() -> None:
     load(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
         app()
-    except DeliveryError as error:
+    except SlipwayError as error:
         Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
         raise SystemExit(1) from None

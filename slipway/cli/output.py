@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 
 
 def save(what: str, text: str, file: Path) -> None:
-    """Write a file, with the directories to it; DeliveryError when that is not allowed."""
+    """Write a file, with the directories to it; SlipwayError when that is not allowed."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     except OSError as error:
-        raise DeliveryError(f"the {what} cannot be written to {file}: {error.strerror}") from None
+        raise SlipwayError(f"the {what} cannot be written to {file}: {error.strerror}") from None

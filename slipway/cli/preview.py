@@ -11,7 +11,7 @@ from rich.console import Console
 
 from slipway.cli.options import HERE, Directory, Json
 from slipway.cli.output import save
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.preview import plan as plans
 from slipway.preview.preview import Options, Preview, policy_packs
@@ -87,7 +87,7 @@ def preview(
     """
     for file in output or ():
         if form is None and file.suffix not in _SUFFIXES:
-            raise DeliveryError(
+            raise SlipwayError(
                 f"{file}: say the format with --format, or name it {file.stem}.md, .html or .json"
             )
     project = Project(cwd)

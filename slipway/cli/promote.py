@@ -9,12 +9,12 @@ from rich.console import Console
 
 from slipway import interrupts
 from slipway.cli.options import HERE, Directory, Json
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.preview.report import terminal
 from slipway.promotion import promote as flow
 from slipway.promotion.receipts import Outcome, Receipt
-from slipway.promotion.run import Talk, Terms
-from slipway.promotion.verification import Wanted
+from slipway.promotion.run import PromotionOptions, Prompter
+from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
 
 console = Console(stderr=True)
@@ -38,7 +38,10 @@ MaxErrors = Annotated[
     float, typer.Option("--max-errors", min=0, max=1, help="Share of the soak's requests that may fail.")
 ]
 PutBack = Annotated[
-    bool, typer.Option("--put-back/--no-put-back", help="Whether a version that fails is taken back.")
+    bool,
+    typer.Option(
+        "--roll-back/--no-roll-back", help="Roll back automatically when the update or a check fails."
+    ),
 ]
 
 
@@ -65,20 +68,20 @@ def promote(
     soak: Soak = 0,
     rate: Rate = 5,
     max_errors: MaxErrors = 0,
-    put_back: PutBack = True,
+    roll_back: PutBack = True,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Move what SOURCE runs to TARGET, the same bytes: shown, applied, verified, or put back.
+    """Move what SOURCE runs to TARGET, the same bytes: shown, applied, verified, or rolled back.
 
     Changes one line of TARGET's stack file. Can be interrupted at any point; the same command goes on.
     Exit code: 0 verified (or declined), 1 not, and then the version from before runs.
     """
-    wanted = Wanted(check_path, service, check_command, soak, rate, max_errors)
-    terms = Terms(wanted, pull_request, put_back)
-    demands = flow.Demands(require_verified, min_soak)
+    wanted = VerifyOptions(check_path, service, check_command, soak, rate, max_errors)
+    terms = PromotionOptions(wanted, pull_request, roll_back)
+    demands = flow.SourceRequirements(require_verified, min_soak)
     with interrupts.deferred():
-        talk = talk_with(yes or pull_request)
+        talk = prompter(yes or pull_request)
         show(flow.promote(Project(cwd), source, target, demands, terms, talk), as_json)
 
 
@@ -101,20 +104,20 @@ def rollback(
 
     Exit code: 0 verified (or declined), 1 not.
     """
-    terms = Terms(Wanted(check_path, service, check_command, soak, rate, max_errors))
+    terms = PromotionOptions(VerifyOptions(check_path, service, check_command, soak, rate, max_errors))
     with interrupts.deferred():
-        receipt = flow.rollback(Project(cwd), target, to, terms, talk_with(yes))
+        receipt = flow.rollback(Project(cwd), target, to, terms, prompter(yes))
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
 
 
-def talk_with(yes: bool) -> Talk:
+def prompter(yes: bool) -> Prompter:
     """Return how to speak with the user.
 
     Raises:
-        DeliveryError: when nobody is there to be asked.
+        SlipwayError: when nobody is there to be asked.
     """
     if not yes and not sys.stdin.isatty():
-        raise DeliveryError("there is no terminal to ask on; say --yes to apply without being asked")
+        raise SlipwayError("there is no terminal to ask on; say --yes to apply without being asked")
 
     def tell(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -125,10 +128,10 @@ def talk_with(yes: bool) -> Talk:
         with interrupts.at_once():
             return typer.confirm(question, err=True)
 
-    return Talk(tell, lambda report: terminal.show(report, console), ask)
+    return Prompter(tell, lambda report: terminal.show(report, console), ask)
 
 
-BAD = (Outcome.PUT_BACK, Outcome.FAILED)
+BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)
 
 
 def show(receipt: Receipt, as_json: bool, bad: Sequence[Outcome] = BAD) -> None:

@@ -7,12 +7,12 @@ import typer
 
 from slipway import interrupts
 from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.promote import talk_with
-from slipway.errors import DeliveryError
+from slipway.cli.promote import prompter
+from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
 from slipway.images.retention import needed_by, repositories, unneeded
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 
 def prune(
@@ -36,7 +36,7 @@ def prune(
     project's own: images that others use from them are not known here.
     """
     with interrupts.deferred():
-        talk = talk_with(yes or not delete)
+        talk = prompter(yes or not delete)
         project = Project(cwd)
         names = project.stacks()
         found = _unneeded(project, names, last, repository)
@@ -61,13 +61,13 @@ Found = dict[str, dict[str, list[str]]]
 
 def _unneeded(project: Project, names: list[str], last: int, only: list[str] | None) -> Found:
     if not names:
-        raise DeliveryError("the backend has no stack of this project, so that nobody knows what is needed")
-    sides = [Side.read(project, name) for name in names]
+        raise SlipwayError("the backend has no stack of this project, so that nobody knows what is needed")
+    sides = [StackSnapshot.read(project, name) for name in names]
     needed = {digest for side in sides for digest in needed_by(side, last)}
     found = {}
     known = {name for side in sides for name in repositories(side)}
     if strange := set(only or ()) - known:
-        raise DeliveryError(
+        raise SlipwayError(
             f"{', '.join(strange)} is no repository of {', '.join(names)}; theirs: {', '.join(sorted(known))}"
         )
     for name in sorted(only or known):

@@ -7,18 +7,18 @@ import typer
 
 from slipway import interrupts
 from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.promote import Yes, console, talk_with
-from slipway.errors import DeliveryError
+from slipway.cli.promote import Yes, console, prompter
+from slipway.errors import SlipwayError
 from slipway.promotion import promote as flow
-from slipway.promotion.lease import Work, unfinished
-from slipway.promotion.owner import Holder
+from slipway.promotion.lease import Lease, unfinished
+from slipway.promotion.owner import Owner
 from slipway.promotion.receipts import Outcome, Phase
-from slipway.promotion.run import Talk, Terms
+from slipway.promotion.run import PromotionOptions, Prompter
 from slipway.pulumi.events import read
 from slipway.pulumi.failures import explained
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import Side, who
-from slipway.recovery.drift import TAKE_BACK
+from slipway.pulumi.snapshot import StackSnapshot, who
+from slipway.recovery.drift import FORCE_PATCH
 from slipway.recovery.renames import settle
 from slipway.recovery.repair import look, repair
 
@@ -41,15 +41,15 @@ def recover(
     Exit code: 0 when the stack is well.
     """
     with interrupts.deferred():
-        side = Side.read(Project(cwd, TAKE_BACK), stack)
-        talk = talk_with(yes)
-        work = unfinished(side.receipts, Holder.me(who()), talk.tell)
+        side = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
+        talk = prompter(yes)
+        work = unfinished(side.receipts, Owner.me(who()), talk.tell)
         found = _found(side, work)
         for text in found or ["nothing is known to be broken; state and cluster will be compared"]:
             talk.tell(text)
         if not talk.agree(f"Recover {stack}?"):
             if work:
-                work.let_go()
+                work.release()
             return
         side = repair(side, talk.tell, force_unlock)
         if up:
@@ -60,26 +60,26 @@ def recover(
     console.print(f"{stack}: {outcome}", highlight=False)
 
 
-def _found(side: Side, work: Work | None) -> list[str]:
+def _found(side: StackSnapshot, work: Lease | None) -> list[str]:
     found = look(side).told()
     if work:
         receipt = work.receipt
-        end = "put back" if receipt.phase in (Phase.PREVIEWING, Phase.PUTTING_BACK) else "finished"
+        end = "rolled back" if receipt.phase in (Phase.PREVIEWING, Phase.ROLLING_BACK) else "finished"
         found.append(
             f"promotion #{receipt.number} of {receipt.image}, stopped while {receipt.phase}: will be {end}"
         )
     return found
 
 
-def _finished(side: Side, work: Work | None, up: bool, talk: Talk) -> str:
+def _finished(side: StackSnapshot, work: Lease | None, up: bool, talk: Prompter) -> str:
     """Bring the stack to what it should be; say what that was."""
     if work and work.receipt.phase is Phase.PREVIEWING:
         side.file.set_image(work.receipt.previous_setting)
         work.close(Outcome.ABANDONED, "interrupted")
     elif work:
-        receipt = flow.resume(side, work, True, Terms(), talk)
+        receipt = flow.resume(side, work, True, PromotionOptions(), talk)
         if receipt.outcome is Outcome.FAILED:
-            raise DeliveryError(f"promotion #{receipt.number} failed: {receipt.reason}")
+            raise SlipwayError(f"promotion #{receipt.number} failed: {receipt.reason}")
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
         return "mended; the update was not run"
@@ -88,7 +88,5 @@ def _finished(side: Side, work: Work | None, up: bool, talk: Talk) -> str:
     run = side.stack.up(message="recover")
     side.file.undo_rewriting(before)
     if not run.succeeded:
-        raise DeliveryError(
-            f"{side.name} is mended, but its update fails: {explained(run, read(run.events))}"
-        )
+        raise SlipwayError(f"{side.name} is mended, but its update fails: {explained(run, read(run.events))}")
     return "runs what its program and file say"

@@ -8,10 +8,10 @@ import typer
 from slipway.cli.options import HERE, Directory
 from slipway.cli.output import save
 from slipway.cli.promote import console
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images.sbom import bill
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 
 def sbom(
@@ -26,9 +26,9 @@ def sbom(
     It lists every package of the distribution (dpkg or apk) and of Python with version and package URL, for
     a scanner to look up. BuildKit reads the image; nothing of it is run.
     """
-    image = Side.read(Project(cwd), stack).image
+    image = StackSnapshot.read(Project(cwd), stack).image
     if not image:
-        raise DeliveryError(f"stack {stack} runs no image yet: pulumi up --stack {stack}")
+        raise SlipwayError(f"stack {stack} runs no image yet: pulumi up --stack {stack}")
     text = bill(image)
     if output:
         save("bill of materials", f"{text}\n", output)

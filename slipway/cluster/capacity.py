@@ -16,7 +16,7 @@ from slipway.preview.rules.resources import free_of
 _SECONDS = 15
 
 
-class Unseen(Exception):
+class CapacityUnavailable(Exception):
     """The cluster could not be looked at; the message says why."""
 
 
@@ -24,11 +24,11 @@ def look(config: Mapping[str, str]) -> Cluster:
     """Ask the cluster that a stack is configured for; `config` has the stack's configuration.
 
     Raises:
-        Unseen: when no context is configured, or kubectl, the cluster or its permission is missing.
+        CapacityUnavailable: no context is configured, or kubectl, the cluster or its permission is missing.
     """
     context = config.get("kubernetes:context")
     if not context:
-        raise Unseen("kubernetes:context is not set")
+        raise CapacityUnavailable("kubernetes:context is not set")
     kubeconfig = config.get("kubernetes:kubeconfig", "")
     with tempfile.TemporaryDirectory() as directory:
         environment = dict(os.environ)
@@ -71,9 +71,11 @@ def _kubectl(context: str, environment: Mapping[str, str]) -> list[Mapping[str, 
             command, env=environment, capture_output=True, text=True, timeout=_SECONDS * 2, check=False
         )
     except FileNotFoundError:
-        raise Unseen("kubectl is not on PATH") from None
+        raise CapacityUnavailable("kubectl is not on PATH") from None
     except subprocess.TimeoutExpired:
-        raise Unseen(f"kubectl did not answer within {_SECONDS * 2} s") from None
+        raise CapacityUnavailable(f"kubectl did not answer within {_SECONDS * 2} s") from None
     if done.returncode:
-        raise Unseen(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "kubectl failed")
+        raise CapacityUnavailable(
+            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "kubectl failed"
+        )
     return list(json.loads(done.stdout)["items"])

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.pulumi.project import Stack
-from slipway.pulumi.updates import Setting
+from slipway.pulumi.updates import ConfigValue
 
 TIMEOUT_S = 30
 """How long one request to the API server may take."""
@@ -25,11 +25,11 @@ TIMEOUT_S = 30
 Object = dict[str, Any]
 
 
-class NotFound(DeliveryError):
+class NotFound(SlipwayError):
     """The object is not there."""
 
 
-class Conflict(DeliveryError):
+class Conflict(SlipwayError):
     """Somebody else was quicker: the object exists already, or has changed since it was read."""
 
 
@@ -45,20 +45,20 @@ class Cluster:
     """Its file; None for KUBECONFIG, or ~/.kube/config."""
 
     @classmethod
-    def of(cls, stack: Stack, config: Mapping[str, Setting]) -> "Cluster":
+    def of(cls, stack: Stack, config: Mapping[str, ConfigValue]) -> "Cluster":
         """Return where a stack is deployed to.
 
         Raises:
-            DeliveryError: when the stack does not pin its context, or kubectl is missing.
+            SlipwayError: when the stack does not pin its context, or kubectl is missing.
         """
         context = config.get("kubernetes:context")
         if context is None or not context.value:
-            raise DeliveryError(
+            raise SlipwayError(
                 f"stack {stack.name} does not say where it is deployed to:"
                 f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
             )
         if shutil.which("kubectl") is None:
-            raise DeliveryError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
+            raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
         path = (setting := config.get("kubernetes:kubeconfig")) and setting.value
         return cls(context.value, path if path and Path(path).is_file() else None)
 
@@ -72,13 +72,13 @@ class Cluster:
 
         Raises:
             NotFound, Conflict: as the API server says.
-            DeliveryError: for whatever else goes wrong, with kubectl's words.
+            SlipwayError: for whatever else goes wrong, with kubectl's words.
         """
         words = (f"--request-timeout={TIMEOUT_S}s", *words)
         done = subprocess.run(self.command(*words), input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
             said = done.stderr.strip()
-            kind = next((kind for mark, kind in _ERRORS.items() if mark in said), DeliveryError)
+            kind = next((kind for mark, kind in _ERRORS.items() if mark in said), SlipwayError)
             raise kind(f"context {self.context}: {said}")
         return done.stdout
 
@@ -139,7 +139,7 @@ def _wait_for_socket(path: Path, process: subprocess.Popen[str]) -> None:
                 return
         time.sleep(0.05)
     process.terminate()
-    raise DeliveryError(f"kubectl proxy did not start: {process.communicate()[1].strip()}")
+    raise SlipwayError(f"kubectl proxy did not start: {process.communicate()[1].strip()}")
 
 
 def named(found: Sequence[Object]) -> dict[tuple[str, str], Object]:

@@ -15,7 +15,7 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 
 @dataclass(frozen=True)
-class Known:
+class StackObject:
     """One object of the cluster that a stack's state knows."""
 
     urn: str
@@ -41,18 +41,18 @@ class Known:
         return f"{self.kind} {self.name}"
 
 
-def known(state: Mapping[str, Any]) -> list[Known]:
+def known(state: Mapping[str, Any]) -> list[StackObject]:
     """Return the Kubernetes objects in a state, in the order in which they were made."""
     resources = state["deployment"].get("resources") or []
     return [
         found
         for one in resources
         if one.get("custom") and one["type"].startswith("kubernetes:") and not one.get("delete")
-        if (found := of_resource(one)) is not None
+        if (found := from_resource(one)) is not None
     ]
 
 
-def of_resource(resource: Mapping[str, Any]) -> Known | None:
+def from_resource(resource: Mapping[str, Any]) -> StackObject | None:
     """Return the object behind one resource of a state; None where it has no name, as a chart has none."""
     seen = resource.get("outputs") or resource.get("inputs") or {}
     metadata = seen.get("metadata") or {}
@@ -60,7 +60,7 @@ def of_resource(resource: Mapping[str, Any]) -> Known | None:
         isinstance(metadata, Mapping) and metadata.get("name") and "kind" in seen and "apiVersion" in seen
     ):
         return None
-    return Known(
+    return StackObject(
         urn=resource["urn"],
         api_version=seen["apiVersion"],
         kind=seen["kind"],
@@ -70,7 +70,9 @@ def of_resource(resource: Mapping[str, Any]) -> Known | None:
     )
 
 
-def read(cluster: Cluster, objects: Sequence[Known], *options: str) -> dict[tuple[str, str, str], Object]:
+def read(
+    cluster: Cluster, objects: Sequence[StackObject], *options: str
+) -> dict[tuple[str, str, str], Object]:
     """Return those of the objects that are in the cluster, by their keys; one request for each namespace.
 
     `options` are words for `kubectl get`.
@@ -83,14 +85,16 @@ def read(cluster: Cluster, objects: Sequence[Known], *options: str) -> dict[tupl
     return found
 
 
-def _by_namespace(objects: Sequence[Known]) -> dict[str, list[str]]:
+def _by_namespace(objects: Sequence[StackObject]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = defaultdict(list)
     for one in objects:
         names[one.namespace].append(one.resource)
     return names
 
 
-def differing(objects: Sequence[Known], live: Mapping[tuple[str, str, str], Object]) -> Iterator[Known]:
+def differing(
+    objects: Sequence[StackObject], live: Mapping[tuple[str, str, str], Object]
+) -> Iterator[StackObject]:
     """Yield the objects that are gone, or no longer what the last update saw.
 
     Both sides are the API server's own words, so that what is equal has not drifted. What differs may still

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from slipway.cluster.kubectl import Cluster, Object
-from slipway.cluster.objects import WORKLOADS, Known
+from slipway.cluster.objects import WORKLOADS, StackObject
 
 Live = Mapping[tuple[str, str, str], Object]
 
 
-def workloads(objects: Sequence[Known]) -> list[Known]:
+def workloads(objects: Sequence[StackObject]) -> list[StackObject]:
     """Return what runs pods."""
     return [one for one in objects if one.kind in WORKLOADS]
 
 
-def rollout_problems(objects: Sequence[Known], live: Live) -> Iterator[str]:
+def rollout_problems(objects: Sequence[StackObject], live: Live) -> Iterator[str]:
     """Yield one sentence for each workload that does not run completely as it is described."""
     for one in workloads(objects):
         found = live.get(one.key)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 
 _REFERENCE = re.compile(
     r"(?P<repository>[^@]+?)(:(?P<tag>[\w][\w.-]{0,127}))?@(?P<digest>sha256:[0-9a-f]{64})"
@@ -22,7 +22,7 @@ TIMEOUT_S = 600
 """How long copying or reading an image may take."""
 
 
-class NoSuchImage(DeliveryError):
+class NoSuchImage(SlipwayError):
     """The registry does not have it."""
 
 
@@ -41,14 +41,14 @@ class Image:
         """Read repository:tag@sha256:…, or tag@sha256:… and sha256:… relative to `repository`.
 
         Raises:
-            DeliveryError: when it names no version by digest.
+            SlipwayError: when it names no version by digest.
         """
         if repository and re.fullmatch(r"([\w][\w.-]*@)?sha256:[0-9a-f]{64}", text):
             tag, _, digest = text.rpartition("@")
             return cls(repository, digest, tag)
         found = _REFERENCE.fullmatch(text)
         if not found:
-            raise DeliveryError(f"{text!r} names no version by digest; it must read repository:tag@sha256:…")
+            raise SlipwayError(f"{text!r} names no version by digest; it must read repository:tag@sha256:…")
         return cls(found["repository"], found["digest"], found["tag"] or "")
 
     def __str__(self) -> str:
@@ -69,12 +69,12 @@ def manifest(image: Image) -> dict[str, Any]:
 
     Raises:
         NoSuchImage: when the registry does not have it.
-        DeliveryError: when the registry cannot be asked, or answers with something else.
+        SlipwayError: when the registry cannot be asked, or answers with something else.
     """
     raw = _raw(image.by_digest)
     found = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     if found != image.digest:
-        raise DeliveryError(f"{image.by_digest}: the registry answers with {found}")
+        raise SlipwayError(f"{image.by_digest}: the registry answers with {found}")
     content: dict[str, Any] = json.loads(raw)
     return content
 
@@ -93,7 +93,7 @@ def copy(image: Image, repository: str) -> Image:
     """Copy every platform and attestation, and prove that the digest is the same; nothing is sent twice.
 
     Raises:
-        DeliveryError: with what the registry said.
+        SlipwayError: with what the registry said.
     """
     copied = image.moved_to(repository)
     try:
@@ -123,11 +123,11 @@ def _buildx(*words: str) -> bytes:
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise DeliveryError(f"{' '.join(command)} did not end within {TIMEOUT_S} s") from None
+        raise SlipwayError(f"{' '.join(command)} did not end within {TIMEOUT_S} s") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         missing = re.search(r"not found|manifest unknown|name unknown|NAME_UNKNOWN", said)
-        kind = NoSuchImage if missing and "imagetools" in words and "inspect" in words else DeliveryError
+        kind = NoSuchImage if missing and "imagetools" in words and "inspect" in words else SlipwayError
         raise kind(f"{words[-1]}: {said.removeprefix('ERROR: ')}")
     return done.stdout
 
@@ -142,6 +142,6 @@ def _executable() -> tuple[str, ...]:
         return (alone,)
     if docker := shutil.which("docker"):
         return (docker, "buildx")
-    raise DeliveryError(
+    raise SlipwayError(
         "docker buildx is not installed, and images are read and copied with it: https://github.com/docker/buildx"
     )

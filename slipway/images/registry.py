@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 
 TIMEOUT_S = 20
 INDEXES = (
@@ -74,15 +74,15 @@ class Repository:
         """Delete a manifest, and so every tag that names it; its layers go with the registry's own clean-up.
 
         Raises:
-            DeliveryError: when the registry does not let it be deleted.
+            SlipwayError: when the registry does not let it be deleted.
         """
         answer = self._ask("DELETE", f"manifests/{digest}")
         if answer.status_code == 405:
-            raise DeliveryError(
+            raise SlipwayError(
                 f"registry {self.host} does not allow deleting; it has to be switched on there"
             )
         if answer.status_code not in (202, 404):
-            raise DeliveryError(f"registry {self.host} answers {answer.status_code} to deleting {digest}")
+            raise SlipwayError(f"registry {self.host} answers {answer.status_code} to deleting {digest}")
 
     def _names(self) -> Iterator[str]:
         page = "tags/list?n=1000"
@@ -100,9 +100,9 @@ class Repository:
                 self._client.headers["Authorization"] = self._authorization(answer, method)
                 answer = self._client.request(method, url)
         except httpx.HTTPError as error:
-            raise DeliveryError(f"registry {self.host} cannot be reached: {error}") from None
+            raise SlipwayError(f"registry {self.host} cannot be reached: {error}") from None
         if answer.status_code in (401, 403):
-            raise DeliveryError(f"registry {self.host} does not let us in: docker login {self.host}")
+            raise SlipwayError(f"registry {self.host} does not let us in: docker login {self.host}")
         return answer
 
     def _authorization(self, answer: httpx.Response, method: str) -> str:
@@ -114,7 +114,7 @@ class Repository:
         parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         realm = parts.get("realm", "")
         if not realm.startswith(("https://", str(self._client.base_url).partition("/v2/")[0])):
-            raise DeliveryError(f"registry {self.host} sends its users to {realm!r} for a token: not HTTPS")
+            raise SlipwayError(f"registry {self.host} sends its users to {realm!r} for a token: not HTTPS")
         actions = "pull,delete" if method == "DELETE" else "pull"
         query = {"scope": f"repository:{self.path}:{actions}", "service": parts.get("service", "")}
         token = httpx.get(

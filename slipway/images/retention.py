@@ -8,7 +8,7 @@ from slipway.cluster.objects import read
 from slipway.cluster.rollout import workloads
 from slipway.images.references import Image
 from slipway.promotion.receipts import Outcome, good
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # What cosign and others attach to an image: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
@@ -48,7 +48,7 @@ def _attached_to(tag: str) -> str:
     return f"sha256:{found['hex']}" if found else ""
 
 
-def needed_by(side: Side, last: int) -> Iterator[str]:
+def needed_by(side: StackSnapshot, last: int) -> Iterator[str]:
     """Yield every digest that a stack needs.
 
     That is: what its state, its file and its cluster name anywhere; what its last good receipts promise to go
@@ -66,7 +66,7 @@ def needed_by(side: Side, last: int) -> Iterator[str]:
         yield from _DIGEST.findall(receipt.previous or "")
 
 
-def repositories(side: Side) -> set[str]:
+def repositories(side: StackSnapshot) -> set[str]:
     """Return the repositories that a stack's images have come from."""
     names = {side.repository, *(Image.parse(one.image).repository for one in side.receipts.all())}
     if side.image:

@@ -17,7 +17,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images.references import TIMEOUT_S, Image, buildx
 
 _DEBIAN = re.compile(r"var/lib/dpkg/status(\.d/[^/]+(?<!\.md5sums))?")
@@ -52,7 +52,7 @@ def bill(image: Image) -> str:
     Of an image for several platforms it is that of the builder's own.
 
     Raises:
-        DeliveryError: when the image or BuildKit cannot be had, or the image does not tell what it holds.
+        SlipwayError: when the image or BuildKit cannot be had, or the image does not tell what it holds.
     """
     command = buildx("build", "--quiet", "--provenance=false", "--output=type=tar,dest=-", "-")
     with tempfile.TemporaryFile() as log:
@@ -69,9 +69,9 @@ def bill(image: Image) -> str:
         if process.returncode:
             log.seek(0)
             said = log.read().decode(errors="replace").strip()
-            raise DeliveryError(f"{image.by_digest} cannot be read: {said or 'it took too long'}")
+            raise SlipwayError(f"{image.by_digest} cannot be read: {said or 'it took too long'}")
     if not packages:
-        raise DeliveryError(
+        raise SlipwayError(
             f"{image.by_digest} has no packages of dpkg, apk or Python, the kinds read here: use syft"
         )
     return _written(image, release, packages)
@@ -91,7 +91,7 @@ def read(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
     """Return the release of the distribution and the packages of a file system that comes as a tar.
 
     Raises:
-        DeliveryError: when there are packages of a kind that is not read.
+        SlipwayError: when there are packages of a kind that is not read.
     """
     release: dict[str, str] = {}
     packages: set[Package] = set()
@@ -102,7 +102,7 @@ def read(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
             if parse:
                 packages.update(parse(_text(files, member)))
             elif _RPM.fullmatch(name):
-                raise DeliveryError(
+                raise SlipwayError(
                     "it has packages of rpm, which are not read here: use syft for such images"
                 )
             elif _RELEASE.fullmatch(name):

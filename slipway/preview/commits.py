@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.pulumi.updates import Update
 
 _MOST = 20
@@ -12,7 +12,7 @@ _TIMEOUT_S = 30
 _FETCH = "fetch the history first (actions/checkout: fetch-depth: 0)"
 
 
-class Unknown(DeliveryError):
+class HistoryUnavailable(SlipwayError):
     """Which commits are new cannot be told from here; the text says why."""
 
 
@@ -34,11 +34,11 @@ def since(directory: Path, ref: str) -> tuple[str, ...]:
     """Return the commits that HEAD has and `ref` has not, by hash and subject, the latest first.
 
     Raises:
-        Unknown: when git is not there, does not know the ref, or not every commit since.
+        HistoryUnavailable: when git is not there, does not know the ref, or not every commit since.
     """
     between = f"{resolved(directory, ref)}..HEAD"
     if _is_cut(directory, between):
-        raise Unknown(f"this shallow clone has not every commit since {ref}; {_FETCH}")
+        raise HistoryUnavailable(f"this shallow clone has not every commit since {ref}; {_FETCH}")
     # Not splitlines(), which also splits at what a subject may hold.
     lines = _git(
         directory, "log", "--no-show-signature", "--format=%h %s", f"--max-count={_MOST + 1}", between
@@ -65,9 +65,9 @@ def _git(directory: Path, *words: str, silent: str = "") -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise Unknown("git is not installed") from None
+        raise HistoryUnavailable("git is not installed") from None
     except subprocess.TimeoutExpired:
-        raise Unknown(f"git did not answer within {_TIMEOUT_S} s") from None
+        raise HistoryUnavailable(f"git did not answer within {_TIMEOUT_S} s") from None
     if done.returncode:
-        raise Unknown(done.stderr.strip() or silent)
+        raise HistoryUnavailable(done.stderr.strip() or silent)
     return done.stdout

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.preview import fingerprints
 from slipway.preview.preview import Options, Preview, preview
 from slipway.preview.report.builder import resource
@@ -54,14 +54,14 @@ class Plan(BaseModel):
         """Read a plan.
 
         Raises:
-            DeliveryError: when it is not there, or is none.
+            SlipwayError: when it is not there, or is none.
         """
         try:
             return cls.model_validate_json(file.read_text())
         except OSError as error:
-            raise DeliveryError(f"the plan {file} cannot be read: {error.strerror}") from None
+            raise SlipwayError(f"the plan {file} cannot be read: {error.strerror}") from None
         except ValidationError:
-            raise DeliveryError(
+            raise SlipwayError(
                 f"{file} is no plan of this version; `slipway preview --save-plan` makes one"
             ) from None
 
@@ -70,7 +70,7 @@ def preview_and_save(stack: Stack, options: Options, file: Path, progress: OnEve
     """Preview a stack and keep the plan in a file that only its owner can read; none if the preview fails.
 
     Raises:
-        DeliveryError: as preview does.
+        SlipwayError: as preview does.
     """
     file.unlink(missing_ok=True)
     # Taken first: what changes meanwhile is then found changed when the plan is applied.
@@ -103,7 +103,7 @@ def check(plan: Plan, stack: Stack, file: Path) -> None:
     """Refuse a plan, read from a file, whose ground has changed since it was made.
 
     Raises:
-        DeliveryError: with everything that has changed.
+        SlipwayError: with everything that has changed.
     """
     now = {
         "the program": (plan.program, fingerprints.program(stack.project.directory, without=file.parent)),
@@ -113,7 +113,7 @@ def check(plan: Plan, stack: Stack, file: Path) -> None:
     problems = [f"{what} has changed" for what, (then, today) in now.items() if then != today]
     problems += [] if problems else _drifted_since(plan, stack)
     if problems:
-        raise DeliveryError(
+        raise SlipwayError(
             f"the plan for {stack.name} of {plan.made:%Y-%m-%d %H:%M} UTC is not applied:\n"
             + "\n".join(f"  {problem}" for problem in problems)
             + "\nNothing was touched. Preview again, and have that reviewed."
@@ -126,7 +126,7 @@ def apply(
     """Check the plan in a file and update the stack exactly as it says.
 
     Raises:
-        DeliveryError: when something has changed since, or the update fails.
+        SlipwayError: when something has changed since, or the update fails.
     """
     plan = Plan.load(file)
     check(plan, stack, file)
@@ -136,7 +136,7 @@ def apply(
         engine.write_text(json.dumps(plan.engine))
         run = stack.up(plan=engine, refresh=plan.refresh, policy_packs=policy_packs, on_event=on_event)
     if not run.succeeded:
-        raise DeliveryError(f"the update of {stack.name} failed: {explained(run, read(run.events))}")
+        raise SlipwayError(f"the update of {stack.name} failed: {explained(run, read(run.events))}")
     return run
 
 
@@ -144,7 +144,7 @@ def _drifted_since(plan: Plan, stack: Stack) -> list[str]:
     run = stack.preview_refresh()
     told = read(run.events)
     if not run.succeeded:
-        raise DeliveryError(f"the cluster cannot be looked at: {explained(run, told)}")
+        raise SlipwayError(f"the cluster cannot be looked at: {explained(run, told)}")
     found = set(_described(told.drift))
     return [
         *(f"the cluster has changed: {one}" for one in sorted(found - set(plan.drift))),

@@ -10,12 +10,12 @@ import yaml
 from pulumi.automation.events import EngineEvent
 
 from slipway.cluster import capacity as room
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
 from slipway.preview.report.builder import stack_report
 from slipway.preview.rules import Cluster, Situation
-from slipway.pulumi.changes import Change, Op, Told
+from slipway.pulumi.changes import Change, EventSummary, Op
 from slipway.pulumi.events import read
 from slipway.pulumi.failures import explained
 from slipway.pulumi.project import Project, Stack
@@ -43,7 +43,7 @@ class Options:
 class Preview:
     """What was found, and the report on it."""
 
-    told: Told
+    told: EventSummary
     run: Run
     report: model.Stack
 
@@ -58,7 +58,7 @@ def preview(
     """Preview a stack; what keeps the engine from coming to an end is told in the report.
 
     Raises:
-        DeliveryError: when there is no such stack, or another operation holds it.
+        SlipwayError: when there is no such stack, or another operation holds it.
     """
     with ThreadPoolExecutor(max_workers=1) as beside:
         looking: list[Future[Cluster]] = []
@@ -84,12 +84,12 @@ def preview(
 def _found(looking: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
     try:
         return (looking[0].result() if looking else None), []
-    except room.Unseen as reason:
+    except room.CapacityUnavailable as reason:
         return None, [f"Whether nodes and quotas have room was not looked at: {reason}"]
 
 
 def _report(
-    stack: Stack, options: Options, run: Run, told: Told, found: Cluster | None, notes: Sequence[str]
+    stack: Stack, options: Options, run: Run, told: EventSummary, found: Cluster | None, notes: Sequence[str]
 ) -> model.Stack:
     changes = tuple(change for change in told.changes if change.custom)
     new, unknown = _commits(stack, options, changes)
@@ -108,7 +108,7 @@ def _commits(
     ref = options.base_ref or commits.of_last_update(stack.history(last=_UPDATES))
     try:
         return (commits.since(stack.project.directory, ref) if ref else ()), ()
-    except commits.Unknown as reason:
+    except commits.HistoryUnavailable as reason:
         return (), [f"Which commits the new image has was not found out: {reason}"]
 
 
@@ -122,7 +122,7 @@ def policy_packs(project: Project, named: Sequence[Path] | None) -> list[Path]:
     """Return the packs to check against, ready to run: those named, else the project's own `policy/`.
 
     Raises:
-        DeliveryError: when one is none, or what it needs cannot be installed.
+        SlipwayError: when one is none, or what it needs cannot be installed.
     """
     if named is None:
         own = project.directory / _POLICIES
@@ -130,7 +130,7 @@ def policy_packs(project: Project, named: Sequence[Path] | None) -> list[Path]:
     for pack in named:
         settings = pack / "PulumiPolicy.yaml"
         if not settings.is_file():
-            raise DeliveryError(f"{pack} is no policy pack: it has no PulumiPolicy.yaml")
+            raise SlipwayError(f"{pack} is no policy pack: it has no PulumiPolicy.yaml")
         _install(pack, yaml.safe_load(settings.read_text()))
     return list(named)
 
@@ -144,6 +144,6 @@ def _install(pack: Path, settings: Mapping[str, object]) -> None:
         return
     done = subprocess.run(("pulumi", "install"), cwd=pack, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DeliveryError(
+        raise SlipwayError(
             f"the policy pack {pack} cannot be installed: {done.stderr.strip() or done.stdout.strip()}"
         )

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 
 from slipway.cluster import objects as live
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images import references as images
 from slipway.images.references import Image
 from slipway.preview import fingerprints
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 
-class Changed(DeliveryError):
+class OutOfDate(SlipwayError):
     """Something is not as it was when the preview was made."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class Fingerprint:
     """Hashes of everything that an update depends on."""
 
     program: str
@@ -26,11 +26,11 @@ class Seen:
     image: str
 
     @classmethod
-    def now(cls, target: Side, image: Image) -> "Seen":
+    def take(cls, target: StackSnapshot, image: Image) -> "Fingerprint":
         """Look at everything once.
 
         Raises:
-            DeliveryError: when the registry does not have the image (any more), or cannot be asked.
+            SlipwayError: when the registry does not have the image (any more), or cannot be asked.
         """
         images.manifest(image)
         directory = target.stack.project.directory
@@ -43,16 +43,16 @@ class Seen:
             image=f"{image} {images.tagged(image)}",
         )
 
-    def check_unchanged(self, target: Side, image: Image) -> None:
+    def check_unchanged(self, target: StackSnapshot, image: Image) -> None:
         """Return if all is as it was; `target` must have been read anew.
 
         Raises:
-            Changed: something is not. Nothing was touched.
+            OutOfDate: something is not. Nothing was touched.
         """
-        now = Seen.now(target, image)
+        now = Fingerprint.take(target, image)
         what = [name for key, name in _NAMES.items() if getattr(self, key) != getattr(now, key)]
         if what:
-            raise Changed(
+            raise OutOfDate(
                 f"{' and '.join(what)} changed since the preview of {target.name} was made, so that it is out"
                 " of date; nothing was applied. Run the same command again"
             )

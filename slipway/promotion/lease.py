@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from slipway.cluster.kubectl import Conflict, Object
-from slipway.errors import DeliveryError
-from slipway.promotion.owner import GONE_AFTER_S, RENEWED_EVERY_S, Holder
+from slipway.errors import SlipwayError
+from slipway.promotion.owner import GONE_AFTER_S, RENEWED_EVERY_S, Owner
 from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
 
 
-class Busy(DeliveryError):
+class Busy(SlipwayError):
     """Another promotion to the same stack is under way."""
 
 
-class Work:
+class Lease:
     """The receipt of a promotion that runs. Safe to use from the thread that renews it."""
 
-    def __init__(self, receipts: Receipts, receipt: Receipt, held: Object, me: Holder) -> None:
+    def __init__(self, receipts: Receipts, receipt: Receipt, held: Object, me: Owner) -> None:
         """Use `start` or `take_over`."""
         self._receipts = receipts
         self._held = held
@@ -62,7 +62,7 @@ class Work:
         """Write down how it ended; the stack is free for the next one."""
         self.record(outcome=outcome, reason=reason, ended=now(), holder=None)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Leave it open for whoever goes on with it."""
         self.record(holder=None)
 
@@ -83,7 +83,7 @@ class Work:
                         return
                     try:
                         self._write({})
-                    except DeliveryError:
+                    except SlipwayError:
                         continue  # the next step's own record says what is wrong
 
         thread = threading.Thread(target=renew, daemon=True)
@@ -95,7 +95,7 @@ class Work:
             thread.join()
 
 
-def start(receipts: Receipts, receipt: Receipt, me: Holder) -> Work:
+def start(receipts: Receipts, receipt: Receipt, me: Owner) -> Lease:
     """Open a receipt under the next number.
 
     That the latest is closed is looked at together with its number: whoever opened one in between has taken
@@ -110,14 +110,14 @@ def start(receipts: Receipts, receipt: Receipt, me: Holder) -> Work:
     number = latest[0].number + 1 if latest else 1
     opened = receipt.model_copy(update={"number": number, "holder": me})
     try:
-        return Work(receipts, opened, receipts.create(opened), me)
+        return Lease(receipts, opened, receipts.create(opened), me)
     except Conflict:
         raise Busy(
             f"another promotion to {receipt.stack} has just begun: slipway history {receipt.stack}"
         ) from None
 
 
-def unfinished(receipts: Receipts, me: Holder, tell: Callable[[str], None]) -> Work | None:
+def unfinished(receipts: Receipts, me: Owner, tell: Callable[[str], None]) -> Lease | None:
     """Take over the receipt that a process left open when it died; None when there is none.
 
     Raises:
@@ -133,7 +133,7 @@ def unfinished(receipts: Receipts, me: Holder, tell: Callable[[str], None]) -> W
         alive = _shows_life(receipts, held)
     if alive:
         raise busy(receipt)
-    work = Work(receipts, receipt, held, me)
+    work = Lease(receipts, receipt, held, me)
     work.record()
     return work
 

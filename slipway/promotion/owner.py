@@ -12,7 +12,7 @@ GONE_AFTER_S = 45
 """Seconds without a sign of life after which a holder on another machine counts as gone."""
 
 
-class Holder(BaseModel):
+class Owner(BaseModel):
     """A process that works on a promotion."""
 
     model_config = ConfigDict(frozen=True)
@@ -26,7 +26,7 @@ class Holder(BaseModel):
     """Its last sign of life."""
 
     @classmethod
-    def me(cls, user: str) -> "Holder":
+    def me(cls, user: str) -> "Owner":
         """Return this process."""
         return cls(user=user, host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
 
@@ -36,11 +36,11 @@ class Holder(BaseModel):
             return None
         return _born(self.pid) == self.born
 
-    def alive_now(self) -> "Holder":
+    def alive_now(self) -> "Owner":
         """Return the same process with a sign of life of now."""
         return self.model_copy(update={"renewed": datetime.now(UTC)})
 
-    def is_same(self, other: "Holder | None") -> bool:
+    def is_same(self, other: "Owner | None") -> bool:
         """Whether both are the same process."""
         return other is not None and (self.host, self.pid, self.born) == (other.host, other.pid, other.born)
 

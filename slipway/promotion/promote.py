@@ -5,22 +5,22 @@ from dataclasses import dataclass
 
 from slipway.cluster.objects import differing, read
 from slipway.cluster.rollout import rollout_problems
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images import references as images
 from slipway.images.references import Image
 from slipway.preview import commits
 from slipway.promotion import eligibility as source
-from slipway.promotion.lease import Work, busy, start, unfinished
-from slipway.promotion.owner import Holder
+from slipway.promotion.lease import Lease, busy, start, unfinished
+from slipway.promotion.owner import Owner
 from slipway.promotion.receipts import Outcome, Phase, Receipt, good, now
-from slipway.promotion.run import Promotion, Talk, Terms
+from slipway.promotion.run import Promotion, PromotionOptions, Prompter
 from slipway.pulumi.project import Locked, NoSuchStack, Project, Stack
-from slipway.pulumi.snapshot import IMAGE, INSTEAD, Side, stack_file, who
+from slipway.pulumi.snapshot import BUILD, IMAGE, StackSnapshot, stack_file, who
 from slipway.recovery.repair import repair
 
 
 @dataclass(frozen=True)
-class Demands:
+class SourceRequirements:
     """What the source has to have shown."""
 
     require_verified: bool = False
@@ -28,7 +28,7 @@ class Demands:
 
 
 @dataclass(frozen=True)
-class Move:
+class Candidate:
     """A version that is to be moved, and where it comes from."""
 
     image: Image
@@ -38,24 +38,31 @@ class Move:
 
 
 def promote(
-    project: Project, origin: str, target: str, demands: Demands, terms: Terms, talk: Talk
+    project: Project,
+    origin: str,
+    target: str,
+    demands: SourceRequirements,
+    terms: PromotionOptions,
+    talk: Prompter,
 ) -> Receipt:
     """Move what `origin` runs to `target`, which is made if it has a file and the user agrees.
 
     Raises:
-        DeliveryError: before anything is touched, when the source is not fit or the target is busy.
+        SlipwayError: before anything is touched, when the source is not fit or the target is busy.
     """
     if origin == target:
-        raise DeliveryError(f"source and target are both {target}")
+        raise SlipwayError(f"source and target are both {target}")
     with ThreadPoolExecutor(2) as pool:
-        from_side = pool.submit(Side.read, project, origin)
-        to_side = pool.submit(Side.read, project, target)
+        from_side = pool.submit(StackSnapshot.read, project, origin)
+        to_side = pool.submit(StackSnapshot.read, project, target)
     return _promote(
         from_side.result(), _existing(to_side, from_side.result(), target, talk), demands, terms, talk
     )
 
 
-def _existing(found: Future[Side], origin: Side, target: str, talk: Talk) -> Side:
+def _existing(
+    found: Future[StackSnapshot], origin: StackSnapshot, target: str, talk: Prompter
+) -> StackSnapshot:
     """Return the target; one that the backend does not have is made, if it has a file and the user agrees.
 
     A name without a file may be a typing error.
@@ -72,7 +79,7 @@ def _existing(found: Future[Side], origin: Side, target: str, talk: Talk) -> Sid
         if not talk.agree(f"Make the stack {target}?"):
             raise
         make(stack)
-        return Side.read(project, target)
+        return StackSnapshot.read(project, target)
 
 
 def make(stack: Stack) -> None:
@@ -85,7 +92,13 @@ def make(stack: Stack) -> None:
         file.undo_rewriting(before)
 
 
-def _promote(from_side: Side, to_side: Side, demands: Demands, terms: Terms, talk: Talk) -> Receipt:
+def _promote(
+    from_side: StackSnapshot,
+    to_side: StackSnapshot,
+    demands: SourceRequirements,
+    terms: PromotionOptions,
+    talk: Prompter,
+) -> Receipt:
     origin = from_side.name
     to_side, finished = finish(to_side, from_side.image, terms, talk)
     if finished and from_side.image and finished.digest == from_side.image.digest:
@@ -98,26 +111,28 @@ def _promote(from_side: Side, to_side: Side, demands: Demands, terms: Terms, tal
     if to_side.repository and image.repository != to_side.repository:
         talk.tell(f"Copying {image.by_digest} to {to_side.repository}…")
         image = images.copy(image, to_side.repository)
-    move = Move(image, "promotion", origin, commits.of_last_update(from_side.updates))
+    move = Candidate(image, "promotion", origin, commits.of_last_update(from_side.updates))
     return begin(to_side, move, terms, talk).run()
 
 
-def rollback(project: Project, target: str, to: int | None, terms: Terms, talk: Talk) -> Receipt:
+def rollback(
+    project: Project, target: str, to: int | None, terms: PromotionOptions, talk: Prompter
+) -> Receipt:
     """Move the target back to what an earlier receipt proved.
 
     Raises:
-        DeliveryError: before anything is touched, when there is no such receipt or the image is gone.
+        SlipwayError: before anything is touched, when there is no such receipt or the image is gone.
     """
-    side = Side.read(project, target)
+    side = StackSnapshot.read(project, target)
     side, finished = finish(side, None, terms, talk)
     if finished and to is None:
-        return finished  # what was under way is put back: that is the way back
+        return finished  # what was under way is rolled back: that is the rollback
     receipts = side.receipts.all()
     chosen = choose(receipts, side.image, to, target)
     image = Image.parse(chosen.image)
     images.manifest(image)
     talk.tell(f"{target} runs   {side.image}\nreceipt #{chosen.number}  {image}")
-    return begin(side, Move(image, "rollback", f"#{chosen.number}", chosen.commit), terms, talk).run()
+    return begin(side, Candidate(image, "rollback", f"#{chosen.number}", chosen.commit), terms, talk).run()
 
 
 def choose(receipts: list[Receipt], runs: Image | None, to: int | None, target: str) -> Receipt:
@@ -134,11 +149,11 @@ def choose(receipts: list[Receipt], runs: Image | None, to: int | None, target: 
             if to is not None
             else f"{target} has no earlier version"
         )
-        raise DeliveryError(f"{asked}; good ones are: {numbers}. See: slipway history {target}")
+        raise SlipwayError(f"{asked}; good ones are: {numbers}. See: slipway history {target}")
     return found
 
 
-def begin(side: Side, move: Move, terms: Terms, talk: Talk) -> Promotion:
+def begin(side: StackSnapshot, move: Candidate, terms: PromotionOptions, talk: Prompter) -> Promotion:
     """Open a receipt. From here on, whatever happens is written down."""
     user = who()
     receipt = Receipt(
@@ -153,19 +168,21 @@ def begin(side: Side, move: Move, terms: Terms, talk: Talk) -> Promotion:
         commit=move.commit,
         started=now(),
     )
-    return Promotion(side, start(side.receipts, receipt, Holder.me(user)), terms, talk)
+    return Promotion(side, start(side.receipts, receipt, Owner.me(user)), terms, talk)
 
 
-def finish(side: Side, wanted: Image | None, terms: Terms, talk: Talk) -> tuple[Side, Receipt | None]:
+def finish(
+    side: StackSnapshot, wanted: Image | None, terms: PromotionOptions, talk: Prompter
+) -> tuple[StackSnapshot, Receipt | None]:
     """End what a promotion that died left open, and return the stack as it is then.
 
-    The wanted version is promoted to its end, another one is put back. Its receipt is returned, None when
+    The wanted version is promoted to its end, another one is rolled back. Its receipt is returned, None when
     nothing of it had been applied.
     """
-    work = unfinished(side.receipts, Holder.me(who()), talk.tell)
+    work = unfinished(side.receipts, Owner.me(who()), talk.tell)
     if work is None:
         if side.broken:
-            raise DeliveryError(f"an update of {side.name} died: slipway recover {side.name}")
+            raise SlipwayError(f"an update of {side.name} died: slipway recover {side.name}")
         return side, None
     receipt = work.receipt
     talk.tell(f"Promotion #{receipt.number} of {receipt.image} was interrupted while {receipt.phase}.")
@@ -176,17 +193,19 @@ def finish(side: Side, wanted: Image | None, terms: Terms, talk: Talk) -> tuple[
     side = repair(side, talk.tell)
     same = wanted is not None and wanted.digest == receipt.digest
     done = resume(side, work, same, terms, talk)
-    return side.again(), done
+    return side.reload(), done
 
 
-def resume(side: Side, work: Work, forward: bool, terms: Terms, talk: Talk) -> Receipt:
+def resume(
+    side: StackSnapshot, work: Lease, forward: bool, terms: PromotionOptions, talk: Prompter
+) -> Receipt:
     """Go on with an open receipt: to its end, or back to what was before."""
     if not forward and work.receipt.previous is not None:
-        work.record(phase=Phase.PUTTING_BACK, reason=work.receipt.reason or "interrupted")
+        work.record(phase=Phase.ROLLING_BACK, reason=work.receipt.reason or "interrupted")
     return Promotion(side, work, terms, talk).run()
 
 
-def view(origin: Side, target: Side, image: Image) -> str:
+def view(origin: StackSnapshot, target: StackSnapshot, image: Image) -> str:
     """Write what the source runs, what the target runs, and what is proposed."""
     lines = [
         f"{origin.name} runs  {origin.image}",
@@ -203,7 +222,7 @@ def view(origin: Side, target: Side, image: Image) -> str:
     return "\n".join(lines)
 
 
-def _drift(target: Side) -> list[str]:
+def _drift(target: StackSnapshot) -> list[str]:
     try:
         return source.drift(target)
     except Locked:
@@ -213,7 +232,7 @@ def _drift(target: Side) -> list[str]:
         raise
 
 
-def lacking(origin: Side, target: Side) -> set[str]:
+def lacking(origin: StackSnapshot, target: StackSnapshot) -> set[str]:
     """Return the configuration keys of the source that the target lacks, less those that say how to build."""
-    own = {f"{origin.project}:{key}" for key in (IMAGE, INSTEAD)}
+    own = {f"{origin.project}:{key}" for key in (IMAGE, BUILD)}
     return set(origin.config) - set(target.config) - own

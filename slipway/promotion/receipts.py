@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipway.cluster.kubectl import Cluster, Conflict, NotFound, Object
-from slipway.errors import DeliveryError
-from slipway.promotion.owner import Holder
+from slipway.errors import SlipwayError
+from slipway.promotion.owner import Owner
 
 KEY = "receipt.json"
 OF = "slipway.dev/receipt-of"
@@ -28,14 +28,19 @@ class Outcome(StrEnum):
     """It runs, or it died."""
     VERIFIED = "verified"
     """The new version runs, and every check passed."""
-    PUT_BACK = "put back"
+    ROLLED_BACK = "rolled back"
     """It failed; the version from before runs again, and passed the checks."""
     FAILED = "failed"
-    """It failed, and so did putting back, or there was nothing to put back."""
+    """It failed, and so did rolling back, or there was nothing to roll back to."""
     ABANDONED = "abandoned"
     """It ended before anything was applied: declined, refused, interrupted."""
     PROPOSED = "proposed"
     """The stack file was changed and nothing applied, as `--pull-request` asks."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Outcome | None":
+        """Read receipts of earlier versions."""
+        return cls.ROLLED_BACK if value == "put back" else None
 
 
 class Phase(StrEnum):
@@ -44,7 +49,12 @@ class Phase(StrEnum):
     PREVIEWING = "previewing"
     APPLYING = "applying"
     VERIFYING = "verifying"
-    PUTTING_BACK = "putting back"
+    ROLLING_BACK = "rolling back"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Phase | None":
+        """Read receipts of earlier versions."""
+        return cls.ROLLING_BACK if value == "putting back" else None
 
 
 class Check(BaseModel):
@@ -91,7 +101,7 @@ class Receipt(BaseModel):
     checks: tuple[Check, ...] = ()
     soak_s: float = 0.0
     """For how long the checks went on, in seconds."""
-    holder: Holder | None = Field(default=None, repr=False)
+    holder: Owner | None = Field(default=None, repr=False)
     """Who works on it; None once it is closed."""
 
     @property
@@ -154,7 +164,7 @@ class Receipts:
         try:
             return Receipt.model_validate_json(found["data"][KEY])
         except (KeyError, ValidationError) as error:
-            raise DeliveryError(
+            raise SlipwayError(
                 f"receipt {found['metadata']['name']} in namespace {self._namespace} cannot be read: {error}"
             ) from None
 

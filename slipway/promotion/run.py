@@ -1,4 +1,4 @@
-"""Moving a version to a stack: seen, applied as it was seen, verified, or put back.
+"""Moving a version to a stack: seen, applied as it was seen, verified, or rolled back.
 
 Every step can be interrupted and done again: the receipt in the cluster says which was under way, and each
 leads to the same end from wherever the last attempt at it stopped.
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway import interrupts
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.preview import plan as plans
 from slipway.preview.preview import Options, policy_packs, preview
 from slipway.preview.report.model import Report
-from slipway.preview.staleness import Seen
+from slipway.preview.staleness import Fingerprint
 from slipway.promotion import verification as checks
-from slipway.promotion.lease import Busy, Work
+from slipway.promotion.lease import Busy, Lease
 from slipway.promotion.receipts import Outcome, Phase, Receipt
 from slipway.pulumi.events import read
 from slipway.pulumi.failures import explained
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 
 @dataclass(frozen=True)
-class Talk:
+class Prompter:
     """How the promotion speaks with whoever runs it."""
 
     tell: Callable[[str], None]
@@ -38,18 +38,18 @@ class Talk:
 
 
 @dataclass(frozen=True)
-class Terms:
+class PromotionOptions:
     """What the user asked for."""
 
-    wanted: checks.Wanted = field(default_factory=checks.Wanted)
+    wanted: checks.VerifyOptions = field(default_factory=checks.VerifyOptions)
     pull_request: bool = False
-    put_back: bool = True
+    roll_back: bool = True
 
 
 class Promotion:
     """One version on its way to one stack, with an open receipt."""
 
-    def __init__(self, target: Side, work: Work, terms: Terms, talk: Talk) -> None:
+    def __init__(self, target: StackSnapshot, work: Lease, terms: PromotionOptions, talk: Prompter) -> None:
         """Work on an open receipt."""
         self.target = target
         self.work = work
@@ -66,13 +66,13 @@ class Promotion:
         """Go from where the receipt stands to its end, and return it closed."""
         with self.work.renewed():
             try:
-                if self.work.receipt.phase is Phase.PUTTING_BACK:
-                    self._put_back(self.work.receipt.reason)
+                if self.work.receipt.phase is Phase.ROLLING_BACK:
+                    self._roll_back(self.work.receipt.reason)
                 else:
                     self._forward()
             except Busy:
                 raise  # it belongs to another process now, which must not be disturbed
-            except DeliveryError as error:
+            except SlipwayError as error:
                 self._stop(str(error))
                 raise
             finally:
@@ -87,14 +87,14 @@ class Promotion:
             return
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             plan = Path(directory, "plan.json")
-            seen = Seen.now(self.target, self.image)
+            seen = Fingerprint.take(self.target, self.image)
             report = self._preview(plan)
             if not self._agreed(report, applied_before):
                 self._undo_file()
                 self.work.close(Outcome.ABANDONED, "declined")
                 return
             interrupts.check()
-            seen.check_unchanged(self.target.again(), self.image)
+            seen.check_unchanged(self.target.reload(), self.image)
             self.work.record(phase=Phase.APPLYING, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
             failure = self._apply(plan)
         interrupts.check()
@@ -113,7 +113,7 @@ class Promotion:
             engine = plans.without_made_up_secrets(json.loads(plan.read_text()))
             plan.write_text(json.dumps(engine))
             return Report(stacks=(found.report,))
-        raise DeliveryError(f"{stack.name} cannot be previewed: {explained(found.run, found.told)}")
+        raise SlipwayError(f"{stack.name} cannot be previewed: {explained(found.run, found.told)}")
 
     def _agreed(self, report: Report, applied_before: bool) -> bool:
         self.talk.show(report)
@@ -127,12 +127,12 @@ class Promotion:
         interrupts.check()
         return "" if run.succeeded else f"the update failed: {explained(run, read(run.events))}"
 
-    def _verify(self, image: Image, wanted: checks.Wanted) -> str:
+    def _verify(self, image: Image, wanted: checks.VerifyOptions) -> str:
         """Make the checks; return why they failed."""
         self.work.enter(
-            self.work.receipt.phase if self.work.receipt.phase is Phase.PUTTING_BACK else Phase.VERIFYING
+            self.work.receipt.phase if self.work.receipt.phase is Phase.ROLLING_BACK else Phase.VERIFYING
         )
-        side = self.target.again()
+        side = self.target.reload()
         target = checks.Target(side.name, side.cluster, tuple(side.objects), image, self.talk.tell)
         results = checks.verify(target, wanted)
         interrupts.check()  # which a check's own process may have died of: that says nothing of the version
@@ -141,15 +141,15 @@ class Promotion:
         return "" if results[-1].passed else f"{results[-1].name}: {results[-1].detail}"
 
     def _failed(self, reason: str) -> None:
-        if self.work.receipt.previous is None or not self.terms.put_back:
+        if self.work.receipt.previous is None or not self.terms.roll_back:
             self.work.close(Outcome.FAILED, reason)
         else:
-            self._put_back(reason)
+            self._roll_back(reason)
 
-    def _put_back(self, reason: str) -> None:
+    def _roll_back(self, reason: str) -> None:
         """Bring the version from before back, and prove that it serves."""
-        self.talk.tell(f"✗ {reason}\nPutting back what {self.target.name} ran before…")
-        self.work.record(phase=Phase.PUTTING_BACK, reason=reason)
+        self.talk.tell(f"✗ {reason}\nRolling back to what {self.target.name} ran before…")
+        self.work.record(phase=Phase.ROLLING_BACK, reason=reason)
         previous = Image.parse(self.work.receipt.previous or "")
         setting = self.work.receipt.previous_setting
         self.target.file.set_image(setting or str(previous))
@@ -157,9 +157,9 @@ class Promotion:
         if not failure:
             failure = self._verify(previous, checks.without_soak(self.terms.wanted))
         if failure:
-            self.work.close(Outcome.FAILED, f"{reason}; putting back failed as well: {failure}")
+            self.work.close(Outcome.FAILED, f"{reason}; rolling back failed as well: {failure}")
         else:
-            self.work.close(Outcome.PUT_BACK, reason)
+            self.work.close(Outcome.ROLLED_BACK, reason)
 
     def _undo_file(self) -> None:
         self.target.file.set_image(self.work.receipt.previous_setting)
@@ -172,7 +172,7 @@ class Promotion:
             self._undo_file()
             self.work.close(Outcome.ABANDONED, reason)
         else:
-            self.work.let_go()
+            self.work.release()
             self.talk.tell(
                 f"Stopped while {self.work.receipt.phase}. The same command goes on with it;"
                 f" `slipway recover {self.target.name}` does too."

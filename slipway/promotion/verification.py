@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from slipway.cluster.kubectl import Cluster, Object
-from slipway.cluster.objects import Known, read
+from slipway.cluster.objects import StackObject, read
 from slipway.cluster.rollout import pods_of, rollout_problems, selects, workloads
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.promotion.receipts import Check
 
@@ -23,7 +23,7 @@ REQUEST_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class VerifyOptions:
     """What has to be seen before a version counts as verified."""
 
     path: str = "/"
@@ -47,19 +47,19 @@ class Target:
 
     stack: str
     cluster: Cluster
-    objects: tuple[Known, ...]
+    objects: tuple[StackObject, ...]
     image: Image
     tell: Callable[[str], None]
 
 
-def verify(target: Target, wanted: Wanted) -> list[Check]:
+def verify(target: Target, wanted: VerifyOptions) -> list[Check]:
     """Make every check until one fails; the last is the one that failed, if one did."""
     done: list[Check] = []
     for check in (_rollout, _digest, _answers, _soak, _command):
         begun = time.monotonic()
         try:
             result = check(target, wanted)
-        except DeliveryError as error:
+        except SlipwayError as error:
             result = (check.__name__[1:], False, str(error))
         if result is None:
             continue
@@ -76,7 +76,7 @@ def verify(target: Target, wanted: Wanted) -> list[Check]:
 Result = tuple[str, bool, str] | None
 
 
-def _rollout(target: Target, wanted: Wanted) -> Result:
+def _rollout(target: Target, wanted: VerifyOptions) -> Result:
     def problems() -> list[str]:
         return list(rollout_problems(target.objects, read(target.cluster, target.objects)))
 
@@ -84,7 +84,7 @@ def _rollout(target: Target, wanted: Wanted) -> Result:
     return "rollout", not left, "; ".join(left) or f"{len(workloads(target.objects))} workloads complete"
 
 
-def _digest(target: Target, wanted: Wanted) -> Result:
+def _digest(target: Target, wanted: VerifyOptions) -> Result:
     owner = running(target)
     if owner is None:
         return "digest", False, f"no workload of the stack runs {target.image}"
@@ -120,18 +120,18 @@ def running(target: Target) -> Object | None:
     return None
 
 
-def service_of(target: Target, wanted: Wanted) -> Object | None:
+def service_of(target: Target, wanted: VerifyOptions) -> Object | None:
     """Return the Service to ask; None when the pods have none."""
     services = read(target.cluster, [one for one in target.objects if one.kind == "Service"])
     named = [one for one in services.values() if one["metadata"]["name"] == wanted.service]
     if wanted.service and not named:
-        raise DeliveryError(f"stack {target.stack} has no Service {wanted.service}")
+        raise SlipwayError(f"stack {target.stack} has no Service {wanted.service}")
     owner = running(target)
     template = owner["spec"]["template"] if owner else {"metadata": {}}
     return next((one for one in named or services.values() if named or selects(one, template)), None)
 
 
-def _asking(target: Target, wanted: Wanted) -> Any:
+def _asking(target: Target, wanted: VerifyOptions) -> Any:
     service = service_of(target, wanted)
     if service is None:
         return None
@@ -141,7 +141,7 @@ def _asking(target: Target, wanted: Wanted) -> Any:
     )
 
 
-def _answers(target: Target, wanted: Wanted) -> Result:
+def _answers(target: Target, wanted: VerifyOptions) -> Result:
     asking = _asking(target, wanted)
     if asking is None:
         return None
@@ -150,7 +150,7 @@ def _answers(target: Target, wanted: Wanted) -> Result:
     return "http", not left, "; ".join(left) or f"{wanted.path} answers through the Service"
 
 
-def _soak(target: Target, wanted: Wanted) -> Result:
+def _soak(target: Target, wanted: VerifyOptions) -> Result:
     asking = _asking(target, wanted) if wanted.soak_s else None
     if asking is None:
         return None
@@ -176,7 +176,7 @@ def _restarts(target: Target) -> int:
     return sum(one["restartCount"] for pod in pods for one in pod["status"].get("containerStatuses", []))
 
 
-def _command(target: Target, wanted: Wanted) -> Result:
+def _command(target: Target, wanted: VerifyOptions) -> Result:
     if not wanted.command:
         return None
     namespace = next((one.namespace for one in workloads(target.objects)), "")
@@ -214,6 +214,6 @@ def _until_none(problems: Callable[[], list[str]]) -> list[str]:
     return left
 
 
-def without_soak(wanted: Wanted) -> Wanted:
+def without_soak(wanted: VerifyOptions) -> VerifyOptions:
     """Return the same checks, each made once."""
     return replace(wanted, soak_s=0.0)

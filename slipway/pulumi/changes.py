@@ -111,7 +111,7 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Told:
+class EventSummary:
     """Everything that the events of one operation say."""
 
     changes: tuple[Change, ...] = ()

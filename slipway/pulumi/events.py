@@ -16,16 +16,13 @@ from slipway.pulumi.changes import (
     UNKNOWN,
     Change,
     Diagnostic,
-    Hidden,
+    EventSummary,
     Op,
     PropertyChange,
-    Told,
     Violation,
     at,
 )
 from slipway.pulumi.property_diff import differences, is_noise
-
-__all__ = ["Change", "Diagnostic", "Hidden", "Op", "PropertyChange", "Told", "Violation", "at", "read"]
 
 _MASKED = "[secret]"
 # https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource#SigKey: any structure with this key is
@@ -55,7 +52,7 @@ _OPS = {
 }
 
 
-def read(events: Iterable[EngineEvent]) -> Told:
+def read(events: Iterable[EngineEvent]) -> EventSummary:
     """Turn the events of one preview or update into what they say."""
     events = list(events)
     steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
@@ -63,7 +60,7 @@ def read(events: Iterable[EngineEvent]) -> Told:
     for step in steps:
         if step.op in _OPS:
             by_urn.setdefault(step.urn, []).append(step)
-    return Told(
+    return EventSummary(
         changes=tuple(_change(steps_of_one) for steps_of_one in by_urn.values()),
         drift=tuple(_drifts(_refreshed(events))),
         unchanged=tuple(_state(step, Op.SAME) for step in steps if step.op is OpType.SAME),

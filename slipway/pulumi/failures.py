@@ -2,7 +2,7 @@
 
 import re
 
-from slipway.pulumi.changes import Told
+from slipway.pulumi.changes import EventSummary
 from slipway.pulumi.updates import Run
 
 _LINES = 30
@@ -10,7 +10,7 @@ _LINES = 30
 _VIOLATION = re.compile(r"(resource (?P<urn>urn:\S+) violates plan): .*", re.DOTALL)
 
 
-def explained(run: Run, told: Told) -> str:
+def explained(run: Run, told: EventSummary) -> str:
     """Return why it failed: the errors that were told on the way, else what the command printed last."""
     if run.succeeded:
         return ""

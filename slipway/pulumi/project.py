@@ -16,13 +16,13 @@ from pulumi import automation
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
 from pulumi.automation.events import EngineEvent
 
-from slipway.errors import DeliveryError
-from slipway.pulumi.updates import Run, Setting, Update
+from slipway.errors import SlipwayError
+from slipway.pulumi.updates import ConfigValue, Run, Update
 
 OnEvent = Callable[[EngineEvent], None]
 
 
-class Locked(DeliveryError):
+class Locked(SlipwayError):
     """The stack is locked by another operation, which may have died."""
 
     def __init__(self, stack: str, printed: str) -> None:
@@ -34,7 +34,7 @@ class Locked(DeliveryError):
         """What pulumi said: with some backends who holds the lock."""
 
 
-class NoSuchStack(DeliveryError):
+class NoSuchStack(SlipwayError):
     """The backend has no stack of that name."""
 
     def __init__(self, stack: str) -> None:
@@ -67,21 +67,21 @@ class Project:
         """Look at a directory; `environment` is added to that of the process.
 
         Raises:
-            DeliveryError: when there is no project there, or no pulumi on PATH.
+            SlipwayError: when there is no project there, or no pulumi on PATH.
         """
         self.directory = directory.resolve()
         if not (self.directory / "Pulumi.yaml").is_file():
-            raise DeliveryError(
+            raise SlipwayError(
                 f"{self.directory} has no Pulumi.yaml; run this where it is, or say where with --cwd"
             )
         try:
             self._workspace = automation.LocalWorkspace(str(self.directory), env_vars=environment)
         except FileNotFoundError:
-            raise DeliveryError(
+            raise SlipwayError(
                 "pulumi is not on PATH; install it: https://www.pulumi.com/docs/install/"
             ) from None
         except automation.InvalidVersionError as error:
-            raise DeliveryError(str(error)) from None
+            raise SlipwayError(str(error)) from None
 
     def stack(self, name: str) -> "Stack":
         """Return a stack by name; whether the backend has it shows when it is first used."""
@@ -135,7 +135,7 @@ class Stack:
             on_event: called with each event as it comes, from another thread.
 
         Raises:
-            DeliveryError: when there is no such stack, or it is locked by another operation.
+            SlipwayError: when there is no such stack, or it is locked by another operation.
         """
         return self._run(
             self._stack.preview,
@@ -157,7 +157,7 @@ class Stack:
         """Update the stack, without asking; with a plan, only as far as the plan allows.
 
         Raises:
-            DeliveryError: when there is no such stack, or it is locked by another operation.
+            SlipwayError: when there is no such stack, or it is locked by another operation.
         """
         return self._run(
             self._stack.up,
@@ -177,10 +177,10 @@ class Stack:
         """Remove the lock of an operation that is no longer running."""
         self.command("cancel", "--yes")
 
-    def config(self) -> dict[str, Setting]:
+    def config(self) -> dict[str, ConfigValue]:
         """Its configuration, keys with their namespace: slipway:image."""
         found = json.loads(self.command("config", "--json"))
-        return {key: Setting(one.get("value"), one["secret"]) for key, one in found.items()}
+        return {key: ConfigValue(one.get("value"), one["secret"]) for key, one in found.items()}
 
     def state(self) -> dict[str, Any]:
         """Its state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
@@ -191,7 +191,7 @@ class Stack:
         """Put another state, as `state()` returns it, in place of its own; pending operations are dropped.
 
         Raises:
-            DeliveryError: when it is locked by another operation, or pulumi finds the state inconsistent.
+            SlipwayError: when it is locked by another operation, or pulumi finds the state inconsistent.
         """
         with tempfile.NamedTemporaryFile("w", prefix="slipway-", suffix=".json") as file:
             json.dump(state, file)
@@ -208,7 +208,7 @@ class Stack:
         """Run another command of pulumi on this stack; return what it printed.
 
         Raises:
-            DeliveryError: with what it said, when it fails.
+            SlipwayError: with what it said, when it fails.
         """
         try:
             done = self._workspace.pulumi_command.run(
@@ -239,12 +239,12 @@ class Stack:
             failure = str(error)
         return Run(events, failure)
 
-    def _explained(self, error: CommandError) -> DeliveryError:
+    def _explained(self, error: CommandError) -> SlipwayError:
         if isinstance(error, StackNotFoundError):
             return NoSuchStack(self.name)
         if isinstance(error, ConcurrentUpdateError):
             return Locked(self.name, str(error))
-        return DeliveryError(_message(str(error)))
+        return SlipwayError(_message(str(error)))
 
 
 def _message(printed: str) -> str:

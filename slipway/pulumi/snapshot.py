@@ -13,42 +13,42 @@ from typing import Any
 import yaml
 
 from slipway.cluster.kubectl import Cluster
-from slipway.cluster.objects import Known, known
+from slipway.cluster.objects import StackObject, known
 from slipway.images.references import Image
 from slipway.promotion.receipts import Receipts
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
-from slipway.pulumi.updates import Setting, Update
+from slipway.pulumi.updates import ConfigValue, Update
 
 IMAGE = "image"
 """The key of the stack file, and the output of the stack, that name the version by digest."""
 REPOSITORY = "repository"
-INSTEAD = "build"
+BUILD = "build"
 """The key that a stack has in place of IMAGE when it builds."""
 
 
 @dataclass(frozen=True)
-class Side:
+class StackSnapshot:
     """A stack as it was when it was read."""
 
     stack: Stack
     project: str
-    config: Mapping[str, Setting]
+    config: Mapping[str, ConfigValue]
     cluster: Cluster
     state: Mapping[str, Any]
 
     @classmethod
-    def read(cls, project: Project, name: str) -> "Side":
-        """Ask the backend for a stack; DeliveryError when it has none, or the stack pins no context."""
+    def read(cls, project: Project, name: str) -> "StackSnapshot":
+        """Ask the backend for a stack; SlipwayError when it has none, or the stack pins no context."""
         stack = project.stack(name)
         with ThreadPoolExecutor(2) as pool:  # each starts a pulumi
             config, state = pool.submit(stack.config), pool.submit(stack.state)
         settings = config.result()
         return cls(stack, project_name(project), settings, Cluster.of(stack, settings), state.result())
 
-    def again(self) -> "Side":
+    def reload(self) -> "StackSnapshot":
         """Read its state anew."""
-        return Side(self.stack, self.project, self.config, self.cluster, self.stack.state())
+        return StackSnapshot(self.stack, self.project, self.config, self.cluster, self.stack.state())
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class Side:
         return Receipts(self.cluster, self.project, self.name)
 
     @property
-    def objects(self) -> list[Known]:
+    def objects(self) -> list[StackObject]:
         """Its objects in the cluster, as its state knows them."""
         return known(self.state)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 
 SALT = "encryptionsalt"
 
@@ -32,7 +32,7 @@ class StackFile:
         """The value of the key, None when it is not there.
 
         Raises:
-            DeliveryError: when the file is not what Pulumi writes.
+            SlipwayError: when the file is not what Pulumi writes.
         """
         value = (self._document(self.text()).get("config") or {}).get(self.key)
         return None if value is None else str(value)
@@ -47,7 +47,7 @@ class StackFile:
         if image is not None:
             wanted["config"][self.key] = image
         if not self._reads_as(after, wanted):
-            raise DeliveryError(
+            raise SlipwayError(
                 f"{self.path.name} is written in a way that cannot be edited safely. Set the image yourself:"
                 f" pulumi config set {self.key} {image or ''}"
             )
@@ -56,7 +56,7 @@ class StackFile:
     def _reads_as(self, text: str, wanted: dict[str, Any]) -> bool:
         try:
             found = self._document(text)
-        except DeliveryError:
+        except SlipwayError:
             return False
         return {**found, "config": found.get("config") or {}} == wanted
 
@@ -103,10 +103,10 @@ class StackFile:
         try:
             document = yaml.safe_load(text) or {}
         except yaml.YAMLError as error:
-            raise DeliveryError(f"{self.path} is not YAML: {error}") from None
+            raise SlipwayError(f"{self.path} is not YAML: {error}") from None
         config = document.get("config") if isinstance(document, dict) else 0
         if config is not None and not isinstance(config, dict):
-            raise DeliveryError(f"{self.path} is not a stack's configuration: `config:` must be a mapping")
+            raise SlipwayError(f"{self.path} is not a stack's configuration: `config:` must be a mapping")
         return {str(key): value for key, value in document.items()}
 
 

@@ -22,7 +22,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ConfigValue:
     """One configuration value."""
 
     value: str | None

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.errors import DeliveryError
-from slipway.pulumi.changes import Change, Op, PropertyChange, Told
+from slipway.errors import SlipwayError
+from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
 from slipway.pulumi.events import read
 from slipway.pulumi.failures import explained
 from slipway.pulumi.project import Stack
 
-TAKE_BACK = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """Environment in which the Kubernetes provider takes fields back that somebody else has set.
 
 https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/
@@ -38,16 +38,16 @@ def differences(stack: Stack) -> list[Difference]:
     """Have the engine compare all three; nothing is written.
 
     Raises:
-        DeliveryError: when the program fails or the cluster cannot be read.
+        SlipwayError: when the program fails or the cluster cannot be read.
     """
     run = stack.preview(refresh=True)
     told = read(run.events)
     if not run.succeeded:
-        raise DeliveryError(f"{stack.name} cannot be compared with its cluster: {explained(run, told)}")
+        raise SlipwayError(f"{stack.name} cannot be compared with its cluster: {explained(run, told)}")
     return list(of(told))
 
 
-def of(told: Told) -> Iterator[Difference]:
+def of(told: EventSummary) -> Iterator[Difference]:
     """Put together what a preview with refresh says."""
     drifted = {one.urn: one for one in told.drift if one.op is Op.DELETE or one.properties}
     changes = {one.urn: one for one in told.changes if one.custom}

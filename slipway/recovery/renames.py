@@ -13,16 +13,16 @@ from slipway.preview.rules import Situation
 from slipway.preview.rules.identities import claims
 from slipway.pulumi.changes import Op
 from slipway.pulumi.events import read
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 
-def settle(side: Side, tell: Callable[[str], None]) -> Side:
+def settle(side: StackSnapshot, tell: Callable[[str], None]) -> StackSnapshot:
     """Give each renamed resource its object, as an alias would, and return the stack as it is then.
 
     A preview shows what was renamed; when it fails nothing is changed. Nothing in the cluster is touched.
 
     Raises:
-        DeliveryError: when the stack is locked, or pulumi finds the new state inconsistent.
+        SlipwayError: when the stack is locked, or pulumi finds the new state inconsistent.
     """
     run = side.stack.preview()
     if not run.succeeded:
@@ -37,7 +37,7 @@ def settle(side: Side, tell: Callable[[str], None]) -> Side:
     if not renames:
         return side
     side.stack.set_state(renamed(side.stack.state(), renames))
-    return side.again()
+    return side.reload()
 
 
 def renamed(state: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:

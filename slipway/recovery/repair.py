@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slipway.cluster.objects import Known, of_resource, read
-from slipway.errors import DeliveryError
+from slipway.cluster.objects import StackObject, from_resource, read
+from slipway.errors import SlipwayError
 from slipway.promotion.owner import is_running
 from slipway.pulumi.project import Locked
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.orphans import end, orphans
 
 Tell = Callable[[str], None]
@@ -25,7 +25,7 @@ _HOLDER = re.compile(r"created by (?P<user>\S*)@(?P<host>\S+) \(pid (?P<pid>\d+)
 LOCK_TRIES = 3
 
 
-class Held(DeliveryError):
+class LockInUse(SlipwayError):
     """The lock belongs to an operation that runs, or may run."""
 
 
@@ -35,7 +35,7 @@ class Damage:
 
     pending: tuple[Mapping[str, Any], ...]
     """Operations that were under way, as the state writes them down."""
-    made: tuple[Known, ...]
+    made: tuple[StackObject, ...]
     """Objects that were being created and are in the cluster; the state does not know them yet."""
     lost: tuple[str, ...]
     """Names of resources that were being created and are not there."""
@@ -59,11 +59,11 @@ class Damage:
         ]
 
 
-def look(side: Side) -> Damage:
+def look(side: StackSnapshot) -> Damage:
     """Find what is broken, without changing anything."""
     pending = side.state["deployment"].get("pending_operations") or []
     creates = [one for one in pending if one["type"] == "creating"]
-    objects = [found for one in creates if (found := of_resource(one["resource"]))]
+    objects = [found for one in creates if (found := from_resource(one["resource"]))]
     live = read(side.cluster, objects, "--show-managed-fields") if objects else {}
     made = tuple(replace(one, seen=live[one.key]) for one in objects if one.key in live)
     urns = {one.urn for one in made}
@@ -72,12 +72,12 @@ def look(side: Side) -> Damage:
     return Damage(tuple(pending), made, lost, processes)
 
 
-def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
+def repair(side: StackSnapshot, tell: Tell, force_unlock: bool = False) -> StackSnapshot:
     """Make state and cluster agree, and return the stack as it is then.
 
     Raises:
-        Held: another operation has the lock, or may have it.
-        DeliveryError: when the engine cannot read the cluster.
+        LockInUse: another operation has the lock, or may have it.
+        SlipwayError: when the engine cannot read the cluster.
     """
     damage = look(side)
     end(damage.processes)
@@ -90,10 +90,10 @@ def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
         side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
     _unlocked(side, mend, tell, force_unlock)
-    return side.again()
+    return side.reload()
 
 
-def adopted(state: Mapping[str, Any], made: Sequence[Known]) -> dict[str, Any]:
+def adopted(state: Mapping[str, Any], made: Sequence[StackObject]) -> dict[str, Any]:
     """Return a state that has what was being created among its resources.
 
     `pulumi refresh --import-pending-creates` is meant for this, but it only renames the operation from
@@ -119,7 +119,7 @@ def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:
     resources[place : place + 1] = [new, *still_there]
 
 
-def _remembered(one: Known) -> dict[str, Any]:
+def _remembered(one: StackObject) -> dict[str, Any]:
     """Return what the provider cannot read from the cluster: whose fields they are in server-side apply.
 
     Without it the next update would come under another name, and conflict with the first. From release 4.29
@@ -133,7 +133,7 @@ def _remembered(one: Known) -> dict[str, Any]:
     return {"__initialApiVersion": one.api_version, **({"__fieldManager": managers[0]} if managers else {})}
 
 
-def _unlocked(side: Side, work: Callable[[], None], tell: Tell, force: bool) -> None:
+def _unlocked(side: StackSnapshot, work: Callable[[], None], tell: Tell, force: bool) -> None:
     for _ in range(LOCK_TRIES):
         try:
             return work()
@@ -143,25 +143,25 @@ def _unlocked(side: Side, work: Callable[[], None], tell: Tell, force: bool) -> 
             tell(f"a lock of {_names(holders)}, which is gone: will be removed")
             side.stack.cancel()
             time.sleep(0.1)
-    raise Held(
+    raise LockInUse(
         f"stack {side.name} is locked again as soon as its lock is removed: another operation is at work"
     )
 
 
-def _check_gone(side: Side, holders: Sequence[re.Match[str]], force: bool) -> None:
+def _check_gone(side: StackSnapshot, holders: Sequence[re.Match[str]], force: bool) -> None:
     """Return if the lock's processes are known to be gone; where nobody can know, the user must say so."""
     if force:
         return
     for one in holders:
         if one["host"] != socket.gethostname():
-            raise Held(
+            raise LockInUse(
                 f"stack {side.name} is locked by {_names([one])}, and only there can be seen whether that"
                 " still runs. When it does not: --force-unlock"
             )
         if is_running(int(one["pid"]), "pulumi"):
-            raise Held(f"stack {side.name} is being worked on by {_names([one])}; nothing was touched")
+            raise LockInUse(f"stack {side.name} is being worked on by {_names([one])}; nothing was touched")
     if not holders:
-        raise Held(
+        raise LockInUse(
             f"stack {side.name} is locked, and its backend does not say by whom. When that operation does"
             " not run any more: --force-unlock"
         )
@@ -171,7 +171,7 @@ def _names(holders: Sequence[re.Match[str]]) -> str:
     return ", ".join(f"{one['user']}, process {one['pid']} on {one['host']}" for one in holders) or "somebody"
 
 
-def _id(one: Known) -> str:
+def _id(one: StackObject) -> str:
     return f"{one.namespace}/{one.name}" if one.namespace else one.name
 
 

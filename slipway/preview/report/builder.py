@@ -9,7 +9,7 @@ from slipway.preview.report.model import Consequence, LevelName, Property, Resou
 from slipway.preview.report.vocabulary import visible
 from slipway.preview.rules import Consequence as Found
 from slipway.preview.rules import Situation, consequences
-from slipway.pulumi.changes import Change, Hidden, Op, PropertyChange, Told, at
+from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyChange, at
 from slipway.pulumi.changes import Violation as Violated
 from slipway.pulumi.property_diff import is_noise
 
@@ -20,7 +20,7 @@ _LOOKS_SECRET = re.compile(
 
 def stack_report(
     name: str,
-    told: Told,
+    told: EventSummary,
     situation: Situation,
     *,
     drift: Sequence[Change] | None = None,

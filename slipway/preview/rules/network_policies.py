@@ -36,7 +36,7 @@ class Allowed:
 
 
 @dataclass(frozen=True)
-class Side:
+class Direction:
     """What policies make of one group of pods in one direction."""
 
     closed: bool
@@ -73,7 +73,7 @@ def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
             yield f"Any other pod of namespace {namespace}", change.urn, group, group
 
 
-def _side(objects: Iterable[Object], group: _Group, direction: str) -> Side:
+def _side(objects: Iterable[Object], group: _Group, direction: str) -> Direction:
     namespace, labels = group
     selecting = [
         one.manifest
@@ -84,7 +84,7 @@ def _side(objects: Iterable[Object], group: _Group, direction: str) -> Side:
         and selects(get(one.manifest, "spec", "podSelector"), labels)
     ]
     rules = [rule for one in selecting for rule in items(get(one, "spec", direction.lower()))]
-    return Side(
+    return Direction(
         bool(selecting), frozenset(one for rule in rules for one in _allowed(rule, _PEERS[direction]))
     )
 
@@ -131,7 +131,7 @@ def _port(port: Any) -> str:
     return f"{port['port']}{last}{protocol}"
 
 
-def _compare(before: Side, after: Side, direction: str) -> Iterator[tuple[Level, str, str]]:
+def _compare(before: Direction, after: Direction, direction: str) -> Iterator[tuple[Level, str, str]]:
     may = _WORDS[direction]
     inward = direction == "Ingress"
     if before.closed and not after.closed:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images import sbom as bill
 from slipway.images.references import Image
 from slipway.images.sbom import Package, read
@@ -77,7 +77,7 @@ def test_a_python_package_is_named_as_the_index_does() -> None:
 
 
 def test_an_image_of_rpm_packages_is_refused_instead_of_half_listed() -> None:
-    with pytest.raises(DeliveryError, match="use syft"):
+    with pytest.raises(SlipwayError, match="use syft"):
         read(archive(**{"usr__lib__sysimage__rpm__rpmdb.sqlite": "x", "var__lib__dpkg__status": DPKG}))
 
 
@@ -89,5 +89,5 @@ def test_an_export_that_fails_is_no_shorter_bill(
     whole.write_bytes(archive(var__lib__dpkg__status=DPKG, etc__hosts="x" * 2000).getvalue())
     script = f"cat >/dev/null; {sent.format(whole) or 'true'}; echo no such image >&2; exit 1"
     monkeypatch.setattr(bill, "buildx", lambda *_: ("sh", "-c", script))
-    with pytest.raises(DeliveryError, match="no such image"):
+    with pytest.raises(SlipwayError, match="no such image"):
         bill.bill(Image("localhost/hits", f"sha256:{'1' * 64}"))

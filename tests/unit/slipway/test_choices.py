@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.preview.plan import without_made_up_secrets
 from slipway.promotion.eligibility import check_verified
@@ -32,7 +32,7 @@ def receipt(number: int, letter: str, outcome: Outcome = Outcome.VERIFIED, age_s
 
 HISTORY = [
     receipt(5, "d"),
-    receipt(4, "c", Outcome.PUT_BACK),
+    receipt(4, "c", Outcome.ROLLED_BACK),
     receipt(3, "b"),
     receipt(2, "b"),
     receipt(1, "a"),
@@ -50,22 +50,22 @@ def test_after_a_rollback_the_next_one_goes_further_back_only_when_asked() -> No
 
 @pytest.mark.parametrize("number", [4, 9])
 def test_a_rollback_to_what_was_never_proven_is_refused_with_those_that_were(number: int) -> None:
-    with pytest.raises(DeliveryError, match=r"#5, #3, #2, #1"):
+    with pytest.raises(SlipwayError, match=r"#5, #3, #2, #1"):
         choose(HISTORY, image("d"), number, "prod")
 
 
 def test_a_stack_with_nothing_to_go_back_to_says_so() -> None:
-    with pytest.raises(DeliveryError, match="no earlier version; good ones are: #1"):
+    with pytest.raises(SlipwayError, match="no earlier version; good ones are: #1"):
         choose([receipt(1, "a")], image("a"), None, "prod")
 
 
 def test_a_version_has_to_be_verified_in_the_source_for_as_long_as_asked() -> None:
     receipts = [receipt(2, "b", age_s=10), receipt(1, "b", age_s=100)]
     check_verified(receipts, "staging", image("b").digest, 90)
-    with pytest.raises(DeliveryError, match="asks for 110 s"):
+    with pytest.raises(SlipwayError, match="asks for 110 s"):
         check_verified(receipts, "staging", image("b").digest, 110)
-    with pytest.raises(DeliveryError, match="never verified"):
-        check_verified([receipt(1, "b", Outcome.PUT_BACK)], "staging", image("b").digest, 0)
+    with pytest.raises(SlipwayError, match="never verified"):
+        check_verified([receipt(1, "b", Outcome.ROLLED_BACK)], "staging", image("b").digest, 0)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_image_relative_to_the_repository_is_read_in_full() -> None:
 
 @pytest.mark.parametrize("text", ["hits:latest", "", "sha256:abc", f"hits@sha256:{'g' * 64}"])
 def test_what_names_no_digest_is_no_image(text: str) -> None:
-    with pytest.raises(DeliveryError, match="by digest"):
+    with pytest.raises(SlipwayError, match="by digest"):
         Image.parse(text)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.preview.commits import Unknown, of_last_update, since
+from slipway.preview.commits import HistoryUnavailable, of_last_update, since
 from slipway.pulumi.updates import Update
 
 HEAD = "a" * 40
@@ -75,7 +75,7 @@ def test_twenty_are_told_and_how_to_see_the_rest(repository: Path) -> None:
 
 @pytest.mark.parametrize("ref", ["nowhere", HEAD, "--all", "deployed..HEAD", ""])
 def test_what_is_no_commit_here_is_not_known(ref: str, repository: Path) -> None:
-    with pytest.raises(Unknown, match=r"git does not know .* here; fetch the history first"):
+    with pytest.raises(HistoryUnavailable, match=r"git does not know .* here; fetch the history first"):
         since(repository, ref)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.promotion import eligibility as source
 from slipway.promotion import promote as flow
-from slipway.promotion.run import Talk, Terms
+from slipway.promotion.run import PromotionOptions, Prompter
 from slipway.pulumi.project import NoSuchStack, Project
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 
 PULUMI = """#!/bin/sh
 words="$*"
@@ -52,14 +52,14 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def promote(backend: Path, monkeypatch: pytest.MonkeyPatch) -> Promote:
     """Begins a promotion from dev; returns the stacks that would be promoted from and to."""
-    sides: list[Side] = []
+    sides: list[StackSnapshot] = []
     monkeypatch.setattr(source, "fit", lambda side: None)
     monkeypatch.setattr(flow, "_promote", lambda origin, target, *rest: sides.extend((origin, target)))
 
     def run(target: str = "staging", agree: bool = True) -> list[str]:
-        talk = Talk(lambda text: None, lambda report: None, lambda question: agree)
+        talk = Prompter(lambda text: None, lambda report: None, lambda question: agree)
         project = Project(backend.parent / "project")
-        flow.promote(project, "dev", target, flow.Demands(), Terms(), talk)
+        flow.promote(project, "dev", target, flow.SourceRequirements(), PromotionOptions(), talk)
         return [side.name for side in sides]
 
     return run
@@ -92,11 +92,11 @@ def test_not_made_without_a_file(promote: Promote, backend: Path) -> None:
 def test_not_made_from_an_unfit_source(
     promote: Promote, backend: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(side: Side) -> None:
-        raise DeliveryError(f"{side.name} runs nothing")
+    def refuse(side: StackSnapshot) -> None:
+        raise SlipwayError(f"{side.name} runs nothing")
 
     monkeypatch.setattr(source, "fit", refuse)
-    with pytest.raises(DeliveryError, match="dev runs nothing"):
+    with pytest.raises(SlipwayError, match="dev runs nothing"):
         promote()
     assert stacks(backend) == {"dev"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.preview import fingerprints
 from slipway.preview.plan import Plan
 
@@ -76,10 +76,10 @@ def test_the_state_is_the_same_when_only_its_secrets_are_encrypted_anew() -> Non
 @pytest.mark.parametrize("text", ["", "{}", "no json", '{"version": 2}'])
 def test_a_file_that_is_no_plan_is_refused_with_what_makes_one(text: str, tmp_path: Path) -> None:
     (file := tmp_path / "plan.json").write_text(text)
-    with pytest.raises(DeliveryError, match="preview --save-plan"):
+    with pytest.raises(SlipwayError, match="preview --save-plan"):
         Plan.load(file)
 
 
 def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DeliveryError, match=r"nowhere\.json cannot be read"):
+    with pytest.raises(SlipwayError, match=r"nowhere\.json cannot be read"):
         Plan.load(tmp_path / "nowhere.json")

@@ -7,7 +7,7 @@ from pulumi.automation.events import EngineEvent
 
 from slipway.cluster.kubectl import Cluster
 from slipway.pulumi.project import Stack
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.updates import Run
 from slipway.recovery.renames import renamed, settle
 from tests.unit.slipway.engine import URN, step
@@ -44,8 +44,8 @@ class FakeStack:
         self.kept = state
 
 
-def side(stack: FakeStack) -> Side:
-    return Side(cast(Stack, stack), "shop", {}, Cluster("sandbox"), stack.state())
+def side(stack: FakeStack) -> StackSnapshot:
+    return StackSnapshot(cast(Stack, stack), "shop", {}, Cluster("sandbox"), stack.state())
 
 
 CREATED = step("create", CONFIG, "new", None, OBJECT)

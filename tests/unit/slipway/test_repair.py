@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from slipway.cluster.objects import Known
+from slipway.cluster.objects import StackObject
 from slipway.recovery.repair import adopted
 
 URN = "urn:pulumi:dev::hits::kubernetes:core/v1:ConfigMap::settings"
 DEPENDENT = URN.replace("settings", "dependent")
 NEW = {"urn": URN, "type": "kubernetes:core/v1:ConfigMap", "inputs": {"data": {"a": "2"}}}
-MADE = Known(
+MADE = StackObject(
     urn=URN,
     api_version="v1",
     kind="ConfigMap",

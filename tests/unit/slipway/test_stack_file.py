@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slipway.errors import DeliveryError
+from slipway.errors import SlipwayError
 from slipway.pulumi.stack_file import StackFile
 
 KEY = "slipway:image"
@@ -115,7 +115,7 @@ def test_whatever_stands_beside_it_stays_as_it_is(
 def test_what_is_no_stack_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     for text in ("config: [1, 2]\n", "config: {unclosed\n"):
         file = stack_file(tmp_path, text)
-        with pytest.raises(DeliveryError, match=r"not YAML|must be a mapping"):
+        with pytest.raises(SlipwayError, match=r"not YAML|must be a mapping"):
             file.set_image(NEW)
         assert file.text() == text
 

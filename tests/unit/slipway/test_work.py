@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from slipway.cluster.kubectl import Conflict, Object
-from slipway.promotion.lease import Busy, Work, start, unfinished
-from slipway.promotion.owner import Holder
+from slipway.promotion.lease import Busy, Lease, start, unfinished
+from slipway.promotion.owner import Owner
 from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
 
 
@@ -52,16 +52,16 @@ def new() -> Receipt:
     return Receipt(number=0, stack="prod", source="staging", image=image, who="somebody", started=now())
 
 
-def me() -> Holder:
-    return Holder.me("somebody")
+def me() -> Owner:
+    return Owner.me("somebody")
 
 
-def dead() -> Holder:
+def dead() -> Owner:
     return me().model_copy(update={"pid": os.getpid(), "born": "long ago"})
 
 
 def test_of_many_that_start_at_once_one_is_let_in(receipts: Receipts) -> None:
-    let_in: list[Work] = []
+    let_in: list[Lease] = []
     begin = threading.Barrier(8)
 
     def promote() -> None:
@@ -97,7 +97,7 @@ def test_who_has_died_or_let_go_is_taken_over_from_and_then_touches_nothing(rece
         lost.record()
     with pytest.raises(Busy, match="under way"):
         unfinished(receipts, me(), print)
-    work.let_go()
+    work.release()
     again = unfinished(receipts, me(), print)
     assert again is not None
     again.close(Outcome.FAILED, "why not")

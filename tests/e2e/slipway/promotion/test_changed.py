@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from slipway.images.references import Image, NoSuchImage
-from slipway.preview.staleness import Changed, Seen
+from slipway.preview.staleness import Fingerprint, OutOfDate
 from slipway.promotion import promote as flow
-from slipway.promotion.run import Talk, Terms
-from slipway.promotion.verification import Wanted
+from slipway.promotion.run import PromotionOptions, Prompter
+from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import Side
+from slipway.pulumi.snapshot import StackSnapshot
 from tests.e2e.slipway.promotion.conftest import REPOSITORY, Pipeline, digest
 
 
@@ -25,8 +25,8 @@ class Ground:
     pipeline: Pipeline
     images: dict[str, str]
 
-    def side(self) -> Side:
-        return Side.read(Project(self.pipeline.directory), self.pipeline.stack("staging"))
+    def side(self) -> StackSnapshot:
+        return StackSnapshot.read(Project(self.pipeline.directory), self.pipeline.stack("staging"))
 
     def edit(self, file: Path, old: str, new: str) -> None:
         text = file.read_text()
@@ -89,7 +89,7 @@ def ground(sandbox: dict[str, str], pipeline: Pipeline, images: dict[str, str]) 
 
 @pytest.fixture
 def restored(ground: Ground) -> Iterator[Ground]:
-    """The files are put back after each test, the cluster when it is worth it."""
+    """The files are restored after each test, the cluster when it is worth it."""
     directory = ground.pipeline.directory
     files = {path: (path.read_text(), path.stat().st_mode) for path in directory.iterdir() if path.is_file()}
     yield ground
@@ -105,19 +105,19 @@ def restored(ground: Ground) -> Iterator[Ground]:
 def test_what_changed_since_the_preview_is_found(way: str, restored: Ground) -> None:
     side = restored.side()
     image = Image.parse(restored.images["one"])
-    seen = Seen.now(side, image)
-    seen.check_unchanged(side.again(), image)
+    seen = Fingerprint.take(side, image)
+    seen.check_unchanged(side.reload(), image)
     WAYS[way](restored)
-    with pytest.raises(Changed):
-        seen.check_unchanged(side.again(), image)
+    with pytest.raises(OutOfDate):
+        seen.check_unchanged(side.reload(), image)
 
 
 def test_a_tag_that_moved_or_an_image_that_is_gone_is_found(restored: Ground) -> None:
     side = restored.side()
     image = Image.parse(restored.images["one"])
-    seen = Seen.now(side, image)
+    seen = Fingerprint.take(side, image)
     moved = Image(image.repository, image.digest, "two")
-    with pytest.raises(Changed, match="tag"):
+    with pytest.raises(OutOfDate, match="tag"):
         seen.check_unchanged(side, moved)
     with pytest.raises(NoSuchImage):
         seen.check_unchanged(side, Image(image.repository, "sha256:" + "0" * 64, image.tag))
@@ -136,10 +136,16 @@ def test_a_promotion_of_which_the_ground_changed_while_it_asked_applies_nothing(
         restored.kubectl("label", "deployment/web", f"changed={os.getpid()}", "--overwrite")
         return True
 
-    talk = Talk(lambda text: None, lambda report: None, agree)
+    talk = Prompter(lambda text: None, lambda report: None, agree)
     names = (pipeline.stack("dev"), pipeline.stack("staging"))
-    with pytest.raises(Changed, match="an object in the cluster"):
-        flow.promote(Project(pipeline.directory), *names, flow.Demands(), Terms(Wanted()), talk)
+    with pytest.raises(OutOfDate, match="an object in the cluster"):
+        flow.promote(
+            Project(pipeline.directory),
+            *names,
+            flow.SourceRequirements(),
+            PromotionOptions(VerifyOptions()),
+            talk,
+        )
     restored.kubectl("label", "deployment/web", "changed-")
     assert pipeline.file("staging").read_text() == before
     assert pipeline.history("staging")[0]["outcome"] == "abandoned"

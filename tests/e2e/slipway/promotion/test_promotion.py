@@ -53,16 +53,16 @@ def test_a_stack_that_does_not_exist_yet_is_made(
         ("rising", ("--soak", "3", "--rate", "10"), "", "500 rising"),
     ],
 )
-def test_a_bad_version_is_put_back_and_no_request_is_dropped(
+def test_a_bad_version_is_rolled_back_and_no_request_is_dropped(
     version: str, words: tuple[str, ...], reason: str, own: str, fresh: Pipeline, images: dict[str, str]
 ) -> None:
-    """A version that answers 500 once it is ready does so to users as well, until it is put back."""
+    """A version that answers 500 once it is ready does so to users as well, until it is rolled back."""
     fresh.deploy("dev", images[version])
     before = fresh.file("staging").read_text()
     with fresh.load("staging") as failed:
         done = fresh.promote("dev", "staging", *words)
     assert done.code == 1, done.stderr
-    assert done.receipt["outcome"] == "put back" and reason in done.receipt["reason"], done.stdout
+    assert done.receipt["outcome"] == "rolled back" and reason in done.receipt["reason"], done.stdout
     assert [one for one in failed if not (own and one.startswith(own))] == []
     assert fresh.running("staging") == {digest(images["one"])}
     assert fresh.file("staging").read_text() == before
@@ -115,7 +115,7 @@ def test_a_promotion_that_was_stopped_is_finished_by_running_it_again(
     assert "open" not in {receipt["outcome"] for receipt in receipts}
 
 
-def test_a_rollback_goes_to_what_was_verified_and_stopping_a_put_back_does_not_stop_it(
+def test_a_rollback_goes_to_what_was_verified_and_stopping_a_roll_back_does_not_stop_it(
     fresh: Pipeline, images: dict[str, str]
 ) -> None:
     assert fresh.promote("dev", "staging").code == 0
@@ -123,11 +123,11 @@ def test_a_rollback_goes_to_what_was_verified_and_stopping_a_put_back_does_not_s
     words = ("--soak", "2", "--rate", "10")
     number = len(fresh.history("staging")) + 1
     process = fresh.start("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", *words)
-    wait_for(lambda: fresh.phase("staging", number) == "putting back")
+    wait_for(lambda: fresh.phase("staging", number) == "rolling back")
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     back = fresh.promote("dev", "staging")
-    assert back.code == 1 and back.receipt["outcome"] == "put back", back.stderr
+    assert back.code == 1 and back.receipt["outcome"] == "rolled back", back.stderr
     assert "soak: " in back.receipt["reason"] and "requests failed" in back.receipt["reason"]
     assert fresh.running("staging") == {digest(images["two"])}
     assert fresh.slipway("rollback", fresh.stack("staging"), "--yes", "--to", "999").code == 1
