@@ -39,7 +39,7 @@ test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # All others run together, on several workers: mostly they wait for rollouts.
 WORKERS ?= 3
 ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
-TOGETHER := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
+TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test
 test: packages venv ## Check the code and run all tests; ends by stopping the tests' own platform

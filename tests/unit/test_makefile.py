@@ -1,7 +1,9 @@
 """`make e2e` runs every suite, whatever fails before it, and on the tests' own instance."""
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ def make(directory: Path, *words: str, bad: str = "nothing") -> tuple[int, list[
     return done.returncode, log.read_text().splitlines()
 
 
-@pytest.mark.parametrize("bad", ["loadgroup", "tests/e2e/security", "test_machine.py"])
+@pytest.mark.parametrize("bad", ["--no-loadscope-reorder", "tests/e2e/security", "test_machine.py"])
 def test_a_suite_that_fails_fails_the_target_and_hides_no_other(tmp_path: Path, bad: str) -> None:
     assert make(tmp_path, "e2e")[0] == 0
     (tmp_path / "log").unlink()
@@ -53,3 +55,15 @@ def test_no_suite_or_group_is_named_that_is_not_there(tmp_path: Path) -> None:
     suites = [call.split()[-1] for call in make(tmp_path, "e2e")[1][1:]]
     assert [suite for suite in suites if not (PROJECT / suite).exists()] == []
     assert [start for start in GROUPS if not list((PROJECT / "tests/e2e").glob(f"{start}*"))] == []
+
+
+def test_a_group_runs_on_one_worker() -> None:
+    """Or each worker would deploy what the tests of a group share."""
+    suite = "tests/e2e/delivery/preview/test_workflows.py"
+    words = ("-n", "2", "-v", "-p", "no:cacheprovider", suite, "-k", "comment or rights")
+    said = subprocess.run(
+        (sys.executable, "-m", "pytest", *words), cwd=PROJECT, capture_output=True, text=True
+    )
+    workers = re.findall(r"^\[(gw\d)\].* PASSED", said.stdout, re.MULTILINE)
+    assert len(workers) > 2, said.stdout
+    assert len(set(workers)) == 1

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,22 +135,32 @@ def dev(project: Stack, ending: Ending) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def staging(project: Stack, dev: Stack, ending: Ending) -> Iterator[Stack]:
-    """A stack that runs what dev has built, deployed."""
-    stack = new_stack(project, "staging", image=dev.output("image"), web={"replicas": 1})
-    with stack.while_up(ending):
-        yield stack
+def promoted(project: Stack, dev: Stack, ending: Ending) -> Iterator[dict[str, Stack]]:
+    """The stacks that run what dev has built, deployed at the same time."""
+    image = dev.output("image")
+    autoscaling = {"minReplicas": 2, "maxReplicas": 3}
+    stacks = {
+        "staging": new_stack(project, "staging", image=image, web={"replicas": 1}),
+        "prod": new_stack(
+            project, "prod", image=image, redis={"storage": "64Mi"}, web={"autoscaling": autoscaling}
+        ),
+    }
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Stack.up, stacks.values()))
+        yield stacks
+    finally:
+        for stack in stacks.values():
+            ending(stack.destroy)
 
 
 @pytest.fixture(scope="session")
-def prod(project: Stack, dev: Stack, ending: Ending) -> Iterator[Stack]:
-    """A stack with an autoscaler and a Redis that keeps its content, deployed."""
-    stack = new_stack(
-        project,
-        "prod",
-        image=dev.output("image"),
-        redis={"storage": "64Mi"},
-        web={"autoscaling": {"minReplicas": 2, "maxReplicas": 3}},
-    )
-    with stack.while_up(ending):
-        yield stack
+def staging(promoted: dict[str, Stack]) -> Stack:
+    """A stack with one replica."""
+    return promoted["staging"]
+
+
+@pytest.fixture(scope="session")
+def prod(promoted: dict[str, Stack]) -> Stack:
+    """A stack with an autoscaler and a Redis that keeps its content."""
+    return promoted["prod"]
