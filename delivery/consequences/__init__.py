@@ -13,6 +13,7 @@ from delivery.consequences import (
     images,
     pods,
     privileges,
+    releases,
     resources,
     services,
     traffic,
@@ -44,6 +45,8 @@ RULES: tuple[Rule, ...] = (
     resources.capacity,
     resources.sums,
     images.images,
+    releases.updates,
+    releases.removals,
 )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from delivery.changes import Change, Hidden, Op
 
 Manifest = Mapping[str, Any]
+RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The type of a Helm release: one resource, whose objects the engine does not list."""
 
 
 class Level(StrEnum):

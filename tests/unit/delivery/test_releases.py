@@ -1,0 +1,98 @@
+"""What rules say of a Helm release, whose objects the engine does not list."""
+
+from typing import Any
+
+import pytest
+
+from delivery.consequences import Consequence, Situation, consequences
+from delivery.events import read
+from tests.unit.delivery.engine import UNKNOWN, step
+
+TYPE = "kubernetes:helm.sh/v3:Release"
+
+
+def release(version: str = "0.1.0", chart: str = "./charts/cache", **inputs: Any) -> dict[str, Any]:
+    return {"name": "cache", "namespace": "shop", "chart": chart, "version": version, **inputs}
+
+
+def report(op: str, *sides: dict[str, Any] | None, live: Any = None, **options: Any) -> list[Consequence]:
+    found = read([step(op, TYPE, "cache", *sides, outputs=({"resourceNames": live}, {}), **options)])
+    return list(consequences(Situation(found.changes)))
+
+
+def test_an_installed_release_needs_attention() -> None:
+    [found] = report("create", None, release())
+    assert found.level == "attention"
+    assert "installs chart cache 0.1.0" in found.reason
+
+
+def test_an_upgrade_names_the_versions_and_the_values_that_change_but_not_their_content() -> None:
+    old, new = release(values={"login": "planted-1"}), release("0.2.0", values={"login": "planted-2"})
+    diff = {"version": "update", "values.login": "update"}
+    [found] = report("update", old, new, diff)
+    assert found.level == "attention"
+    assert "chart cache 0.1.0 → 0.2.0; changes values.login" in found.reason
+    assert "planted" not in found.reason
+
+
+def test_another_chart_is_named_with_the_former_one() -> None:
+    new = release("7.0.0", "oci://registry.example/charts/valkey")
+    [found] = report("update", release(), new, {"chart": "update", "version": "update"})
+    assert "chart ./charts/cache 0.1.0 → oci://registry.example/charts/valkey 7.0.0" in found.reason
+
+
+def test_a_version_that_only_the_update_knows_is_said_to_be_unknown() -> None:
+    [found] = report("update", release(), release(UNKNOWN), {"version": "update"})
+    assert found.level == "attention"
+    assert "0.1.0 → of an unknown version" in found.reason
+
+
+def test_an_update_without_a_difference_needs_attention() -> None:
+    """Such as that of a release whose last upgrade failed."""
+    [found] = report("update", release(), release())
+    assert found.level == "attention"
+    assert "is upgraded (chart cache 0.1.0):" in found.reason
+
+
+def test_recreated_pods_are_downtime() -> None:
+    old, new = (release(values={"memory": size}, recreatePods=True) for size in ("1Gi", "2Gi"))
+    found = report("update", old, new, {"values.memory": "update"})
+    assert [(one.level, one.concern) for one in found] == [
+        ("dangerous", "downtime"),
+        ("attention", "configuration"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("live", "level", "concern"),
+    [
+        ({"Deployment.apps/apps/v1": ["shop/cache"]}, "dangerous", "downtime"),
+        ({"Service/v1": ["shop/cache"]}, "dangerous", "downtime"),
+        ({"StatefulSet.apps/apps/v1": ["shop/cache"], "Service/v1": ["shop/cache"]}, "dangerous", "data"),
+        ({"PersistentVolumeClaim/v1": ["shop/cache"]}, "dangerous", "data"),
+        ({"Database.example.com/example.com/v1": ["shop/cache"]}, "dangerous", "data"),
+        ({"ConfigMap/v1": ["shop/cache"]}, "attention", "configuration"),
+        ({}, "dangerous", "data"),
+        (None, "dangerous", "data"),
+    ],
+)
+def test_a_deleted_release_is_as_dangerous_as_its_objects(live: Any, level: str, concern: str) -> None:
+    [found] = report("delete", release(), live=live)
+    assert (found.level, found.concern) == (level, concern)
+
+
+def test_a_deleted_release_lists_its_objects() -> None:
+    live = {"Service/v1": ["shop/cache"], "Deployment.apps/apps/v1": ["shop/cache", "shop/more"]}
+    [found] = report("delete", release(), live=live)
+    assert found.details == ("Deployment cache", "Deployment more", "Service cache")
+
+
+def test_a_release_that_is_retained_is_not_uninstalled() -> None:
+    assert not report("delete", release(), retainOnDelete=True)
+
+
+def test_a_release_under_another_name_is_uninstalled_and_installed_again() -> None:
+    live = {"Deployment.apps/apps/v1": ["shop/cache"]}
+    found = report("replace", release(), release(name="other"), {"name": "update-replace"}, live=live)
+    assert [(one.level, one.concern) for one in found] == [("dangerous", "downtime")]
+    assert "Release cache is uninstalled, then installed again" in found[0].reason
