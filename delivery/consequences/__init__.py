@@ -47,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     images.images,
     releases.updates,
     releases.removals,
+    releases.unlisted,
 )
 
 

@@ -116,6 +116,8 @@ class Situation:
     """None when it was not asked, or did not answer."""
     commits: tuple[str, ...] = ()
     """One line each: what is new since the last update."""
+    incomplete: tuple[Change, ...] = ()
+    """Components whose objects the preview cannot list."""
 
     @cached_property
     def before(self) -> tuple[Object, ...]:

@@ -49,6 +49,20 @@ def removals(situation: Situation) -> Iterator[Consequence]:
             )
 
 
+def unlisted(situation: Situation) -> Iterator[Consequence]:
+    """Charts, manifests and kustomizations whose objects depend on a value that only the update knows."""
+    for component in situation.incomplete:
+        reason = (
+            "depends on a value that is known only after the update: what becomes of its objects is unknown"
+        )
+        yield Consequence(
+            Level.ATTENTION,
+            "configuration",
+            f"{component.kind} {component.name} {reason}",
+            component.urn,
+        )
+
+
 def _releases(situation: Situation) -> Iterator[Change]:
     return (change for change in situation.changes if change.type == RELEASE)
 

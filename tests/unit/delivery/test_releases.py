@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from pulumi.automation.events import EngineEvent
 
 from delivery.consequences import Consequence, Situation, consequences
 from delivery.events import read
-from tests.unit.delivery.engine import UNKNOWN, step
+from tests.unit.delivery.engine import UNKNOWN, URN, step
 
+UNKNOWN_INPUTS = "properties have unknown values. Preview is incomplete."
 TYPE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -96,3 +98,38 @@ def test_a_release_under_another_name_is_uninstalled_and_installed_again() -> No
     found = report("replace", release(), release(name="other"), {"name": "update-replace"}, live=live)
     assert [(one.level, one.concern) for one in found] == [("dangerous", "downtime")]
     assert "Release cache is uninstalled, then installed again" in found[0].reason
+
+
+class TestObjectsThatAPreviewCannotList:
+    """A component whose inputs are known only after the update registers nothing in a preview."""
+
+    CHART = "kubernetes:helm.sh/v4:Chart"
+    GROUP = "kubernetes:yaml/v2:ConfigGroup"
+
+    def report(self, kind: str, warning: dict[str, str], parent: str) -> list[Consequence]:
+        message = {"severity": "warning", "color": "never", **warning}
+        component = step("same", kind, "cache", {}, {}, custom=False)
+        owner = URN.format(type=parent, name="cache")
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache"}}
+        gone = step("delete", "kubernetes:core/v1:Service", "cache", service, parent=owner)
+        found = read([component, EngineEvent.from_json({"diagnosticEvent": message}), gone])
+        return list(consequences(Situation(found.changes, found.unchanged, incomplete=found.incomplete)))
+
+    @pytest.mark.parametrize(
+        ("kind", "warning"),
+        [
+            (CHART, {"message": f"Input {UNKNOWN_INPUTS}", "urn": URN.format(type=CHART, name="cache")}),
+            (GROUP, {"message": f"{GROUP}:cache -- Required input {UNKNOWN_INPUTS}"}),
+        ],
+    )
+    def test_they_are_reported_as_unknown_and_not_as_deleted(
+        self, kind: str, warning: dict[str, str]
+    ) -> None:
+        [found] = self.report(kind, warning, parent=kind)
+        assert (found.level, found.concern) == ("attention", "configuration")
+        assert "cache depends on a value that is known only after the update" in found.reason
+
+    def test_those_of_other_components_are_deleted(self) -> None:
+        warning = {"message": f"Input {UNKNOWN_INPUTS}", "urn": URN.format(type=self.CHART, name="cache")}
+        found = self.report(self.CHART, warning, parent=self.GROUP)
+        assert [one.level for one in found] == ["dangerous", "attention"]
