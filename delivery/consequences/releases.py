@@ -111,8 +111,9 @@ def _short(chart: str) -> str:
 
 
 def _version(inputs: Mapping[str, Any]) -> str:
+    """Write the version; the plugin leaves it empty where it depends on what only the update knows."""
     version = get(inputs, "version")
-    return "of an unknown version" if version is None or isinstance(version, Hidden) else str(version)
+    return str(version) if version and not isinstance(version, Hidden) else "unknown version"
 
 
 def _name(change: Change) -> str:

@@ -43,10 +43,11 @@ def test_another_chart_is_named_with_the_former_one() -> None:
     assert "chart ./charts/cache 0.1.0 → oci://registry.example/charts/valkey 7.0.0" in found.reason
 
 
-def test_a_version_that_only_the_update_knows_is_said_to_be_unknown() -> None:
-    [found] = report("update", release(), release(UNKNOWN), {"version": "update"})
+@pytest.mark.parametrize("version", [UNKNOWN, ""])
+def test_a_version_that_only_the_update_knows_is_reported_as_unknown(version: str) -> None:
+    [found] = report("update", release(), release(version), {"version": "update"})
     assert found.level == "attention"
-    assert "0.1.0 → of an unknown version" in found.reason
+    assert "chart cache 0.1.0 → unknown version" in found.reason
 
 
 def test_an_update_without_a_difference_needs_attention() -> None:
