@@ -93,7 +93,7 @@ def _report(
 ) -> model.Stack:
     changes = tuple(change for change in told.changes if change.custom)
     new, unknown = _commits(stack, options, changes)
-    situation = Situation(changes, told.unchanged, found, new)
+    situation = Situation(changes, told.unchanged, found, new, told.incomplete)
     drift = told.drift if options.refresh else None
     failure = explained(run, told)
     return stack_report(stack.name, told, situation, drift=drift, notes=[*notes, *unknown], failure=failure)

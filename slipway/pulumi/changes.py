@@ -120,6 +120,8 @@ class EventSummary:
     """How resources were found to differ from the state, when it was refreshed; op `update` or `delete`."""
     unchanged: tuple[Change, ...] = ()
     """Resources that stay as they are; rules look at them for what stands beside a change."""
+    incomplete: tuple[Change, ...] = ()
+    """Components whose objects a preview cannot list: an input of theirs is known only after the update."""
     diagnostics: tuple[Diagnostic, ...] = ()
     violations: tuple[Violation, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from slipway.pulumi.changes import (
 from slipway.pulumi.property_diff import differences, is_noise
 
 _MASKED = "[secret]"
+_PREVIEW_IS_INCOMPLETE = "nput properties have unknown values. Preview is incomplete."
 # https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource#SigKey: any structure with this key is
 # a special one, and a secret with this value; its content the engine has masked.
 _SIGNATURE, _IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
@@ -60,11 +61,16 @@ def read(events: Iterable[EngineEvent]) -> EventSummary:
     for step in steps:
         if step.op in _OPS:
             by_urn.setdefault(step.urn, []).append(step)
+    changes = tuple(_change(steps_of_one) for steps_of_one in by_urn.values())
+    unchanged = tuple(_state(step, Op.SAME) for step in steps if step.op is OpType.SAME)
+    diagnostics = tuple(_diagnostics(events))
+    incomplete = tuple(_incomplete((*changes, *unchanged), diagnostics))
     return EventSummary(
-        changes=tuple(_change(steps_of_one) for steps_of_one in by_urn.values()),
+        changes=_without_children(changes, incomplete),
         drift=tuple(_drifts(_refreshed(events))),
-        unchanged=tuple(_state(step, Op.SAME) for step in steps if step.op is OpType.SAME),
-        diagnostics=tuple(_diagnostics(events)),
+        unchanged=unchanged,
+        incomplete=incomplete,
+        diagnostics=diagnostics,
         violations=tuple(_violations(events)),
         counts={
             str(getattr(op, "value", op)): count
@@ -188,6 +194,26 @@ def _diagnostics(events: Iterable[EngineEvent]) -> Iterator[Diagnostic]:
         if told and told.severity != "debug" and not told.ephemeral and told.message.strip():
             severity = "info" if told.severity.startswith("info") else told.severity
             yield Diagnostic(severity, told.message.strip(), told.urn or "")
+
+
+def _incomplete(resources: Iterable[Change], diagnostics: Iterable[Diagnostic]) -> Iterator[Change]:
+    """Return the components of which the Kubernetes plugin says that it could not read their source.
+
+    It names the component by its URN, or by its type and name at the start of the message.
+    """
+    said = [one for one in diagnostics if _PREVIEW_IS_INCOMPLETE in one.message]
+    for component in resources:
+        named = f"{component.type}:{component.name} "
+        if not component.custom and any(
+            one.urn == component.urn or one.message.startswith(named) for one in said
+        ):
+            yield component
+
+
+def _without_children(changes: Sequence[Change], incomplete: Sequence[Change]) -> tuple[Change, ...]:
+    """Leave out deletions that the engine reports only because a component could not list its objects."""
+    parents = {component.urn for component in incomplete}
+    return tuple(one for one in changes if one.op is not Op.DELETE or one.parent not in parents)
 
 
 def _violations(events: Iterable[EngineEvent]) -> Iterator[Violation]:

@@ -12,6 +12,7 @@ from slipway.preview.rules import (
     images,
     pods,
     privileges,
+    releases,
     resources,
     services,
 )
@@ -46,6 +47,9 @@ RULES: tuple[Rule, ...] = (
     resources.capacity,
     resources.sums,
     images.images,
+    releases.updates,
+    releases.removals,
+    releases.unlisted,
 )
 
 

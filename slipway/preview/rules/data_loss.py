@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, is_object, items
+from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, get, is_object, items
 from slipway.preview.rules.quantities import amount
 from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 
-_HOLDERS = {
+HOLDERS = {
     "PersistentVolumeClaim": "what is on its volume",
     "PersistentVolume": "what is on it",
     "StatefulSet": "its pods, and what they keep outside of claims that stay,",
@@ -15,20 +15,20 @@ _HOLDERS = {
     "CustomResourceDefinition": "every object of its kind",
 }
 # Made again, these are as they were. All other kinds, and whatever is not Kubernetes, may hold something.
-_HOLD_NOTHING = {
+HARMLESS_KINDS = {
     "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
     "Endpoints", "Gateway", "GatewayClass", "GRPCRoute", "HorizontalPodAutoscaler", "HTTPRoute", "Ingress",
     "IngressClass", "Job", "LimitRange", "MutatingWebhookConfiguration", "NetworkPolicy",
     "PodDisruptionBudget", "PriorityClass", "ReplicaSet", "ResourceQuota", "Role", "RoleBinding",
     "RuntimeClass", "Secret", "Service", "ServiceAccount", "StorageClass", "ValidatingWebhookConfiguration",
 }  # fmt: skip
-_TYPES_THAT_HOLD_NOTHING = ("pulumi:", "docker-build:", "docker:")
+_HARMLESS_TYPES = ("pulumi:", "docker-build:", "docker:")
 
 
 def losses(situation: Situation) -> Iterator[Consequence]:
     """Things that hold data and are deleted, replaced or not, and those that the program only lets go of."""
     for change in situation.changes:
-        if change.op is Op.DELETE and change.retained and change.kind in _HOLDERS and is_object(change.old):
+        if change.op is Op.DELETE and change.retained and change.kind in HOLDERS and is_object(change.old):
             reason = f"{Object(change, change.old).label} stays in the cluster, but leaves the stack"
             yield Consequence(Level.SAFE, "data", reason, change.urn)
         if change.deletes and (what := _held(change)):
@@ -40,12 +40,14 @@ def losses(situation: Situation) -> Iterator[Consequence]:
 
 
 def _held(change: Change) -> str | None:
+    if change.type == RELEASE:  # has rules of its own, which know what goes with it
+        return None
     if not is_object(change.old):
-        harmless = change.type.startswith(_TYPES_THAT_HOLD_NOTHING)
+        harmless = change.type.startswith(_HARMLESS_TYPES)
         return None if harmless else "what it holds"
-    if change.kind in _HOLDERS:
-        return _HOLDERS[change.kind]
-    return None if change.kind in _HOLD_NOTHING else "what it holds or manages"
+    if change.kind in HOLDERS:
+        return HOLDERS[change.kind]
+    return None if change.kind in HARMLESS_KINDS else "what it holds or manages"
 
 
 def restarts(situation: Situation) -> Iterator[Consequence]:

@@ -9,6 +9,8 @@ from typing import Any
 from slipway.pulumi.changes import Change, Hidden, Op
 
 Manifest = Mapping[str, Any]
+RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The type of a Helm release: one resource, whose objects the engine does not list."""
 
 
 class Level(StrEnum):
@@ -116,6 +118,8 @@ class Situation:
     """None when it was not asked, or did not answer."""
     commits: tuple[str, ...] = ()
     """One line each: what is new since the last update."""
+    incomplete: tuple[Change, ...] = ()
+    """Components whose objects the preview cannot list."""
 
     @cached_property
     def before(self) -> tuple[Object, ...]:
