@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
 
-# The Python SDK in requirements.txt is 3.272.0. The Go modules are of the nearest newer release of which the
-# module proxy has both pkg and sdk.
+# The Python SDK in requirements.txt is 3.272.0. The module proxy has no pkg module of 3.272 and 3.273, so
+# this is the last patch of the nearest newer release.
 PULUMI = "3.274.1"
 DOCKER_BUILD = "0.0.22"
 # The only release of the Kubernetes plugin on the Go module proxy.
