@@ -38,7 +38,7 @@ def up(
     The first time, tools are compiled: in the terminal what serving needs, in the background
     (process late-tools) metrics-server and kube-router, which enforces network policies.
     A suitable tool on PATH is used instead of compiling it: kubectl 1.34 to 1.36, Kubernetes'
-    components 1.35, CoreDNS from 1.11, BuildKit and buildx from 0.25, pulumi 3.259.0.
+    components 1.35, CoreDNS from 1.11, BuildKit and buildx from 0.25, pulumi 3.274.1.
     """
     begun = time.monotonic()
     instance = Instance.from_environment()

@@ -7,7 +7,9 @@ of another. Families are in the order in which a first application needs them.
 from dataclasses import dataclass
 from enum import Enum
 
-PULUMI = "3.259.0"
+# The Python SDK in requirements.txt is 3.272.0. The module proxy has no pkg module of 3.272 and 3.273, so
+# this is the last patch of the nearest newer release.
+PULUMI = "3.274.1"
 DOCKER_BUILD = "0.0.22"
 KUBERNETES = "1.35.4"
 BUILDKIT = "0.31.0"
@@ -70,6 +72,7 @@ class Family:
 BUILDKIT_SUITABLE = r" v0\.(2[5-9]|3\d)\."
 # One minor version apart is what Kubernetes supports between kubectl and the API server.
 KUBECTL_SUITABLE = r"Client Version: v1\.3[456]\.\d+"
+PULUMI_SUITABLE = rf"^v{PULUMI.replace('.', '[.]')}$"
 
 FAMILIES = (
     Family(
@@ -113,12 +116,10 @@ FAMILIES = (
         "pulumi",
         Stage.ENGINE,
         (
-            Tool(
-                "pulumi",
-                "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-                ("version",),
-                rf"^v{PULUMI.replace('.', '[.]')}$",
-            ),
+            Tool("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",), PULUMI_SUITABLE),
+            # Pulumi looks for these beside its own file.
+            Tool("pulumi-language-python", "./pulumi-language-python", ("-version",), PULUMI_SUITABLE),
+            Tool("pulumi-resource-pulumi-python", "./pulumi-resource-pulumi-python"),
         ),
         (f"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{PULUMI}",),
     ),

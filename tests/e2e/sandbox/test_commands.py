@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.instance import Instance
+from sandbox.tools import PULUMI
 from tests.e2e.sandbox.cluster import PROJECT, Cluster
 
 INSTANCE = Instance.from_environment()
@@ -38,7 +39,7 @@ def test_plain_tools_talk_to_the_sandbox_and_leave_the_users_own_files_alone(
 ) -> None:
     cluster = Cluster({**sandbox, "HOME": str(tmp_path)})
     assert cluster.run("kubectl", "config", "current-context").stdout.strip() == INSTANCE.name
-    assert cluster.run("pulumi", "version").stdout.strip() == "v3.259.0"
+    assert cluster.run("pulumi", "version").stdout.strip() == f"v{PULUMI}"
     assert INSTANCE.name in cluster.run("docker", "buildx", "inspect").stdout
     assert cluster.run("pulumi", "stack", "ls", "--all").returncode == 0
     left = {path.name for path in tmp_path.iterdir()} - {".kube"}  # kubectl's cache of API kinds

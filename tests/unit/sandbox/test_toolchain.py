@@ -137,4 +137,5 @@ def test_every_family_has_its_module_with_sums() -> None:
     ],
 )
 def test_a_tool_tells_the_version_that_its_module_pins(family: str, module: str, version: str) -> None:
-    assert f"\t{module} v{version} " in (toolchain.SOURCES / family / "go.mod").read_text()
+    required = (toolchain.SOURCES / family / "go.mod").read_text().replace(" // indirect", "").splitlines()
+    assert f"\t{module} v{version}" in required
