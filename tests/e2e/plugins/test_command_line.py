@@ -1,19 +1,21 @@
-"""What users of the command line meet where things go wrong, with the stand-ins."""
+"""The command line when something goes wrong: no cluster, an interrupt, a secret that must not leak."""
 
 import json
 import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.plugins.awaiting_cluster import IMAGE, NO_IMAGE
-from tests.e2e.plugins.pulumi_project import STAND_IN, Project, Step, environment
+from sandbox.instance import Instance
+from tests.e2e.plugins.pulumi_project import Project, Step
+from tests.e2e.sandbox.cluster import IMAGE
 
 Make = Callable[[str], Project]
+NO_IMAGE = f"{Instance.from_environment().registry}/library/nothing:typo"
 
 MAP = """
     import pulumi_kubernetes as k8s
@@ -54,15 +56,10 @@ HIDDEN = """
 """
 
 
-@pytest.fixture(scope="module")
-def plugins(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    return environment(sandbox, STAND_IN, "kubernetes", tmp_path_factory.mktemp(STAND_IN))
-
-
 @pytest.fixture
-def project(plugins: Mapping[str, str], tmp_path: Path) -> Make:
+def project(sandbox: dict[str, str], tmp_path: Path) -> Make:
     def make(program: str) -> Project:
-        made = Project(tmp_path / "project", plugins)
+        made = Project(tmp_path / "project", sandbox)
         made.write("__main__.py", program)
         made.pulumi("config", "set", "namespace", f"line-{uuid.uuid4().hex[:8]}")
         return made
@@ -95,10 +92,10 @@ def test_interrupting_an_update_ends_the_wait_and_the_next_one_goes_on(project: 
         assert any("Pods available" in line for line in running.stdout), "it says what it waits for"
         running.send_signal(signal.SIGINT)
         began = time.monotonic()
-        told = running.stdout.read()
+        output = running.stdout.read()
     assert time.monotonic() - began < 10, "not the wait's 600 seconds"
     assert running.returncode != 0
-    assert "cancel" in told
+    assert "cancel" in output
     made.pulumi("config", "set", "image", IMAGE)
     assert made.operate("preview").changes["web"].op == "update"
     made.operate("up")

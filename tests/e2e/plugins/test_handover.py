@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.plugins.pulumi_project import OFFICIAL, STAND_IN, Project, environment
+from tests.e2e.plugins.origins import OFFICIAL, STAND_IN, environment
+from tests.e2e.plugins.pulumi_project import Project
 from tests.e2e.plugins.scenarios import SCENARIOS, Stage
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -1,32 +1,26 @@
-"""Programs behave the same under the stand-in for pulumi-language-python and under the official one."""
+"""Programs run in their project's Python, and fail with messages that a user can act on."""
 
 import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.plugins.pulumi_project import ORIGINS, VIRTUALENV, Project, environment
+from sandbox.tools import PULUMI
+from tests.e2e.plugins.pulumi_project import VIRTUALENV, Project
 
 Make = Callable[..., Project]
 
 
-@pytest.fixture(scope="module", params=ORIGINS)
-def plugins(
-    request: pytest.FixtureRequest, sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[str, str]:
-    return environment(sandbox, request.param, "python", tmp_path_factory.mktemp(request.param))
-
-
 @pytest.fixture
-def project(plugins: Mapping[str, str], tmp_path: Path) -> Make:
+def project(sandbox: dict[str, str], tmp_path: Path) -> Make:
     def make(program: str = "", **options: str) -> Project:
-        made = Project(tmp_path / "project", plugins, **options)
+        made = Project(tmp_path / "project", sandbox, **options)
         if program:
             made.write("__main__.py", program)
         return made
@@ -41,7 +35,7 @@ def test_a_program_knows_where_it_runs_and_its_configuration(project: Make) -> N
         import pulumi
         import helper
 
-        print("said aloud")
+        print("a line of output")
         pulumi.export("names", [pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack()])
         pulumi.export("root", pulumi.get_root_directory() == os.getcwd())
         pulumi.export("helper", helper.NAME)
@@ -57,7 +51,7 @@ def test_a_program_knows_where_it_runs_and_its_configuration(project: Make) -> N
     made.pulumi("config", "set", "plain", "a value")
     made.pulumi("config", "set", "--secret", "hidden", "a hidden value")
     done = made.operate("up")
-    assert "said aloud" in done.output
+    assert "a line of output" in done.output
     assert "a hidden value" not in done.output
     assert made.outputs() == {
         "names": ["organization", "suite", "dev"],
@@ -156,8 +150,8 @@ def test_a_failing_program_is_explained_in_its_own_terms(project: Make, case: st
     made.write("helper.py", 'def go():\n    raise ValueError("no good")\n')
     done = made.operate("preview", check=False)
     assert done.code != 0
-    told = done.failures.replace(str(made.directory), "DIRECTORY")
-    assert told.split() == expected.split()
+    errors = done.failures.replace(str(made.directory), "DIRECTORY")
+    assert errors.split() == expected.split()
 
 
 def test_an_early_exit_without_an_error_is_no_failure(project: Make) -> None:
@@ -171,7 +165,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_an_option_that_is_not_known_is_refused(project: Make, option: str) -> None:
+def test_an_unknown_option_is_refused(project: Make, option: str) -> None:
     value, message = OPTIONS[option]
     done = project("", **{option: value}).operate("preview", check=False)
     assert done.code != 0
@@ -186,14 +180,14 @@ def test_a_program_with_type_errors_is_not_run(project: Make) -> None:
     assert "ran" not in done.output.split()
 
 
-def test_about_tells_which_python_runs_programs(project: Make) -> None:
+def test_about_names_the_python_that_runs_programs(project: Make) -> None:
     about = json.loads(project("").pulumi("about", "--json").output)
     assert about["runtime"]["language"] == "python"
     assert about["runtime"]["executable"] == str(VIRTUALENV / "bin/python")
-    assert {"name": "python", "version": "3.259.0"}.items() <= next(
-        one for one in about["plugins"] if one["kind"] == "language"
+    assert {"name": "python", "version": PULUMI}.items() <= next(
+        each for each in about["plugins"] if each["kind"] == "language"
     ).items()
-    assert "pulumi-kubernetes" in {one["name"] for one in about["dependencies"]}
+    assert "pulumi-kubernetes" in {each["name"] for each in about["dependencies"]}
 
 
 def test_interrupting_pulumi_ends_the_program(project: Make) -> None:
@@ -220,4 +214,4 @@ def _eventually(look: Callable[[], Any], within: float = 60) -> Any:
             if (found := look()) is not None:
                 return found
         time.sleep(0.1)
-    pytest.fail(f"not seen within {within} s")
+    pytest.fail(f"nothing within {within} s")

@@ -1,40 +1,31 @@
-"""What is written in Python beside programs: policy packs, component packages, dynamic providers."""
+"""Policy packs, component packages and dynamic providers written in Python, and the packages they install."""
 
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.plugins.pulumi_project import ORIGINS, VIRTUALENV, Project, environment
-
-Make = Callable[..., Project]
+from tests.e2e.plugins.pulumi_project import VIRTUALENV, Project
 
 PULUMI_PLUGIN = json.dumps(
     {"runtime": {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(VIRTUALENV)}}}
 )
 
 
-@pytest.fixture(scope="module", params=ORIGINS)
-def plugins(
-    request: pytest.FixtureRequest, sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[str, str]:
-    own = tmp_path_factory.mktemp(request.param)
-    return environment(sandbox, request.param, "python", own)
-
-
 def _make_virtualenv(directory: Path, *packages: str) -> None:
-    """One apart from the project's, whose packages pulumi-policy would hold back."""
+    """Make a virtualenv apart from the project's, which pulumi-policy would force to older packages."""
     uv = VIRTUALENV / "bin/uv"
     subprocess.run((uv, "venv", "--no-config", "--quiet", directory), check=True)
     install = (uv, "pip", "install", "--no-config", "--quiet", "--python", directory / "bin/python")
     subprocess.run((*install, *packages), check=True)
 
 
-def test_a_policy_pack_judges_what_the_program_asks_for(plugins: Mapping[str, str], tmp_path: Path) -> None:
-    made = Project(tmp_path / "project", plugins)
+def test_a_policy_pack_judges_what_the_program_asks_for(sandbox: dict[str, str], tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", sandbox)
     made.write(
         "__main__.py",
         """
@@ -52,11 +43,11 @@ def test_a_policy_pack_judges_what_the_program_asks_for(plugins: Mapping[str, st
         import pulumi
         from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
 
-        wanted = pulumi.Config("suite").require("name")  # the stack's configuration, while the pack is loaded
+        name = pulumi.Config("suite").require("name")  # the stack's configuration, while the pack is loaded
 
         def judge(args, report):
             if args.resource_type == "suite:index:Thing" and args.name != "good":
-                report(f"{args.name} is not good, the stack {pulumi.get_stack()} wants {wanted}")
+                report(f"{args.name} is not good, the stack {pulumi.get_stack()} asks for {name}")
 
         PolicyPack(
             "pack",
@@ -69,13 +60,13 @@ def test_a_policy_pack_judges_what_the_program_asks_for(plugins: Mapping[str, st
     made.pulumi("config", "set", "name", "bad")
     refused = made.operate("preview", "--policy-pack", "../pack", check=False)
     assert refused.code != 0
-    assert "bad is not good, the stack dev wants bad" in refused.output
+    assert "bad is not good, the stack dev asks for bad" in refused.output
     made.pulumi("config", "set", "name", "good")
     made.operate("preview", "--policy-pack", "../pack")
 
 
-def test_a_component_package_serves_its_components(plugins: Mapping[str, str], tmp_path: Path) -> None:
-    made = Project(tmp_path / "project", plugins)
+def test_a_component_package_serves_its_components(sandbox: dict[str, str], tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", sandbox)
     made.write("greeter/PulumiPlugin.yaml", PULUMI_PLUGIN)
     made.write(
         "greeter/__main__.py",
@@ -119,10 +110,8 @@ def test_a_component_package_serves_its_components(plugins: Mapping[str, str], t
     assert made.outputs() == {"text": "Hello, you"}
 
 
-def test_a_dynamic_provider_runs_in_the_projects_virtualenv(
-    plugins: Mapping[str, str], tmp_path: Path
-) -> None:
-    made = Project(tmp_path / "project", plugins)
+def test_a_dynamic_provider_runs_in_the_projects_virtualenv(sandbox: dict[str, str], tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", sandbox)
     made.write(
         "__main__.py",
         """
@@ -149,17 +138,37 @@ def test_a_dynamic_provider_runs_in_the_projects_virtualenv(
     assert made.operate("preview").output.count("unchanged") == 1
 
 
-def test_a_virtualenv_that_is_not_there_is_made_and_filled(
-    plugins: Mapping[str, str], tmp_path: Path
+TOOLCHAINS = {"pip": {"virtualenv": "venv"}, "uv": {"virtualenv": ".venv"}, "poetry": {"virtualenv": ""}}
+
+
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+def test_dependencies_are_installed_with_the_projects_toolchain(
+    sandbox: dict[str, str], tmp_path: Path, toolchain: str
 ) -> None:
-    made = Project(tmp_path / "project", plugins, virtualenv="venv")
+    path = f"{VIRTUALENV / 'bin'}{os.pathsep}{sandbox['PATH']}"
+    if toolchain != "pip" and not shutil.which(toolchain, path=path):
+        pytest.skip(f"not run: {toolchain} is not on this machine")
+    environment = {**sandbox, "PATH": path, "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
+    options = {"toolchain": toolchain, **TOOLCHAINS[toolchain]}
+    made = Project(tmp_path / "project", environment, **options)
     made.write("requirements.txt", "iniconfig==2.1.0\n")
-    done = made.pulumi("install")
-    assert "Installing dependencies in virtual environment..." in done.output + done.errors
-    assert list((made.directory / "venv").glob("lib/python*/site-packages/iniconfig"))
-    shutil.rmtree(made.directory / "venv")
-    (made.directory / "venv").mkdir()
-    (made.directory / "venv/something").touch()
+    made.pulumi("install")
+    assert list(made.directory.glob("*venv/lib/python*/site-packages/iniconfig"))
+    listed = json.loads(made.pulumi("about", "--json").output)["dependencies"]
+    assert {"name": "iniconfig", "version": "2.1.0"} in listed
+
+
+def test_a_preview_makes_a_virtualenv_that_does_not_exist(sandbox: dict[str, str], tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", sandbox, virtualenv="venv")
+    made.write("__main__.py", "raise SystemExit(0)\n")
+    made.write("requirements.txt", f"pulumi=={version('pulumi')}\n")
+    made.operate("preview")
+    assert (made.directory / "venv/bin/python").exists()
+
+
+def test_a_directory_that_is_not_a_virtualenv_is_refused(sandbox: dict[str, str], tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", sandbox, virtualenv="venv")
+    made.write("venv/something", "")
     made.write("__main__.py", "")
     done = made.operate("preview", check=False)
     assert done.code != 0
