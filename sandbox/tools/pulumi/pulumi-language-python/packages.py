@@ -25,11 +25,14 @@ def _plugin(name: str) -> Any:
 
 _installed: dict[str, Any] = {}
 for _distribution in importlib.metadata.distributions():
-    _name = _distribution.metadata["Name"]
+    # `metadata` parses the whole README as well, which doubles the time.
+    _text = _distribution.read_text("METADATA") or _distribution.read_text("PKG-INFO") or ""
+    _headers = dict(re.findall(r"^(Name|Version): *(.*)$", _text.partition("\n\n")[0], re.MULTILINE))
+    _name = _headers.get("Name")
     if _name and _name not in _installed:
         _installed[_name] = {
             "name": re.sub(r"[-_.]+", "-", _name.lower()),  # as PEP 503 normalises it
-            "version": _distribution.version,
+            "version": _headers.get("Version", ""),
             "plugin": _plugin(_name),
         }
 print(json.dumps([*_installed.values()]))
