@@ -88,8 +88,8 @@ def test_an_autoscaler_scales_out_under_load_and_back(cluster: Cluster) -> None:
     eventually("one replica after it", lambda: replicas() == 1, 150)
 
 
-def test_a_volume_written_by_a_user_outlives_its_pod_and_goes_with_its_claim(cluster: Cluster) -> None:
-    claim = {
+def test_a_volume_outlives_its_pod_grows_and_goes_with_its_claim(cluster: Cluster) -> None:
+    claim: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "data"},
@@ -113,6 +113,10 @@ def test_a_volume_written_by_a_user_outlives_its_pod_and_goes_with_its_claim(clu
     assert cluster.shell("reader", "cat /data/file").strip() == "kept"
 
     volume = cluster.get("pvc", "data")["spec"]["volumeName"]
+    claim["spec"]["resources"]["requests"]["storage"] = "2Mi"
+    cluster.apply(claim)
+    cluster.do("wait", "--for=jsonpath={.status.capacity.storage}=2Mi", "pvc/data", "--timeout=60s")
+    assert cluster.get("pv", volume)["spec"]["capacity"]["storage"] == "2Mi"
     cluster.do("delete", "pod", "reader")
     cluster.do("delete", "pvc", "data")
     cluster.do("wait", "--for=delete", f"pv/{volume}", "--timeout=60s")

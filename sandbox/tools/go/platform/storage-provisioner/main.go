@@ -60,7 +60,7 @@ func main() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	c := controller.NewProvisionController(ctx, kubernetes.NewForConfigOrDie(config), name,
-		provisioner{*root}, controller.LeaderElection(false))
-	c.Run(ctx)
+	client := kubernetes.NewForConfigOrDie(config)
+	growClaims(ctx, client)
+	controller.NewProvisionController(ctx, client, name, provisioner{*root}, controller.LeaderElection(false)).Run(ctx)
 }
