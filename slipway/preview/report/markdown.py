@@ -85,7 +85,7 @@ def _stack(stack: Stack, detail: _Detail) -> str:
         parts.append(_fenced(stack.failure))
     parts += [_resources(stack.resources, "Changes", detail)] if stack.resources else []
     if stack.drift is not None:
-        title = "Changed in the cluster since the last update"
+        title = "OutOfDate in the cluster since the last update"
         parts.append(_resources(stack.drift, title, detail) if stack.drift else "No drift.")
     parts += [_escaped(shortened(message, 500)) for message in stack.messages[:10]]
     parts += [f"*{_escaped(note)}*" for note in stack.notes]

@@ -30,7 +30,7 @@ def _stack(stack: Stack) -> RenderableType:
     for resource in stack.resources:
         parts.append(_resource(resource))
     if stack.drift is not None:
-        parts.append(Text("Changed in the cluster since the last update:" if stack.drift else "No drift."))
+        parts.append(Text("OutOfDate in the cluster since the last update:" if stack.drift else "No drift."))
         parts += [_resource(resource) for resource in stack.drift]
     parts += [Text(message, style="yellow") for message in stack.messages]
     parts += [Text(note, style="dim") for note in stack.notes]
