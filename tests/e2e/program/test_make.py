@@ -46,12 +46,11 @@ class Clone:
         return self.run("git", "-c", "user.name=t", "-c", "user.email=t@localhost", *command)
 
     def files(self) -> dict[str, bytes]:
-        """What is in the user's home, but for what package installers keep there."""
+        """Return the files in the user's home, without the caches of installers, compilers and clients."""
+        caches = (".cache", ".config", ".kube/cache", "go/pkg")
         found = (path for path in self.home.rglob("*") if path.is_file())
         names = {path.relative_to(self.home).as_posix(): path.read_bytes() for path in found}
-        return {
-            name: content for name, content in names.items() if not name.startswith((".cache", ".config"))
-        }
+        return {name: content for name, content in names.items() if not name.startswith(caches)}
 
 
 @pytest.fixture(scope="module")
