@@ -7,6 +7,7 @@ from pulumi.automation.events import EngineEvent
 
 from delivery.consequences import Consequence, Situation, consequences
 from delivery.events import read
+from delivery.report.building import resource
 from tests.unit.delivery.engine import UNKNOWN, URN, step
 
 UNKNOWN_INPUTS = "properties have unknown values. Preview is incomplete."
@@ -35,6 +36,16 @@ def test_an_upgrade_names_the_versions_and_the_values_that_change_but_not_their_
     assert found.level == "attention"
     assert "chart cache 0.1.0 → 0.2.0; changes values.login" in found.reason
     assert "planted" not in found.reason
+
+
+def test_values_that_are_named_like_secrets_are_masked_in_the_properties() -> None:
+    old, new = (release(values={"auth": {"password": f"planted-{one}"}, "memory": one}) for one in "12")
+    diff = {"values.auth.password": "update", "values.memory": "update"}
+    [change] = read([step("update", TYPE, "cache", old, new, diff)]).changes
+    assert [(one.path, one.old, one.new) for one in resource(change).properties] == [
+        ("values.auth.password", "[secret]", "[secret]"),
+        ("values.memory", "1", "2"),
+    ]
 
 
 def test_another_chart_is_named_with_the_former_one() -> None:
