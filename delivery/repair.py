@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from delivery import helm
 from delivery.errors import DeliveryError
 from delivery.holder import is_running
 from delivery.leftovers import end, orphans
@@ -41,6 +42,8 @@ class Damage:
     """Names of resources that were being created and are not there."""
     processes: tuple[int, ...]
     """Plugins of an engine that is gone."""
+    records: tuple[helm.Record, ...] = ()
+    """Helm's records of revisions that were under way."""
 
     def __bool__(self) -> bool:
         return bool(self.pending or self.processes)
@@ -50,6 +53,7 @@ class Damage:
         return [
             *(f"process {pid}, a plugin of an engine that is gone: will be ended" for pid in self.processes),
             *(f"{one} was created but not written down: will be taken into the state" for one in self.made),
+            *(f"{record}: will be deleted" for record in self.records),
             *(f"{name} was being created, and is not there: will be forgotten" for name in self.lost),
             *(
                 f"{_name(one)} was being {_past(one['type'])}: its state will be read from the cluster"
@@ -66,10 +70,11 @@ def look(side: Side) -> Damage:
     objects = [found for one in creates if (found := of_resource(one["resource"]))]
     live = read(side.cluster, objects, "--show-managed-fields") if objects else {}
     made = tuple(replace(one, seen=live[one.key]) for one in objects if one.key in live)
-    urns = {one.urn for one in made}
+    records = tuple(helm.unfinished(side.cluster, (one["resource"] for one in pending)))
+    urns = {*(one.urn for one in made), *(one.urn for one in records)}
     lost = tuple(_name(one) for one in creates if one["resource"]["urn"] not in urns)
     processes = tuple(orphans(side.stack.project.directory))
-    return Damage(tuple(pending), made, lost, processes)
+    return Damage(tuple(pending), made, lost, processes, records)
 
 
 def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
@@ -87,6 +92,7 @@ def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
     def mend() -> None:
         if damage.made:
             side.stack.set_state(adopted(side.stack.state(), damage.made))
+        helm.delete(side.cluster, damage.records)
         side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
     _unlocked(side, mend, tell, force_unlock)
