@@ -42,6 +42,23 @@ def unfinished(cluster: Cluster, resources: Iterable[Mapping[str, Any]]) -> Iter
             yield Record(one["urn"], name, namespace, secret["metadata"]["name"])
 
 
+def outdated(state: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:
+    """Return a state in which the releases of these records have another version than any program.
+
+    How much of an unfinished upgrade is in the cluster is unknown, so Helm has to run again, whatever values
+    the program has now. The plugin compares the version among the outputs with the program's.
+    """
+    urns = {record.urn for record in records}
+    deployment = state["deployment"]
+    resources = [
+        {**one, "outputs": {**(one.get("outputs") or {}), "version": "unfinished"}}
+        if one["urn"] in urns
+        else one
+        for one in deployment.get("resources") or []
+    ]
+    return {**state, "deployment": {**deployment, "resources": resources}}
+
+
 def delete(cluster: Cluster, records: Iterable[Record]) -> None:
     """Delete records; their objects stay."""
     for one in records:

@@ -94,6 +94,8 @@ def repair(side: Side, tell: Tell, force_unlock: bool = False) -> Side:
             side.stack.set_state(adopted(side.stack.state(), damage.made))
         helm.delete(side.cluster, damage.records)
         side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+        if damage.records:
+            side.stack.set_state(helm.outdated(side.stack.state(), damage.records))
 
     _unlocked(side, mend, tell, force_unlock)
     return side.again()

@@ -48,3 +48,13 @@ def test_only_the_record_is_deleted() -> None:
     assert cluster.__dict__["asked"] == [
         ("delete", "secret", RECORD.secret, "-n", "shop", "--ignore-not-found")
     ]
+
+
+def test_a_release_with_an_unfinished_revision_differs_from_any_program() -> None:
+    """The program may say what the last finished revision had."""
+    outputs = {"version": "0.1.0", "name": "cache"}
+    other = {"urn": "other", "inputs": {}, "outputs": {}}
+    before = {"version": 3, "deployment": {"resources": [{**resource(), "outputs": outputs}, other]}}
+    [release, same] = helm.outdated(before, [RECORD])["deployment"]["resources"]
+    assert release["outputs"] == {"version": "unfinished", "name": "cache"}
+    assert same == other
