@@ -16,6 +16,7 @@ from slipway.errors import SlipwayError
 from slipway.promotion.owner import is_running
 from slipway.pulumi.project import Locked
 from slipway.pulumi.snapshot import StackSnapshot
+from slipway.recovery import helm
 from slipway.recovery.orphans import end, orphans
 
 Tell = Callable[[str], None]
@@ -41,6 +42,8 @@ class Damage:
     """Names of resources that were being created and are not there."""
     processes: tuple[int, ...]
     """Plugins of an engine that is gone."""
+    records: tuple[helm.Record, ...] = ()
+    """Helm's records of revisions that were under way."""
 
     def __bool__(self) -> bool:
         return bool(self.pending or self.processes)
@@ -50,6 +53,7 @@ class Damage:
         return [
             *(f"process {pid}, a plugin of an engine that is gone: will be ended" for pid in self.processes),
             *(f"{one} was created but not written down: will be taken into the state" for one in self.made),
+            *(f"{record}: will be deleted" for record in self.records),
             *(f"{name} was being created, and is not there: will be forgotten" for name in self.lost),
             *(
                 f"{_name(one)} was being {_past(one['type'])}: its state will be read from the cluster"
@@ -66,10 +70,11 @@ def look(side: StackSnapshot) -> Damage:
     objects = [found for one in creates if (found := from_resource(one["resource"]))]
     live = read(side.cluster, objects, "--show-managed-fields") if objects else {}
     made = tuple(replace(one, seen=live[one.key]) for one in objects if one.key in live)
-    urns = {one.urn for one in made}
+    records = tuple(helm.unfinished(side.cluster, (one["resource"] for one in pending)))
+    urns = {*(one.urn for one in made), *(one.urn for one in records)}
     lost = tuple(_name(one) for one in creates if one["resource"]["urn"] not in urns)
     processes = tuple(orphans(side.stack.project.directory))
-    return Damage(tuple(pending), made, lost, processes)
+    return Damage(tuple(pending), made, lost, processes, records)
 
 
 def repair(side: StackSnapshot, tell: Tell, force_unlock: bool = False) -> StackSnapshot:
@@ -87,7 +92,10 @@ def repair(side: StackSnapshot, tell: Tell, force_unlock: bool = False) -> Stack
     def mend() -> None:
         if damage.made:
             side.stack.set_state(adopted(side.stack.state(), damage.made))
+        helm.delete(side.cluster, damage.records)
         side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+        if damage.records:
+            side.stack.set_state(helm.outdated(side.stack.state(), damage.records))
 
     _unlocked(side, mend, tell, force_unlock)
     return side.reload()

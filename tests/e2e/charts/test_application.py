@@ -10,13 +10,16 @@ import httpx
 import pytest
 
 from tests.e2e.charts.conftest import INSTANCE, PROGRAM, PROJECT, Stack
+from tests.e2e.conftest import Ending
 from tests.e2e.pushing import push
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @pytest.fixture(scope="module")
-def application(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def application(
+    sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
+) -> Iterator[Stack]:
     """The example's stack, deployed."""
     secret = [f"--secret=id=ca,src={CERTIFICATES}"] if CERTIFICATES.exists() else []
     image = push(sandbox, f"{INSTANCE.registry}/charts:application", PROJECT / "app", *secret)
@@ -25,7 +28,7 @@ def application(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     stack.configure(image=image, namespace=stack.namespace)
     stack.pulumi("up", "--yes", "--skip-preview")
     yield stack
-    stack.pulumi("destroy", "--yes", "--skip-preview", "--remove")
+    ending(lambda: stack.pulumi("destroy", "--yes", "--skip-preview", "--remove"))
 
 
 def test_the_application_counts_in_the_cache_of_the_chart(application: Stack) -> None:

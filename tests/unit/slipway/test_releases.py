@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pulumi.automation.events import EngineEvent
 
+from slipway.preview.report.builder import resource
 from slipway.preview.rules import Consequence, Situation, consequences
 from slipway.pulumi.events import read
 from tests.unit.slipway.engine import UNKNOWN, URN, step
@@ -35,6 +36,16 @@ def test_an_upgrade_names_the_versions_and_the_values_that_change_but_not_their_
     assert found.level == "attention"
     assert "chart cache 0.1.0 → 0.2.0; changes values.login" in found.reason
     assert "planted" not in found.reason
+
+
+def test_values_that_are_named_like_secrets_are_masked_in_the_properties() -> None:
+    old, new = (release(values={"auth": {"password": f"planted-{one}"}, "memory": one}) for one in "12")
+    diff = {"values.auth.password": "update", "values.memory": "update"}
+    [change] = read([step("update", TYPE, "cache", old, new, diff)]).changes
+    assert [(one.path, one.old, one.new) for one in resource(change).properties] == [
+        ("values.auth.password", "[secret]", "[secret]"),
+        ("values.memory", "1", "2"),
+    ]
 
 
 def test_another_chart_is_named_with_the_former_one() -> None:
