@@ -69,9 +69,10 @@ def project(sandbox: dict[str, str], tmp_path: Path) -> Make:
 
 def test_a_cluster_out_of_reach_can_be_previewed_and_fails_an_update(project: Make, tmp_path: Path) -> None:
     made = project(MAP)
-    context = {"name": "c", "context": {"cluster": "c"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
     server = {"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}
-    config = {"clusters": [server], "contexts": [context], "current-context": "c"}
+    user = {"name": "u", "user": {"token": "t"}}  # without one, the plugin waits for a name to be typed
+    config = {"clusters": [server], "contexts": [context], "users": [user], "current-context": "c"}
     (tmp_path / "kubeconfig").write_text(json.dumps(config))
     made.use({**made.environment, "KUBECONFIG": str(tmp_path / "kubeconfig")})
     assert made.operate("preview").changes == {"map": Step("create")}
