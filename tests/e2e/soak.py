@@ -41,7 +41,10 @@ class Kills(list[Kill]):
     def table(self) -> list[list[str]]:
         """A row for each victim and command."""
         head = ["Killed", "during", "times", "the command failed", "repaired"]
-        return [head, *(self._row(*pair) for pair in dict.fromkeys((kill.victim, kill.command) for kill in self))]
+        return [
+            head,
+            *(self._row(*pair) for pair in dict.fromkeys((kill.victim, kill.command) for kill in self)),
+        ]
 
     def _row(self, victim: str, command: str) -> list[str]:
         kills = [kill for kill in self if (kill.victim, kill.command) == (victim, command)]

@@ -132,7 +132,9 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     yield add
     if SOAK and not request.session.testsfailed:
         total = sum(seen.requests for _, seen, _ in table)
-        introduction = f"{total:,} requests, {RATE} a second, {IDLE_RATE} while the autoscaler scales in. {OFTEN}"
+        introduction = (
+            f"{total:,} requests, {RATE} a second, {IDLE_RATE} while the autoscaler scales in. {OFTEN}"
+        )
         soak.write("load", introduction, [HEAD, *map(_row, table)])
 
 
