@@ -110,8 +110,8 @@ def test_a_disturbed_update_is_finished_by_one_command(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
     breakable.change()
-    with kills.one(victim, "up") as kill:
-        kill.harmed = disturb(breakable, "up", victim, number, seconds)
+    with kills.record(victim, "up") as kill:
+        kill.command_failed = disturb(breakable, "up", victim, number, seconds)
         if victim in ("the CLI", "everything"):
             assert breakable.locks(), "nothing was left to mend"
         print(breakable.recover())
@@ -125,8 +125,8 @@ def test_a_disturbed_destroy_can_be_repeated(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
     try:
-        with kills.one(victim, "destroy") as kill:
-            kill.harmed = disturb(breakable, "destroy", victim, number, seconds)
+        with kills.record(victim, "destroy") as kill:
+            kill.command_failed = disturb(breakable, "destroy", victim, number, seconds)
             print(breakable.recover("--no-up"))
             breakable.succeed("destroy", "--yes", "--skip-preview")
             assert breakable.known() == breakable.there() == set()

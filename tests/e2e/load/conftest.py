@@ -28,8 +28,8 @@ NOTICED_S = 5
 """Within this Kubernetes stops sending requests to a container that has died: its node's kubelet looks every
 second, and the nodes' proxies hear of it through the API server. One that is killed cannot serve on."""
 OFTEN = (
-    f"{VERSIONS} new versions; a pod deleted, a node drained, Redis restarted and a container killed "
-    f"{TIMES} times each; the rest once."
+    f"{VERSIONS} new versions. A pod deleted, a node drained, Redis restarted and a container killed: "
+    f"{TIMES} times each. The rest once."
 )
 HEAD = ["", "Requests", "Failed", "Failed without the protection"]
 
@@ -122,7 +122,7 @@ def bare(directory: Path, sandbox: dict[str, str], versions: list[str], ending: 
 
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """Takes what was measured and found right; `make soak` keeps it."""
+    """Record the figures of each passed scenario; `make soak` writes them."""
     table: list[tuple[str, Load, Load]] = []
 
     def add(what: str, seen: Load, control: Load) -> None:
@@ -132,8 +132,10 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     yield add
     if SOAK and not request.session.testsfailed:
         total = sum(seen.requests for _, seen, _ in table)
-        words = f"{total:,} requests, {RATE} a second, {IDLE_RATE} while the autoscaler scales in. {OFTEN}"
-        soak.keep("Under load", words, [HEAD, *map(_row, table)])
+        introduction = (
+            f"{total:,} requests, {RATE} a second, {IDLE_RATE} while the autoscaler scales in. {OFTEN}"
+        )
+        soak.write("load", introduction, [HEAD, *map(_row, table)])
 
 
 def _row(measured: tuple[str, Load, Load]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from slipway.preview.report.model import SCHEMA
 from tests.e2e.slipway.preview.conftest import CANARY, PASSWORD, PROJECT, Stack
 
-RIGHTS = PROJECT / "docs/previews-role.yaml"
+RIGHTS = PROJECT / "docs/guides/previews-role.yaml"
 
 
 def test_nothing_changed_is_exit_code_0_and_says_so(stack: Stack) -> None:

@@ -74,9 +74,9 @@ def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
 def test_a_killed_update_is_mended_by_one_command(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
-    with kills.one("the CLI, creating", "up") as kill:
+    with kills.record("the CLI, creating", "up") as kill:
         kill_after(crashing, "up", seconds["up"] * (point + 1) / (KILLS + 2))
-        kill.harmed = True
+        kill.command_failed = True
         done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
         assert done.code == 0, done.stderr
         known, there = known_and_there(crashing)
@@ -92,9 +92,9 @@ def test_a_killed_destroy_can_be_repeated(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
     crashing.pulumi("crash", "up", "--yes", "--skip-preview")
-    with kills.one("the CLI", "destroy") as kill:
+    with kills.record("the CLI", "destroy") as kill:
         kill_after(crashing, "destroy", seconds["destroy"] * (point + 1) / (KILLS + 2))
-        kill.harmed = True
+        kill.command_failed = True
         done = crashing.slipway("recover", crashing.stack("crash"), "--yes", "--no-up")
         assert done.code == 0, done.stderr
         crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")

@@ -1,0 +1,60 @@
+"""The arrows of docs/architecture.md: which part may import which."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+PARTS = {"slipway", "components", "stack", "sandbox", "policy", "app", "benchmarks", "examples", "tests"}
+LIBRARIES = {"pulumi", "pulumi_docker_build", "pulumi_kubernetes", "pydantic", "pydantic_core"}
+MAY_IMPORT = {
+    "slipway": {"slipway"},
+    "components": {"components", "slipway.images", "slipway.cluster"},
+    "stack": {"stack", "components", "slipway.images", "slipway.cluster"},
+    "sandbox": {"sandbox"},
+    "policy": {"policy"},
+}
+
+
+def imports(source: str) -> Iterator[str]:
+    """Yield the full name of each imported module or symbol."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_by(part: str) -> dict[str, str]:
+    """Return what a part imports, and a file that does."""
+    files = (PROJECT / part).rglob("*.py")
+    return {
+        name: str(file) for file in files if ".venv" not in file.parts for name in imports(file.read_text())
+    }
+
+
+def within(name: str, packages: set[str]) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_arrows_go_one_way(part: str) -> None:
+    names = imported_by(part)
+    assert names
+    forbidden = {name: file for name, file in names.items() if within(name, PARTS - MAY_IMPORT[part])}
+    assert {name: file for name, file in forbidden.items() if not within(name, MAY_IMPORT[part])} == {}
+
+
+def test_components_need_few_libraries() -> None:
+    """A user copies `components/` and installs no more than Pulumi and pydantic."""
+    allowed = MAY_IMPORT["components"] | LIBRARIES | set(sys.stdlib_module_names)
+    assert {name: file for name, file in imported_by("components").items() if not within(name, allowed)} == {}
+
+
+@pytest.mark.parametrize("source", ["import stack.settings", "from components import Redis"])
+def test_imports_are_found(source: str) -> None:
+    [name] = imports(f"def late():\n    {source}\n")
+    assert within(name, {"stack", "components"})
