@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from components import Exposure, Namespace, Redis, WebService
+from tests.unit.conftest import Run
+from tests.unit.recorder import Recorder
+
 PACK = Path(__file__).parents[3] / "policy"
 
 
@@ -43,8 +47,36 @@ def deployment(pod: dict[str, Any] | None = None, **container: Any) -> dict[str,
     return {"spec": {"template": {"spec": {"containers": [{**GOOD, **container}], **(pod or {})}}}}
 
 
-def test_what_the_components_make_breaks_none() -> None:
+def test_a_good_deployment_breaks_no_rule() -> None:
+    """The control of the tests below."""
     assert broken("Deployment", deployment()) == set()
+
+
+def broken_by(recorder: Recorder) -> dict[str, set[str]]:
+    objects = [made for made in recorder.resources if made.type.startswith("kubernetes:")]
+    return {
+        f"{made.kind} {made.name}": names for made in objects if (names := broken(made.kind, made.inputs))
+    }
+
+
+def test_the_components_break_no_rule(engine: Run) -> None:
+    """Except that Redis runs an image by tag, unless it is given one by digest."""
+
+    def program() -> None:
+        namespace = Namespace("shop")
+        cache = Redis("cache", namespace=namespace.name, storage="1Gi")
+        WebService("web", namespace=namespace.name, image="web:1@sha256:0", env=cache.env)
+
+    assert broken_by(engine(program)) == {"StatefulSet cache": {"image-by-digest"}}
+
+
+def test_an_open_web_service_needs_a_reason(engine: Run) -> None:
+    def program(expose: Exposure) -> Recorder:
+        image = "web:1@sha256:0"
+        return engine(lambda: WebService("web", namespace="shop", image=image, expose=expose) and None)
+
+    assert broken_by(program(Exposure(type="NodePort"))) == {"Service web": {"public-only-on-purpose"}}
+    assert broken_by(program(Exposure(type="NodePort", public="the shop's front door"))) == {}
 
 
 @pytest.mark.parametrize(
