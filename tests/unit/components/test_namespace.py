@@ -1,4 +1,4 @@
-"""What Namespace promises."""
+"""The promises of Namespace."""
 
 import json
 

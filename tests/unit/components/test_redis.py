@@ -1,4 +1,4 @@
-"""What Redis promises."""
+"""The promises of Redis."""
 
 import re
 from typing import Any

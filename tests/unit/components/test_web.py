@@ -1,4 +1,4 @@
-"""What WebService promises by default, and the way out of each default."""
+"""The promises of WebService by default, and the way out of each default."""
 
 from typing import Any
 

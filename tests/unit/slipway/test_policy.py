@@ -1,4 +1,4 @@
-"""The house rules, without an engine."""
+"""The rules of the policy pack, without an engine."""
 
 import importlib.util
 import sys
@@ -39,8 +39,8 @@ GOOD: dict[str, Any] = {
 }
 
 
-def broken(kind: str, one: dict[str, Any]) -> set[str]:
-    return {policy.name for policy in rules.POLICIES if list(policy.rule(kind, one))}
+def broken(kind: str, manifest: dict[str, Any]) -> set[str]:
+    return {policy.name for policy in rules.POLICIES if list(policy.rule(kind, manifest))}
 
 
 def deployment(pod: dict[str, Any] | None = None, **container: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_each_rule_is_broken_by_what_it_forbids(container: dict[str, Any], polic
 @pytest.mark.parametrize(
     "pod", [{"hostNetwork": True}, {"volumes": [{"name": "n", "hostPath": {"path": "/"}}]}]
 )
-def test_pods_may_not_reach_out_of_their_containers(pod: dict[str, Any]) -> None:
+def test_pods_may_not_have_access_to_their_node(pod: dict[str, Any]) -> None:
     assert broken("Deployment", deployment(pod)) == {"no-privileged-pod"}
 
 
@@ -116,12 +116,12 @@ def test_a_public_service_has_to_say_so(kind: str) -> None:
     assert broken("Service", {"spec": {"type": "ClusterIP"}}) == set()
 
 
-def test_of_what_is_not_known_yet_nothing_is_said() -> None:
+def test_unknown_values_are_skipped() -> None:
     assert broken("Deployment", deployment(image=None)) == set()
     assert broken("Deployment", {"spec": None}) == set()
 
 
-def test_cron_jobs_and_init_containers_are_looked_at_too() -> None:
+def test_cron_jobs_and_init_containers_are_checked_too() -> None:
     pod = {"containers": [], "initContainers": [{**GOOD, "image": "x"}]}
     assert "no-latest-image" in broken(
         "CronJob", {"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}
