@@ -2,13 +2,14 @@
 
 import pulumi
 
-from components import AppImage, EnvVar, Exposure, Probes, RedisCache, RestrictedNamespace, WebService
+from components import AppImage, EnvVar, Namespace, Probe, Probes, Redis, WebService
+from components.image.reference import ImageReference
 from stack.build_secrets import build_secrets
 from stack.settings import Settings
 
 settings = Settings.load()
 
-# First, so that the engine looks at the rest while the image is built.
+# First, so that the engine creates the other resources during the build.
 if settings.build:
     image = AppImage(
         "web",
@@ -18,15 +19,15 @@ if settings.build:
         secrets=build_secrets(),
     ).ref
 else:
-    image = pulumi.Output.from_input(settings.image_reference)
+    image = pulumi.Output.from_input(str(settings.image))
 
-version = image.apply(lambda reference: reference.partition("@")[0].rpartition(":")[2])
+version = image.apply(lambda reference: ImageReference.parse(reference).version)
 
-namespace = RestrictedNamespace(
+namespace = Namespace(
     settings.namespace, repository=settings.repository, credentials=settings.registry_credentials
 )
 
-cache = RedisCache(
+cache = Redis(
     "cache",
     namespace=namespace.name,
     password=settings.redis_password,
@@ -38,11 +39,11 @@ web = WebService(
     "web",
     namespace=namespace.name,
     image=image,
-    env=[*cache.env, EnvVar(name="APP_VERSION", value=version)],
+    env=[*cache.env, EnvVar.value("APP_VERSION", version)],
     replicas=settings.web.scale,
     resources=settings.web.resources,
-    probes=Probes(ready="/livez"),  # the page is served while Redis is away, without its count
-    expose=Exposure(type=settings.web.service_type),
+    probes=Probes(ready=Probe.http("/livez")),  # without Redis, the page is served without its count
+    expose=settings.web.exposure,
     pull_secret=namespace.pull_secret,
 )
 

@@ -1,4 +1,4 @@
-"""How gunicorn serves the application; every name here is a gunicorn setting."""
+"""Settings of gunicorn: every name here is one of its settings."""
 
 import os
 import tempfile

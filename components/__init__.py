@@ -1,15 +1,18 @@
-"""The components: each is one Pulumi resource that makes a working, safe part of a system out of many."""
+"""Components for Pulumi programs: each makes a working part of a system, with safe defaults."""
 
 from components.imports import lasting
 
 with lasting():
     from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
     from components.kubernetes.endpoint import Endpoint
-    from components.kubernetes.namespace import RestrictedNamespace
-    from components.kubernetes.pod import Compute, EnvVar, KeyRef, PodSecurity, Probes, Resources
-    from components.kubernetes.redis import RedisCache
+    from components.kubernetes.env import EnvVar
+    from components.kubernetes.exposure import Exposure
+    from components.kubernetes.namespace import Namespace
+    from components.kubernetes.pod import Compute, PodSecurity, Resources
+    from components.kubernetes.probes import Probe, Probes
+    from components.kubernetes.redis import Redis
     from components.kubernetes.rollout import Rollout
-    from components.kubernetes.web_service import Autoscaling, Exposure, WebService
+    from components.kubernetes.web_service import Autoscaling, WebService
 
 __all__ = [
     "AppImage",
@@ -18,14 +21,14 @@ __all__ = [
     "Endpoint",
     "EnvVar",
     "Exposure",
-    "KeyRef",
+    "Namespace",
     "PodSecurity",
+    "Probe",
     "Probes",
-    "RedisCache",
+    "Redis",
     "RegistryCache",
     "RegistryCredentials",
     "Resources",
-    "RestrictedNamespace",
     "Rollout",
     "WebService",
 ]

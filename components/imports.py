@@ -1,4 +1,4 @@
-"""Importing what stays until the process ends."""
+"""Faster imports of the typed SDKs."""
 
 import gc
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """Keep the garbage collector away from what is imported meanwhile, then and later.
+    """Exempt the imported objects from garbage collection until the process ends.
 
-    The typed SDKs are so many objects that looking for garbage among them, while they are imported and
-    once more at the end of the program, takes longer than importing them.
+    The typed SDKs consist of so many objects that collecting garbage among them, during the import and
+    again at exit, takes longer than the import itself.
     """
-    collecting = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        if collecting:
+        if was_enabled:
             gc.enable()

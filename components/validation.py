@@ -1,8 +1,8 @@
-"""What components check their arguments with: option classes, types, errors that say what is allowed."""
+"""Argument checks for components: option classes, types, and readable errors."""
 
 import functools
 import re
-from collections.abc import Awaitable, Callable, Container, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
 from decimal import Decimal
 from typing import Annotated, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
@@ -29,7 +29,7 @@ _CONFIG = ConfigDict(
     arbitrary_types_allowed=True,
     validate_default=True,  # a default must fit the other values too
     use_attribute_docstrings=True,  # they become the schema's descriptions
-    alias_generator=to_camel,  # stack files say minReplicas, as Kubernetes does
+    alias_generator=to_camel,  # stack files use minReplicas, as Kubernetes does
     validate_by_name=True,
     validate_by_alias=True,
     loc_by_alias=False,
@@ -37,7 +37,7 @@ _CONFIG = ConfigDict(
 
 
 class BadArgument(pulumi.RunError, ValueError):
-    """An argument that cannot work. Being a RunError, it ends the program with its message alone."""
+    """A component has invalid arguments. As a RunError it ends the program without a traceback."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -47,41 +47,50 @@ def options(cls: type[T]) -> type[T]:
 
 
 def checked(constructor: Callable[P, None]) -> Callable[P, None]:
-    """Check a component's arguments against their annotations; raise BadArgument with all that is wrong."""
-    checking = validate_call(config=_CONFIG)(constructor)
+    """Check a component's arguments against their annotations; raise BadArgument with every problem."""
+    validated = validate_call(config=_CONFIG)(constructor)
 
     @functools.wraps(constructor)
     def check(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            checking(*args, **kwargs)
+            validated(*args, **kwargs)
         except ValidationError as error:
             name = args[1] if len(args) > 1 else kwargs.get("name", "")
-            problems = "\n".join(
-                f"  {'.'.join(str(part) for part in problem.path if part != 1) or 'name'} {problem.text}"
-                for problem in explained(error)
-            )
-            raise BadArgument(f"{type(args[0]).__name__} {name!r} cannot be made:\n{problems}") from None
+            problems = (f"{_argument(problem.path)} {problem.text}" for problem in explained(error))
+            raise invalid(type(args[0]), name, problems) from None
 
     return check
 
 
+def _argument(path: tuple[str | int, ...]) -> str:
+    """Return the path to an argument; pydantic calls `name`, the first after `self`, 1."""
+    return "name" if path == (1,) else ".".join(map(str, path))
+
+
+def invalid(component: type, name: object, problems: Iterable[str]) -> BadArgument:
+    """Return the error that lists what is wrong with a component's arguments."""
+    return BadArgument("\n  ".join((f"Invalid {component.__name__} {name!r}:", *problems)))
+
+
 class Problem(NamedTuple):
-    """One thing wrong: where, pydantic's name for it, and in plain words the value and what is allowed."""
+    """A value that failed validation."""
 
     path: tuple[str | int, ...]
     kind: str
+    """Pydantic's name for the problem."""
     text: str
+    """The value and what is allowed. The path in front of it makes a sentence."""
     use: str | None = None
-    """A value that would do, where it follows from others."""
+    """A value that is allowed, if it follows from other values."""
 
 
 def conflict(text: str, *path: str, use: str | None = None) -> PydanticCustomError:
-    """Return the error to raise for values that do not go together; `path` leads to the one to change."""
+    """Return the error for values that do not fit together; `path` leads to the value to change."""
     return PydanticCustomError("conflict", "{text}", {"text": text, "path": path, "use": use})
 
 
 def explained(error: ValidationError, hide: Container[str | int] = ()) -> Iterator[Problem]:
-    """Yield all that a validation found; what stands under the keys in `hide` is not shown."""
+    """Yield every problem that a validation reported, without the values under the keys in `hide`."""
     for problem in error.errors(include_url=False):
         kind, path, context = problem["type"], problem["loc"], problem.get("ctx", {})
         if kind == "conflict":
@@ -89,7 +98,7 @@ def explained(error: ValidationError, hide: Container[str | int] = ()) -> Iterat
         elif "missing" in kind:
             yield Problem(path, "missing", "is missing")
         elif kind in ("extra_forbidden", "unexpected_keyword_argument"):
-            yield Problem(path, "unknown", "is not known")
+            yield Problem(path, "unknown", "is unknown")
         else:
             value = "[secret]" if path[0] in hide else repr(problem["input"])
             reason = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
@@ -97,7 +106,7 @@ def explained(error: ValidationError, hide: Container[str | int] = ()) -> Iterat
 
 
 def quantity(value: str) -> Decimal:
-    """Return what a Kubernetes quantity ("250m", "128Mi") amounts to in its base unit: cores or bytes."""
+    """Convert a Kubernetes quantity ("250m", "128Mi") to its base unit: cores or bytes."""
     number, suffix = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", value).groups()  # type: ignore[union-attr] # validated
     return Decimal(number) * _FACTORS[suffix]
 
@@ -107,8 +116,13 @@ _FACTORS |= {unit: Decimal(1000) ** (power + 2) for power, unit in enumerate("MG
 _FACTORS |= {f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGT")}
 
 
+def integer_from_text(value: object) -> object:
+    """Convert "3" to 3: a quoted number in a stack file is unambiguous."""
+    return int(value) if isinstance(value, str) and re.fullmatch(_WHOLE, value) else value
+
+
 def _number_as_text(value: object) -> object:
-    """YAML reads `cpu: 1` as a number; Kubernetes takes both."""
+    """Convert a number to text: YAML reads `cpu: 1` as a number, and Kubernetes takes both."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -138,6 +152,7 @@ def _text(value: object) -> object:
     raise ValueError("must be text, or an Output of text")
 
 
+_WHOLE = "0|[1-9][0-9]*"
 _CPU = r"[0-9]+m|[0-9]+(\.[0-9]{1,3})?"
 _MEMORY = r"[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?"
 _LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -160,6 +175,18 @@ Name = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"}),
 ]
 InputText = Annotated[str | Awaitable[str] | pulumi.Output[str], PlainValidator(_text)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Seconds = Annotated[int, Field(strict=True, ge=0)]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Text = Annotated[str, Field(pattern=r"\S")]
+Count = Annotated[
+    int,
+    Field(strict=True, ge=1),
+    BeforeValidator(integer_from_text),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": "^[1-9][0-9]*$"}),
+]
+Percent = Annotated[
+    int,
+    Field(strict=True, ge=1, le=100),
+    BeforeValidator(integer_from_text),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "maximum": 100, "pattern": "^[1-9][0-9]*$"}),
+]
+Seconds = Annotated[int, Field(strict=True, ge=0), BeforeValidator(integer_from_text)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(integer_from_text)]

@@ -1,6 +1,6 @@
-"""The house rules as a policy pack of Pulumi's: `pulumi up --policy-pack policy`.
+"""The policy pack: `pulumi up --policy-pack policy`.
 
-Nothing may be printed while it loads: its host reads a port from the first line.
+Loading it must print nothing: the host reads a port from the first line of the output.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from pulumi_policy.proxy import UnknownValueError
 from rules import POLICIES, Policy
 
 
-def _policy(one: Policy) -> ResourceValidationPolicy:
+def _policy(policy: Policy) -> ResourceValidationPolicy:
     def validate(args: Any, report: ReportViolation) -> None:
         if args.resource_type.startswith("kubernetes:"):
-            for problem in one.rule(args.resource_type.rpartition(":")[2], known(args.props)):
+            for problem in policy.rule(args.resource_type.rpartition(":")[2], without_unknowns(args.props)):
                 report(f"{args.name}: {problem}")
 
-    level = EnforcementLevel.MANDATORY if one.mandatory else EnforcementLevel.ADVISORY
-    return ResourceValidationPolicy(one.name, one.description, validate, level)
+    level = EnforcementLevel.MANDATORY if policy.mandatory else EnforcementLevel.ADVISORY
+    return ResourceValidationPolicy(policy.name, policy.description, validate, level)
 
 
-def known(value: Any) -> Any:
-    """Copy a value, with None for what is not known yet: the SDK's raises when that is looked at."""
+def without_unknowns(value: Any) -> Any:
+    """Copy a value, with None for unknown parts, which raise an error when the SDK reads them."""
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -32,9 +32,9 @@ def known(value: Any) -> Any:
 
 def _item(value: Any, key: Any) -> Any:
     try:
-        return known(value[key])
+        return without_unknowns(value[key])
     except UnknownValueError:
         return None
 
 
-PolicyPack("slipway", policies=[_policy(one) for one in POLICIES])
+PolicyPack("slipway", policies=[_policy(policy) for policy in POLICIES])

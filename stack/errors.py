@@ -1,4 +1,4 @@
-"""How it is told what is wrong with a stack file: each key, its value, what is allowed, how to mend it."""
+"""Report of the problems in a stack file: each key, its value, the rule, a command to repair it."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -12,39 +12,42 @@ Schema = dict[str, Any]
 
 
 def report(stack: str, problems: Sequence[Problem], schema: Schema) -> str:
-    """Write one paragraph for each problem; `schema` is that of the settings, with examples."""
+    """Return a paragraph for each problem; `schema` is the settings' schema, with examples."""
     lines = [f"stack {stack!r} cannot be deployed, and nothing was touched. In Pulumi.{stack}.yaml:"]
     for problem in problems:
-        known = problem.kind != "unknown"
-        key = ".".join(_as_written(part) if known else str(part) for part in problem.path)
-        beside = _keys_beside(problem.path, schema)
-        text = problem.text
-        if problem.kind == "unknown":
-            close = difflib.get_close_matches(str(problem.path[-1]), beside, 1)
-            text += (
-                f"; did you mean {close[0]}?" if close else f"; known here are {', '.join(sorted(beside))}"
-            )
-        lines += ["", f"  {key} {text}", f"      pulumi config {_mend(problem, key, beside)} --stack {stack}"]
+        siblings = _siblings(problem.path, schema)
+        if problem.kind == "unknown":  # not a key of the schema: print it unchanged
+            key = ".".join(map(str, problem.path))
+            text = f"{problem.text}; {_suggestion(str(problem.path[-1]), siblings)}"
+        else:
+            key, text = ".".join(map(_as_written, problem.path)), problem.text
+        lines += ["", f"  {key} {text}"]
+        lines += [f"      pulumi config {_repair(problem, key, siblings)} --stack {stack}"]
     return "\n".join(lines)
 
 
+def _suggestion(key: str, siblings: Mapping[str, Schema]) -> str:
+    close = difflib.get_close_matches(key, siblings, 1)
+    return f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(sorted(siblings))}"
+
+
 def _as_written(part: str | int) -> str:
-    """Stack files are written as Kubernetes' are: minReplicas."""
+    """Return a key as stack files have it: minReplicas."""
     return to_camel(str(part)) if "_" in str(part) else str(part)
 
 
-def _mend(problem: Problem, key: str, beside: Mapping[str, Schema]) -> str:
+def _repair(problem: Problem, key: str, siblings: Mapping[str, Schema]) -> str:
     path = "--path " if "." in key else ""
     if problem.kind == "unknown" or (problem.kind == "conflict" and not problem.use):
         return f"rm {path}{key}"
-    of_key = beside.get(_as_written(problem.path[-1]), {})
-    if "secure" in of_key.get("properties", {}):
+    schema = siblings.get(_as_written(problem.path[-1]), {})
+    if "secure" in schema.get("properties", {}):
         return f"set --secret {key}"
-    return f"set {path}{key} {problem.use or next(iter(of_key.get('examples', [])), 'VALUE')}"
+    return f"set {path}{key} {problem.use or next(iter(schema.get('examples', [])), 'VALUE')}"
 
 
-def _keys_beside(path: Sequence[str | int], root: Schema) -> dict[str, Schema]:
-    """Return the schemas of the keys that may stand where the last part of the path does."""
+def _siblings(path: Sequence[str | int], root: Schema) -> dict[str, Schema]:
+    """Return the schemas of the keys that are allowed in place of the last part of the path."""
     level = root
     for part in path[:-1]:
         level = _resolved(level["properties"][_as_written(part)], root)
@@ -52,7 +55,7 @@ def _keys_beside(path: Sequence[str | int], root: Schema) -> dict[str, Schema]:
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """Follow a reference, and of "this or nothing" take this."""
+    """Return the schema that a reference names; for an optional value, the schema of the value."""
     for alternative in schema.get("anyOf", []):
         if alternative.get("type") != "null":
             return {**_resolved(alternative, root), **schema}

@@ -1,11 +1,10 @@
-"""What a stack says of itself: `Pulumi.<stack>.yaml` as one checked model, and its JSON schema for editors.
+"""The typed configuration of a stack, `Pulumi.<stack>.yaml`, and its JSON schema for editors.
 
 `python -m stack.settings` writes the schema.
 """
 
 import json
-import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -13,7 +12,6 @@ import pulumi
 import yaml
 from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,12 +24,13 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components.image.app_image import RegistryCredentials, RepositoryName
-from components.kubernetes.pod import Resources
-from components.kubernetes.redis import SMALL
-from components.kubernetes.web_service import Autoscaling, ServiceType
-from components.validation import Count, Memory, Name, Problem, conflict, explained, options
-from stack.build_secrets import kube_contexts
+from components.image.app_image import RegistryCredentials
+from components.image.reference import PINNED, ImageReference, RepositoryName
+from components.kubernetes import redis, web_service
+from components.kubernetes.exposure import Exposure, ServiceType
+from components.kubernetes.web_service import Autoscaling
+from components.validation import Count, Memory, Name, Problem, Text, conflict, explained, options
+from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
 from stack.errors import report
 
 PROJECT = Path(__file__).parent.parent
@@ -39,29 +38,11 @@ SCHEMA = Path(__file__).with_name("schema.json")
 CONTEXT = "kubernetes:context"
 SECRETS = ("registryCredentials", "redisPassword")
 
-_OF_DEV = '"$(pulumi stack output image --stack dev)"'
-_IMAGE = r"([A-Za-z0-9][A-Za-z0-9._:/-]*@)?sha256:[0-9a-f]{64}"
+_IMAGE_OF_DEV = '"$(pulumi stack output image --stack dev)"'
 
 
-def _context(value: str, info: ValidationInfo) -> str:
-    config: Mapping[str, str] = info.context or {}
-    where, contexts = kube_contexts(config.get("kubernetes:kubeconfig"))
-    if value not in contexts:
-        has = ", ".join(sorted(contexts)) or "none"
-        raise ValueError(f"must be a context of the kubeconfig {where}, which has: {has}")
-    return value
-
-
-def _build(value: str) -> Path:
-    if not (PROJECT / value / "Dockerfile").is_file():
-        raise ValueError(f"must be a directory with a Dockerfile, relative to {PROJECT}")
-    return Path(value)
-
-
-def _image(value: str) -> str:
-    if not re.fullmatch(_IMAGE, value):
-        raise ValueError("must name one version by digest: sha256:…, tag@sha256:… or repository:tag@sha256:…")
-    return value
+def _image(value: str, info: ValidationInfo) -> ImageReference:
+    return ImageReference.parse(value, info.data.get("repository", "invalid"))
 
 
 def _password(value: str) -> pulumi.Output[str]:
@@ -78,7 +59,7 @@ def _credentials(value: str) -> RegistryCredentials:
 
 
 def _group(value: object) -> object:
-    """Parse a group of keys, which Pulumi hands over as JSON; leave what is none to be refused."""
+    """Parse a group of keys, which Pulumi passes as JSON; return other values, which pydantic rejects."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -96,17 +77,19 @@ _SECRET = WithJsonSchema(
 
 
 @options
-class Web:
-    """How the web service is sized and reached."""
+class WebSettings:
+    """The size and the reach of the web service."""
 
     replicas: Annotated[Count | None, Field(examples=[3])] = None
-    """A fixed number; 3 when there is no autoscaling either."""
+    """A fixed number of replicas; 3 if there is no autoscaling either."""
     autoscaling: Autoscaling | None = None
-    """Instead of a fixed number."""
-    resources: Resources = Resources()
-    """Of each pod."""
+    """Autoscaling in place of a fixed number."""
+    resources: web_service.WebResources = web_service.DEFAULT_RESOURCES
+    """The resources of each pod. An amount not given keeps its default."""
     service_type: ServiceType = "ClusterIP"
-    """Who reaches it: the cluster, whoever reaches a node, or the world by a load balancer."""
+    """ClusterIP is for clients in the cluster, NodePort and LoadBalancer for clients outside too."""
+    public: Annotated[Text | None, Field(examples=['"REASON"'])] = None
+    """The reason why clients outside the cluster may reach the service, for NodePort and LoadBalancer."""
 
     @field_validator("autoscaling")
     @classmethod
@@ -115,20 +98,36 @@ class Web:
             raise conflict("and replicas are both set, but an autoscaler owns the number of replicas")
         return value
 
+    @field_validator("public")
+    @classmethod
+    def _fits_the_type(cls, value: str | None, info: ValidationInfo) -> str | None:
+        kind = info.data.get("service_type")
+        if value and kind == "ClusterIP":
+            raise conflict("is set, but serviceType is ClusterIP, which only clients in the cluster reach")
+        if not value and kind in ("NodePort", "LoadBalancer"):
+            text = f"is missing, but serviceType is {kind}: give the reason why clients outside may reach it"
+            raise conflict(text, use='"REASON"')
+        return value
+
     @property
     def scale(self) -> int | Autoscaling:
-        """What WebService takes as `replicas`."""
+        """The argument `replicas` of WebService."""
         return self.autoscaling or self.replicas or 3
+
+    @property
+    def exposure(self) -> Exposure:
+        """The argument `expose` of WebService."""
+        return Exposure(type=self.service_type, public=self.public)
 
 
 @options
-class Redis:
-    """How Redis is sized, and whether it keeps its content."""
+class RedisSettings:
+    """The size and the persistence of Redis."""
 
     storage: Annotated[Memory | None, Field(examples=["1Gi"])] = None
-    """Size of the volume; without it the content goes with the pod."""
-    resources: Resources = SMALL
-    """Three quarters of the memory limit are for data."""
+    """The size of the volume; without it the content goes with the pod."""
+    resources: redis.RedisResources = redis.DEFAULT_RESOURCES
+    """The resources of the pod; three quarters of the memory limit are for data."""
 
 
 class Settings(BaseModel):
@@ -142,53 +141,48 @@ class Settings(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    context: Annotated[str, AfterValidator(_context), Field(alias=CONTEXT, examples=["sandbox"])]
-    """The kubeconfig context to deploy to; whichever is current does not matter."""
+    context: Annotated[str, Field(alias=CONTEXT, examples=["sandbox"])]
+    """The kubeconfig context to deploy to, whichever context is current."""
     namespace: Annotated[Name, Field(examples=["hits"])]
     """The namespace to make; <project>-<stack> by default."""
     repository: Annotated[RepositoryName, Field(examples=["ghcr.io/acme/hits"])]
-    """Where images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
+    """The repository that images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
-    """`username:password`; without it, that of `docker login` pushes, and nodes pull without one."""
-    build: Annotated[
-        Path | None, PlainValidator(_build), WithJsonSchema({"type": "string"}), Field(examples=["app"])
-    ] = None
+    """`username:password`. Without it, builds use the login of `docker login`, and nodes pull without."""
+    build: Annotated[Path | None, Field(examples=["app"]), WithJsonSchema({"type": "string"})] = None
     """The directory to build the image from."""
     image: Annotated[
-        str | None,
-        AfterValidator(_image),
-        Field(examples=[_OF_DEV], json_schema_extra={"pattern": f"^{_IMAGE}$"}),
+        ImageReference | None,
+        PlainValidator(_image),
+        WithJsonSchema({"type": "string", "pattern": PINNED}),
+        Field(examples=[_IMAGE_OF_DEV]),
     ] = None
-    """The version to run, by digest; then nothing is built. Relative to `repository` unless it names one."""
-    web: Annotated[Web, BeforeValidator(_group)] = Web()
+    """The version to run, by digest, in place of a build. Relative to `repository` unless it names one."""
+    web: Annotated[WebSettings, BeforeValidator(_group)] = WebSettings()
     """The web service."""
-    redis: Annotated[Redis, BeforeValidator(_group)] = Redis()
+    redis: Annotated[RedisSettings, BeforeValidator(_group)] = RedisSettings()
     """Its Redis."""
     redis_password: Annotated[pulumi.Output[str] | None, PlainValidator(_password), _SECRET] = None
-    """Made once when not given."""
-
-    @property
-    def image_reference(self) -> str:
-        """The image to run, in full."""
-        version, at, digest = (self.image or "").rpartition("@")
-        if "/" in version or ":" in version:
-            return f"{version}@{digest}"
-        return f"{self.repository}{':' * bool(at)}{version}@{digest}"
+    """The password of Redis; the program makes one, once, if there is none."""
 
     @classmethod
     def load(cls) -> Self:
-        """Read the stack's configuration.
+        """Read the stack's configuration, and check it against this machine.
 
         Raises:
-            pulumi.RunError: with everything that is wrong, and for each the command that mends it.
+            pulumi.RunError: with every problem, and for each a command that repairs it.
         """
         project, stack = pulumi.get_project(), pulumi.get_stack()
         config = {key.removeprefix(f"{project}:"): value for key, value in CONFIG.get().items()}
         own = {key: value for key, value in config.items() if ":" not in key or key == CONTEXT}
         secret = {key for key in own if is_config_secret(f"{project}:{key}")}
-        problems = [*_about_the_image(own), *_about_secrets(own, secret)]
+        problems = [
+            *_image_problems(own),
+            *_secret_problems(own, secret),
+            *_machine_problems(own, config.get("kubernetes:kubeconfig")),
+        ]
         try:
-            settings = cls.model_validate({"namespace": f"{project}-{stack}", **own}, context=config)
+            settings = cls.model_validate({"namespace": f"{project}-{stack}", **own})
         except ValidationError as error:
             problems = [*explained(error, hide=secret), *problems]
         if problems:
@@ -196,38 +190,55 @@ class Settings(BaseModel):
         return settings
 
 
-def _about_the_image(config: Container[str]) -> Iterator[Problem]:
+def _image_problems(config: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem unless exactly one of `image` and `build` is set."""
     if "image" in config and "build" in config:
-        yield Problem(
-            ("image",), "conflict", "and build are both set, but a stack either builds or runs what was built"
-        )
+        text = "and build are both set, but a stack either builds an image or runs an existing one"
+        yield Problem(("image",), "conflict", text)
     if "image" not in config and "build" not in config:
-        yield Problem(
-            ("image",), "missing", "and build are missing: a stack runs what another has built, or builds"
-        )
+        text = "and build are missing: a stack either runs an existing image or builds one"
+        yield Problem(("image",), "missing", text)
 
 
-def _about_secrets(config: Iterable[str], secret: Container[str]) -> Iterator[Problem]:
+def _secret_problems(config: Iterable[str], secret: set[str]) -> Iterator[Problem]:
+    """Yield the secrets in plain text, and the encrypted values that the cluster shows anyway."""
     for key in config:
         if key in SECRETS and key not in secret:
             yield Problem((key,), "plain", "is in plain text, but must be encrypted")
         if key not in SECRETS and key in secret:
-            yield Problem(
-                (key,), "encrypted", "is encrypted, but would be shown by the cluster: it must be plain"
-            )
+            text = "is encrypted, but the cluster shows it: it must be in plain text"
+            yield Problem((key,), "encrypted", text)
+
+
+def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
+    """Yield the context and the directory that do not exist on this machine."""
+    if (context := config.get(CONTEXT)) is not None:
+        chosen = Kubeconfig.choose(kubeconfig)
+        try:
+            contexts = chosen.contexts()
+        except BadKubeconfig as error:
+            yield Problem((CONTEXT,), "kubeconfig", f"is {context!r}, but {error}")
+        else:
+            if context not in contexts:
+                text = f"must be a context of the kubeconfig {chosen.origin}, which has: "
+                text += ", ".join(sorted(contexts)) or "none"
+                yield Problem((CONTEXT,), "context", f"is {context!r}, but {text}")
+    if (build := config.get("build")) is not None and not (PROJECT / build / "Dockerfile").is_file():
+        text = f"is {build!r}, but must be a directory with a Dockerfile, relative to {PROJECT}"
+        yield Problem(("build",), "directory", text)
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema of stack files, for editors and for the report of what is wrong in one."""
+    """Return the JSON schema of stack files for editors."""
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["name"]
     model = Settings.model_json_schema()
-    model["required"] = [CONTEXT]  # the rest has defaults
+    model["required"] = [CONTEXT]  # all other keys have defaults
     model["oneOf"] = [{"required": [f"{project}:image"]}, {"required": [f"{project}:build"]}]
     model["properties"] = {
         key if ":" in key else f"{project}:{key}": value for key, value in model["properties"].items()
     }
     definitions = model.pop("$defs")
-    # Keys of other namespaces (kubernetes:, docker-build:, pulumi:) are their owners' affair.
+    # The keys of other namespaces (kubernetes:, docker-build:, pulumi:) belong to their providers.
     model["patternProperties"] = {f"^(?!{project}:)[^:]+:": True}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

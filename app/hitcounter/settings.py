@@ -1,4 +1,4 @@
-"""What the container's environment says."""
+"""The application's settings, from its environment."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the application takes from outside."""
+    """The settings of the application."""
 
     redis_url: str
-    """Where the counter is kept: `redis://…`, `rediss://…` (TLS) or `unix://…`."""
+    """The Redis that keeps the counter: `redis://…`, `rediss://…` (TLS) or `unix://…`."""
 
     version: str
     """Shown on the page and on every log line."""
 
     pod: str
-    """The pod (or container) that answers."""
+    """The pod or container, shown on the page."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:

@@ -1,4 +1,4 @@
-"""The counter in Redis, and what happens while Redis is away."""
+"""The counter in Redis, which copes with an outage of Redis."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 redis_errors = Counter("redis_errors_total", "Redis commands that failed or timed out")
 
 TIMEOUT = 0.25
-"""Seconds that one connection attempt, or one answer, may take."""
+"""Seconds that a connection attempt, or an answer, may take."""
 
 PAUSE = 1.0
-"""Seconds for which nobody asks again after a failure: an outage must not tie up the worker threads."""
+"""Seconds without requests after a failure: an outage must not tie up the worker threads."""
 
 T = TypeVar("T")
 
 
 class Unavailable(Exception):
-    """Redis did not answer, or did not a moment ago."""
+    """Redis does not answer, or did not answer a moment ago."""
 
 
 class HitStore:
@@ -52,7 +52,7 @@ class HitStore:
         return self._ask(lambda: int(self._client.incr("hits")))
 
     def ping(self) -> None:
-        """Return when Redis answers.
+        """Check that Redis answers.
 
         Raises:
             Unavailable: Redis does not answer.
@@ -60,7 +60,7 @@ class HitStore:
         self._ask(lambda: bool(self._client.ping()))
 
     def _ask(self, command: Callable[[], T]) -> T:
-        """Run the command; while Redis is away, one thread at a time tries, once per PAUSE."""
+        """Run the command; during an outage, one thread at a time tries, once per PAUSE."""
         if self._failed_at is None:
             return self._run(command)
         if time.monotonic() - self._failed_at < PAUSE or not self._probe.acquire(blocking=False):

@@ -26,7 +26,7 @@ requests_total = Counter("http_requests_total", "Requests answered", ["method", 
 request_seconds = Histogram("http_request_duration_seconds", "Time to answer", ["method", "route"])
 
 QUIET = {"/livez", "/readyz", "/metrics"}
-"""Asked by machines every few seconds: logged at level DEBUG."""
+"""Paths that machines request every few seconds: logged at level DEBUG."""
 
 METHODS = {"GET", "HEAD", "OPTIONS"}
 """Methods that some route answers; others share one metric label, so that a scanner cannot create series."""
@@ -78,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _registry() -> CollectorRegistry:
-    """The sum over all worker processes under gunicorn, this process's numbers elsewhere."""
+    """Return the sum over gunicorn's worker processes; without gunicorn, this process's numbers."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
@@ -91,7 +91,7 @@ def _start_clock() -> None:
 
 
 def _record(response: Response) -> Response:
-    """Count, time and log a request that was answered."""
+    """Count, time and log an answered request."""
     seconds = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "unmatched"
     method = request.method if request.method in METHODS else "other"
@@ -106,7 +106,7 @@ def _record(response: Response) -> Response:
 
 
 def _server_error(error: Exception) -> Response | HTTPException:
-    """Log what the programmer did not foresee as one JSON line; 404 and its like pass as they are."""
+    """Log an unexpected error as a JSON line; pass HTTP errors such as 404 on."""
     if isinstance(error, HTTPException):
         return error
     log.error("unhandled exception", exc_info=error)

@@ -1,27 +1,51 @@
-"""AppImage: from a directory of source to an image in a registry, named by what is in it."""
+"""AppImage: builds a directory of source into an image in a registry, named by its content."""
 
+import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_docker_build as docker_build
+from pydantic import AfterValidator
 
-from components.image import builder as _builder
+from components.image import builder as buildx
 from components.image.context import BadContext, BuildContext
-from components.image.registry import CannotTell, Login, Repository
-from components.image.types import Identifier, Platforms, Reference, RepositoryName
-from components.validation import BadArgument, InputText, Name, checked, options
+from components.image.reference import RepositoryName, TaggedReference
+from components.image.registry import Login, RegistryUnavailable, Repository
+from components.validation import InputText, Name, checked, invalid, options
 
-__all__ = ["AppImage", "RegistryCache", "RegistryCredentials", "RepositoryName"]
+
+def _platform(value: str) -> str:
+    if not re.fullmatch(r"linux/(386|amd64|arm/v[567]|arm64|mips64|mips64le|ppc64le|riscv64|s390x)", value):
+        raise ValueError(
+            "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
+        )
+    return value
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
+        raise ValueError("must be letters, digits, `_`, `.` or `-`: ca, pip, PYTHON_IMAGE")
+    return value
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if not values or len(set(values)) < len(values):
+        raise ValueError("must name at least one, and each once")
+    return values
+
+
+Platforms = Annotated[list[Annotated[str, AfterValidator(_platform)]], AfterValidator(_distinct)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
 
 
 @options
 class RegistryCredentials:
-    """What to log in to the registry with; without it, what `docker login` has stored is used.
+    """The login for a registry. Without credentials, the login that `docker login` stored is used.
 
-    The password is kept as a secret. Given as an Output it cannot be used to ask the registry beforehand
-    whether the image is there; for that, `docker login` counts then too.
+    The password is kept as a secret. If it is an Output, the program cannot ask the registry with it
+    beforehand whether the image exists, and uses the login that `docker login` stored for that.
     """
 
     username: str
@@ -30,32 +54,33 @@ class RegistryCredentials:
 
 @options
 class RegistryCache:
-    """Build steps kept in a registry, for builders that have not run them: those of colleagues, or of CI."""
+    """A build cache in a registry, shared by the builders of colleagues and of CI."""
 
-    ref: Reference
+    ref: TaggedReference
     """Repository and tag: "ghcr.io/you/web:buildcache"."""
 
     export: bool = True
-    """Whether builds add to it, or only read."""
+    """Builds add to the cache; if false, they only read it."""
 
 
 class AppImage(pulumi.ComponentResource):
-    """An image, built from a directory and pushed under a tag that is a hash of everything in it.
+    """An image that is built from a directory and pushed under a tag that is a hash of its content.
 
-    As long as the content is the same nothing is built or pushed, on any machine. If the registry lost it, it
-    is built again. It stays in the registry when the resource goes: other stacks may run it.
+    As long as the content is the same, nothing is built or pushed, on any machine. If the registry lost the
+    image, it is built again. The image stays in the registry when the resource is deleted: other stacks may
+    run it.
 
     Args:
-        context: directory whose files are built from, less what its `.dockerignore` names.
-        repository: where to push to, without a tag: "ghcr.io/you/web".
+        context: the directory to build from, without the files that its `.dockerignore` names.
+        repository: the repository to push to, without a tag: "ghcr.io/you/web".
         dockerfile: relative to `context`; default "Dockerfile".
-        target: stage to build; default the last.
+        target: the stage to build; default the last.
         build_args: part of the image's identity. `SOURCE_DATE_EPOCH` is 0 unless given: BuildKit dates the
             image 1970, so that the same source can give the same digest.
         secrets: by identifier, for `RUN --mount=type=secret,id=…`; not part of the image or its identity.
-        platforms: default `["linux/amd64"]`, whatever machine builds.
-        credentials: for the repository's registry.
-        cache: build steps shared over a registry; default none but the builder's own.
+        platforms: default `["linux/amd64"]` on every machine.
+        credentials: the login for the repository's registry.
+        cache: a build cache in a registry; default none except the builder's own.
         builder: a buildx builder; default the current one.
         preview_digest: build in previews too, without pushing, and print the reference that `up` will push.
     """
@@ -64,10 +89,10 @@ class AppImage(pulumi.ComponentResource):
     """The hash of files, Dockerfile, target, build arguments and platforms; known before the build."""
 
     ref: pulumi.Output[str]
-    """`repository:tag@sha256:…`, for pods. Unknown in a preview if a build is due."""
+    """`repository:tag@sha256:…`, for pods. Unknown in a preview if the image must be built."""
 
     digest: pulumi.Output[str]
-    """`sha256:…`, as the registry knows it."""
+    """`sha256:…`, the digest in the registry."""
 
     @checked
     def __init__(
@@ -87,7 +112,7 @@ class AppImage(pulumi.ComponentResource):
         preview_digest: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Build and push the image if its content is new; raise BadArgument, before that, if it cannot be."""
+        """Build and push the image if its content is new; raise BadArgument first if arguments do not fit."""
         super().__init__("slipway:components:AppImage", name, None, opts)
         build_args = {"SOURCE_DATE_EPOCH": "0"} | (build_args or {})
         platforms = platforms or ["linux/amd64"]
@@ -134,37 +159,36 @@ class AppImage(pulumi.ComponentResource):
         )
 
     def _unchanged(self, credentials: RegistryCredentials | None) -> list[str]:
-        """Return the inputs whose change shall not count: secrets, unless the registry has to get the image.
+        """Return the inputs whose changes to ignore: the secrets, unless the registry has lost the image.
 
-        The provider compares inputs alone and would not notice that an image is lost. One of the secrets,
-        which no build reads, is new each time: if it counts, the provider builds. Ignored, it stays as it was
-        at the last build, so that neither this run nor the next sees a difference. (A stack that comes to an
-        image which is in the registry already is thus built with the secrets of its last build.)
+        The provider compares inputs alone, and does not notice that an image is lost. One of the secrets,
+        which no build reads, is new in each run: if it is not ignored, the provider builds. If it is ignored,
+        it keeps its value of the last build, so that neither this run nor the next one finds a difference.
         """
         password = credentials and credentials.password
         login = Login(credentials.username, password) if credentials and isinstance(password, str) else None
         try:
             return ["secrets"] if self._repository.has(self.tag, login) else []
-        except CannotTell as reason:
-            pulumi.log.warn(f"{reason}. Whether it still has the image is not known; taken for granted", self)
+        except RegistryUnavailable as reason:
+            pulumi.log.warn(f"{reason}. Assuming that the registry still has the image", self)
             return [f"secrets.{_MISSING_SINCE}"]
 
     def _check(self, _: pulumi.ResourceHookArgs) -> None:
-        """Before a build, look at what it needs: the provider waits long and does not say what is missing."""
+        """Check builder and registry before a build: the provider waits long, without saying for what."""
         try:
-            _builder.check_reachable(self._builder)
+            buildx.check_reachable(self._builder)
             self._repository.check_reachable()
-        except (_builder.BuilderUnavailable, CannotTell) as error:
+        except (buildx.BuilderUnavailable, RegistryUnavailable) as error:
             raise RuntimeError(f"{self._repository.name}:{self.tag} cannot be built: {error}") from None
 
     def _announce(self, _: pulumi.ResourceHookArgs) -> None:
-        """Name what a preview has built: until it is pushed the provider keeps the digest to itself."""
-        digest = _builder.digest(self.tag, self._builder) or "a digest that the builder did not record"
+        """Print the reference of an image built in a preview: the provider has no digest before the push."""
+        digest = buildx.digest(self.tag, self._builder) or "a digest that the builder did not record"
         pulumi.log.info(f"`up` will push {self._repository.name}:{self.tag}@{digest}", self)
 
     def _explain(self, _: pulumi.ErrorHookArgs) -> bool:
-        """After a failed build, show what it said last: the provider passes on no more than the exit code."""
-        log = _builder.end_of_log(self.tag, self._builder)
+        """Print the end of a failed build's log: the provider reports only the exit code."""
+        log = buildx.end_of_log(self.tag, self._builder)
         if log:
             pulumi.log.error(f"The end of the build log ({self._repository.name}:{self.tag}):\n{log}", self)
         return False  # do not try again
@@ -178,7 +202,7 @@ def _source(name: str, context: Path, dockerfile: Path, target: str | None) -> B
         source = BuildContext(context, dockerfile)
         source.check_target(target)
     except BadContext as error:
-        raise BadArgument(f"AppImage {name!r} cannot be made:\n  {error}") from None
+        raise invalid(AppImage, name, [str(error)]) from None
     return source
 
 
@@ -190,7 +214,7 @@ def _files(copy: Path) -> dict[str, Any]:
 
 
 def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:
-    """Secrets may change, as passwords do, without a new build."""
+    """Return the secrets as arguments whose changes cause no build."""
     return {
         "secrets": {**secrets, _MISSING_SINCE: str(time.time())},
         "ignore_secrets_in_diff_calculation": sorted(secrets),
@@ -198,7 +222,7 @@ def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:
 
 
 def _pushed(preview_digest: bool) -> dict[str, Any]:
-    """Not by `push`: with an exporter of its own a preview can build without pushing, and tell the digest."""
+    """Return the arguments for pushing: by exporter, so that a preview can build without pushing."""
     return {"push": False, "exports": [{"raw": "type=registry"}], "build_on_preview": preview_digest}
 
 
@@ -208,7 +232,7 @@ def _cached(cache: RegistryCache | None) -> dict[str, Any]:
     source = {"registry": {"ref": cache.ref}}
     if not cache.export:
         return {"cache_from": [source]}
-    # The steps of every stage, not only the last one's; as an image manifest, which all registries take.
+    # The steps of every stage, not only the last, as an image manifest, which all registries accept.
     mode = docker_build.CacheMode.MAX
     export = {"registry": {"ref": cache.ref, "mode": mode, "image_manifest": True, "oci_media_types": True}}
     return {"cache_from": [source], "cache_to": [export]}

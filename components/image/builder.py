@@ -1,4 +1,4 @@
-"""Where the BuildKit builder is, looked up as `docker buildx` does, and whether it answers."""
+"""Client of the buildx builder: finds it as `docker buildx` does, checks it, reads its build records."""
 
 import json
 import os
@@ -12,27 +12,27 @@ TIMEOUT = 3
 """Seconds for a builder to accept a connection."""
 
 LINES = 20
-"""How much of a failed build's log is shown."""
+"""Lines of a failed build's log to print."""
 
 
 class BuilderUnavailable(Exception):
-    """The message names the builder, its address, and what to do."""
+    """The builder does not exist or does not answer; the message names its address and what to do."""
 
 
 def check_reachable(name: str | None) -> None:
-    """Return if the builder (default: the current one) accepts connections, as far as that is seen from here.
+    """Check that the builder (default: the current one) accepts connections.
 
-    Only a builder of driver `remote` has an address of its own; Docker starts the others when asked.
+    Only a builder with the driver `remote` has an address to check; Docker starts the others on demand.
 
     Raises:
-        BuilderUnavailable: it does not exist, or does not answer.
+        BuilderUnavailable: the builder does not exist, or does not answer.
     """
     directory = _config_directory()
     instances = directory / "instances"
     if name is None:
-        # Without a current builder the provider takes any it can reach; where there is one, that is it.
-        known = sorted(instances.glob("*")) if instances.is_dir() else []
-        name = os.environ.get("BUILDX_BUILDER") or (known[0].name if len(known) == 1 else None)
+        # Without a current builder, the provider uses any that it can reach: check it if there is only one.
+        builders = list(instances.glob("*")) if instances.is_dir() else []
+        name = os.environ.get("BUILDX_BUILDER") or (builders[0].name if len(builders) == 1 else None)
     if name is None:
         return
     try:
@@ -41,7 +41,7 @@ def check_reachable(name: str | None) -> None:
         if _is_docker_context(name):
             return
         raise BuilderUnavailable(
-            f"builder {name!r} does not exist in {directory}: `docker buildx ls` lists those that do, "
+            f"builder {name!r} does not exist in {directory}: `docker buildx ls` lists the builders, "
             f"`docker buildx create --name {name}` makes it"
         ) from None
     if builder.get("Driver") != "remote":
@@ -56,7 +56,7 @@ def _config_directory() -> Path:
 
 
 def _is_docker_context(name: str) -> bool:
-    """Every Docker context is a builder of the same name."""
+    """Return whether the name is a Docker context: each context is a builder of the same name."""
     contexts = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "contexts/meta")
     return name == "default" or any(
         json.loads(meta.read_text()).get("Name") == name for meta in contexts.glob("*/meta.json")
@@ -75,32 +75,35 @@ def _connect(name: str, endpoint: str) -> None:
     except OSError as error:
         raise BuilderUnavailable(
             f"builder {name!r} at {endpoint} cannot be reached: {error}. "
-            f"Is BuildKit running there? `docker buildx inspect {name}` shows what is known of it"
+            f"Is BuildKit running there? `docker buildx inspect {name}` shows its state"
         ) from None
 
 
 def end_of_log(build: str, builder: str | None) -> str:
-    """Return the last lines that the latest failed build of that name wrote; empty without a record of it."""
+    """Return the end of the log of the latest failed build of this name; empty without a record."""
     ref = _latest(build, builder, "Error")
     log = _history(builder, "logs", "--progress=plain", ref) if ref else ""
     return "\n".join(log.strip().splitlines()[-LINES:])
 
 
 def digest(build: str, builder: str | None) -> str | None:
-    """Return the digest of what the latest successful build of that name made, if it is recorded."""
+    """Return the digest of the image that the latest successful build of this name made, if recorded."""
     ref = _latest(build, builder, "Completed")
     if not ref:
         return None
-    made = json.loads(_history(builder, "inspect", "--format=json", ref)).get("Attachments", [])
-    images = {a["Type"].rpartition(".")[0].rpartition(".")[2]: a["Digest"] for a in reversed(made)}
-    return images.get("index") or images.get("manifest")  # an index when built for several platforms
+    attachments = json.loads(_history(builder, "inspect", "--format=json", ref)).get("Attachments", [])
+    for kind in (".index.", ".manifest."):  # an index if built for several platforms
+        for attachment in attachments:
+            if kind in attachment["Type"]:
+                return str(attachment["Digest"])
+    return None
 
 
 def _latest(build: str, builder: str | None, status: str) -> str:
-    """Return the builder's record of a build; none if it never began or `docker buildx` is not at hand."""
+    """Return the reference of the latest build record; empty if there is none, or no `docker buildx`."""
     records = map(json.loads, _history(builder, "ls", "--no-trunc", "--format=json").splitlines())
-    found = [r for r in records if r["name"] == build and r["status"] == status]
-    latest = max(found, key=lambda record: str(record["created_at"]), default={"ref": ""})
+    matching = [record for record in records if record["name"] == build and record["status"] == status]
+    latest = max(matching, key=lambda record: str(record["created_at"]), default={"ref": ""})
     return str(latest["ref"]).rpartition("/")[2]
 
 

@@ -1,7 +1,8 @@
-"""What goes into an image: the files of a build context, their identity, and a normalised copy.
+"""The build context of an image: its files, their identity, and a normalised copy.
 
-Git records of a file its bytes, its executable bit, or that it is a link, and knows no empty directories. So
-does the identity made here: two checkouts of one commit agree, whatever the umask, times, path or leftovers.
+The identity covers what Git records of a file: its bytes and executable bit, or the target of a link. Empty
+directories do not count. Two checkouts of a commit have the same identity, whatever their umask, times and
+paths.
 """
 
 import hashlib
@@ -18,16 +19,16 @@ from pathlib import Path
 from components.image.dockerignore import BadPattern, Ignore, Matches, read_patterns
 
 CACHE = Path(".slipway")
-"""Where the copies are kept, below the program's directory. Relative, as it goes into the stack's state."""
+"""The directory of the copies, below the program's. It is relative because the stack's state records it."""
 
 DAY = 86_400
 
 EPOCH = 315_619_200
-"""2 January 1980, in seconds: zip files, and so Python wheels, know no earlier times."""
+"""2 January 1980, in seconds: zip files, and so Python wheels, cannot record earlier times."""
 
 
 class BadContext(ValueError):
-    """A context that cannot be built from; the message names the path and what to do."""
+    """The context cannot be built from; the message names the path and what to do."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class BuildContext:
     """Relative to `root`, as in a Compose file."""
 
     files: dict[str, Path] = field(init=False)
-    """By path below `root`, in sorted order: regular files and symbolic links."""
+    """Regular files and symbolic links, by path below `root`, sorted."""
 
     def __post_init__(self) -> None:
         """List the files.
@@ -51,11 +52,11 @@ class BuildContext:
             raise BadContext(f"context {str(self.root)!r} is not a directory")
         if not (self.root / self.dockerfile).is_file():
             raise BadContext(f"dockerfile {str(self.root / self.dockerfile)!r} does not exist")
-        found = dict(_walk(self.root, self._ignore()))
-        object.__setattr__(self, "files", dict(sorted(found.items())))
+        files = _walk(self.root, self._ignore())
+        object.__setattr__(self, "files", dict(sorted(files)))
 
     def _ignore(self) -> Ignore:
-        """The ignore file beside the Dockerfile wins over the context's.
+        """Read the ignore file next to the Dockerfile, or else the context's.
 
         https://docs.docker.com/build/concepts/context/#filename-and-location
         """
@@ -69,7 +70,7 @@ class BuildContext:
             raise BadContext(f"{path}: {error}") from None
 
     def tag(self, *, target: str | None, build_args: Mapping[str, str], platforms: list[str]) -> str:
-        """Return the name of everything that the image is made of: 20 hexadecimal digits."""
+        """Return a hash of everything that the image is made of: 20 hexadecimal digits."""
         identity = {
             "files": {path: _identity(file) for path, file in self.files.items()},
             "dockerfile": _sha256(self.root / self.dockerfile),
@@ -80,28 +81,28 @@ class BuildContext:
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20]
 
     def check_target(self, target: str | None) -> None:
-        """Return if the Dockerfile has that stage.
+        """Check that the Dockerfile has the stage.
 
         Raises:
-            BadContext: it has not; the message lists those that it has.
+            BadContext: the stage does not exist; the message lists the stages.
         """
         path = self.root / self.dockerfile
         lines = re.sub(r"\\\s*\n", " ", path.read_text(errors="replace"))
         stages = re.findall(r"^\s*FROM\s.*?(?:\sAS\s+(\S+))?\s*$", lines, re.IGNORECASE | re.MULTILINE)
-        known = [stage for stage in stages if stage]
-        if target is None or target.lower() in map(str.lower, known):
+        named = [stage for stage in stages if stage]
+        if target is None or target.lower() in map(str.lower, named):
             return
         if not (target.isdecimal() and int(target) < len(stages)):
             raise BadContext(
-                f"target is {target!r}, but the stages of {path} are {', '.join(known) or 'unnamed'}"
+                f"target is {target!r}, but the stages of {path} are {', '.join(named) or 'unnamed'}"
             )
 
     def copy(self, tag: str) -> Path:
-        """Copy the files, modes and times normalised, to a directory named by the tag; return that directory.
+        """Copy the files, with normalised modes and times, to a directory named by the tag; return its path.
 
-        BuildKit and the provider look at mode bits, which differ with the umask, and read `.dockerignore`
-        themselves: from the copy they can take only what the tag names. `context` in it holds the files, the
-        `Dockerfile` is beside. A copy that exists is used again; those unused for a day are deleted.
+        BuildKit and the provider take mode bits into account, which differ with the umask, and read
+        `.dockerignore` themselves: the copy holds exactly what the tag covers. The files are in `context`,
+        next to the `Dockerfile`. An existing copy is used again; copies unused for a day are deleted.
         """
         copy = CACHE / tag
         if not copy.exists():
@@ -122,7 +123,7 @@ class BuildContext:
 
     def _fill(self, directory: Path) -> None:
         shutil.copyfile(self.root / self.dockerfile, directory / "Dockerfile")
-        # With this beside the Dockerfile nobody filters a second time; a file without bytes would not count.
+        # This file prevents a second filtering. It is not empty, because an empty file is ignored.
         (directory / "Dockerfile.dockerignore").write_text("# The context is filtered already.\n")
         for path, source in self.files.items():
             target = directory / "context" / path
@@ -156,17 +157,17 @@ def _walk_below(directory: Path, prefix: str, ignore: Ignore, parent: Matches) -
 
 
 def _identity(file: Path) -> list[str]:
-    """What Git would record: the kind, and the bytes or the link's target."""
+    """Return what Git records: the kind, and a hash of the bytes or the link's target."""
     if file.is_symlink():
         return ["link", str(file.readlink())]
     return ["executable" if _executable(file) else "file", _sha256(file)]
 
 
 def _time(file: Path) -> int:
-    """Return a time in nanoseconds, from 1980 to 1988, that goes with the content.
+    """Return a time in nanoseconds, from 1980 to 1988, that depends on the content.
 
-    BuildKit takes a file whose size, mode and time are as before for unchanged, and does not look inside: a
-    fixed time would deploy the old content whenever the size stays the same. Layers record whole seconds.
+    BuildKit treats a file with the same size, mode and time as unchanged, without reading it: with a fixed
+    time, it would deploy the old content whenever the size stays the same. Layers record whole seconds.
     """
     content = int(hashlib.sha256("\0".join(_identity(file)).encode()).hexdigest(), 16)
     return (EPOCH + content % 2**28) * 10**9 + (content >> 28) % 10**9

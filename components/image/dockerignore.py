@@ -1,7 +1,7 @@
-"""The rules of `.dockerignore`, as BuildKit applies them.
+"""The rules of `.dockerignore`: a port of BuildKit's matcher.
 
 Sources: github.com/moby/patternmatcher (patternmatcher.go, ignorefile/ignorefile.go) for the patterns,
-github.com/tonistiigi/fsutil (filter.go) for the walk. They are not git's rules, which pathspec implements;
+github.com/tonistiigi/fsutil (filter.go) for the walk. The rules differ from git's, which pathspec implements;
 docker-py's matcher differs in character classes and escapes.
 """
 
@@ -11,15 +11,15 @@ import warnings
 from collections.abc import Callable, Iterable
 
 Matches = tuple[bool, ...]
-"""For one path, which of the patterns matched it or a parent of it."""
+"""For a path, a flag for each pattern: it matches the path or a parent of it."""
 
 
 class BadPattern(ValueError):
-    """A line that BuildKit refuses."""
+    """BuildKit refuses the pattern."""
 
 
 def read_patterns(text: str) -> list[str]:
-    """Return the patterns of an ignore file: comments, blank lines and leading slashes gone."""
+    """Return the patterns of an ignore file, without comments, blank lines and leading slashes."""
     patterns = []
     for line in text.removeprefix("\ufeff").split("\n"):
         pattern = line.strip()
@@ -36,7 +36,7 @@ def read_patterns(text: str) -> list[str]:
 
 
 class Ignore:
-    """Decides which paths of a build context are left out."""
+    """The paths of a build context to leave out."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         """Compile the patterns.
@@ -50,7 +50,7 @@ class Ignore:
         self._exceptions = None if any(re.search(r"[*\[\]?^\\]", e) for e in exceptions) else exceptions
 
     def match(self, path: str, parent: Matches = ()) -> tuple[bool, Matches]:
-        """Return whether the path is ignored, and its matches, to be given with the paths inside it."""
+        """Return whether the path is ignored, and its matches, to pass on for the paths inside it."""
         ignored, matches = False, []
         for index, pattern in enumerate(self._patterns):
             matched = bool(parent) and parent[index]
@@ -62,7 +62,7 @@ class Ignore:
         return ignored, tuple(matches)
 
     def may_readmit_inside(self, directory: str) -> bool:
-        """Return whether an exception could match inside this directory, itself ignored."""
+        """Return whether an exception could match inside this ignored directory."""
         return self._exceptions is None or any(f"{e}/".startswith(f"{directory}/") for e in self._exceptions)
 
 
@@ -80,24 +80,24 @@ class _Pattern:
 
 
 def _clean(path: str) -> str:
-    """Go's filepath.Clean; Python's normpath keeps a double slash at the start."""
+    """Clean a path as Go's filepath.Clean does; Python's normpath keeps a double slash at the start."""
     return posixpath.normpath(re.sub("^/+", "/", path))
 
 
 def _check_syntax(pattern: str) -> None:
-    """Go's filepath.Match refuses unfinished escapes, and classes that are empty, open or half a range."""
+    """Refuse unfinished escapes and malformed classes, as Go's filepath.Match does."""
     char = r"(\\.|[^\\\]\-])"
     valid = rf"(\\.|[^\\\[]|\[\^?+({char}(-{char})?)+\])*"
     if not re.fullmatch(valid, pattern, re.DOTALL):
         raise BadPattern(f"{pattern!r} has an unfinished escape or character class")
     if re.search(r"\\[A-Za-z0-9]|\[\[:", pattern):
         raise BadPattern(
-            f"{pattern!r} escapes a letter or digit, or names a class [[:…:]]; write what it stands for"
+            f"{pattern!r} escapes a letter or digit, or names a class [[:…:]]; write its characters"
         )
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
-    """The kind of match that moby's compile() chooses; only the last one uses the regular expression."""
+    """Return the match that moby's compile() chooses; only the last kind uses the regular expression."""
     regex, kind = _translate(pattern)
     if kind == "exact":
         return lambda path: path == pattern
@@ -116,7 +116,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _translate(pattern: str) -> tuple[str, str]:
-    """Moby's compile(): the regular expression, and whether a plainer comparison does its work."""
+    """Return moby's regular expression, and the simplest kind of comparison that does its work."""
     regex, kind = "", "exact"
     for token in re.finditer(r"\*\*/?|\\.|.", pattern, re.DOTALL):
         text, at_end = token.group(), token.end() == len(pattern)

@@ -1,4 +1,4 @@
-"""What an image registry says of a tag, asked before anything is built.
+"""Client of an image registry: checks before a build whether a tag exists.
 
 https://distribution.github.io/distribution/spec/api/ and, for tokens, .../spec/auth/token/
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TIMEOUT = 3
-"""Seconds for each of the at most three requests: a preview must not hang on a registry that is away."""
+"""Seconds for each of at most three requests: a preview must not hang on a registry that is down."""
 
 MANIFESTS = ", ".join(
     (
@@ -28,8 +28,8 @@ MANIFESTS = ", ".join(
 )
 
 
-class CannotTell(Exception):
-    """The registry could not be asked; the message says where it was looked for and why it did not answer."""
+class RegistryUnavailable(Exception):
+    """The registry did not answer; the message has its address and the reason."""
 
 
 @dataclass(frozen=True)
@@ -53,28 +53,28 @@ class Repository:
 
     @property
     def host(self) -> str:
-        """The registry: the part before the first slash if it looks like a host name, else Docker Hub."""
+        """The registry: the part before the first slash if it is a host name, else Docker Hub."""
         first, slash, _ = self.name.partition("/")
         return first if slash and (re.search("[.:]", first) or first == "localhost") else "docker.io"
 
     @property
     def path(self) -> str:
-        """The name within the registry."""
+        """The repository's name within the registry."""
         path = self.name.removeprefix(f"{self.host}/")
         return f"library/{path}" if self.host == "docker.io" and "/" not in path else path
 
     @property
     def url(self) -> str:
-        """The registry's address. As for every Docker client, plain HTTP is for this machine only."""
+        """The registry's address. As in every Docker client, plain HTTP is for this machine only."""
         host = "registry-1.docker.io" if self.host == "docker.io" else self.host
         local = re.fullmatch(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", host)
         return f"http{'' if local else 's'}://{host}/v2/"
 
     def has(self, tag: str, login: Login | None) -> bool:
-        """Return whether the registry holds that tag; without `login`, log in as `docker` would.
+        """Return whether the registry has the tag. Without `login`, use the login that `docker login` stored.
 
         Raises:
-            CannotTell: it cannot be reached, or does not let us in.
+            RegistryUnavailable: the registry is unreachable, or refuses the login.
         """
         url = f"{self.url}{self.path}/manifests/{tag}"
         headers = {"Accept": MANIFESTS}
@@ -85,13 +85,15 @@ class Repository:
             status, _ = _request(url, headers, "HEAD")
         if status in (200, 404):
             return status == 200
-        raise CannotTell(f"registry {self.host} at {self.url} answered {status} for {self.path}:{tag}")
+        raise RegistryUnavailable(
+            f"registry {self.host} at {self.url} answered {status} for {self.path}:{tag}"
+        )
 
     def check_reachable(self) -> None:
-        """Return if the registry answers at all.
+        """Check that the registry answers.
 
         Raises:
-            CannotTell: it does not.
+            RegistryUnavailable: the registry does not answer.
         """
         _request(self.url, {}, "GET")
 
@@ -102,7 +104,9 @@ class Repository:
         query = {"scope": f"repository:{self.path}:pull"} | {k: parts[k] for k in ("service",) if k in parts}
         realm = parts.get("realm", "")
         if not realm.startswith(("https://", self.url.removesuffix("v2/"))):
-            raise CannotTell(f"registry {self.host} sends its users to {realm!r} for a token: not HTTPS")
+            raise RegistryUnavailable(
+                f"registry {self.host} redirects to {realm!r} for a token, which is not HTTPS"
+            )
         request = urllib.request.Request(f"{realm}?{urllib.parse.urlencode(query)}")  # noqa: S310  # checked above
         if login:
             request.add_header("Authorization", login.header)
@@ -110,7 +114,7 @@ class Repository:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
                 token = json.load(answer)
         except (OSError, ValueError) as error:
-            raise CannotTell(f"no token for registry {self.host} from {realm}: {error}") from None
+            raise RegistryUnavailable(f"no token for registry {self.host} from {realm}: {error}") from None
         return f"Bearer {token.get('token') or token.get('access_token')}"
 
 
@@ -124,11 +128,13 @@ def _request(url: str, headers: dict[str, str], method: str) -> tuple[int, str]:
             return error.code, error.headers.get("WWW-Authenticate", "")
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise CannotTell(f"registry at {url.partition('/v2/')[0]} cannot be reached: {reason}") from None
+        raise RegistryUnavailable(
+            f"registry at {url.partition('/v2/')[0]} cannot be reached: {reason}"
+        ) from None
 
 
 def docker_login(host: str) -> Login | None:
-    """Return what `docker login` stored for the registry, in its file or with its credential helper."""
+    """Return the login that `docker login` stored for the registry, in a file or a credential helper."""
     directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
         config = json.loads(Path(directory, "config.json").read_text())
@@ -142,8 +148,8 @@ def docker_login(host: str) -> Login | None:
             [program, "get"], input=server, capture_output=True, text=True, timeout=TIMEOUT
         )
         if answer.returncode == 0:
-            found = json.loads(answer.stdout)
-            return Login(found["Username"], found["Secret"])
+            login = json.loads(answer.stdout)
+            return Login(login["Username"], login["Secret"])
     stored = config.get("auths", {}).get(server, {}).get("auth")
     if not stored:
         return None

@@ -1,4 +1,4 @@
-"""What the components are built on: one way to make a child, and one way to change it."""
+"""Base class of the Kubernetes components: creates labelled, namespaced children and applies `transform`."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,24 +6,22 @@ from typing import Any, TypeVar
 import pulumi
 
 NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
-"""For what becomes ready together with pods that are awaited.
+"""Annotation of objects that become ready together with pods that Pulumi awaits.
 
 Pulumi waits 10 seconds for the endpoints of a Service to settle. Before release 4.27 the Kubernetes plugin
 waits 5 minutes, in vain, when it updates a bound claim whose class binds on first use (WaitForFirstConsumer).
 """
 
 TAKES_OVER = {"pulumi.com/patchForce": "true"}
-"""For an object that another field manager may have made: server-side apply still changes its fields."""
-
-PUBLIC = {"slipway/public": "chosen by the Service's type"}
-"""For what is reached from outside on purpose: the house rules in policy/ refuse what does not say so."""
+"""Annotation of an object that another field manager may have made: server-side apply still changes it."""
 
 R = TypeVar("R", bound=pulumi.Resource)
 
 Transform = Callable[[str, dict[str, Any]], None]
-"""Called with the kind ("Deployment") and the arguments of each child before it is made; change these.
+"""A function that may change the arguments of each child before it is made.
 
-They are pulumi_kubernetes' own: `args["spec"]["template"]["spec"]["priority_class_name"] = "high"`.
+It gets the kind ("Deployment") and the arguments of pulumi_kubernetes:
+`args["spec"]["template"]["spec"]["priority_class_name"] = "high"`.
 """
 
 
@@ -36,14 +34,20 @@ class NamespacedComponent(pulumi.ComponentResource):
         namespace: pulumi.Input[str] | None,
         transform: Transform | None,
         opts: pulumi.ResourceOptions | None,
+        former_type: str | None = None,
     ) -> None:
-        super().__init__(f"slipway:components:{type(self).__name__}", name, None, opts)
+        """Register the component; `former_type` is the class's former name, under which stacks have it."""
+        aliases: list[pulumi.Input[str | pulumi.Alias]] = []
+        if former_type:
+            aliases = [pulumi.Alias(type_=_type(former_type))]
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases))
+        super().__init__(_type(type(self).__name__), name, None, opts)
         self._namespace = namespace
         self._transform = transform
 
     @property
     def selector(self) -> dict[str, str]:
-        """The labels by which Services, policies and budgets find this component's pods."""
+        """The labels by which Services, policies and budgets select this component's pods."""
         return {"app.kubernetes.io/name": self.pulumi_resource_name}
 
     def _add(
@@ -57,7 +61,7 @@ class NamespacedComponent(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         **args: Any,
     ) -> R:
-        """Make a child; one without `name` is named by Pulumi, so that a change of its content renames it."""
+        """Make a child. Without `name`, Pulumi names it, and a change of its content renames it."""
         metadata: dict[str, Any] = {
             "labels": {**self.selector, "app.kubernetes.io/managed-by": "pulumi", **(labels or {})}
         }
@@ -72,3 +76,7 @@ class NamespacedComponent(pulumi.ComponentResource):
             self._transform(make.__name__, args)
         options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), opts)
         return make(self.pulumi_resource_name + suffix, opts=options, **args)
+
+
+def _type(component: str) -> str:
+    return f"slipway:components:{component}"

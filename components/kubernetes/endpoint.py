@@ -1,4 +1,4 @@
-"""What network policies are made of: endpoints that pods may reach, and the cluster's DNS."""
+"""Parts of network policies: endpoints that pods may reach, and the cluster's DNS."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from components.validation import Port, conflict, options
 
 
 def to_dns() -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
-    """Write the rule that lets a pod resolve names.
+    """Return the rule that lets a pod resolve names.
 
     https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/
     """
@@ -30,17 +30,17 @@ def _cidr(value: str) -> str:
 
 @options
 class Endpoint:
-    """Something that pods talk to: other pods of the namespace by their labels, or an address range."""
+    """A destination of pods: other pods of the namespace by their labels, or an address range."""
 
     port: Port
     pods: Mapping[str, str] | None = None
     cidr: Annotated[str, AfterValidator(_cidr)] | None = None
     client_labels: Mapping[str, str] = Field(default_factory=dict)
-    """Labels that a pod must carry to be admitted."""
+    """Labels that a pod needs to be admitted."""
     depends_on: Sequence[pulumi.Resource] = ()
-    """Resources that have to be ready before a client starts.
+    """Resources that must be ready before a client starts.
 
-    Only the order depends on them: unlike one of their outputs, they never cause a client to be replaced.
+    They only set the order. Unlike an output as an input, they never cause a client to be replaced.
     """
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class Endpoint:
 
     @property
     def egress(self) -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
-        """The rule that lets a pod reach it."""
+        """The rule that lets a pod reach the endpoint."""
         peer: k8s.networking.v1.NetworkPolicyPeerArgsDict = (
             {"ip_block": {"cidr": self.cidr}}
             if self.cidr

@@ -1,23 +1,24 @@
-"""RestrictedNamespace: a namespace in which nothing privileged runs and nothing talks unasked."""
+"""Namespace: rejects privileged pods and denies all traffic that no policy allows."""
 
 import json
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.image.app_image import RegistryCredentials, RepositoryName
+from components.image.app_image import RegistryCredentials
+from components.image.reference import RepositoryName
 from components.image.registry import Repository
 from components.kubernetes.component import NamespacedComponent, Transform
 from components.validation import Name, checked
 
 
-class RestrictedNamespace(NamespacedComponent):
-    """A namespace with the Pod Security level `restricted` enforced and all traffic denied by default."""
+class Namespace(NamespacedComponent):
+    """A namespace that enforces the Pod Security level `restricted` and denies all traffic by default."""
 
     name: pulumi.Output[str]
-    """The namespace's name, known once it exists."""
+    """The name of the namespace, known once it exists."""
     pull_secret: pulumi.Output[str] | None
-    """The Secret with which pods pull images; None when no credentials were given."""
+    """The name of the Secret with which pods pull images; None without `credentials`."""
 
     @checked
     def __init__(
@@ -30,7 +31,7 @@ class RestrictedNamespace(NamespacedComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Make the namespace `name`, with `credentials` for pulling images from `repository`."""
-        super().__init__(name, None, transform, opts)
+        super().__init__(name, None, transform, opts, former_type="RestrictedNamespace")
         # https://kubernetes.io/docs/concepts/security/pod-security-standards/
         levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         namespace = self._add(k8s.core.v1.Namespace, name=name, labels=levels)
@@ -55,7 +56,7 @@ class RestrictedNamespace(NamespacedComponent):
 
 
 def pull_config(host: str, credentials: RegistryCredentials) -> pulumi.Output[str]:
-    """Write what `docker login` would: https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/."""
+    """Return the file that `docker login` writes: https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/."""
     server = "https://index.docker.io/v1/" if host == "docker.io" else host
 
     def config(password: str) -> str:

@@ -1,55 +1,84 @@
-"""RedisCache: a Redis that only its clients reach, with a password that nobody has to know."""
+"""Redis: a password-protected Redis that only its clients reach."""
 
 import secrets
 from collections.abc import Sequence
 from textwrap import dedent
+from typing import Annotated
 
 import pulumi
 import pulumi_kubernetes as k8s
+from pydantic import AfterValidator
 
 from components.kubernetes.component import NOT_AWAITED, TAKES_OVER, NamespacedComponent, Transform
 from components.kubernetes.endpoint import Endpoint
-from components.kubernetes.pod import Compute, EnvVar, KeyRef, PodSecurity, Resources, pod_spec
+from components.kubernetes.env import EnvVar
+from components.kubernetes.pod import Compute, PodSecurity, Resources, defaulting_to, pod_spec
+from components.kubernetes.probes import Probe
 from components.kubernetes.rollout import Rollout
 from components.validation import InputText, Memory, Name, checked, quantity
 
 PORT = 6379
-# Where the official image's documentation puts it. Not /etc/redis: Debian's package closes that to others.
+# The directory in the official image's documentation. Debian's package closes /etc/redis to other users.
 _CONFIG_DIR = "/usr/local/etc/redis"
-SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi"))
+DEFAULT_RESOURCES = Resources(
+    requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi")
+)
+RedisResources = Annotated[Resources, defaulting_to(DEFAULT_RESOURCES)]
 
 
-class RedisCache(NamespacedComponent):
-    """A single Redis with a password, limits, and a network policy that admits only who uses its `env`.
+def _stateful_set_name(value: str) -> str:
+    """Refuse a name that is too long for the pod's label `controller-revision-hash`: NAME-HASH.
 
-    Without `storage` its content goes with its pod. With it, a volume claim of that size keeps the content.
-    Pulumi never deletes that claim: it stays until the namespace is deleted. `storage` can be added later
-    and, where the storage class allows it, raised; a claim never shrinks. Without `password` the component
-    makes one, once.
+    The hash has up to 10 characters: pkg/controller/history/controller_history.go of Kubernetes.
+    """
+    if len(value) > 52:
+        raise ValueError(
+            "must be at most 52 characters: Kubernetes labels the pod with the name, a hyphen and up to 10"
+            " more, and refuses labels above 63"
+        )
+    return value
+
+
+StatefulSetName = Annotated[Name, AfterValidator(_stateful_set_name)]
+
+
+class Redis(NamespacedComponent):
+    """A single Redis with a password, limits, and a network policy that admits only pods that use its `env`.
+
+    Redis refuses writes when its memory is full. Three quarters of the memory limit are for data.
+
+    Without `storage` the content goes with the pod. With `storage`, a volume claim of that size keeps it.
+    Pulumi never deletes the claim: it stays until the namespace is deleted. `storage` can be added later
+    and, if the storage class allows it, raised; a claim never shrinks.
+
+    Without `password` the component makes one, once.
+
+        cache = Redis("cache", namespace=namespace.name, storage="1Gi")
+        WebService("web", namespace=namespace.name, image=image, env=cache.env)
     """
 
     host: str
-    """The name under which its clients reach it."""
+    """The name under which clients reach it."""
     env: list[EnvVar]
-    """REDIS_HOST, REDIS_PORT and REDIS_PASSWORD for its clients; a pod that has them is admitted."""
+    """REDIS_HOST, REDIS_PORT and REDIS_PASSWORD for clients; a pod with REDIS_HOST is admitted."""
 
     @checked
     def __init__(
         self,
-        name: Name,
+        name: StatefulSetName,
         *,
         namespace: InputText,
         password: InputText | None = None,
         storage: Memory | None = None,
         image: InputText = "redis:7-bookworm",
-        resources: Resources = SMALL,
+        resources: RedisResources = DEFAULT_RESOURCES,
         security: PodSecurity | None = PodSecurity(),
         network_policy: bool = True,
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the cache; raise BadArgument, before anything is touched, when the arguments do not fit."""
-        super().__init__(name, namespace, transform, opts)
+        """Make the Redis; raise BadArgument, before anything is touched, if the arguments do not fit."""
+        super().__init__(name, namespace, transform, opts, former_type="RedisCache")
         secret = self._add_secret(password)
         config = self._add(
             k8s.core.v1.ConfigMap,
@@ -57,12 +86,12 @@ class RedisCache(NamespacedComponent):
             data={"redis.conf": _config(resources, bool(storage))},
         )
         self._add(k8s.core.v1.ServiceAccount, name=name, automount_service_account_token=False)
-        # The name that a StatefulSet gives to a claim made from a template, as earlier versions of this
-        # component used: so they find their data again.
+        # A StatefulSet gives this name to a claim made from a template, which earlier versions of this
+        # component used: their data is found again.
         claim = f"data-{name}-0" if storage else None
         pod = _pod(name, image, resources, security, secret.metadata.name, config.metadata.name, claim)
-        mounted = [self._add_claim(claim, storage)] if claim and storage else []
-        redis = self._add_stateful_set(pod, mounted)
+        claims = [self._add_claim(claim, storage)] if claim and storage else []
+        redis = self._add_stateful_set(pod, claims)
         service = self._add_service()
         endpoint = Endpoint(
             port=PORT,
@@ -73,28 +102,27 @@ class RedisCache(NamespacedComponent):
         if network_policy:
             self._add_network_policy(endpoint)
         self.host = name
-        key = KeyRef(name=secret.metadata.name, key="password")
         self.env = [
-            EnvVar(name="REDIS_HOST", value=self.host, endpoint=endpoint),
-            EnvVar(name="REDIS_PORT", value=str(PORT)),
-            EnvVar(name="REDIS_PASSWORD", secret=key),
+            EnvVar.value("REDIS_HOST", self.host, endpoint=endpoint),
+            EnvVar.value("REDIS_PORT", str(PORT)),
+            EnvVar.secret("REDIS_PASSWORD", secret.metadata.name, "password"),
         ]
         self.register_outputs({"host": self.host})
 
     def _add_secret(self, password: pulumi.Input[str] | None) -> k8s.core.v1.Secret:
-        """Keep the password as clients read it and as Redis does: in a file, so never in an argument list."""
-        # Each run of the program makes another: only the first counts. The provider keeps it as `data`.
-        first = pulumi.ResourceOptions(ignore_changes=["data", "stringData"] if password is None else [])
+        """Make the Secret: a key for clients, and a file for Redis: no argument list shows the password."""
+        # Each run makes another password, and only the first counts. The provider stores `data`.
+        keep_first = pulumi.ResourceOptions(ignore_changes=["data", "stringData"] if password is None else [])
         value = pulumi.Output.secret(secrets.token_urlsafe(32) if password is None else password)
         return self._add(
             k8s.core.v1.Secret,
             suffix="-auth",
             string_data={"password": value, "auth.conf": value.apply(_requirepass)},
-            opts=first,
+            opts=keep_first,
         )
 
     def _add_claim(self, name: str, storage: str) -> k8s.core.v1.PersistentVolumeClaim:
-        """Make the claim apart from the StatefulSet, whose own claim templates can never be changed."""
+        """Make the claim as a resource of its own: a StatefulSet's claim templates can never be changed."""
         return self._add(
             k8s.core.v1.PersistentVolumeClaim,
             name=name,
@@ -105,12 +133,12 @@ class RedisCache(NamespacedComponent):
         )
 
     def _add_stateful_set(
-        self, pod: k8s.core.v1.PodSpecArgsDict, mounted: Sequence[k8s.core.v1.PersistentVolumeClaim]
+        self, pod: k8s.core.v1.PodSpecArgsDict, claims: Sequence[k8s.core.v1.PersistentVolumeClaim]
     ) -> k8s.apps.v1.StatefulSet:
         spec: k8s.apps.v1.StatefulSetSpecArgsDict = {
             "service_name": self.pulumi_resource_name,
             "replicas": 1,
-            # Or a pod that never becomes ready would have to be deleted by hand, also after a good update:
+            # With the default, a pod that never becomes ready stays after a good update, until it is deleted:
             # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
             "pod_management_policy": "Parallel",
             "selector": {"match_labels": self.selector},
@@ -121,7 +149,7 @@ class RedisCache(NamespacedComponent):
             name=self.pulumi_resource_name,
             annotations=Rollout().awaited,
             spec=spec,
-            opts=pulumi.ResourceOptions(depends_on=mounted),
+            opts=pulumi.ResourceOptions(depends_on=claims),
         )
 
     def _add_service(self) -> k8s.core.v1.Service:
@@ -148,13 +176,13 @@ class RedisCache(NamespacedComponent):
 
 
 def _requirepass(password: str) -> str:
-    """Write the directive with every byte escaped, so that no password can end the line or the quotes."""
+    """Return the directive with every byte escaped, so that no password can end the line or the quotes."""
     return 'requirepass "{}"\n'.format("".join(f"\\x{byte:02x}" for byte in password.encode()))
 
 
 def _config(resources: Resources, persistent: bool) -> str:
-    # A quarter of the limit is left for connections, buffers and what changes during a rewrite of the file.
-    memory = int(quantity(resources.limits.memory) * 3 / 4)
+    # A quarter of the limit is left for connections, buffers, and changes during a rewrite of the file.
+    memory = int(quantity(resources.limits.as_dict["memory"]) * 3 / 4)
     return dedent(
         f"""\
         include {_CONFIG_DIR}/auth.conf
@@ -177,18 +205,18 @@ def _pod(
     config: pulumi.Input[str],
     claim: str | None,
 ) -> k8s.core.v1.PodSpecArgsDict:
-    ping: k8s.core.v1.ExecActionArgsDict = {"command": ["redis-cli", "-e", "ping"]}
+    ping = Probe.exec("redis-cli", "-e", "ping").action(PORT)
     container: k8s.core.v1.ContainerArgsDict = {
         "name": name,
         "image": image,
-        # By name: the official image has it in /usr/local/bin, Debian's package in /usr/bin.
+        # Without a path: the official image has it in /usr/local/bin, Debian's package in /usr/bin.
         "command": ["redis-server", f"{_CONFIG_DIR}/redis.conf"],
-        "env": [EnvVar(name="REDISCLI_AUTH", secret=KeyRef(name=secret, key="password")).as_dict],
+        "env": [EnvVar.secret("REDISCLI_AUTH", secret, "password").as_dict],
         "ports": [{"name": "redis", "container_port": PORT}],
         "resources": resources.as_dict,
-        "startup_probe": {"exec_": ping, "period_seconds": 1, "timeout_seconds": 2, "failure_threshold": 60},
-        "readiness_probe": {"exec_": ping, "period_seconds": 5, "timeout_seconds": 2},
-        "liveness_probe": {"exec_": ping, "period_seconds": 10, "timeout_seconds": 5, "failure_threshold": 6},
+        "startup_probe": {**ping, "period_seconds": 1, "timeout_seconds": 2, "failure_threshold": 60},
+        "readiness_probe": {**ping, "period_seconds": 5, "timeout_seconds": 2},
+        "liveness_probe": {**ping, "period_seconds": 10, "timeout_seconds": 5, "failure_threshold": 6},
     }
     # Two names: from 4.29 on the plugin previews the first update of an object as a merge of old and new by
     # name, and a volume cannot be of two kinds.

@@ -1,4 +1,4 @@
-"""How a new version of a service replaces the old one."""
+"""Rollout: replaces the old version of a service by the new one."""
 
 import math
 import re
@@ -16,8 +16,8 @@ def _share(value: object) -> object:
     raise ValueError('must be a number of pods, or a share such as "25%"')
 
 
-def _pods(share: int | str, replicas: int, rounded: Callable[[float], int]) -> int:
-    return share if isinstance(share, int) else rounded(replicas * int(share.rstrip("%")) / 100)
+def _pods(share: int | str, replicas: int, rounding: Callable[[float], int]) -> int:
+    return share if isinstance(share, int) else rounding(replicas * int(share.rstrip("%")) / 100)
 
 
 Share = Annotated[int | str, PlainValidator(_share)]
@@ -25,28 +25,29 @@ Share = Annotated[int | str, PlainValidator(_share)]
 
 @options
 class Rollout:
-    """How a new version replaces the old one. Times are in seconds."""
+    """The settings of a rolling update. Times are in seconds."""
 
     max_surge: Share = "25%"
-    """Pods above the wanted number; a quarter makes at most four waves, however many replicas there are."""
+    """Pods above the number of replicas. A quarter makes at most four waves, for any number of replicas."""
     max_unavailable: Share = 0
+    """Pods below the number of replicas."""
     timeout: Count = 100
-    """After this the rollout is reported as failed; the old pods serve on. Raise it where pulling is slow."""
+    """The rollout fails after this time, and the old pods keep serving. Raise it if nodes pull slowly."""
     min_ready: Seconds = 0
-    """A new pod must have been ready so long before an old one goes for it: time for a crash to show.
+    """A new pod must stay ready for this time before it replaces an old one: a late crash shows in time.
 
-    Each wave of pods takes that long; `timeout` must be longer than all of them.
+    Each wave of pods takes that long; `timeout` must be longer than all of them together.
     """
     pre_stop: Seconds = 5
-    """A pod serves on so long after it was told to stop, until every node has heard that it goes."""
+    """A terminating pod keeps serving for this time, until every node has stopped sending to it."""
     termination_grace: Seconds = 30
-    """Time for a pod to stop, pre_stop included, before it is killed."""
+    """A pod that has not stopped after this time, pre_stop included, is killed."""
 
     @field_validator("max_unavailable")
     @classmethod
-    def _can_move(cls, value: int | str, info: ValidationInfo) -> int | str:
+    def _makes_progress(cls, value: int | str, info: ValidationInfo) -> int | str:
         if str(value).rstrip("%") == str(info.data.get("max_surge")).rstrip("%") == "0":
-            raise conflict("and max_surge are both 0, so that no pod could ever be replaced")
+            raise conflict("and max_surge are both 0: no pod could ever be replaced")
         return value
 
     @field_validator("termination_grace")
@@ -57,9 +58,9 @@ class Rollout:
         return value
 
     def waves(self, replicas: int) -> int:
-        """How many times pods are replaced, one after another.
+        """Return the number of waves in which the pods are replaced.
 
-        Kubernetes rounds a share up where it is a surge, and down where it may be unavailable.
+        Kubernetes rounds max_surge up and max_unavailable down.
         """
         at_once = _pods(self.max_surge, replicas, math.ceil) + _pods(
             self.max_unavailable, replicas, math.floor

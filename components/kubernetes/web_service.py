@@ -1,31 +1,54 @@
-"""WebService: a web application that runs, scales, updates and is reached, safely by default."""
+"""WebService: a web application with safe defaults for running, scaling, updating and reaching it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import pulumi
 import pulumi_kubernetes as k8s
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import PlainValidator, ValidationInfo, field_validator
 
-from components.kubernetes.component import NOT_AWAITED, PUBLIC, NamespacedComponent, Transform
+from components.kubernetes.component import NOT_AWAITED, NamespacedComponent, Transform
 from components.kubernetes.endpoint import Endpoint, to_dns
-from components.kubernetes.pod import EnvVar, PodSecurity, Probes, Resources, pod_spec, spread_over_nodes
+from components.kubernetes.env import EnvVar
+from components.kubernetes.exposure import PUBLIC, Exposure, service_url
+from components.kubernetes.pod import (
+    Compute,
+    PodSecurity,
+    Resources,
+    defaulting_to,
+    pod_spec,
+    spread_over_nodes,
+)
+from components.kubernetes.probes import Probes
 from components.kubernetes.rollout import Rollout
-from components.validation import BadArgument, Count, InputText, Name, Port, checked, conflict, options
+from components.validation import (
+    Count,
+    InputText,
+    Name,
+    Percent,
+    checked,
+    conflict,
+    integer_from_text,
+    invalid,
+    options,
+)
 
-ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
+DEFAULT_RESOURCES = Resources(
+    requests=Compute(cpu="250m", memory="128Mi"), limits=Compute(cpu="500m", memory="256Mi")
+)
+WebResources = Annotated[Resources, defaulting_to(DEFAULT_RESOURCES)]
 
 
 @options
 class Autoscaling:
-    """Between how many replicas the autoscaler chooses, for which CPU use in percent of the request."""
+    """The bounds and the target of the autoscaler."""
 
     min_replicas: Count = 3
-    """Never fewer."""
+    """The lowest number of replicas."""
     max_replicas: Count
-    """Never more."""
-    cpu_utilization: Annotated[int, Field(strict=True, ge=1, le=100)] = 70
-    """Average to aim for, in percent of the CPU request."""
+    """The highest number of replicas."""
+    cpu_utilization: Percent = 70
+    """The average CPU use to aim for, in percent of the request."""
 
     @field_validator("max_replicas")
     @classmethod
@@ -36,16 +59,8 @@ class Autoscaling:
         return value
 
 
-@options
-class Exposure:
-    """On which port of the Service the container's port is offered, and to whom."""
-
-    port: Port = 80
-    target_port: Port = 5000
-    type: ServiceType = "ClusterIP"
-
-
 def _scale(value: object) -> object:
+    value = integer_from_text(value)
     if isinstance(value, Autoscaling) or (type(value) is int and value >= 0):
         return value
     raise ValueError("must be a number of replicas, or Autoscaling(...)")
@@ -55,17 +70,19 @@ Scale = Annotated[int | Autoscaling, PlainValidator(_scale)]
 
 
 class WebService(NamespacedComponent):
-    """A Deployment with limits and probes, its Service, and what keeps both safe.
+    """A Deployment with limits and probes, its Service, and the policies that protect both.
 
-    Every default has a way out: other values in `resources`, `probes`, `security` and `rollout` (None of the
-    first three leaves it to image and cluster), False for `network_policy`, `disruption_budget` and
-    `spread`, True for `service_account_token`, and `transform` for the rest.
+    Every default can be changed: `resources`, `probes`, `security` and `rollout` take other values (None for
+    the first three leaves them to the image and the cluster); `network_policy`, `disruption_budget` and
+    `spread` take False; `service_account_token` takes True; `transform` changes everything else.
+
+        WebService("web", namespace=namespace.name, image=image, env=cache.env, replicas=5)
     """
 
     host: pulumi.Output[str]
     """The name under which pods of the cluster reach it."""
     url: pulumi.Output[str]
-    """Where it answers: the load balancer's address if it has one, else the Service's in the cluster."""
+    """Its URL: the load balancer's address if it has one, else the Service's in the cluster."""
 
     @checked
     def __init__(
@@ -77,7 +94,7 @@ class WebService(NamespacedComponent):
         replicas: Scale = 3,
         env: Sequence[EnvVar] = (),
         expose: Exposure = Exposure(),
-        resources: Resources | None = Resources(),
+        resources: WebResources | None = DEFAULT_RESOURCES,
         probes: Probes | None = Probes(),
         security: PodSecurity | None = PodSecurity(),
         rollout: Rollout = Rollout(),
@@ -90,8 +107,8 @@ class WebService(NamespacedComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the service; raise BadArgument, before anything is touched, when the arguments do not fit."""
-        _check(name, replicas, resources, rollout)
+        """Make the service; raise BadArgument, before anything is touched, if the arguments do not fit."""
+        self._check(name, replicas, resources, rollout)
         super().__init__(name, namespace, transform, opts)
         endpoints = [*reaches, *(variable.endpoint for variable in env if variable.endpoint)]
         self._add_service_account(service_account_token, pull_secret)
@@ -111,6 +128,26 @@ class WebService(NamespacedComponent):
         self.host = pulumi.Output.format("{0}.{1}.svc", name, namespace)
         self.url = service_url(service, expose.port)
         self.register_outputs({"host": self.host, "url": self.url})
+
+    @classmethod
+    def _check(
+        cls, name: str, replicas: int | Autoscaling, resources: Resources | None, rollout: Rollout
+    ) -> None:
+        """Refuse arguments that do not fit together."""
+        waves = rollout.waves(replicas.max_replicas if isinstance(replicas, Autoscaling) else replicas)
+        shortest = waves * rollout.min_ready
+        problems = []
+        if isinstance(replicas, Autoscaling) and resources is None:
+            problems.append(
+                "replicas is an Autoscaling, but resources is None: an autoscaler needs a CPU request"
+            )
+        if shortest >= rollout.timeout:
+            reason = f"{waves} waves of pods, each of which must be ready for {rollout.min_ready} s"
+            problems.append(
+                f"rollout.timeout is {rollout.timeout}, but must be more than {shortest}: {reason}"
+            )
+        if problems:
+            raise invalid(cls, name, problems)
 
     def _add_service_account(self, token: bool, pull_secret: pulumi.Input[str] | None) -> None:
         self._add(
@@ -143,15 +180,15 @@ class WebService(NamespacedComponent):
         }
         if rollout.min_ready:
             spec["min_ready_seconds"] = rollout.min_ready
-        if not isinstance(replicas, Autoscaling):  # whose number it is then
+        if not isinstance(replicas, Autoscaling):  # else the autoscaler owns the number
             spec["replicas"] = replicas
-        needed = [resource for endpoint in endpoints for resource in endpoint.depends_on]
+        dependencies = [resource for endpoint in endpoints for resource in endpoint.depends_on]
         self._add(
             k8s.apps.v1.Deployment,
             name=self.pulumi_resource_name,
             annotations=rollout.awaited,
             spec=spec,
-            opts=pulumi.ResourceOptions(depends_on=needed),
+            opts=pulumi.ResourceOptions(depends_on=dependencies),
         )
 
     def _add_service(self, expose: Exposure, rollout: Rollout) -> k8s.core.v1.Service:
@@ -160,10 +197,13 @@ class WebService(NamespacedComponent):
             "selector": self.selector,
             "ports": [{"name": "http", "port": expose.port, "target_port": expose.target_port}],
         }
-        # Only a load balancer's address is worth waiting for: the rollout tells whether pods serve.
-        notes = rollout.awaited if expose.type == "LoadBalancer" else NOT_AWAITED
-        notes = notes if expose.type == "ClusterIP" else notes | PUBLIC
-        return self._add(k8s.core.v1.Service, name=self.pulumi_resource_name, annotations=notes, spec=spec)
+        # Only a load balancer's address is worth waiting for: the rollout already waits for ready pods.
+        annotations = rollout.awaited if expose.type == "LoadBalancer" else NOT_AWAITED
+        if expose.public:
+            annotations = annotations | {PUBLIC: expose.public}
+        return self._add(
+            k8s.core.v1.Service, name=self.pulumi_resource_name, annotations=annotations, spec=spec
+        )
 
     def _add_autoscaler(self, autoscaling: Autoscaling) -> None:
         name = self.pulumi_resource_name
@@ -187,7 +227,10 @@ class WebService(NamespacedComponent):
         self._add(k8s.autoscaling.v2.HorizontalPodAutoscaler, name=name, spec=spec)
 
     def _add_disruption_budget(self) -> None:
-        spec = {"max_unavailable": 1, "selector": {"match_labels": self.selector}}
+        spec: k8s.policy.v1.PodDisruptionBudgetSpecArgsDict = {
+            "max_unavailable": 1,
+            "selector": {"match_labels": self.selector},
+        }
         self._add(k8s.policy.v1.PodDisruptionBudget, name=self.pulumi_resource_name, spec=spec)
 
     def _add_network_policy(self, port: int, endpoints: Sequence[Endpoint]) -> None:
@@ -202,20 +245,6 @@ class WebService(NamespacedComponent):
 
 def _least(replicas: int | Autoscaling) -> int:
     return replicas.min_replicas if isinstance(replicas, Autoscaling) else replicas
-
-
-def _check(name: str, replicas: int | Autoscaling, resources: Resources | None, rollout: Rollout) -> None:
-    """Refuse arguments that do not fit together."""
-    waves = rollout.waves(replicas.max_replicas if isinstance(replicas, Autoscaling) else replicas)
-    needed = waves * rollout.min_ready
-    problems = []
-    if isinstance(replicas, Autoscaling) and resources is None:
-        problems.append("replicas is an Autoscaling, but resources is None: it measures against a request")
-    if needed >= rollout.timeout:
-        took = f"{waves} waves of pods, each of which has to be ready for {rollout.min_ready}"
-        problems.append(f"rollout.timeout is {rollout.timeout}, but must be more than {needed}: {took}")
-    if problems:
-        raise BadArgument("\n  ".join((f"WebService {name!r} cannot be made:", *problems)))
 
 
 def _container(
@@ -238,18 +267,8 @@ def _container(
     if resources:
         container["resources"] = resources.as_dict
     if probes:
-        probes.apply_to(container, port)
+        startup, readiness, liveness = probes.for_container(port)
+        container["startup_probe"] = startup
+        container["readiness_probe"] = readiness
+        container["liveness_probe"] = liveness
     return container
-
-
-def service_url(service: k8s.core.v1.Service, port: int) -> pulumi.Output[str]:
-    """Return where a Service answers: its load balancer if it has one, else its address in the cluster."""
-
-    def url(facts: Sequence[Any]) -> str:
-        spec, status = facts
-        ingress = ((status or {}).get("load_balancer") or {}).get("ingress")
-        host = (ingress[0].get("hostname") or ingress[0].get("ip")) if ingress else spec["cluster_ip"]
-        host = f"[{host}]" if ":" in host else host
-        return f"http://{host}" if port == 80 else f"http://{host}:{port}"
-
-    return pulumi.Output.all(service.spec, service.status).apply(url)

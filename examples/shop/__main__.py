@@ -1,16 +1,16 @@
-"""The components in somebody else's program: an image that another build made, with a Redis."""
+"""The components in another program: an image from another build, with a Redis."""
 
 import pulumi
 
-from components import EnvVar, RedisCache, RestrictedNamespace, WebService
+from components import EnvVar, Namespace, Redis, WebService
 
 config = pulumi.Config()
-shop = RestrictedNamespace("shop")
-carts = RedisCache("carts", namespace=shop.name, storage="1Gi")
+shop = Namespace("shop")
+carts = Redis("carts", namespace=shop.name, storage="1Gi")
 site = WebService(
     "site",
     namespace=shop.name,
     image=config.require("image"),
-    env=[*carts.env, EnvVar(name="CURRENCY", value="EUR")],
+    env=[*carts.env, EnvVar.value("CURRENCY", "EUR")],
 )
 pulumi.export("url", site.url)

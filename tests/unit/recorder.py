@@ -70,7 +70,9 @@ class Recorder(pulumi.runtime.Mocks):
         return found
 
     def of(self, kind: str) -> list[Registered]:
-        return [resource for resource in self.resources if resource.kind == kind]
+        """Return the resources of a kind, but no components: Namespace is a Kubernetes object."""
+        own = [resource for resource in self.resources if not resource.type.startswith("slipway:")]
+        return [resource for resource in own if resource.kind == kind]
 
     def one(self, kind: str, name: str | None = None) -> dict[str, Any]:
         found = [resource for resource in self.of(kind) if name in (None, resource.name)]

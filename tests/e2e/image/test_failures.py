@@ -47,5 +47,5 @@ def test_a_bad_argument_stops_the_preview_with_its_name_and_value(project: Proje
     project.arguments["target"] = "nowhere"
     done = project.run("preview")
     assert done.returncode != 0
-    assert "AppImage 'web' cannot be made:" in done.stdout + done.stderr
+    assert "Invalid AppImage 'web':" in done.stdout + done.stderr
     assert "target is 'nowhere'" in done.stdout + done.stderr

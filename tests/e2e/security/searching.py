@@ -20,7 +20,7 @@ def forms(secret: str) -> set[bytes]:
     Of base64 the ends are left out, which depend on what is around it.
     """
     plain = secret.encode()
-    escaped = "".join(f"\\x{byte:02x}" for byte in plain).encode()  # as RedisCache writes it for Redis
+    escaped = "".join(f"\\x{byte:02x}" for byte in plain).encode()  # as Redis writes it for Redis
     texts = (plain, escaped, escaped.replace(b"\\", b"\\\\"))  # the last is that in JSON
     encoded = (base64.b64encode(b"x" * shift + text)[4:-4] for text in texts for shift in range(3))
     return {*texts, quote(secret, safe="").encode(), *encoded}

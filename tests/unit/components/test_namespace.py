@@ -1,10 +1,10 @@
-"""What RestrictedNamespace promises."""
+"""The promises of Namespace."""
 
 import json
 
 import pytest
 
-from components import RegistryCredentials, RestrictedNamespace
+from components import Namespace, RegistryCredentials
 from tests.unit.conftest import Run
 
 
@@ -20,7 +20,7 @@ def test_one_login_serves_docker_hub_ghcr_and_a_private_registry(
     repository: str, server: str, engine: Run
 ) -> None:
     login = RegistryCredentials(username="me", password="token")  # noqa: S106 # made up
-    recorder = engine(lambda: RestrictedNamespace("shop", repository=repository, credentials=login) and None)
+    recorder = engine(lambda: Namespace("shop", repository=repository, credentials=login) and None)
     secret = recorder.one("Secret")
     assert secret["type"] == "kubernetes.io/dockerconfigjson"
     auths = json.loads(secret["stringData"][".dockerconfigjson"])["auths"]
@@ -28,4 +28,4 @@ def test_one_login_serves_docker_hub_ghcr_and_a_private_registry(
 
 
 def test_without_a_login_there_is_no_secret(engine: Run) -> None:
-    assert not engine(lambda: RestrictedNamespace("shop", repository="acme/hits") and None).of("Secret")
+    assert not engine(lambda: Namespace("shop", repository="acme/hits") and None).of("Secret")

@@ -1,17 +1,17 @@
-"""What RedisCache promises."""
+"""The promises of Redis."""
 
 import re
 from typing import Any
 
 import pulumi
 
-from components import Compute, RedisCache, Resources
+from components import Compute, Redis, Resources
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
 
 def made(engine: Run, **arguments: Any) -> Recorder:
-    return engine(lambda: RedisCache("cache", namespace="shop", **arguments) and None)
+    return engine(lambda: Redis("cache", namespace="shop", **arguments) and None)
 
 
 def config(recorder: Recorder) -> str:
@@ -101,6 +101,22 @@ def test_data_is_bounded_below_the_memory_limit(engine: Run) -> None:
     resources = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="1", memory="1Gi"))
     [maximum] = re.findall(r"maxmemory (\d+)", config(made(engine, resources=resources)))
     assert int(maximum) == 768 * 1024**2
+
+
+def test_an_amount_not_given_keeps_its_default(engine: Run) -> None:
+    resources = Resources(limits=Compute(memory="1Gi"))
+    recorder = made(engine, resources=resources)
+    [container] = recorder.one("StatefulSet")["spec"]["template"]["spec"]["containers"]
+    assert {"cpu": "500m", "memory": "1Gi"}.items() <= container["resources"]["limits"].items()
+    assert {"cpu": "50m", "memory": "64Mi"}.items() <= container["resources"]["requests"].items()
+
+
+def test_the_longest_name_gets_a_pod(engine: Run) -> None:
+    """Kubernetes labels the pod with NAME-HASH, which a label above 63 characters would prevent."""
+    name = "c" * 52
+    assert engine(lambda: Redis(name, namespace="shop") and None).one("StatefulSet", name)
+    longest_hash = "z" * 10
+    assert len(f"{name}-{longest_hash}") == 63
 
 
 def test_only_clients_may_connect_and_it_connects_to_nobody(engine: Run) -> None:

@@ -1,4 +1,4 @@
-"""What WebService promises by default, and the way out of each default."""
+"""The promises of WebService by default, and the way out of each default."""
 
 from typing import Any
 
@@ -6,15 +6,18 @@ import pytest
 
 from components import (
     Autoscaling,
+    Compute,
     Endpoint,
     EnvVar,
     Exposure,
-    KeyRef,
+    Probe,
     Probes,
-    RedisCache,
+    Redis,
+    Resources,
     Rollout,
     WebService,
 )
+from components.kubernetes.exposure import ServiceType
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
@@ -34,7 +37,7 @@ def container(recorder: Recorder) -> dict[str, Any]:
     return only
 
 
-def test_three_replicas_of_a_quarter_core_behind_port_80_unless_told_otherwise(engine: Run) -> None:
+def test_defaults(engine: Run) -> None:
     recorder = made(engine)
     assert recorder.one("Deployment")["spec"]["replicas"] == 3
     assert recorder.one("Service")["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": 5000}]
@@ -67,7 +70,7 @@ def test_a_budget_is_kept_only_where_there_is_a_pod_to_spare(engine: Run) -> Non
 
 def test_it_reaches_what_its_environment_names_and_carries_the_labels_that_admit_it(engine: Run) -> None:
     def program() -> None:
-        cache = RedisCache("cache", namespace="shop")
+        cache = Redis("cache", namespace="shop")
         WebService("web", namespace="shop", image="i", env=[*cache.env])
 
     recorder = engine(program)
@@ -87,9 +90,9 @@ def test_without_dependencies_it_reaches_names_only(engine: Run) -> None:
 
 def test_variables_come_from_values_secrets_and_config_maps(engine: Run) -> None:
     env = [
-        EnvVar(name="A", value="1"),
-        EnvVar(name="B", secret=KeyRef(name="s", key="k")),
-        EnvVar(name="C", config_map=KeyRef(name="c", key="k")),
+        EnvVar.value("A", "1"),
+        EnvVar.secret("B", "s", "k"),
+        EnvVar.config_map("C", "c", "k"),
     ]
     assert container(made(engine, env=env))["env"] == [
         {"name": "A", "value": "1"},
@@ -155,15 +158,41 @@ def test_a_new_version_may_have_to_prove_itself_for_a_while(engine: Run) -> None
 def test_ports_paths_and_reach_are_the_callers(engine: Run) -> None:
     recorder = made(
         engine,
-        expose=Exposure(port=8080, target_port=9000, type="NodePort"),
-        probes=Probes(ready="/ready", live="/live"),
+        expose=Exposure(port=8080, target_port=9000, type="NodePort", public="the shop's front door"),
+        probes=Probes(ready=Probe.http("/ready"), live=Probe.tcp(port=9001)),
     )
     assert recorder.one("Service")["spec"]["type"] == "NodePort"
-    assert recorder.one("Service")["metadata"]["annotations"]["slipway/public"], "or policy/ refuses it"
+    assert recorder.one("Service")["metadata"]["annotations"]["slipway/public"] == "the shop's front door"
     assert recorder.one("NetworkPolicy")["spec"]["ingress"] == [
         {"ports": [{"port": 9000, "protocol": "TCP"}]}
     ]
     assert container(recorder)["readinessProbe"]["httpGet"] == {"path": "/ready", "port": 9000}
+    assert container(recorder)["livenessProbe"]["tcpSocket"] == {"port": 9001}
+    assert container(recorder)["startupProbe"]["tcpSocket"] == {"port": 9001}
+
+
+def test_a_command_probes_the_container(engine: Run) -> None:
+    probes = Probes(ready=Probe.exec("test", "-f", "/tmp/ready"))  # noqa: S108 # in the pod
+    ready = container(made(engine, probes=probes))["readinessProbe"]
+    assert ready["exec"] == {"command": ["test", "-f", "/tmp/ready"]}  # noqa: S108
+
+
+@pytest.mark.parametrize("kind", ["ClusterIP", "NodePort", "LoadBalancer"])
+def test_public_needs_a_reason(kind: ServiceType, engine: Run) -> None:
+    """Without a reason there is no annotation, so that the policy pack refuses an open Service."""
+    recorder = made(engine, expose=Exposure(type=kind))
+    assert "slipway/public" not in recorder.one("Service")["metadata"]["annotations"]
+
+
+def test_an_amount_not_given_keeps_its_default(engine: Run) -> None:
+    resources = Resources(limits=Compute(memory="1Gi"))
+    amounts = container(made(engine, resources=resources))["resources"]
+    assert {"cpu": "500m", "memory": "1Gi"}.items() <= amounts["limits"].items()
+    assert {"cpu": "250m", "memory": "128Mi"}.items() <= amounts["requests"].items()
+
+
+def test_replicas_as_a_number_in_text(engine: Run) -> None:
+    assert made(engine, replicas="3").one("Deployment")["spec"]["replicas"] == 3
 
 
 def test_transform_changes_any_argument_of_any_child(engine: Run) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.image import builder as _builder
+from components.image import builder as buildx
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def test_a_builder_that_is_away_is_named_with_its_address(
 ) -> None:
     make(builders, "far", endpoint)
     with pytest.raises(
-        _builder.BuilderUnavailable, match=f"'far' at {endpoint} cannot be reached.*inspect far"
+        buildx.BuilderUnavailable, match=f"'far' at {endpoint} cannot be reached.*inspect far"
     ):
-        _builder.check_reachable(asked)
+        buildx.check_reachable(asked)
 
 
 def test_an_unknown_builder_is_refused_with_what_to_do(builders: Path) -> None:
-    with pytest.raises(_builder.BuilderUnavailable, match=r"'typo' does not exist.*buildx ls"):
-        _builder.check_reachable("typo")
+    with pytest.raises(buildx.BuilderUnavailable, match=r"'typo' does not exist.*buildx ls"):
+        buildx.check_reachable("typo")
 
 
 def test_a_builder_that_listens_is_fine(builders: Path) -> None:
@@ -45,14 +45,14 @@ def test_a_builder_that_listens_is_fine(builders: Path) -> None:
         server.bind(str(path))
         server.listen()
         make(builders, "near", f"unix://{path}")
-        _builder.check_reachable("near")
+        buildx.check_reachable("near")
 
 
 def test_builders_that_docker_starts_are_left_to_it(builders: Path) -> None:
     make(builders, "container", "unix:///var/run/docker.sock", "docker-container")
-    _builder.check_reachable("container")
-    _builder.check_reachable("default")
+    buildx.check_reachable("container")
+    buildx.check_reachable("default")
 
 
 def test_without_any_builder_the_provider_decides(builders: Path) -> None:
-    _builder.check_reachable(None)
+    buildx.check_reachable(None)

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
-from components.image.registry import CannotTell, Login, Repository
+from components.image.registry import Login, RegistryUnavailable, Repository
 from components.validation import BadArgument
 from tests.unit.recorder import DIGEST, Recorder
 
@@ -19,12 +19,12 @@ class Registry:
     """Stands in for the network: says what `has` shall say, remembers who asked."""
 
     def __init__(self) -> None:
-        self.answer: bool | CannotTell = True
+        self.answer: bool | RegistryUnavailable = True
         self.logins: list[Login | None] = []
 
     def has(self, _: Repository, tag: str, login: Login | None) -> bool:
         self.logins.append(login)
-        if isinstance(self.answer, CannotTell):
+        if isinstance(self.answer, RegistryUnavailable):
             raise self.answer
         return self.answer
 
@@ -109,7 +109,7 @@ def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run) -> None:
 
 
 def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, registry: Registry) -> None:
-    registry.answer = CannotTell("registry ghcr.io cannot be reached")
+    registry.answer = RegistryUnavailable("registry ghcr.io cannot be reached")
     assert inputs(engine)["tags"]
 
 
@@ -132,7 +132,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"secrets": {"c a": "x"}}, "secrets.*'c a'"),
     ({"cache": {"ref": "ghcr.io/me/web"}}, "cache.ref is 'ghcr.io/me/web'.*and a tag"),
     ({"preview_digest": "perhaps"}, "preview_digest is 'perhaps'"),
-    ({"buildargs": {}}, "buildargs is not known"),
+    ({"buildargs": {}}, "buildargs is unknown"),
 ]
 
 

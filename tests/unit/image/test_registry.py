@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from components.image.registry import CannotTell, Login, Repository, docker_login
+from components.image.registry import Login, RegistryUnavailable, Repository, docker_login
 
 ME = Login("me", "pass:word")
 
@@ -78,7 +78,7 @@ def test_without_credentials_the_stored_login_counts(repository: Repository, tmp
 
 def test_who_is_not_let_in_cannot_tell(repository: Repository) -> None:
     if Registry.mode != "open":
-        with pytest.raises(CannotTell, match=repository.host):
+        with pytest.raises(RegistryUnavailable, match=repository.host):
             repository.has("here", Login("me", "wrong"))
 
 
@@ -86,7 +86,7 @@ def test_an_error_of_the_registry_is_not_taken_for_a_missing_image(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Registry, "mode", "broken")
-    with pytest.raises(CannotTell, match="503"):
+    with pytest.raises(RegistryUnavailable, match="503"):
         repository.has("here", None)
 
 
@@ -94,7 +94,7 @@ def test_a_registry_that_is_away_is_named_with_its_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    with pytest.raises(CannotTell, match=r"http://127\.0\.0\.1:1 cannot be reached"):
+    with pytest.raises(RegistryUnavailable, match=r"http://127\.0\.0\.1:1 cannot be reached"):
         Repository("127.0.0.1:1/web").has("here", None)
 
 

@@ -140,6 +140,40 @@ def test_a_stack_with_an_image_builds_nothing(program: Callable[..., Recorder]) 
     assert not program(image=DIGEST).of("Image")
 
 
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        (DIGEST, "a" * 12),
+        (f"7@{DIGEST}", "7"),
+        (f"ghcr.io/acme/hits@{DIGEST}", "a" * 12),
+        (f"ghcr.io/acme/hits:7@{DIGEST}", "7"),
+    ],
+)
+def test_the_application_gets_its_version(image: str, version: str, program: Callable[..., Recorder]) -> None:
+    """The version is the tag, or the start of the digest if there is no tag."""
+    [container] = program(image=image).one("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "APP_VERSION", "value": version} in container["env"]
+
+
+def test_amounts_not_given_keep_the_defaults(program: Callable[..., Recorder]) -> None:
+    memory = {"resources": {"limits": {"memory": "1Gi"}}}
+    recorded = program(image=DIGEST, web=memory, redis=memory)
+    for kind, request in (("Deployment", "250m"), ("StatefulSet", "50m")):
+        [container] = recorded.one(kind)["spec"]["template"]["spec"]["containers"]
+        assert {"cpu": "500m", "memory": "1Gi"}.items() <= container["resources"]["limits"].items()
+        assert container["resources"]["requests"]["cpu"] == request
+
+
+def test_a_number_in_quotes_is_a_number(program: Callable[..., Recorder]) -> None:
+    assert program(image=DIGEST, web={"replicas": "3"}).one("Deployment")["spec"]["replicas"] == 3
+
+
+def test_an_open_service_has_the_reason(program: Callable[..., Recorder]) -> None:
+    web = {"serviceType": "NodePort", "public": "the shop's front door"}
+    service = program(image=DIGEST, web=web).one("Service", "web")
+    assert service["metadata"]["annotations"]["slipway/public"] == "the shop's front door"
+
+
 def test_a_failed_rollout_is_reported_within_two_minutes(recorded: Recorder) -> None:
     for kind in WORKLOADS:
         for resource in recorded.of(kind):

@@ -1,4 +1,4 @@
-"""The house rules, without an engine."""
+"""The rules of the policy pack, without an engine."""
 
 import importlib.util
 import sys
@@ -7,6 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from components import Exposure, Namespace, Redis, WebService
+from tests.unit.conftest import Run
+from tests.unit.recorder import Recorder
 
 PACK = Path(__file__).parents[3] / "policy"
 
@@ -35,16 +39,44 @@ GOOD: dict[str, Any] = {
 }
 
 
-def broken(kind: str, one: dict[str, Any]) -> set[str]:
-    return {policy.name for policy in rules.POLICIES if list(policy.rule(kind, one))}
+def broken(kind: str, manifest: dict[str, Any]) -> set[str]:
+    return {policy.name for policy in rules.POLICIES if list(policy.rule(kind, manifest))}
 
 
 def deployment(pod: dict[str, Any] | None = None, **container: Any) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"containers": [{**GOOD, **container}], **(pod or {})}}}}
 
 
-def test_what_the_components_make_breaks_none() -> None:
+def test_a_good_deployment_breaks_no_rule() -> None:
+    """The control of the tests below."""
     assert broken("Deployment", deployment()) == set()
+
+
+def broken_by(recorder: Recorder) -> dict[str, set[str]]:
+    objects = [made for made in recorder.resources if made.type.startswith("kubernetes:")]
+    return {
+        f"{made.kind} {made.name}": names for made in objects if (names := broken(made.kind, made.inputs))
+    }
+
+
+def test_the_components_break_no_rule(engine: Run) -> None:
+    """Except that Redis runs an image by tag, unless it is given one by digest."""
+
+    def program() -> None:
+        namespace = Namespace("shop")
+        cache = Redis("cache", namespace=namespace.name, storage="1Gi")
+        WebService("web", namespace=namespace.name, image="web:1@sha256:0", env=cache.env)
+
+    assert broken_by(engine(program)) == {"StatefulSet cache": {"image-by-digest"}}
+
+
+def test_an_open_web_service_needs_a_reason(engine: Run) -> None:
+    def program(expose: Exposure) -> Recorder:
+        image = "web:1@sha256:0"
+        return engine(lambda: WebService("web", namespace="shop", image=image, expose=expose) and None)
+
+    assert broken_by(program(Exposure(type="NodePort"))) == {"Service web": {"public-only-on-purpose"}}
+    assert broken_by(program(Exposure(type="NodePort", public="the shop's front door"))) == {}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +104,7 @@ def test_each_rule_is_broken_by_what_it_forbids(container: dict[str, Any], polic
 @pytest.mark.parametrize(
     "pod", [{"hostNetwork": True}, {"volumes": [{"name": "n", "hostPath": {"path": "/"}}]}]
 )
-def test_pods_may_not_reach_out_of_their_containers(pod: dict[str, Any]) -> None:
+def test_pods_may_not_have_access_to_their_node(pod: dict[str, Any]) -> None:
     assert broken("Deployment", deployment(pod)) == {"no-privileged-pod"}
 
 
@@ -84,12 +116,12 @@ def test_a_public_service_has_to_say_so(kind: str) -> None:
     assert broken("Service", {"spec": {"type": "ClusterIP"}}) == set()
 
 
-def test_of_what_is_not_known_yet_nothing_is_said() -> None:
+def test_unknown_values_are_skipped() -> None:
     assert broken("Deployment", deployment(image=None)) == set()
     assert broken("Deployment", {"spec": None}) == set()
 
 
-def test_cron_jobs_and_init_containers_are_looked_at_too() -> None:
+def test_cron_jobs_and_init_containers_are_checked_too() -> None:
     pod = {"containers": [], "initContainers": [{**GOOD, "image": "x"}]}
     assert "no-latest-image" in broken(
         "CronJob", {"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}

@@ -69,6 +69,20 @@ def test_editors_and_program_agree_on_the_stack_files(
     assert program(**document["config"]).of("Deployment")
 
 
+def test_the_context_may_be_in_the_configured_kubeconfig(program: Callable[..., Recorder]) -> None:
+    contents = json.dumps({"contexts": [{"name": "prod"}]})
+    config = {"kubernetes:context": "prod", "image": DIGEST}
+    assert program(secret={"kubernetes:kubeconfig": contents}, **config).of("Deployment")
+
+
+def test_building_the_model_reads_no_file() -> None:
+    """Only `load` checks the configuration against this machine."""
+    model = settings.Settings.model_validate(
+        {"kubernetes:context": "nowhere", "namespace": "n", "repository": "a/b", "build": "nowhere"}
+    )
+    assert model.context == "nowhere"
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -76,7 +90,7 @@ def test_editors_and_program_agree_on_the_stack_files(
         {},
         {"image": DIGEST, "build": "app"},
         {"image": DIGEST, "web": {"replicas": 0}},
-        {"image": DIGEST, "web": {"replicas": "3"}},
+        {"image": DIGEST, "web": {"replicas": "three"}},
         {"image": DIGEST, "web": {"serviceType": "Public"}},
         {"image": DIGEST, "web": {"autoscaling": {}}},
         {"image": DIGEST, "redis": {"storage": "1GB"}},

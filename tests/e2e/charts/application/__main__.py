@@ -4,11 +4,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi_kubernetes.helm.v4 import Chart
 
-from components import Endpoint, EnvVar, Probes, RestrictedNamespace, WebService
+from components import Endpoint, EnvVar, Namespace, Probe, Probes, WebService
 
 config = pulumi.Config()
 image = config.require("image")
-namespace = RestrictedNamespace(config.require("namespace"))
+namespace = Namespace(config.require("namespace"))
 
 cache = Chart("cache", chart="./charts/cache", namespace=namespace.name, values={"memory": "32mb"})
 
@@ -38,10 +38,10 @@ web = WebService(
     namespace=namespace.name,
     image=image,
     env=[
-        EnvVar(name="REDIS_HOST", value="cache", endpoint=redis),  # the name of the chart's Service
-        EnvVar(name="REDIS_PORT", value="6379"),
+        EnvVar.value("REDIS_HOST", "cache", endpoint=redis),  # the name of the chart's Service
+        EnvVar.value("REDIS_PORT", "6379"),
     ],
-    probes=Probes(ready="/livez"),
+    probes=Probes(ready=Probe.http("/livez")),
     opts=pulumi.ResourceOptions(depends_on=[cache]),
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import Compute, Probes, RedisCache, Resources, RestrictedNamespace, Rollout, WebService
+from components import Compute, Namespace, Probe, Probes, Redis, Resources, Rollout, WebService
 
 Container = dict[str, Any]
 config = pulumi.Config()
@@ -51,7 +51,7 @@ SMALL = Resources(requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu
 for name, flaw in FLAWS.items():
     # Each in a namespace of its own: of several Deployments in one that are updated at once, the official
     # plugin (4.32.0) takes some for complete by what they were before.
-    namespace = RestrictedNamespace(f"load-{pulumi.get_stack()}-{name}")
+    namespace = Namespace(f"load-{pulumi.get_stack()}-{name}")
     if name == "over-quota":
         k8s.core.v1.ResourceQuota(
             "quota",
@@ -69,7 +69,7 @@ for name, flaw in FLAWS.items():
         image=image,
         replicas=1,
         resources=SMALL,
-        probes=Probes(ready="/livez"),
+        probes=Probes(ready=Probe.http("/livez")),
         rollout=ROLLOUTS.get(name, Rollout(timeout=45)),
         transform=spoil,
     )
@@ -83,6 +83,4 @@ def spoil_redis(kind: str, args: dict[str, Any]) -> None:
             args["spec"]["template"]["spec"]["containers"][0]["image"] += f"@sha256:{'0' * 64}"
 
 
-RedisCache(
-    "redis", namespace=RestrictedNamespace(f"load-{pulumi.get_stack()}-redis").name, transform=spoil_redis
-)
+Redis("redis", namespace=Namespace(f"load-{pulumi.get_stack()}-redis").name, transform=spoil_redis)

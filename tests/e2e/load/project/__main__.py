@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 
-from components import Autoscaling, Probes, RedisCache, RestrictedNamespace, Rollout, WebService
+from components import Autoscaling, Namespace, Probe, Probes, Redis, Rollout, WebService
 
 config = pulumi.Config()
 protected = config.require_bool("protected")
@@ -19,8 +19,8 @@ def start_slowly(kind: str, args: dict[str, Any]) -> None:
         args["spec"]["template"]["spec"]["containers"][0]["command"] = ["python3", "-c", start]
 
 
-namespace = RestrictedNamespace(f"load-{pulumi.get_stack()}")
-cache = RedisCache("cache", namespace=namespace.name, storage="64Mi")
+namespace = Namespace(f"load-{pulumi.get_stack()}")
+cache = Redis("cache", namespace=namespace.name, storage="64Mi")
 web = WebService(
     "web",
     namespace=namespace.name,
@@ -29,7 +29,7 @@ web = WebService(
     replicas=Autoscaling(min_replicas=replicas, max_replicas=replicas + 2, cpu_utilization=10)
     if autoscaled
     else replicas,
-    probes=Probes(ready="/livez") if protected else None,  # Redis may be away
+    probes=Probes(ready=Probe.http("/livez")) if protected else None,  # Redis may be away
     rollout=Rollout(pre_stop=5 if protected else 0),
     transform=start_slowly,
 )

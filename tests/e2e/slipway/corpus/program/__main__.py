@@ -15,7 +15,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import Autoscaling, EnvVar, Exposure, RedisCache, RestrictedNamespace, WebService
+from components import Autoscaling, EnvVar, Exposure, Namespace, Redis, WebService
 
 SPEC = json.loads(Path(os.environ["CORPUS_SPEC"]).read_text())
 
@@ -43,9 +43,18 @@ def put(target: Any, path: list[str], value: Any) -> None:
         target[last] = value
 
 
-namespace = RestrictedNamespace(SPEC["namespace"], transform=patched("namespace"))
+def variable(spec: dict[str, Any]) -> EnvVar:
+    """Return an environment variable: {name, value}, or with `secret` or `config_map`: {name, key}."""
+    if secret := spec.get("secret"):
+        return EnvVar.secret(spec["name"], secret["name"], secret["key"])
+    if config_map := spec.get("config_map"):
+        return EnvVar.config_map(spec["name"], config_map["name"], config_map["key"])
+    return EnvVar.value(spec["name"], spec["value"])
+
+
+namespace = Namespace(SPEC["namespace"], transform=patched("namespace"))
 redises = {
-    name: RedisCache(name, namespace=namespace.name, transform=patched(name), **SPEC[name])
+    name: Redis(name, namespace=namespace.name, transform=patched(name), **SPEC[name])
     for name in ("cache", "store")
     if SPEC[name] is not None
 }
@@ -59,7 +68,7 @@ for name in ("web", "auto"):
     WebService(
         name,
         namespace=namespace.name,
-        env=[*(redis.env if redis else []), *(EnvVar(**one) for one in arguments.pop("env", []))],
+        env=[*(redis.env if redis else []), *map(variable, arguments.pop("env", []))],
         expose=Exposure(**arguments.pop("expose", {})),
         transform=patched(name),
         **arguments,

@@ -1,0 +1,83 @@
+"""The kubeconfig of a stack, chosen as Pulumi's Kubernetes plugin chooses it.
+
+The rules are those of parseKubeconfigString in the plugin's provider/pkg/provider/util.go.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slipway.errors import SlipwayError
+
+
+class BadKubeconfig(SlipwayError):
+    """The kubeconfig cannot be read. The message never repeats its contents."""
+
+
+@dataclass(frozen=True)
+class Kubeconfig:
+    """The files, or the contents, that tell where clusters are and how to log in to them."""
+
+    files: tuple[Path, ...] = ()
+    """Files to merge, as kubectl does; some may not exist."""
+    contents: str | None = field(default=None, repr=False)
+    """YAML or JSON, if `kubernetes:kubeconfig` holds the contents in place of a path."""
+
+    @classmethod
+    def choose(
+        cls, setting: str | None, *, directory: Path = Path(), env: Mapping[str, str] = os.environ
+    ) -> "Kubeconfig":
+        """Return the kubeconfig for the value of `kubernetes:kubeconfig`.
+
+        The value is a path, relative to the project's `directory`, if it exists, and the contents otherwise.
+        Without a value, KUBECONFIG lists the files; without that variable, it is ~/.kube/config.
+        """
+        if setting:
+            path = directory / (Path(setting).expanduser() if setting.startswith("~/") else setting)
+            return cls(files=(path,)) if _exists(path) else cls(contents=setting)
+        listed = [Path(path) for path in env.get("KUBECONFIG", "").split(os.pathsep) if path]
+        return cls(files=tuple(listed) or (Path("~/.kube/config").expanduser(),))
+
+    @property
+    def origin(self) -> str:
+        """The name of the kubeconfig for messages."""
+        return os.pathsep.join(map(str, self.files)) or "in kubernetes:kubeconfig"
+
+    def contexts(self) -> set[str]:
+        """Return the names of the contexts.
+
+        Raises:
+            BadKubeconfig: a file cannot be read, or holds no kubeconfig.
+        """
+        return {name for document in self._documents() for name in self._names(document)}
+
+    def _documents(self) -> list[Any]:
+        try:
+            texts = [path.read_text() for path in self.files if path.exists()]
+            return [yaml.safe_load(text) or {} for text in [*texts, self.contents or ""]]
+        except OSError as error:
+            raise BadKubeconfig(f"the kubeconfig {error.filename} cannot be read: {error.strerror}") from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise BadKubeconfig(self._malformed) from None
+
+    def _names(self, document: Any) -> list[str]:
+        try:
+            return [str(context["name"]) for context in document.get("contexts") or []]
+        except (AttributeError, KeyError, TypeError):
+            raise BadKubeconfig(self._malformed) from None
+
+    @property
+    def _malformed(self) -> str:
+        hint = "; if it is meant as a path, no such file exists" if self.contents else ""
+        return f"the kubeconfig {self.origin} is malformed{hint}"
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # contents are too long for a path, or hold a null byte
+        return False
