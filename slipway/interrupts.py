@@ -10,13 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from slipway.errors import SlipwayError
+from slipway.errors import Interrupted
 
 _asked = threading.Event()
-
-
-class Interrupted(SlipwayError):
-    """The user asked to stop."""
 
 
 @contextmanager

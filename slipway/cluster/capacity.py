@@ -8,16 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from slipway.errors import CapacityUnavailable
 from slipway.preview.rules import Cluster, Quota
 from slipway.preview.rules.model import get, mapping
 from slipway.preview.rules.quantities import amount
 from slipway.preview.rules.resources import free_of
 
 _SECONDS = 15
-
-
-class CapacityUnavailable(Exception):
-    """The cluster could not be looked at; the message says why."""
 
 
 def look(config: Mapping[str, str]) -> Cluster:

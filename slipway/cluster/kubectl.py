@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from slipway.errors import SlipwayError
+from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.pulumi.project import Stack
 from slipway.pulumi.updates import ConfigValue
 
@@ -25,15 +25,7 @@ TIMEOUT_S = 30
 Object = dict[str, Any]
 
 
-class NotFound(SlipwayError):
-    """The object is not there."""
-
-
-class Conflict(SlipwayError):
-    """Somebody else was quicker: the object exists already, or has changed since it was read."""
-
-
-_ERRORS = {"(NotFound)": NotFound, "(AlreadyExists)": Conflict, "(Conflict)": Conflict}
+_ERRORS = {"(NotFound)": ObjectNotFound, "(AlreadyExists)": Conflict, "(Conflict)": Conflict}
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ class Cluster:
         """Run kubectl and return what it printed.
 
         Raises:
-            NotFound, Conflict: as the API server says.
+            ObjectNotFound, Conflict: as the API server says.
             SlipwayError: for whatever else goes wrong, with kubectl's words.
         """
         words = (f"--request-timeout={TIMEOUT_S}s", *words)

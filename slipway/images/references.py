@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import SlipwayError
+from slipway.errors import ImageNotFound, SlipwayError
 
 _REFERENCE = re.compile(
     r"(?P<repository>[^@]+?)(:(?P<tag>[\w][\w.-]{0,127}))?@(?P<digest>sha256:[0-9a-f]{64})"
 )
 TIMEOUT_S = 600
 """How long copying or reading an image may take."""
-
-
-class NoSuchImage(SlipwayError):
-    """The registry does not have it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def manifest(image: Image) -> dict[str, Any]:
     """Return the manifest, or the index of them.
 
     Raises:
-        NoSuchImage: when the registry does not have it.
+        ImageNotFound: when the registry does not have it.
         SlipwayError: when the registry cannot be asked, or answers with something else.
     """
     raw = _raw(image.by_digest)
@@ -85,7 +81,7 @@ def tagged(image: Image) -> str | None:
         return None
     try:
         return f"sha256:{hashlib.sha256(_raw(f'{image.repository}:{image.tag}')).hexdigest()}"
-    except NoSuchImage:
+    except ImageNotFound:
         return None
 
 
@@ -99,7 +95,7 @@ def copy(image: Image, repository: str) -> Image:
     try:
         manifest(copied)
         return copied
-    except NoSuchImage:
+    except ImageNotFound:
         pass
     tag = image.tag or image.digest.replace(":", "-")
     # Without --prefer-index=false an image of one platform is wrapped in an index, and gets another digest:
@@ -127,7 +123,7 @@ def _buildx(*words: str) -> bytes:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         missing = re.search(r"not found|manifest unknown|name unknown|NAME_UNKNOWN", said)
-        kind = NoSuchImage if missing and "imagetools" in words and "inspect" in words else SlipwayError
+        kind = ImageNotFound if missing and "imagetools" in words and "inspect" in words else SlipwayError
         raise kind(f"{words[-1]}: {said.removeprefix('ERROR: ')}")
     return done.stdout
 

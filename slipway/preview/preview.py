@@ -1,6 +1,5 @@
 """One stack's preview: what the engine says, what the cluster has room for, what is new in the source."""
 
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from pathlib import Path
 import yaml
 from pulumi.automation.events import EngineEvent
 
+from slipway import process
 from slipway.cluster import capacity as room
-from slipway.errors import SlipwayError
+from slipway.errors import CapacityUnavailable, HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
 from slipway.preview.report.builder import stack_report
@@ -84,7 +84,7 @@ def preview(
 def _found(looking: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
     try:
         return (looking[0].result() if looking else None), []
-    except room.CapacityUnavailable as reason:
+    except CapacityUnavailable as reason:
         return None, [f"Whether nodes and quotas have room was not looked at: {reason}"]
 
 
@@ -108,7 +108,7 @@ def _commits(
     ref = options.base_ref or commits.of_last_update(stack.history(last=_UPDATES))
     try:
         return (commits.since(stack.project.directory, ref) if ref else ()), ()
-    except commits.HistoryUnavailable as reason:
+    except HistoryUnavailable as reason:
         return (), [f"Which commits the new image has was not found out: {reason}"]
 
 
@@ -142,8 +142,8 @@ def _install(pack: Path, settings: Mapping[str, object]) -> None:
     virtualenv = options.get("virtualenv")
     if not virtualenv or (pack / virtualenv / "bin").is_dir():
         return
-    done = subprocess.run(("pulumi", "install"), cwd=pack, capture_output=True, text=True, check=False)
-    if done.returncode:
+    installed = process.run("pulumi", "install", directory=pack)
+    if installed.code:
         raise SlipwayError(
-            f"the policy pack {pack} cannot be installed: {done.stderr.strip() or done.stdout.strip()}"
+            f"the policy pack {pack} cannot be installed: {installed.error or installed.text.strip()}"
         )

@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 
 from slipway.cluster import objects as live
-from slipway.errors import SlipwayError
+from slipway.errors import OutOfDate
 from slipway.images import references as images
 from slipway.images.references import Image
 from slipway.preview import fingerprints
 from slipway.pulumi.snapshot import StackSnapshot
-
-
-class OutOfDate(SlipwayError):
-    """Something is not as it was when the preview was made."""
 
 
 @dataclass(frozen=True)

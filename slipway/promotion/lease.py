@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slipway.cluster.kubectl import Conflict, Object
-from slipway.errors import SlipwayError
+from slipway.cluster.kubectl import Object
+from slipway.errors import Conflict, PromotionInProgress, SlipwayError
 from slipway.promotion.owner import GONE_AFTER_S, RENEWED_EVERY_S, Owner
 from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
-
-
-class Busy(SlipwayError):
-    """Another promotion to the same stack is under way."""
 
 
 class Lease:
@@ -31,7 +27,7 @@ class Lease:
         """Write down how far the work has come.
 
         Raises:
-            Busy: another process has taken over. Nothing more must be touched then.
+            PromotionInProgress: another process has taken over. Nothing more must be touched then.
         """
         with self._lock:
             self._write(changes)
@@ -48,7 +44,7 @@ class Lease:
         """Return the object anew: an answer of the API server's may have been lost on the way."""
         latest = self._receipts.latest()
         if latest is None or not self._me.is_same(latest[0].holder):
-            raise Busy(
+            raise PromotionInProgress(
                 f"another process has taken over promotion #{self.receipt.number} to {self.receipt.stack};"
                 f" this one has stopped. See: slipway history {self.receipt.stack}"
             )
@@ -102,7 +98,7 @@ def start(receipts: Receipts, receipt: Receipt, me: Owner) -> Lease:
     the next, and creating it again fails.
 
     Raises:
-        Busy: another promotion was quicker.
+        PromotionInProgress: another promotion was quicker.
     """
     latest = receipts.latest()
     if latest and latest[0].outcome is Outcome.OPEN:
@@ -112,7 +108,7 @@ def start(receipts: Receipts, receipt: Receipt, me: Owner) -> Lease:
     try:
         return Lease(receipts, opened, receipts.create(opened), me)
     except Conflict:
-        raise Busy(
+        raise PromotionInProgress(
             f"another promotion to {receipt.stack} has just begun: slipway history {receipt.stack}"
         ) from None
 
@@ -121,7 +117,7 @@ def unfinished(receipts: Receipts, me: Owner, tell: Callable[[str], None]) -> Le
     """Take over the receipt that a process left open when it died; None when there is none.
 
     Raises:
-        Busy: it has not died.
+        PromotionInProgress: it has not died.
     """
     found = receipts.latest()
     if found is None or found[0].outcome is not Outcome.OPEN:
@@ -138,9 +134,9 @@ def unfinished(receipts: Receipts, me: Owner, tell: Callable[[str], None]) -> Le
     return work
 
 
-def busy(receipt: Receipt) -> Busy:
+def busy(receipt: Receipt) -> PromotionInProgress:
     """Return how it is told that a promotion is at work."""
-    return Busy(
+    return PromotionInProgress(
         f"promotion #{receipt.number} of {receipt.image} to {receipt.stack} is under way ({receipt.phase}),"
         f" by {receipt.holder}"
     )

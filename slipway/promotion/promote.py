@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from slipway.cluster.objects import differing, read
 from slipway.cluster.rollout import rollout_problems
-from slipway.errors import SlipwayError
+from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.images import references as images
 from slipway.images.references import Image
 from slipway.preview import commits
@@ -14,7 +14,7 @@ from slipway.promotion.lease import Lease, busy, start, unfinished
 from slipway.promotion.owner import Owner
 from slipway.promotion.receipts import Outcome, Phase, Receipt, good, now
 from slipway.promotion.run import Promotion, PromotionOptions, Prompter
-from slipway.pulumi.project import Locked, NoSuchStack, Project, Stack
+from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.snapshot import BUILD, IMAGE, StackSnapshot, stack_file, who
 from slipway.recovery.repair import repair
 
@@ -69,7 +69,7 @@ def _existing(
     """
     try:
         return found.result()
-    except NoSuchStack:
+    except StackNotFound:
         project = origin.stack.project
         stack = project.stack(target)
         if not stack.file.is_file():
@@ -225,7 +225,7 @@ def view(origin: StackSnapshot, target: StackSnapshot, image: Image) -> str:
 def _drift(target: StackSnapshot) -> list[str]:
     try:
         return source.drift(target)
-    except Locked:
+    except StackLocked:
         latest = target.receipts.latest()
         if latest and latest[0].outcome is Outcome.OPEN:
             raise busy(latest[0]) from None

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slipway.cluster.kubectl import Cluster, Conflict, NotFound, Object
-from slipway.errors import SlipwayError
+from slipway.cluster.kubectl import Cluster, Object
+from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.promotion.owner import Owner
 
 KEY = "receipt.json"
@@ -141,7 +141,7 @@ class Receipts:
         """
         try:
             return self._cluster.create(self._manifest(receipt))
-        except NotFound:
+        except ObjectNotFound:
             self._create_namespace()
             return self._cluster.create(self._manifest(receipt))
 

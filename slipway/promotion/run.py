@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway import interrupts
-from slipway.errors import SlipwayError
+from slipway.errors import PromotionInProgress, SlipwayError
 from slipway.images.references import Image
 from slipway.preview import plan as plans
 from slipway.preview.preview import Options, policy_packs, preview
 from slipway.preview.report.model import Report
 from slipway.preview.staleness import Fingerprint
 from slipway.promotion import verification as checks
-from slipway.promotion.lease import Busy, Lease
+from slipway.promotion.lease import Lease
 from slipway.promotion.receipts import Outcome, Phase, Receipt
 from slipway.pulumi.events import read
 from slipway.pulumi.failures import explained
@@ -70,7 +70,7 @@ class Promotion:
                     self._roll_back(self.work.receipt.reason)
                 else:
                     self._forward()
-            except Busy:
+            except PromotionInProgress:
                 raise  # it belongs to another process now, which must not be disturbed
             except SlipwayError as error:
                 self._stop(str(error))

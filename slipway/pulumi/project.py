@@ -16,32 +16,10 @@ from pulumi import automation
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
 from pulumi.automation.events import EngineEvent
 
-from slipway.errors import SlipwayError
+from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.pulumi.updates import ConfigValue, Run, Update
 
 OnEvent = Callable[[EngineEvent], None]
-
-
-class Locked(SlipwayError):
-    """The stack is locked by another operation, which may have died."""
-
-    def __init__(self, stack: str, printed: str) -> None:
-        super().__init__(
-            f"stack {stack} is locked by another operation. Wait for its end; if it died,"
-            f" `slipway recover {stack}` removes the lock"
-        )
-        self.printed = printed
-        """What pulumi said: with some backends who holds the lock."""
-
-
-class NoSuchStack(SlipwayError):
-    """The backend has no stack of that name."""
-
-    def __init__(self, stack: str) -> None:
-        super().__init__(
-            f"there is no stack {stack}; `pulumi stack ls` shows those that there are,"
-            f" `pulumi stack init {stack}` makes it"
-        )
 
 
 class _Unselected(automation.Stack):
@@ -241,9 +219,9 @@ class Stack:
 
     def _explained(self, error: CommandError) -> SlipwayError:
         if isinstance(error, StackNotFoundError):
-            return NoSuchStack(self.name)
+            return StackNotFound(self.name)
         if isinstance(error, ConcurrentUpdateError):
-            return Locked(self.name, str(error))
+            return StackLocked(self.name, str(error))
         return SlipwayError(_message(str(error)))
 
 

@@ -2,19 +2,19 @@
 
 import getpass
 import os
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, known
+from slipway.errors import CommandFailed
 from slipway.images.references import Image
+from slipway.process import git
 from slipway.promotion.receipts import Receipts
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
@@ -117,13 +117,8 @@ def who() -> str:
     for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
         if os.environ.get(name):
             return os.environ[name]
-    return git("config", "user.email") or getpass.getuser()
-
-
-def git(*words: str, directory: Path | None = None) -> str:
-    """Return what git says; empty where it says nothing, as outside of a repository."""
     try:
-        done = subprocess.run(("git", *words), capture_output=True, text=True, cwd=directory, check=False)
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        email = git("config", "user.email").strip()
+    except CommandFailed:
+        email = ""
+    return email or getpass.getuser()

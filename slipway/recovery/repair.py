@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slipway.cluster.objects import StackObject, from_resource, read
-from slipway.errors import SlipwayError
+from slipway.errors import LockInUse, StackLocked
 from slipway.promotion.owner import is_running
-from slipway.pulumi.project import Locked
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.orphans import end, orphans
 
@@ -23,10 +22,6 @@ Tell = Callable[[str], None]
 # "created by USER@HOST (pid N) at TIME": https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go
 _HOLDER = re.compile(r"created by (?P<user>\S*)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 LOCK_TRIES = 3
-
-
-class LockInUse(SlipwayError):
-    """The lock belongs to an operation that runs, or may run."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +132,8 @@ def _unlocked(side: StackSnapshot, work: Callable[[], None], tell: Tell, force: 
     for _ in range(LOCK_TRIES):
         try:
             return work()
-        except Locked as error:
-            holders = list(_HOLDER.finditer(error.printed))
+        except StackLocked as error:
+            holders = list(_HOLDER.finditer(error.output))
             _check_gone(side, holders, force)
             tell(f"a lock of {_names(holders)}, which is gone: will be removed")
             side.stack.cancel()

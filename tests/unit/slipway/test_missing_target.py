@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import SlipwayError
+from slipway.errors import SlipwayError, StackNotFound
 from slipway.promotion import eligibility as source
 from slipway.promotion import promote as flow
 from slipway.promotion.run import PromotionOptions, Prompter
-from slipway.pulumi.project import NoSuchStack, Project
+from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
 PULUMI = """#!/bin/sh
@@ -77,14 +77,14 @@ def test_made_when_the_user_agrees(promote: Promote, backend: Path) -> None:
 
 
 def test_not_made_when_the_user_declines(promote: Promote, backend: Path) -> None:
-    with pytest.raises(NoSuchStack, match="there is no stack staging"):
+    with pytest.raises(StackNotFound, match="there is no stack staging"):
         promote(agree=False)
     assert stacks(backend) == {"dev"}
 
 
 def test_not_made_without_a_file(promote: Promote, backend: Path) -> None:
     """A mistyped name makes no stack, even with --yes."""
-    with pytest.raises(NoSuchStack, match="there is no stack stagin;"):
+    with pytest.raises(StackNotFound, match="there is no stack stagin;"):
         promote("stagin")
     assert stacks(backend) == {"dev"}
 
@@ -103,6 +103,6 @@ def test_not_made_from_an_unfit_source(
 
 def test_a_source_that_is_missing_is_not_made(promote: Promote, backend: Path) -> None:
     (backend / "dev").unlink()
-    with pytest.raises(NoSuchStack, match="there is no stack dev"):
+    with pytest.raises(StackNotFound, match="there is no stack dev"):
         promote()
     assert stacks(backend) == set()

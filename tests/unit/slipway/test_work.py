@@ -6,8 +6,9 @@ from typing import cast
 
 import pytest
 
-from slipway.cluster.kubectl import Conflict, Object
-from slipway.promotion.lease import Busy, Lease, start, unfinished
+from slipway.cluster.kubectl import Object
+from slipway.errors import Conflict, PromotionInProgress
+from slipway.promotion.lease import Lease, start, unfinished
 from slipway.promotion.owner import Owner
 from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
 
@@ -68,7 +69,7 @@ def test_of_many_that_start_at_once_one_is_let_in(receipts: Receipts) -> None:
         begin.wait()
         try:
             let_in.append(start(receipts, new(), holder))
-        except Busy:
+        except PromotionInProgress:
             return
 
     holder = me()
@@ -82,7 +83,7 @@ def test_of_many_that_start_at_once_one_is_let_in(receipts: Receipts) -> None:
 
 def test_nobody_starts_while_one_is_open_and_the_next_one_counts_on(receipts: Receipts) -> None:
     first = start(receipts, new(), me())
-    with pytest.raises(Busy, match="under way"):
+    with pytest.raises(PromotionInProgress, match="under way"):
         start(receipts, new(), me())
     first.close(Outcome.VERIFIED)
     assert start(receipts, new(), me()).receipt.number == 2
@@ -93,9 +94,9 @@ def test_who_has_died_or_let_go_is_taken_over_from_and_then_touches_nothing(rece
     lost.enter(Phase.APPLYING)
     work = unfinished(receipts, me(), print)
     assert work is not None and work.receipt.phase is Phase.APPLYING
-    with pytest.raises(Busy, match="taken over"):
+    with pytest.raises(PromotionInProgress, match="taken over"):
         lost.record()
-    with pytest.raises(Busy, match="under way"):
+    with pytest.raises(PromotionInProgress, match="under way"):
         unfinished(receipts, me(), print)
     work.release()
     again = unfinished(receipts, me(), print)
