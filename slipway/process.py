@@ -1,4 +1,4 @@
-"""The runner of other programs: git, kubectl, buildx, ps."""
+"""Other programs: how Slipway runs git, kubectl, buildx and ps."""
 
 import os
 import shlex
@@ -74,3 +74,17 @@ def git(*arguments: str, directory: Path | None = None) -> str:
     if result.code:
         raise CommandFailed(result.error)
     return result.text
+
+
+def start_time(pid: int) -> str:
+    """Return the start time of a process of this machine, or an empty text if the process has ended."""
+    return _ps(pid, "lstart")
+
+
+def is_running(pid: int, program: str) -> bool:
+    """Return whether a process of this machine runs the program."""
+    return program in _ps(pid, "comm")
+
+
+def _ps(pid: int, column: str) -> str:
+    return run("ps", "-o", f"{column}=", "-p", str(pid)).text.strip()

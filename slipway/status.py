@@ -10,10 +10,10 @@ from slipway.cluster.objects import differing, read
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
 from slipway.preview import commits
-from slipway.promotion import eligibility as source
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
+from slipway.recovery.drift import cluster_drift
 
 AT_ONCE = 2
 """Each stack takes a pulumi and a kubectl."""
@@ -76,10 +76,10 @@ def _looked_at(side: StackSnapshot) -> Row:
         return row
     objects = side.objects
     live = read(side.cluster, objects)
-    problems = [f"{one} was under way when an update died" for one in side.broken]
+    problems = [f"{one} was under way when an update died" for one in side.interrupted_operations]
     problems += rollout_problems(objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
-    drifted = source.drift(side) if any(differing(objects, live)) else []
+    drifted = cluster_drift(side.stack) if any(differing(objects, live)) else []
     latest = next(iter(side.receipts.all()), None)
     about = latest is not None and latest.digest == side.image.digest
     since = latest.ended if latest and about and latest.ended else updated

@@ -10,7 +10,7 @@ from rich.console import Console
 from slipway.cli.options import HERE, Directory, Json, Plan
 from slipway.preview import plan as plans
 from slipway.preview.preview import policy_packs
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 
 
@@ -32,7 +32,7 @@ def apply(
     stack = project.stack(plans.Plan.load(plan).stack)
     packs = policy_packs(project, policy_pack)
     with Console(stderr=True).status(f"Applying the plan to {stack.name} …"):
-        told = read(plans.apply(plan, stack, packs).events)
+        told = summarise(plans.apply(plan, stack, packs).events)
     counts = {op: number for op, number in told.counts.items() if number}
     if as_json:
         print(json.dumps({"stack": stack.name, "applied": True, "resources": counts}))

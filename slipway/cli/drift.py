@@ -10,10 +10,10 @@ from slipway import interrupts
 from slipway.cli.options import HERE, Directory, Json
 from slipway.cli.promote import Yes, prompter
 from slipway.errors import SlipwayError
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.updates import failure_reason
 from slipway.recovery.drift import FORCE_PATCH, differences
 
 
@@ -40,12 +40,14 @@ def drift(
             print(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
         else:
             print("\n".join(map(str, found)) or f"{stack}: program, state and cluster agree")
-        if found and talk and talk.agree(f"Make {stack} what its program says?"):
+        if found and talk and talk.confirm(f"Make {stack} what its program says?"):
             interrupts.check()
             run = one.up(refresh=True, message="drift --fix")
             if not run.succeeded:
-                raise SlipwayError(f"the update of {stack} failed: {explained(run, read(run.events))}")
-            talk.tell(f"{stack} is what its program says")
+                raise SlipwayError(
+                    f"the update of {stack} failed: {failure_reason(run, summarise(run.events))}"
+                )
+            talk.info(f"{stack} is what its program says")
             found = []
         file.undo_rewriting(before)
     if found:

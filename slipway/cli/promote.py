@@ -12,8 +12,8 @@ from slipway.cli.options import HERE, Directory, Json
 from slipway.errors import SlipwayError
 from slipway.preview.report import terminal
 from slipway.promotion import promote as flow
+from slipway.promotion.phases import PromotionOptions, Prompter
 from slipway.promotion.receipts import Outcome, Receipt
-from slipway.promotion.run import PromotionOptions, Prompter
 from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
 

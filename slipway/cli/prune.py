@@ -42,16 +42,16 @@ def prune(
         found = _unneeded(project, names, last, repository)
         for name, digests in found.items():
             for digest, tags in digests.items():
-                talk.tell(f"{name}@{digest} ({', '.join(tags)})")
+                talk.info(f"{name}@{digest} ({', '.join(tags)})")
         count = sum(map(len, found.values()))
-        talk.tell(
+        talk.info(
             f"{count} images that none of {', '.join(names)} needs" + ("" if delete else "; nothing deleted")
         )
         deleted = 0
-        if delete and count and talk.agree(f"Delete {count} images?"):
+        if delete and count and talk.confirm(f"Delete {count} images?"):
             # Looked at anew: a stack may have been deployed while the question stood there.
             deleted = _delete(found, _unneeded(project, names, last, repository))
-            talk.tell(f"{deleted} images deleted; the registry's own clean-up frees their layers")
+            talk.info(f"{deleted} images deleted; the registry's own clean-up frees their layers")
     if as_json:
         print(json.dumps({"unneeded": found, "deleted": deleted}, indent=2))
 

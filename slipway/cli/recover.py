@@ -10,17 +10,16 @@ from slipway.cli.options import HERE, Directory, Json
 from slipway.cli.promote import Yes, console, prompter
 from slipway.errors import SlipwayError
 from slipway.promotion import promote as flow
-from slipway.promotion.lease import Lease, unfinished
-from slipway.promotion.owner import Owner
-from slipway.promotion.receipts import Outcome, Phase
-from slipway.promotion.run import PromotionOptions, Prompter
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.promotion.lease import Lease, take_over
+from slipway.promotion.phases import PromotionOptions, Prompter
+from slipway.promotion.receipts import Outcome, Owner, Phase
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot, who
+from slipway.pulumi.snapshot import StackSnapshot, current_user
+from slipway.pulumi.updates import failure_reason
 from slipway.recovery.drift import FORCE_PATCH
-from slipway.recovery.renames import settle
-from slipway.recovery.repair import look, repair
+from slipway.recovery.renames import repair_renames
+from slipway.recovery.repair import find_damage, repair
 
 
 def recover(
@@ -43,17 +42,17 @@ def recover(
     with interrupts.deferred():
         side = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
         talk = prompter(yes)
-        work = unfinished(side.receipts, Owner.me(who()), talk.tell)
+        work = take_over(side.receipts, Owner.this_process(current_user()), talk.info)
         found = _found(side, work)
         for text in found or ["nothing is known to be broken; state and cluster will be compared"]:
-            talk.tell(text)
-        if not talk.agree(f"Recover {stack}?"):
+            talk.info(text)
+        if not talk.confirm(f"Recover {stack}?"):
             if work:
                 work.release()
             return
-        side = repair(side, talk.tell, force_unlock)
+        side = repair(side, talk.info, force_unlock)
         if up:
-            side = settle(side, talk.tell)
+            side = repair_renames(side, talk.info)
         outcome = _finished(side, work, up, talk)
     if as_json:
         print(json.dumps({"stack": stack, "found": found, "outcome": outcome}, indent=2))
@@ -61,7 +60,7 @@ def recover(
 
 
 def _found(side: StackSnapshot, work: Lease | None) -> list[str]:
-    found = look(side).told()
+    found = find_damage(side).describe()
     if work:
         receipt = work.receipt
         end = "rolled back" if receipt.phase in (Phase.PREVIEWING, Phase.ROLLING_BACK) else "finished"
@@ -74,19 +73,20 @@ def _found(side: StackSnapshot, work: Lease | None) -> list[str]:
 def _finished(side: StackSnapshot, work: Lease | None, up: bool, talk: Prompter) -> str:
     """Bring the stack to what it should be; say what that was."""
     if work and work.receipt.phase is Phase.PREVIEWING:
-        side.file.set_image(work.receipt.previous_setting)
-        work.close(Outcome.ABANDONED, "interrupted")
+        flow.abandon(side, work)
     elif work:
         receipt = flow.resume(side, work, True, PromotionOptions(), talk)
         if receipt.outcome is Outcome.FAILED:
             raise SlipwayError(f"promotion #{receipt.number} failed: {receipt.reason}")
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
-        return "mended; the update was not run"
-    talk.tell(f"Updating {side.name}…")
+        return "repaired; the update was not run"
+    talk.info(f"Updating {side.name}…")
     before = side.file.text()
     run = side.stack.up(message="recover")
     side.file.undo_rewriting(before)
     if not run.succeeded:
-        raise SlipwayError(f"{side.name} is mended, but its update fails: {explained(run, read(run.events))}")
+        raise SlipwayError(
+            f"{side.name} is repaired, but its update fails: {failure_reason(run, summarise(run.events))}"
+        )
     return "runs what its program and file say"

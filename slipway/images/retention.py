@@ -7,7 +7,7 @@ from typing import Any
 from slipway.cluster.objects import read
 from slipway.cluster.rollout import workloads
 from slipway.images.references import Image
-from slipway.promotion.receipts import Outcome, good
+from slipway.promotion.receipts import Outcome
 from slipway.pulumi.snapshot import StackSnapshot
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -59,7 +59,7 @@ def needed_by(side: StackSnapshot, last: int) -> Iterator[str]:
     for one in read(side.cluster, workloads(side.objects)).values():
         yield from _digests(one["spec"]["template"])
     receipts = side.receipts.all()
-    kept = list(good(receipts))[:last]
+    kept = [receipt for receipt in receipts if receipt.verified][:last]
     kept += [one for one in receipts[:1] if one.outcome in (Outcome.OPEN, Outcome.FAILED, Outcome.PROPOSED)]
     for receipt in kept:
         yield receipt.digest

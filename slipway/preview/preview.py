@@ -16,10 +16,9 @@ from slipway.preview.report import model
 from slipway.preview.report.builder import stack_report
 from slipway.preview.rules import Cluster, Situation
 from slipway.pulumi.changes import Change, EventSummary, Op
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.updates import Run
+from slipway.pulumi.updates import Run, failure_reason
 
 _POLICIES = "policy"
 _UPDATES = 10
@@ -76,7 +75,7 @@ def preview(
             policy_packs=options.policy_packs,
             on_event=notice,
         )
-        told = read(run.events)
+        told = summarise(run.events)
         found, notes = _found(looking) if told.changes else (None, [])
     return Preview(told, run, _report(stack, options, run, told, found, notes))
 
@@ -95,7 +94,7 @@ def _report(
     new, unknown = _commits(stack, options, changes)
     situation = Situation(changes, told.unchanged, found, new, told.incomplete)
     drift = told.drift if options.refresh else None
-    failure = explained(run, told)
+    failure = failure_reason(run, told)
     return stack_report(stack.name, told, situation, drift=drift, notes=[*notes, *unknown], failure=failure)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from slipway.cluster.capacity import cluster_of
 from slipway.preview.rules import Consequence, Situation, consequences
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from tests.e2e.slipway.corpus.cases import CLUSTER, OBSERVED, Case, cases
 
 CASES = cases()
@@ -22,7 +22,7 @@ MOST_FALSE_ALARMS = 0.05
 
 @cache
 def found(case: Case) -> tuple[Consequence, ...]:
-    told = read(case.events())
+    told = summarise(case.events())
     changes = tuple(change for change in told.changes if change.custom)
     cluster = cluster_of(json.loads(CLUSTER.read_text()))
     return consequences(Situation(changes, told.unchanged, cluster))

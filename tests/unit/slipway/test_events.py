@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from pulumi.automation.events import EngineEvent
 
-from slipway.pulumi.changes import SECRET, UNKNOWN, Op, at, keys
-from slipway.pulumi.events import read
+from slipway.pulumi.changes import SECRET, UNKNOWN, Op
+from slipway.pulumi.events import summarise
+from slipway.pulumi.properties import parse_path, value_at
 from tests.unit.slipway import engine
 from tests.unit.slipway.engine import step
 
@@ -15,7 +16,7 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 def test_a_replacement_that_arrives_as_three_events_is_one_change() -> None:
     ops = ("create-replacement", "replace", "delete-replaced")
-    told = read([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}, {"a": "update-replace"}) for op in ops])
+    told = summarise([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}, {"a": "update-replace"}) for op in ops])
     [change] = told.changes
     assert change.op is Op.REPLACE
     assert not change.deleted_first
@@ -24,24 +25,26 @@ def test_a_replacement_that_arrives_as_three_events_is_one_change() -> None:
 
 def test_a_replacement_that_deletes_first_says_so() -> None:
     ops = ("delete-replaced", "replace", "create-replacement")
-    [change] = read([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}) for op in ops]).changes
+    [change] = summarise([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}) for op in ops]).changes
     assert change.deleted_first
 
 
 def test_a_replacement_that_only_follows_from_anothers_still_tells_what_differs() -> None:
-    [change] = read([step("replace", DEPLOYMENT, "web", {"a": {"b": [1]}}, {"a": {"b": [1, 2]}})]).changes
+    [change] = summarise(
+        [step("replace", DEPLOYMENT, "web", {"a": {"b": [1]}}, {"a": {"b": [1, 2]}})]
+    ).changes
     assert [(one.path, one.kind, one.new) for one in change.properties] == [("a.b[1]", "add", 2)]
 
 
 def test_secrets_and_what_is_not_known_yet_cannot_be_taken_for_text() -> None:
     inputs = {"data": engine.SECRET, "image": engine.UNKNOWN, "list": ["[secret]"]}
-    [change] = read([step("create", DEPLOYMENT, "web", None, inputs)]).changes
+    [change] = summarise([step("create", DEPLOYMENT, "web", None, inputs)]).changes
     assert change.new == {"data": SECRET, "image": UNKNOWN, "list": [SECRET]}
-    assert at(change.new, "data.password") is SECRET
+    assert value_at(change.new, "data.password") is SECRET
 
 
 def test_what_stays_as_it_is_is_no_change() -> None:
-    told = read([step("same", DEPLOYMENT, "web", {"a": 1}, {"a": 1})])
+    told = summarise([step("same", DEPLOYMENT, "web", {"a": 1}, {"a": 1})])
     assert not told.changes
     assert [one.op for one in told.unchanged] == [Op.SAME]
 
@@ -51,7 +54,7 @@ def refreshed(before: dict[str, Any], after: dict[str, Any], kind: str = DEPLOYM
     for op in ("refresh", "update"):  # as `preview --refresh` and `refresh --preview-only` name it
         begun = step("refresh", kind, "web", inputs, inputs)
         ended = step(op, kind, "web", inputs, inputs, event="resOutputsEvent", outputs=(before, after))
-        told = read([begun, ended]).drift
+        told = summarise([begun, ended]).drift
         found.append([(one.path, one.old, one.new) for change in told for one in change.properties])
     assert found[0] == found[1]
     return found[0]
@@ -92,7 +95,7 @@ def test_a_secret_changed_by_hand_is_drift_although_its_content_is_masked() -> N
 def test_what_is_gone_from_the_cluster_is_drift() -> None:
     begun = step("refresh", DEPLOYMENT, "web", {"a": 1}, {"a": 1})
     gone = step("refresh", DEPLOYMENT, "web", {"a": 1}, None, event="resOutputsEvent")
-    [change] = read([begun, gone]).drift
+    [change] = summarise([begun, gone]).drift
     assert change.op is Op.DELETE
 
 
@@ -102,7 +105,7 @@ def test_the_engines_own_notes_are_not_passed_on() -> None:
         EngineEvent.from_json({"diagnosticEvent": {"message": f"{text}\n", "severity": text}})
         for text in texts
     ]
-    assert [(one.severity, one.message) for one in read(events).diagnostics] == [
+    assert [(one.severity, one.message) for one in summarise(events).diagnostics] == [
         (text, text) for text in texts[1:]
     ]
 
@@ -119,4 +122,4 @@ def test_the_engines_own_notes_are_not_passed_on() -> None:
     ],
 )
 def test_property_paths_are_taken_apart_as_pulumi_writes_them(path: str, parts: list[str | int]) -> None:
-    assert list(keys(path)) == parts
+    assert list(parse_path(path)) == parts

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import SlipwayError, StackNotFound
-from slipway.promotion import eligibility as source
 from slipway.promotion import promote as flow
-from slipway.promotion.run import PromotionOptions, Prompter
+from slipway.promotion.phases import PromotionOptions, Prompter
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -53,7 +52,7 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def promote(backend: Path, monkeypatch: pytest.MonkeyPatch) -> Promote:
     """Begins a promotion from dev; returns the stacks that would be promoted from and to."""
     sides: list[StackSnapshot] = []
-    monkeypatch.setattr(source, "fit", lambda side: None)
+    monkeypatch.setattr(flow, "eligible_image", lambda side: None)
     monkeypatch.setattr(flow, "_promote", lambda origin, target, *rest: sides.extend((origin, target)))
 
     def run(target: str = "staging", agree: bool = True) -> list[str]:
@@ -95,7 +94,7 @@ def test_not_made_from_an_unfit_source(
     def refuse(side: StackSnapshot) -> None:
         raise SlipwayError(f"{side.name} runs nothing")
 
-    monkeypatch.setattr(source, "fit", refuse)
+    monkeypatch.setattr(flow, "eligible_image", refuse)
     with pytest.raises(SlipwayError, match="dev runs nothing"):
         promote()
     assert stacks(backend) == {"dev"}

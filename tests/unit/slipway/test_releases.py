@@ -6,7 +6,7 @@ import pytest
 from pulumi.automation.events import EngineEvent
 
 from slipway.preview.rules import Consequence, Situation, consequences
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, URN, step
 
 UNKNOWN_INPUTS = "properties have unknown values. Preview is incomplete."
@@ -18,7 +18,7 @@ def release(version: str = "0.1.0", chart: str = "./charts/cache", **inputs: Any
 
 
 def report(op: str, *sides: dict[str, Any] | None, live: Any = None, **options: Any) -> list[Consequence]:
-    found = read([step(op, TYPE, "cache", *sides, outputs=({"resourceNames": live}, {}), **options)])
+    found = summarise([step(op, TYPE, "cache", *sides, outputs=({"resourceNames": live}, {}), **options)])
     return list(consequences(Situation(found.changes)))
 
 
@@ -113,7 +113,7 @@ class TestObjectsThatAPreviewCannotList:
         owner = URN.format(type=parent, name="cache")
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache"}}
         gone = step("delete", "kubernetes:core/v1:Service", "cache", service, parent=owner)
-        found = read([component, EngineEvent.from_json({"diagnosticEvent": message}), gone])
+        found = summarise([component, EngineEvent.from_json({"diagnosticEvent": message}), gone])
         return list(consequences(Situation(found.changes, found.unchanged, incomplete=found.incomplete)))
 
     @pytest.mark.parametrize(

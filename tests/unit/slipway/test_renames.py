@@ -9,7 +9,7 @@ from slipway.cluster.kubectl import Cluster
 from slipway.pulumi.project import Stack
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.updates import Run
-from slipway.recovery.renames import renamed, settle
+from slipway.recovery.renames import rename_resources, repair_renames
 from tests.unit.slipway.engine import URN, step
 
 CONFIG = "kubernetes:core/v1:ConfigMap"
@@ -57,7 +57,7 @@ def test_an_object_that_could_not_be_created_because_it_exists_gets_its_new_name
     """Kubernetes plugin 4.29 and later: the state still has the old resource alone."""
     stack = FakeStack(state(resource(OLD), resource(CLIENT, OLD)), CREATED, DELETED)
     said: list[str] = []
-    after = settle(side(stack), said.append)
+    after = repair_renames(side(stack), said.append)
     assert after.state == stack.kept == state(resource(NEW), resource(CLIENT, NEW))
     assert [OLD in text and NEW in text for text in said] == [True]
 
@@ -65,18 +65,21 @@ def test_an_object_that_could_not_be_created_because_it_exists_gets_its_new_name
 def test_an_object_that_was_taken_over_is_not_deleted_under_its_old_name() -> None:
     """Kubernetes plugin before 4.29: the state has both resources."""
     stack = FakeStack(state(resource(OLD), resource(CLIENT), resource(NEW)), SAME, DELETED)
-    settle(side(stack), lambda _: None)
+    repair_renames(side(stack), lambda _: None)
     assert stack.kept == state(resource(CLIENT), resource(NEW))
 
 
 def test_what_depends_on_the_old_resource_never_refers_to_a_later_one() -> None:
     before = state(resource(OLD), resource(CLIENT, OLD, deletedWith=OLD), resource(NEW))
-    assert renamed(before, {OLD: NEW}) == state(resource(CLIENT), resource(NEW))
+    assert rename_resources(before, {OLD: NEW}) == state(resource(CLIENT), resource(NEW))
 
 
 def test_a_resource_whose_new_name_is_only_about_to_be_deleted_is_renamed() -> None:
     before = state(resource(OLD), resource(NEW, delete=True))
-    assert [one["urn"] for one in renamed(before, {OLD: NEW})["deployment"]["resources"]] == [NEW, NEW]
+    assert [one["urn"] for one in rename_resources(before, {OLD: NEW})["deployment"]["resources"]] == [
+        NEW,
+        NEW,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_a_resource_whose_new_name_is_only_about_to_be_deleted_is_renamed() -> N
 )
 def test_a_state_is_left_alone_unless_a_preview_says_that_something_was_renamed(stack: FakeStack) -> None:
     before = side(stack)
-    assert settle(before, lambda _: None) is before
+    assert repair_renames(before, lambda _: None) is before
     assert stack.kept == state(resource(OLD))
 
 
@@ -99,5 +102,5 @@ def test_another_kind_of_resource_keeps_its_name() -> None:
     stack = FakeStack(
         state(resource(OLD)), step("create", "kubernetes:core/v2:ConfigMap", "new", None, other), DELETED
     )
-    settle(side(stack), lambda _: None)
+    repair_renames(side(stack), lambda _: None)
     assert stack.kept == state(resource(OLD))

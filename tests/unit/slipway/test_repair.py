@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from slipway.cluster.objects import StackObject
-from slipway.recovery.repair import adopted
+from slipway.recovery.repair import adopt
 
 URN = "urn:pulumi:dev::hits::kubernetes:core/v1:ConfigMap::settings"
 DEPENDENT = URN.replace("settings", "dependent")
@@ -38,7 +38,7 @@ def resources(given: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_new_object_comes_last_and_keeps_its_field_manager() -> None:
     before = state({"urn": "other"})
-    after = adopted(before, [MADE])
+    after = adopt(before, [MADE])
     assert after["version"] == 3 and "pending_operations" not in after["deployment"]
     other, new = resources(after)
     assert other == {"urn": "other"}
@@ -54,19 +54,19 @@ def test_an_object_that_was_not_made_by_server_side_apply_has_no_field_manager_t
     """As the Kubernetes plugin makes objects from release 4.29 on."""
     managers = [{"manager": "pulumi-kubernetes", "operation": "Update"}]
     made = replace(MADE, seen={"metadata": {"managedFields": managers}})
-    [new] = resources(adopted(state(), [made]))
+    [new] = resources(adopt(state(), [made]))
     assert new["outputs"] == {"__initialApiVersion": "v1"}
 
 
 def test_what_is_not_in_the_cluster_or_was_not_being_created_is_left_out() -> None:
-    assert resources(adopted(state(), [])) == []
-    assert resources(adopted(state({"urn": URN, "id": "old"}, kind="updating"), [MADE])) == [
+    assert resources(adopt(state(), [])) == []
+    assert resources(adopt(state({"urn": URN, "id": "old"}, kind="updating"), [MADE])) == [
         {"urn": URN, "id": "old"}
     ]
 
 
 def test_the_replaced_object_is_deleted_by_the_next_update() -> None:
-    after = adopted(state({"urn": URN, "id": "hits/settings-1"}, {"urn": DEPENDENT}), [MADE])
+    after = adopt(state({"urn": URN, "id": "hits/settings-1"}, {"urn": DEPENDENT}), [MADE])
     assert [(one["urn"], one.get("id"), one.get("delete")) for one in resources(after)] == [
         (URN, "hits/settings-2", None),
         (URN, "hits/settings-1", True),
@@ -76,5 +76,5 @@ def test_the_replaced_object_is_deleted_by_the_next_update() -> None:
 
 def test_an_object_that_was_deleted_before_its_replacement_is_forgotten() -> None:
     old = {"urn": URN, "id": "hits/settings-1", "pendingReplacement": True}
-    after = adopted(state(old, {"urn": DEPENDENT}), [MADE])
+    after = adopt(state(old, {"urn": DEPENDENT}), [MADE])
     assert [one.get("id") for one in resources(after)] == ["hits/settings-2", None]

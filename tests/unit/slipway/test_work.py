@@ -8,9 +8,8 @@ import pytest
 
 from slipway.cluster.kubectl import Object
 from slipway.errors import Conflict, PromotionInProgress
-from slipway.promotion.lease import Lease, start, unfinished
-from slipway.promotion.owner import Owner
-from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
+from slipway.promotion.lease import Lease, open_receipt, take_over
+from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, Receipts, now
 
 
 class InMemory:
@@ -54,7 +53,7 @@ def new() -> Receipt:
 
 
 def me() -> Owner:
-    return Owner.me("somebody")
+    return Owner.this_process("somebody")
 
 
 def dead() -> Owner:
@@ -68,7 +67,7 @@ def test_of_many_that_start_at_once_one_is_let_in(receipts: Receipts) -> None:
     def promote() -> None:
         begin.wait()
         try:
-            let_in.append(start(receipts, new(), holder))
+            let_in.append(open_receipt(receipts, new(), holder))
         except PromotionInProgress:
             return
 
@@ -82,34 +81,34 @@ def test_of_many_that_start_at_once_one_is_let_in(receipts: Receipts) -> None:
 
 
 def test_nobody_starts_while_one_is_open_and_the_next_one_counts_on(receipts: Receipts) -> None:
-    first = start(receipts, new(), me())
-    with pytest.raises(PromotionInProgress, match="under way"):
-        start(receipts, new(), me())
+    first = open_receipt(receipts, new(), me())
+    with pytest.raises(PromotionInProgress, match="in progress"):
+        open_receipt(receipts, new(), me())
     first.close(Outcome.VERIFIED)
-    assert start(receipts, new(), me()).receipt.number == 2
+    assert open_receipt(receipts, new(), me()).receipt.number == 2
 
 
 def test_who_has_died_or_let_go_is_taken_over_from_and_then_touches_nothing(receipts: Receipts) -> None:
-    lost = start(receipts, new(), dead())
-    lost.enter(Phase.APPLYING)
-    work = unfinished(receipts, me(), print)
+    lost = open_receipt(receipts, new(), dead())
+    lost.record(phase=Phase.APPLYING)
+    work = take_over(receipts, me(), print)
     assert work is not None and work.receipt.phase is Phase.APPLYING
     with pytest.raises(PromotionInProgress, match="taken over"):
         lost.record()
-    with pytest.raises(PromotionInProgress, match="under way"):
-        unfinished(receipts, me(), print)
+    with pytest.raises(PromotionInProgress, match="in progress"):
+        take_over(receipts, me(), print)
     work.release()
-    again = unfinished(receipts, me(), print)
+    again = take_over(receipts, me(), print)
     assert again is not None
     again.close(Outcome.FAILED, "why not")
-    assert unfinished(receipts, me(), print) is None
+    assert take_over(receipts, me(), print) is None
 
 
 def test_an_answer_that_was_lost_on_the_way_does_not_lose_the_lock(receipts: Receipts) -> None:
-    work = start(receipts, new(), me())
+    work = open_receipt(receipts, new(), me())
     latest = receipts.latest()
     assert latest is not None
     receipts.replace(latest[0], latest[1])  # arrived, but nobody was told
-    work.enter(Phase.VERIFYING)
+    work.record(phase=Phase.VERIFYING)
     work.close(Outcome.VERIFIED)
     assert work.closed

@@ -12,7 +12,7 @@ from slipway.errors import ImageNotFound, OutOfDate
 from slipway.images.references import Image
 from slipway.preview.staleness import Fingerprint
 from slipway.promotion import promote as flow
-from slipway.promotion.run import PromotionOptions, Prompter
+from slipway.promotion.phases import PromotionOptions, Prompter
 from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
