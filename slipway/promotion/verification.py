@@ -177,10 +177,11 @@ class Http:
     name = "http"
 
     def run(self, target: Target, options: VerifyOptions) -> Finding | None:
-        """Request the path until it answers; None if the pods have no Service."""
+        """Request the path until it answers; None if no Service selects the pods, and no option needs one."""
         connection = target.connect(options.service)
         if connection is None:
-            return None
+            requested = options.soak_s or options.path != VerifyOptions.path
+            return Finding(False, "no Service selects the pods of the image") if requested else None
         with connection as client:
             problems = _settle(lambda: filter(None, [_request(client, options.path)]))
         return Finding(not problems, "; ".join(problems) or f"{options.path} answers through the Service")
