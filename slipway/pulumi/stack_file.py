@@ -41,7 +41,7 @@ class StackFile:
         """Return the text with the key set, or without the key if `image` is None."""
         text = self.text()
         before = self._document(text)
-        after = _without(text, self.key) if image is None else _with(text, self.key, image)
+        after = _remove(text, self.key) if image is None else _set(text, self.key, image)
         expected = {**before, "config": {**(before.get("config") or {})}}
         expected["config"].pop(self.key, None)
         if image is not None:
@@ -94,7 +94,7 @@ class StackFile:
         if "secure:" in self.text() or SALT in self._document(before) or SALT not in now:
             return
         image = self.image()
-        text = _without(before, self.key) if image is None else _with(before, self.key, image)
+        text = _remove(before, self.key) if image is None else _set(before, self.key, image)
         del now[SALT]
         if self._parses_to(text, {**now, "config": now.get("config") or {}}):
             self.write(text)
@@ -118,7 +118,7 @@ def _config(text: str) -> yaml.MappingNode | None:
     return node if isinstance(node, yaml.MappingNode) and node.value else None
 
 
-def _with(text: str, key: str, image: str) -> str:
+def _set(text: str, key: str, image: str) -> str:
     config = _config(text)
     if config is None:
         rest = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("config:"))
@@ -137,7 +137,7 @@ def _with(text: str, key: str, image: str) -> str:
     return f"{_with_newline(text[:at])}{indent}{key}: {image}\n{text[at:]}"
 
 
-def _without(text: str, key: str) -> str:
+def _remove(text: str, key: str) -> str:
     config = _config(text)
     for name, value in config.value if config else ():
         if name.value == key:
