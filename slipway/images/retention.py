@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from slipway.cluster.objects import read
+from slipway.cluster.objects import live_objects
 from slipway.cluster.rollout import workloads
 from slipway.images.references import Image
 from slipway.promotion.receipts import Outcome, good
@@ -56,7 +56,7 @@ def needed_by(side: StackSnapshot, last: int) -> Iterator[str]:
     """
     yield from _digests(side.state)
     yield from _DIGEST.findall(side.file.text())
-    for one in read(side.cluster, workloads(side.objects)).values():
+    for one in live_objects(side.cluster, workloads(side.objects)).values():
         yield from _digests(one["spec"]["template"])
     receipts = side.receipts.all()
     kept = list(good(receipts))[:last]

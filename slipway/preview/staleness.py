@@ -39,7 +39,7 @@ class Fingerprint:
             project=(directory / "Pulumi.yaml").read_text(),
             configuration=fingerprints.configuration(target.stack),
             state=fingerprints.state(target.state),
-            cluster=live.fingerprint(live.read(target.cluster, target.objects)),
+            cluster=live.fingerprint(live.live_objects(target.cluster, target.objects)),
             image=f"{image} {images.tagged(image)}",
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from slipway.cluster.objects import differing, read
+from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
@@ -39,7 +39,7 @@ def problems(side: StackSnapshot) -> Iterator[str]:
     if side.broken:
         yield f"{side.name}'s last update died: `slipway recover {side.name}`"
     objects = side.objects
-    live = read(side.cluster, objects)
+    live = live_objects(side.cluster, objects)
     for problem in rollout_problems(objects, live):
         yield f"{side.name}: {problem}"
     if list(differing(objects, live)):

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from slipway.cluster.kubectl import Cluster, Object
-from slipway.cluster.objects import StackObject, read
+from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import pods_of, rollout_problems, selects, workloads
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
@@ -78,7 +78,7 @@ Result = tuple[str, bool, str] | None
 
 def _rollout(target: Target, wanted: VerifyOptions) -> Result:
     def problems() -> list[str]:
-        return list(rollout_problems(target.objects, read(target.cluster, target.objects)))
+        return list(rollout_problems(target.objects, live_objects(target.cluster, target.objects)))
 
     left = _until_none(problems)
     return "rollout", not left, "; ".join(left) or f"{len(workloads(target.objects))} workloads complete"
@@ -112,7 +112,7 @@ def _other_images(pods: list[Object], image: Image) -> Iterator[str]:
 
 def running(target: Target) -> Object | None:
     """Return the workload that the image belongs to."""
-    live = read(target.cluster, workloads(target.objects))
+    live = live_objects(target.cluster, workloads(target.objects))
     for found in live.values():
         containers = found["spec"]["template"]["spec"]["containers"]
         if any(one["image"].endswith(target.image.digest) for one in containers):
@@ -122,7 +122,7 @@ def running(target: Target) -> Object | None:
 
 def service_of(target: Target, wanted: VerifyOptions) -> Object | None:
     """Return the Service to ask; None when the pods have none."""
-    services = read(target.cluster, [one for one in target.objects if one.kind == "Service"])
+    services = live_objects(target.cluster, [one for one in target.objects if one.kind == "Service"])
     named = [one for one in services.values() if one["metadata"]["name"] == wanted.service]
     if wanted.service and not named:
         raise SlipwayError(f"stack {target.stack} has no Service {wanted.service}")

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from slipway.cluster.kubectl import Cluster
-from slipway.cluster.objects import StackObject, known
+from slipway.cluster.objects import StackObject, objects_in_state
 from slipway.images.references import Image
 from slipway.promotion.receipts import Receipts
 from slipway.pulumi.project import Project, Stack
@@ -44,7 +44,9 @@ class StackSnapshot:
         with ThreadPoolExecutor(2) as pool:  # each starts a pulumi
             config, state = pool.submit(stack.config), pool.submit(stack.state)
         settings = config.result()
-        return cls(stack, project_name(project), settings, Cluster.of(stack, settings), state.result())
+        return cls(
+            stack, project_name(project), settings, Cluster.from_config(stack, settings), state.result()
+        )
 
     def reload(self) -> "StackSnapshot":
         """Read its state anew."""
@@ -68,7 +70,7 @@ class StackSnapshot:
     @property
     def objects(self) -> list[StackObject]:
         """Its objects in the cluster, as its state knows them."""
-        return known(self.state)
+        return objects_in_state(self.state)
 
     @property
     def repository(self) -> str:

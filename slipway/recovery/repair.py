@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slipway.cluster.objects import StackObject, from_resource, read
+from slipway.cluster.objects import StackObject, from_resource, live_objects
 from slipway.errors import SlipwayError
 from slipway.promotion.owner import is_running
 from slipway.pulumi.project import Locked
@@ -64,8 +64,8 @@ def look(side: StackSnapshot) -> Damage:
     pending = side.state["deployment"].get("pending_operations") or []
     creates = [one for one in pending if one["type"] == "creating"]
     objects = [found for one in creates if (found := from_resource(one["resource"]))]
-    live = read(side.cluster, objects, "--show-managed-fields") if objects else {}
-    made = tuple(replace(one, seen=live[one.key]) for one in objects if one.key in live)
+    live = live_objects(side.cluster, objects, "--show-managed-fields") if objects else {}
+    made = tuple(replace(one, manifest=live[one.key]) for one in objects if one.key in live)
     urns = {one.urn for one in made}
     lost = tuple(_name(one) for one in creates if one["resource"]["urn"] not in urns)
     processes = tuple(orphans(side.stack.project.directory))
@@ -127,7 +127,7 @@ def _remembered(one: StackObject) -> dict[str, Any]:
     """
     managers = [
         manager["manager"]
-        for manager in one.seen["metadata"].get("managedFields") or []
+        for manager in one.manifest["metadata"].get("managedFields") or []
         if manager["operation"] == "Apply" and manager["manager"].startswith("pulumi-kubernetes")
     ]
     return {"__initialApiVersion": one.api_version, **({"__fieldManager": managers[0]} if managers else {})}

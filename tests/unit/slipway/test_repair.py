@@ -15,7 +15,7 @@ MADE = StackObject(
     kind="ConfigMap",
     namespace="hits",
     name="settings-2",
-    seen={
+    manifest={
         "metadata": {
             "managedFields": [
                 {"manager": "kubectl", "operation": "Update"},
@@ -53,7 +53,7 @@ def test_a_new_object_comes_last_and_keeps_its_field_manager() -> None:
 def test_an_object_that_was_not_made_by_server_side_apply_has_no_field_manager_to_keep() -> None:
     """As the Kubernetes plugin makes objects from release 4.29 on."""
     managers = [{"manager": "pulumi-kubernetes", "operation": "Update"}]
-    made = replace(MADE, seen={"metadata": {"managedFields": managers}})
+    made = replace(MADE, manifest={"metadata": {"managedFields": managers}})
     [new] = resources(adopted(state(), [made]))
     assert new["outputs"] == {"__initialApiVersion": "v1"}
 
