@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
-
-import httpx
+from typing import IO, TYPE_CHECKING, Any
 
 from slipway.errors import SlipwayError
 from slipway.pulumi.project import Stack
 from slipway.pulumi.updates import ConfigValue
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_S = 30
 """How long one request to the API server may take."""
@@ -114,11 +115,13 @@ class Cluster:
         return response
 
     @contextmanager
-    def service(self, namespace: str, name: str, port: int) -> Iterator[httpx.Client]:
+    def service(self, namespace: str, name: str, port: int) -> Iterator["httpx.Client"]:
         """Yield a client for a Service, through the API server: it works wherever kubectl does.
 
         kubectl listens on a Unix socket that only this user can open, and proxies no other path.
         """
+        import httpx  # it takes 40 ms, and most commands do without it
+
         base = f"/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy"
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             path = Path(directory, "proxy")

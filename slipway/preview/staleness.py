@@ -40,7 +40,7 @@ class Fingerprint:
             configuration=fingerprints.configuration(target.stack),
             state=fingerprints.state(target.state),
             cluster=live.fingerprint(live.live_objects(target.cluster, target.objects)),
-            image=f"{image} {images.tagged(image)}",
+            image=f"{image} {images.tag_digest(image)}",
         )
 
     def check_unchanged(self, target: StackSnapshot, image: Image) -> None:
