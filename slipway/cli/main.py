@@ -22,6 +22,8 @@ app = typer.Typer(
     "Run it in the directory of the Pulumi project, or name that with --cwd.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

@@ -13,9 +13,7 @@ def stack_names(incomplete: str) -> list[str]:
 
 
 Stack = Annotated[str, typer.Argument(help="Name of the stack.", autocompletion=stack_names)]
-Directory = Annotated[
-    Path, typer.Option("--cwd", "-C", help="Directory of the project (default: the current one).")
-]
+Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of the project.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; required without a terminal.")
