@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from slipway.cluster.objects import differing, read
+from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
 from slipway.preview import commits
@@ -75,7 +75,7 @@ def _looked_at(side: StackSnapshot) -> Row:
     if side.image is None:
         return row
     objects = side.objects
-    live = read(side.cluster, objects)
+    live = live_objects(side.cluster, objects)
     problems = [f"{one} was under way when an update died" for one in side.interrupted_operations]
     problems += rollout_problems(objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]

@@ -65,7 +65,9 @@ def preview(
         def notice(event: EngineEvent) -> None:
             # The first event has the configuration, and so says which cluster to look at meanwhile.
             if event.prelude_event and options.capacity and not looking:
-                looking.append(beside.submit(room.look, dict(event.prelude_event.config)))
+                looking.append(
+                    beside.submit(room.read, dict(event.prelude_event.config), stack.project.directory)
+                )
             if progress:
                 progress(event)
 

@@ -35,8 +35,8 @@ class Fingerprint:
             project=(directory / "Pulumi.yaml").read_text(),
             configuration=fingerprints.configuration(target.stack),
             state=fingerprints.state(target.state),
-            cluster=live.fingerprint(live.read(target.cluster, target.objects)),
-            image=f"{image} {images.tagged(image)}",
+            cluster=live.fingerprint(live.live_objects(target.cluster, target.objects)),
+            image=f"{image} {images.tag_digest(image)}",
         )
 
     def check_unchanged(self, target: StackSnapshot, image: Image) -> None:

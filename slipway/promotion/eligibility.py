@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from slipway.cluster.objects import differing, read
+from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
@@ -35,7 +35,7 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
     if source.interrupted_operations:
         yield f"{name}'s last update died: `slipway recover {name}`"
     objects = source.objects
-    live = read(source.cluster, objects)
+    live = live_objects(source.cluster, objects)
     for problem in rollout_problems(objects, live):
         yield f"{name}: {problem}"
     if list(differing(objects, live)):

@@ -3,7 +3,7 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from slipway.cluster.objects import differing, read
+from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.images import references
@@ -225,7 +225,7 @@ def describe(source: StackSnapshot, target: StackSnapshot, image: Image) -> str:
         f"proposed  {image}",
     ]
     objects = target.objects
-    live = read(target.cluster, objects)
+    live = live_objects(target.cluster, objects)
     lines += [f"{target.name}: {problem}" for problem in rollout_problems(objects, live)]
     drift = _drift(target) if list(differing(objects, live)) else []
     lines += [f"{target.name}: {problem}" for problem in drift] or [f"{target.name} has no drift"]

@@ -11,7 +11,7 @@ import httpx
 
 from slipway import process
 from slipway.cluster.kubectl import Cluster, Object
-from slipway.cluster.objects import StackObject, read
+from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import pods_of, rollout_problems, selects, workloads
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
@@ -57,7 +57,7 @@ class Target:
 
     def workload(self) -> Object | None:
         """Return the live workload that runs the image."""
-        for live in read(self.cluster, workloads(self.objects)).values():
+        for live in live_objects(self.cluster, workloads(self.objects)).values():
             containers = live["spec"]["template"]["spec"]["containers"]
             if any(container["image"].endswith(self.image.digest) for container in containers):
                 return live
@@ -74,7 +74,8 @@ class Target:
         Raises:
             SlipwayError: the stack has no Service of that name.
         """
-        services = read(self.cluster, [item for item in self.objects if item.kind == "Service"]).values()
+        objects = [item for item in self.objects if item.kind == "Service"]
+        services = live_objects(self.cluster, objects).values()
         if service:
             matching = [item for item in services if item["metadata"]["name"] == service]
             if not matching:
@@ -138,8 +139,9 @@ class Rollout:
 
     def run(self, target: Target, options: VerifyOptions) -> Finding:
         """Wait for the rollouts."""
-        problems = _settle(lambda: rollout_problems(target.objects, read(target.cluster, target.objects)))
-        count = len(workloads(target.objects))
+        objects = target.objects
+        problems = _settle(lambda: rollout_problems(objects, live_objects(target.cluster, objects)))
+        count = len(workloads(objects))
         return Finding(not problems, "; ".join(problems) or f"{count} workloads complete")
 
 

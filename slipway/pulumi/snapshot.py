@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from slipway.cluster.kubectl import Cluster
-from slipway.cluster.objects import StackObject, known
+from slipway.cluster.objects import StackObject, objects_in_state
 from slipway.errors import CommandFailed
 from slipway.images.references import Image
 from slipway.process import git
@@ -47,7 +47,7 @@ class StackSnapshot:
         with ThreadPoolExecutor(2) as pool:  # two pulumi commands in parallel
             config, state = pool.submit(stack.config), pool.submit(stack.state)
         settings = config.result()
-        return cls(stack, project.name, settings, Cluster.of(stack, settings), state.result())
+        return cls(stack, project.name, settings, Cluster.from_config(stack, settings), state.result())
 
     def reload(self) -> "StackSnapshot":
         """Return a snapshot with the present state."""
@@ -71,7 +71,7 @@ class StackSnapshot:
     @property
     def objects(self) -> list[StackObject]:
         """The Kubernetes objects in the state."""
-        return known(self.state)
+        return objects_in_state(self.state)
 
     @property
     def repository(self) -> str:

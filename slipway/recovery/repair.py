@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slipway.cluster.objects import StackObject, from_resource, read
+from slipway.cluster.objects import StackObject, from_resource, live_objects
 from slipway.errors import LockInUse, StackLocked
 from slipway.process import is_running
 from slipway.pulumi.snapshot import StackSnapshot
@@ -65,8 +65,8 @@ def find_damage(snapshot: StackSnapshot) -> Damage:
     pending = snapshot.state["deployment"].get("pending_operations") or []
     creations = [operation for operation in pending if operation["type"] == "creating"]
     objects = [item for operation in creations if (item := from_resource(operation["resource"]))]
-    live = read(snapshot.cluster, objects, "--show-managed-fields") if objects else {}
-    created = tuple(replace(item, seen=live[item.key]) for item in objects if item.key in live)
+    live = live_objects(snapshot.cluster, objects, "--show-managed-fields") if objects else {}
+    created = tuple(replace(item, manifest=live[item.key]) for item in objects if item.key in live)
     urns = {item.urn for item in created}
     lost = tuple(_name(operation) for operation in creations if operation["resource"]["urn"] not in urns)
     processes = tuple(orphans(snapshot.stack.project.directory))
@@ -135,7 +135,7 @@ def _outputs(item: StackObject) -> dict[str, Any]:
     """
     managers = [
         manager["manager"]
-        for manager in item.seen["metadata"].get("managedFields") or []
+        for manager in item.manifest["metadata"].get("managedFields") or []
         if manager["operation"] == "Apply" and manager["manager"].startswith("pulumi-kubernetes")
     ]
     return {"__initialApiVersion": item.api_version, **({"__fieldManager": managers[0]} if managers else {})}

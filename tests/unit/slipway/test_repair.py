@@ -15,7 +15,7 @@ CREATED = StackObject(
     kind="ConfigMap",
     namespace="hits",
     name="settings-2",
-    seen={
+    manifest={
         "metadata": {
             "managedFields": [
                 {"manager": "kubectl", "operation": "Update"},
@@ -54,7 +54,7 @@ def test_new_object() -> None:
 def test_object_without_server_side_apply() -> None:
     """It has no field manager: the Kubernetes plugin creates objects so from release 4.29 on."""
     managers = [{"manager": "pulumi-kubernetes", "operation": "Update"}]
-    created = replace(CREATED, seen={"metadata": {"managedFields": managers}})
+    created = replace(CREATED, manifest={"metadata": {"managedFields": managers}})
     [new] = resources(adopt(state(), [created]))
     assert new["outputs"] == {"__initialApiVersion": "v1"}
 
