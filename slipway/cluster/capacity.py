@@ -1,6 +1,5 @@
 """The free capacity of a cluster. It needs the permission to list nodes, pods and quotas, and no more."""
 
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,6 @@ def read(config: Mapping[str, str], directory: Path) -> Cluster:
         return from_objects(
             cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
         )
-    except FileNotFoundError:
-        raise CapacityUnavailable("kubectl is not on PATH") from None
-    except subprocess.TimeoutExpired as error:
-        raise CapacityUnavailable(f"kubectl did not answer within {error.timeout:.0f} s") from None
     except SlipwayError as error:
         raise CapacityUnavailable(str(error).splitlines()[-1]) from None
 

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from slipway import process
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.pulumi.project import Stack
 from slipway.pulumi.updates import ConfigValue
@@ -77,14 +78,11 @@ class Cluster:
             SlipwayError: for every other failure, with kubectl's message.
         """
         command = self.command(f"--request-timeout={timeout_s}s", *arguments)
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=4 * timeout_s, check=False
-        )
-        if done.returncode:
-            message = done.stderr.strip()
-            kind = next((kind for mark, kind in _ERRORS.items() if mark in message), SlipwayError)
-            raise kind(f"context {self.context}: {message}")
-        return done.stdout
+        result = process.run(*command, stdin=stdin, timeout_s=4 * timeout_s)
+        if result.code:
+            kind = next((kind for mark, kind in _ERRORS.items() if mark in result.error), SlipwayError)
+            raise kind(f"context {self.context}: {result.error}")
+        return result.text
 
     def get(self, *arguments: str, timeout_s: int = TIMEOUT_S) -> list[Object]:
         """Return objects, without those that do not exist: `get("pods", "-n", "hits")`."""
@@ -117,7 +115,7 @@ class Cluster:
         base = f"/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy"
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             path = Path(directory, "proxy")
-            process = subprocess.Popen(
+            proxy = subprocess.Popen(
                 self.command("proxy", f"--unix-socket={path}", f"--accept-paths=^{base}/.*"),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -125,14 +123,14 @@ class Cluster:
                 start_new_session=True,  # Ctrl-C is this program's to handle
             )
             try:
-                _wait_for_socket(path, process)
+                _wait_for_socket(path, proxy)
                 with httpx.Client(
                     transport=httpx.HTTPTransport(uds=str(path)), base_url=f"http://localhost{base}/"
                 ) as client:
                     yield client
             finally:
-                process.terminate()
-                process.communicate()
+                proxy.terminate()
+                proxy.communicate()
 
 
 def kubeconfig_file(kubeconfig: str, directory: Path) -> str:
@@ -158,12 +156,12 @@ def _temporary(content: str) -> IO[str]:
     return file
 
 
-def _wait_for_socket(path: Path, process: subprocess.Popen[str]) -> None:
+def _wait_for_socket(path: Path, proxy: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and proxy.poll() is None:
         with socket.socket(socket.AF_UNIX) as probe:
             if path.exists() and probe.connect_ex(os.fspath(path)) == 0:
                 return
         time.sleep(0.05)
-    process.terminate()
-    raise SlipwayError(f"kubectl proxy did not start: {process.communicate()[1].strip()}")
+    proxy.terminate()
+    raise SlipwayError(f"kubectl proxy did not start: {proxy.communicate()[1].strip()}")

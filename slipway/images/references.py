@@ -8,11 +8,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slipway import process
 from slipway.errors import ImageNotFound, SlipwayError
 
 _REFERENCE = re.compile(
@@ -116,17 +116,12 @@ def buildx(*arguments: str) -> tuple[str, ...]:
 
 
 def _buildx(*arguments: str) -> bytes:
-    command = buildx(*arguments)
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise SlipwayError(f"{' '.join(command)} did not finish within {TIMEOUT_S} s") from None
-    if done.returncode:
-        message = done.stderr.decode(errors="replace").strip()
-        missing = re.search(r"not found|manifest unknown|name unknown|NAME_UNKNOWN", message)
+    result = process.run(*buildx(*arguments), timeout_s=TIMEOUT_S)
+    if result.code:
+        missing = re.search(r"not found|manifest unknown|name unknown|NAME_UNKNOWN", result.error)
         kind = ImageNotFound if missing and arguments[:2] == ("imagetools", "inspect") else SlipwayError
-        raise kind(f"{arguments[-1]}: {message.removeprefix('ERROR: ')}")
-    return done.stdout
+        raise kind(f"{arguments[-1]}: {result.error.removeprefix('ERROR: ')}")
+    return result.stdout
 
 
 def _executable() -> tuple[str, ...]:

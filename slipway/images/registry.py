@@ -7,13 +7,13 @@ import base64
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from slipway import process
 from slipway.errors import SlipwayError
 
 TIMEOUT_S = 20
@@ -136,10 +136,9 @@ def docker_login(host: str) -> str | None:
     server = "https://index.docker.io/v1/" if host == "docker.io" else host
     helper = config.get("credHelpers", {}).get(server) or config.get("credsStore")
     if helper:
-        command = (f"docker-credential-{helper}", "get")
-        done = subprocess.run(command, input=server, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            login = json.loads(done.stdout)
+        result = process.run(f"docker-credential-{helper}", "get", stdin=server)
+        if result.code == 0:
+            login = json.loads(result.stdout)
             return f"{login['Username']}:{login['Secret']}"
     stored = config.get("auths", {}).get(server, {}).get("auth")
     return base64.b64decode(stored).decode() if stored else None
