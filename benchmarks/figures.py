@@ -1,11 +1,11 @@
-"""How measured times are written, the same way by all measurements."""
+"""The format of measured times."""
 
 import statistics
 from collections.abc import Sequence
 
 
-def line(name: str, seconds: Sequence[float], floor: float, of: str) -> str:
-    """Write a median, its ratio to that of `of`, and from which to which time the rounds took."""
+def line(name: str, seconds: Sequence[float], reference_s: float, reference: str) -> str:
+    """Return the median of the rounds, its ratio to the reference, and the range."""
     median = statistics.median(seconds)
     extent = f"{min(seconds):.2f} to {max(seconds):.2f}"
-    return f"{name:18} {median:6.2f} s  {median / floor:5.2f} x {of}  ({extent})"
+    return f"{name:18} {median:6.2f} s  {median / reference_s:5.2f} x {reference}  ({extent})"

@@ -1,9 +1,9 @@
-"""How big the application's image is, against a single-stage one, and what a changed line pushes.
+"""The size of the application's image, compared to a single-stage one, and the push after a changed line.
 
-    eval "$(.venv/bin/python -m sandbox env)" && .venv/bin/python -m benchmarks.image_size
+    eval "$(.venv/bin/sandbox env)" && python -m benchmarks.image_size
 
-Sizes are of the compressed layers, as they are pushed and pulled. The base image's are counted apart: nodes
-and registry have them already.
+Sizes are those of compressed layers. The layers of the base image count separately, because nodes and the
+registry have them already.
 """
 
 import shutil
@@ -38,7 +38,7 @@ def layers(name: str, tag: str) -> dict[str, int]:
 
 
 def build(context: Path, tag: str) -> dict[str, int]:
-    """Build and push a directory; return its layers."""
+    """Build and push a directory, and return its layers."""
     secret = ["--secret", f"id=ca,src={CA}"] if CA.exists() else []
     command = ["docker", "buildx", "build", "--quiet", "--push", "--provenance=false", *secret]
     command += ["--build-arg=SOURCE_DATE_EPOCH=0", f"--tag={REGISTRY}/{REPOSITORY}:{tag}", str(context)]

@@ -1,9 +1,9 @@
-"""What `pulumi preview` and `pulumi up` take when nothing has changed, against a program without resources.
+"""The time of `pulumi preview` and `pulumi up` without a change, compared to a program without resources.
 
-    eval "$(.venv/bin/python -m sandbox env)" && .venv/bin/python -m benchmarks.no_change
+    eval "$(.venv/bin/sandbox env)" && python -m benchmarks.no_change
 
-A third program makes the same resources with the SDKs alone, from what the project's asked for: it shows what
-any program with these resources takes. All run in the same virtual environment and take turns.
+A third program creates the same resources with the SDKs alone: it has the time that any program with these
+resources needs. All run in the same virtual environment, in turns.
 """
 
 import json
@@ -29,7 +29,7 @@ COMMANDS = {"preview": ("pulumi", "preview"), "up": ("pulumi", "up", "--yes", "-
 
 
 def imitate(stack: Stack, other: Stack) -> None:
-    """Deploy with the SDKs alone what a stack has, from the same copy of app/."""
+    """Deploy the resources of a stack with the SDKs alone, from the same copy of app/."""
     other.directory.mkdir()
     (other.directory / "resources.json").write_text(resources(stack, other))
     (other.directory / ".slipway").symlink_to(stack.directory / ".slipway")
@@ -37,33 +37,33 @@ def imitate(stack: Stack, other: Stack) -> None:
 
 
 def resources(stack: Stack, other: Stack) -> str:
-    """Return what a stack asked of its providers, as JSON, in another's namespace."""
+    """Return the inputs of a stack's resources as JSON, for the namespace of another stack."""
     exported = json.loads(stack.run("pulumi", "stack", "export", "--show-secrets"))
-    found = []
-    for one in exported["deployment"]["resources"]:
-        provider, module, kind = one["type"].split(":")
+    resources = []
+    for resource in exported["deployment"]["resources"]:
+        provider, module, kind = resource["type"].split(":")
         if provider in ("kubernetes", "docker-build"):
             package = provider.replace("-", "_")
             path = "" if module == "index" else "." + module.replace(".k8s.io", "").replace("/", ".")
-            inputs = _shown(one["inputs"])
-            inputs.pop("exec", None)  # the image's, which the provider added, and which Python calls exec_
-            found.append((package, path, kind, one["urn"].rpartition("::")[2], inputs))
-    return json.dumps(found).replace(stack.namespace, f"slipway-{other.name}")
+            inputs = _plain(resource["inputs"])
+            inputs.pop("exec", None)  # the provider adds it to the image; the name in Python is exec_
+            resources.append((package, path, kind, resource["urn"].rpartition("::")[2], inputs))
+    return json.dumps(resources).replace(stack.namespace, f"slipway-{other.name}")
 
 
-def _shown(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, list):
-        return [_shown(one) for one in value]
+        return [_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
     if "plaintext" in value:
-        return _shown(json.loads(value["plaintext"]))
+        return _plain(json.loads(value["plaintext"]))
     added = ("__defaults", "pulumi.com/autonamed")
-    return {key: _shown(one) for key, one in value.items() if key not in added}
+    return {key: _plain(item) for key, item in value.items() if key not in added}
 
 
 def measure(stacks: dict[str, Stack]) -> dict[tuple[str, str], list[float]]:
-    """Let them take turns; the first round, in which caches fill, does not count."""
+    """Measure in turns, without the first round, which fills the caches."""
     times: dict[tuple[str, str], list[float]] = {(c, s): [] for c in COMMANDS for s in stacks}
     for turn in range(ROUNDS + 1):
         for command, stack in times:
@@ -76,7 +76,7 @@ def measure(stacks: dict[str, Stack]) -> dict[tuple[str, str], list[float]]:
 
 
 def main() -> None:
-    """Deploy, measure, print a table, and remove everything again."""
+    """Deploy, measure, print a table, and remove the stacks."""
     suffix = secrets.token_hex(2)
     with tempfile.TemporaryDirectory() as directory:
         stacks = {
@@ -92,9 +92,9 @@ def main() -> None:
             for stack in stacks.values():
                 stack.destroy()
     for command in COMMANDS:
-        floor = statistics.median(times[command, "empty"])
+        reference = statistics.median(times[command, "empty"])
         for name in stacks:
-            print(line(f"{command} {name}", times[command, name], floor, "empty"))
+            print(line(f"{command} {name}", times[command, name], reference, "empty"))
 
 
 if __name__ == "__main__":

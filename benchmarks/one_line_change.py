@@ -1,9 +1,9 @@
-"""From a changed line of source to all replicas serving it: `pulumi up`, the raw tools, and Skaffold.
+"""The time from a changed line to all replicas serving it, with `pulumi up`, the raw tools, and Skaffold.
 
-    eval "$(.venv/bin/python -m sandbox env)" && .venv/bin/python -m benchmarks.one_line_change [SKAFFOLD]
+    eval "$(.venv/bin/sandbox env)" && python -m benchmarks.one_line_change [SKAFFOLD]
 
-Every contender has a stack and namespace of its own, made by the project's program from the same source, and
-changes a line in its own copy of it. They take turns. SKAFFOLD is its binary; without it, it is left out.
+Each contender has a stack and a namespace of its own, and changes a line in its own copy of the project. They
+run in turns. SKAFFOLD is the path of Skaffold's binary; without it, Skaffold does not take part.
 """
 
 import json
@@ -25,12 +25,12 @@ SECRET = f"--secret=id=ca,src={CA}" if CA.exists() else ""
 
 
 def pulumi(stack: Stack, _: str) -> None:
-    """What users type."""
+    """Deploy with Pulumi, as users do."""
     stack.run("pulumi", "up", "--yes", "--skip-preview")
 
 
 def raw(stack: Stack, mark: str) -> None:
-    """The floor: no tool could leave any of this out."""
+    """Deploy with the commands that every tool needs at least."""
     image = f"{stack.repository}:{mark}"
     stack.run(*filter(None, ["docker", "buildx", "build", "--push", "-q", SECRET, "-t", image, "app"]))
     stack.run("kubectl", "set", "image", "deployment/web", f"*={image}", "-n", stack.namespace)
@@ -38,7 +38,7 @@ def raw(stack: Stack, mark: str) -> None:
 
 
 def skaffold(binary: str) -> Callable[[Stack, str], None]:
-    """Skaffold, with the same build and the Deployment as it is in the cluster."""
+    """Return a deployment by Skaffold, with the same build and the Deployment from the cluster."""
 
     def run(stack: Stack, _: str) -> None:
         quiet = {**os.environ, "SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
@@ -48,12 +48,17 @@ def skaffold(binary: str) -> Callable[[Stack, str], None]:
 
 
 def configure_skaffold(stack: Stack) -> None:
-    """Write its configuration, and the Deployment that Pulumi made without what the cluster added."""
+    """Write Skaffold's configuration, and the Deployment without the fields that the cluster adds."""
     image = stack.repository
-    live = json.loads(stack.run("kubectl", "get", "deployment/web", "-n", stack.namespace, "-o", "json"))
-    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "labels")}
-    live["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": live["spec"]}
+    deployed = json.loads(stack.run("kubectl", "get", "deployment/web", "-n", stack.namespace, "-o", "json"))
+    metadata = {key: deployed["metadata"][key] for key in ("name", "namespace", "labels")}
+    deployed["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": deployed["spec"],
+    }
     (stack.directory / "web.json").write_text(json.dumps(deployment))
     custom = {
         "buildCommand": f"docker buildx build --push -q {SECRET} -t $IMAGE .",
@@ -73,7 +78,7 @@ def configure_skaffold(stack: Stack) -> None:
 
 
 def measure(contenders: dict[str, tuple[Stack, Callable[[Stack, str], None]]]) -> dict[str, list[float]]:
-    """Let them take turns; the first round, in which caches fill, does not count."""
+    """Measure in turns, without the first round, which fills the caches."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(ROUNDS + 1):
         for name, (stack, deploy) in contenders.items():
@@ -87,7 +92,7 @@ def measure(contenders: dict[str, tuple[Stack, Callable[[Stack, str], None]]]) -
 
 
 def main(arguments: list[str]) -> None:
-    """Deploy, measure, print a table, and remove everything again."""
+    """Deploy, measure, print a table, and remove the stacks."""
     suffix = secrets.token_hex(2)
     deploys: dict[str, Callable[[Stack, str], None]] = {"raw": raw, "pulumi": pulumi}
     if arguments:
@@ -103,9 +108,9 @@ def main(arguments: list[str]) -> None:
         finally:
             for stack in stacks.values():
                 stack.destroy()
-    floor = statistics.median(times["raw"])
+    reference = statistics.median(times["raw"])
     for name, seconds in times.items():
-        print(line(name, seconds, floor, "raw"))
+        print(line(name, seconds, reference, "raw"))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What the report costs on top of plain `pulumi preview`: the same change of the same stack, in turns.
+"""The time of `slipway preview`, compared to `pulumi preview` of the same change, in turns.
 
-    eval "$(.venv/bin/python -m sandbox env)" && .venv/bin/python -m benchmarks.preview_report
+    eval "$(.venv/bin/sandbox env)" && python -m benchmarks.preview_report
 
-The program makes 50 ConfigMaps, of which one is to be changed; nothing is deployed but these.
+The program creates 50 ConfigMaps and changes one of them.
 """
 
 import json
@@ -34,7 +34,7 @@ for number in range(50):
 def run(
     command: tuple[str, ...], directory: Path, environment: dict[str, str], good: tuple[int, ...]
 ) -> float:
-    """Run a command and return the seconds that it took; stop with what it said when it fails."""
+    """Run a command and return its time in seconds; exit with its output if it fails."""
     started = time.perf_counter()
     done = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, check=False
@@ -45,7 +45,7 @@ def run(
 
 
 def main() -> None:
-    """Deploy, measure in turns, print a table, and remove everything again."""
+    """Deploy, measure, print a table, and remove the stack."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name, "project")
         directory.mkdir()
@@ -54,7 +54,7 @@ def main() -> None:
         (directory / "Pulumi.yaml").write_text(json.dumps({"name": "bench", "runtime": runtime}))
         (directory / "__main__.py").write_text(PROGRAM)
         (directory / "text").write_text("before")
-        context = os.environ["BUILDX_BUILDER"]  # the sandbox calls both by its own name
+        context = os.environ["BUILDX_BUILDER"]  # the sandbox has one name for both
         (directory / "Pulumi.bench.yaml").write_text(json.dumps({"config": {"kubernetes:context": context}}))
         environment = {
             **os.environ,
@@ -72,10 +72,10 @@ def main() -> None:
 
 
 def measure(directory: Path, environment: dict[str, str], pulumi: tuple[str, ...]) -> None:
-    """Take turns; the first round, in which caches fill, does not count."""
+    """Measure in turns, without the first round, which fills the caches."""
     contenders = {
         "pulumi preview": ((*pulumi, "preview", "--diff"), (0,)),
-        "delivery preview": (
+        "slipway preview": (
             (sys.executable, "-m", "slipway", "preview", "--stack", "bench", "--format", "markdown"),
             (2, 3),
         ),
@@ -83,12 +83,12 @@ def measure(directory: Path, environment: dict[str, str], pulumi: tuple[str, ...
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(ROUNDS + 1):
         for name, (command, good) in contenders.items():
-            seconds = run(command, directory, environment, good)
+            took = run(command, directory, environment, good)
             if turn:
-                times[name].append(seconds)
+                times[name].append(took)
     plain = statistics.median(times["pulumi preview"])
-    for name, seconds_of_one in times.items():
-        print(line(name, seconds_of_one, plain, "plain"))
+    for name, seconds in times.items():
+        print(line(name, seconds, plain, "plain"))
 
 
 if __name__ == "__main__":

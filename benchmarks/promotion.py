@@ -1,9 +1,10 @@
-"""Time of a promotion over the bare `pulumi up` of the same change, in one run, one after the other.
+"""The time of a promotion, compared to `pulumi up` of the same change, in turns.
 
     python -m benchmarks.promotion DIRECTORY SOURCE TARGET [ROUNDS]
 
-SOURCE and TARGET are deployed stacks of the project in DIRECTORY that run different images. Each round moves
-TARGET back with `pulumi up`, and forward with `delivery promote`; verification is told apart, by the receipt.
+SOURCE and TARGET are deployed stacks of the project in DIRECTORY that run different images. Each round
+deploys the old image to TARGET with `pulumi up`, and the new one with `slipway promote`. The receipt has the
+time of the verification.
 """
 
 import json
@@ -15,19 +16,19 @@ import time
 from pathlib import Path
 
 
-def run(directory: Path, *words: str) -> tuple[float, str]:
-    """Run a command to its end; return how many seconds it took, and what it printed."""
+def run(directory: Path, *command: str) -> tuple[float, str]:
+    """Run a command, and return its time in seconds and its output."""
     root = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": str(root)}
     begun = time.monotonic()
     done = subprocess.run(
-        words, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+        command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
     )
     return time.monotonic() - begun, done.stdout.decode()
 
 
 def main(directory: Path, source: str, target: str, rounds: int) -> None:
-    """Measure, and print the table."""
+    """Measure, and print a table."""
     _, old = run(directory, "pulumi", "stack", "output", "image", "--stack", target)
     bare, promoted, verifying = [], [], []
     promote = (sys.executable, "-m", "slipway", "promote", source, target, "--yes", "--json")

@@ -1,4 +1,4 @@
-"""Deployed copies of the project, for measurements that change them."""
+"""Deployed copies of the project, which measurements change."""
 
 import secrets
 import shutil
@@ -13,7 +13,7 @@ REPLICAS = 3  # the default
 
 @dataclass
 class Stack:
-    """A copy of the project, deployed."""
+    """A deployed copy of the project."""
 
     name: str
     directory: Path
@@ -21,18 +21,18 @@ class Stack:
 
     @property
     def repository(self) -> str:
-        """Where its images go."""
+        """The repository of its images."""
         return f"localhost:5001/benchmarks/{self.name}"
 
     def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
-        """Run a command in the copy; return what it printed, or stop with it."""
+        """Run a command in the copy and return its output; exit with the output if it fails."""
         done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, env=environment)
         if done.returncode:
             sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def create(self, program: str | None = None) -> None:
-        """Deploy the system, or another program, for the first time."""
+        """Create the stack with the project's program, or with another one."""
         tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=PROJECT, text=True).split("\0")
         for path in filter(lambda path: (PROJECT / path).is_file(), tracked):
             (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ class Stack:
             self.namespace = self.run("pulumi", "stack", "output", "namespace").strip()
 
     def change(self) -> str:
-        """Change one line of the source; return what is different about it."""
+        """Change one line of the source, and return the new text in it."""
         mark = secrets.token_hex(6)
         module = self.directory / "app/hitcounter/__init__.py"
         module.write_text(f'"""The version of {mark}."""\n')
@@ -60,7 +60,7 @@ class Stack:
         self.run("kubectl", "rollout", "status", "deployment/web", "-n", self.namespace, "--timeout=120s")
 
     def destroy(self) -> None:
-        """Remove everything, whatever became of it."""
+        """Remove the stack, also after a failure."""
         if not self.directory.exists():
             return
         for command in (["destroy", "--yes", "--skip-preview"], ["stack", "rm", "--yes", self.name]):

@@ -1,9 +1,9 @@
-"""`pulumi preview` where nothing changed: with 5, 50 and 200 resources, against an empty program's.
+"""The time of `pulumi preview` without a change: with 5, 50 and 200 resources, compared to none.
 
-    eval "$(.venv/bin/python -m sandbox env)" && .venv/bin/python -m benchmarks.unchanged_preview
+    eval "$(.venv/bin/sandbox env)" && python -m benchmarks.unchanged_preview
 
-Four resources of five are ConfigMaps, the fifth is a Deployment without pods. Wall-clock and processor time,
-the median of the rounds.
+Of five resources, four are ConfigMaps and one is a Deployment without pods. Times are the median of
+wall-clock and processor time.
 """
 
 import os
@@ -40,8 +40,8 @@ PROGRAM = """
 """
 
 
-class Took(NamedTuple):
-    """How long something took, in seconds."""
+class Duration(NamedTuple):
+    """Wall-clock and processor time in seconds."""
 
     wall: float
     processor: float
@@ -49,7 +49,7 @@ class Took(NamedTuple):
 
 @contextmanager
 def stack(environment: Mapping[str, str], count: int, directory: Path) -> Iterator[Project]:
-    """A deployed stack with so many resources; destroyed at the end."""
+    """Yield a deployed stack with `count` resources, and destroy it at the end."""
     project = Project(directory / f"project-{count}", environment)
     project.write("__main__.py", PROGRAM)
     project.pulumi("config", "set", "count", str(count))
@@ -61,11 +61,11 @@ def stack(environment: Mapping[str, str], count: int, directory: Path) -> Iterat
         project.pulumi("destroy", "--yes", "--skip-preview", timeout=600)
 
 
-def preview(project: Project) -> Took:
-    """One preview that finds nothing to do."""
+def preview(project: Project) -> Duration:
+    """Return the time of a preview without changes."""
     began, before = time.perf_counter(), _processor()
     project.pulumi("preview", "--expect-no-changes")
-    return Took(time.perf_counter() - began, _processor() - before)
+    return Duration(time.perf_counter() - began, _processor() - before)
 
 
 def _processor() -> float:
@@ -73,30 +73,30 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(directory: Path) -> dict[int, Took]:
-    """The median preview for each count."""
-    found = {}
+def measure(directory: Path) -> dict[int, Duration]:
+    """Return the median preview for each count."""
+    durations = {}
     for count in COUNTS:
         with stack(os.environ, count, directory) as project:
             preview(project)
             rounds = [preview(project) for _ in range(ROUNDS)]
-        found[count] = Took(*(statistics.median(column) for column in zip(*rounds, strict=True)))
-    return found
+        durations[count] = Duration(*(statistics.median(column) for column in zip(*rounds, strict=True)))
+    return durations
 
 
 def main() -> None:
-    """Measure, and print the times and how they grow."""
+    """Measure, and print a table with ratios."""
     with tempfile.TemporaryDirectory() as directory:
-        found = measure(Path(directory))
+        durations = measure(Path(directory))
     print("resources   wall s   / empty   processor s   / empty")
-    for count, took in found.items():
-        wall, processor = _ratios(took, found[0])
+    for count, took in durations.items():
+        wall, processor = _ratios(took, durations[0])
         print(f"{count:>9} {took.wall:>8.2f} {wall:>9.2f} {took.processor:>13.2f} {processor:>9.2f}")
-    wall, processor = _ratios(found[200], found[5])
-    print(f"200 : 5 is {wall:.2f} wall-clock, {processor:.2f} processor; to be under 3")
+    wall, processor = _ratios(durations[200], durations[5])
+    print(f"200 : 5 is {wall:.2f} wall-clock, {processor:.2f} processor (limit: 3)")
 
 
-def _ratios(took: Took, other: Took) -> tuple[float, float]:
+def _ratios(took: Duration, other: Duration) -> tuple[float, float]:
     return took.wall / other.wall, took.processor / other.processor
 
 

@@ -1,1 +1,1 @@
-"""A real platform on one Linux machine: Kubernetes, registry, builder and Pulumi."""
+"""A local platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox`."""
+"""The `sandbox` command line."""
 
 import json
 import os
@@ -19,30 +19,34 @@ from sandbox.tools.families import PLATFORM, Stage
 from sandbox.tools.toolchain import Toolchain
 
 app = typer.Typer(
-    help="A real platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi's engine.\n\n"
-    "SANDBOX_NAME (default: sandbox) names the instance; several can run at once.",
+    help="A local platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi.\n\n"
+    'Start it with `sandbox up`, then use it in a shell with `eval "$(sandbox env)"`.\n\n'
+    "SANDBOX_NAME (default: sandbox) selects the instance; several instances can run at the same time.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console(stderr=True)
 FAILS = "false"
-"""A command that every shell has, and that fails."""
-Json = Annotated[bool, typer.Option("--json", help="Print an object instead.")]
+"""A command that fails in every shell."""
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def up(
     wait: Annotated[
-        bool, typer.Option("--wait", help="Also wait for what is otherwise built in the background.")
+        bool,
+        typer.Option("--wait", help="Also wait for the tools that are otherwise compiled in the background."),
     ] = False,
 ) -> None:
-    """Start the sandbox, or mend what is not running; returns at once when all is well.
+    """Start the sandbox, or restart the processes that do not run.
 
-    The first time, tools are compiled: in the terminal what serving needs, in the background
-    (process late-tools) metrics-server and kube-router, which enforces network policies.
-    A suitable tool on PATH is used instead of compiling it: kubectl 1.34 to 1.36, Kubernetes'
-    components 1.35, CoreDNS from 1.11, BuildKit and buildx from 0.25, pulumi from 3.272.
+    The first start compiles the tools. It compiles metrics-server and kube-router, which enforces network
+    policies, in the background (process late-tools).
+
+    A suitable tool on PATH is used instead: kubectl 1.34 to 1.36, Kubernetes' components 1.35, CoreDNS from
+    1.11, BuildKit and buildx from 0.25, pulumi from 3.272.
     """
     begun = time.monotonic()
     instance = Instance.from_environment()
@@ -51,18 +55,17 @@ def up(
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"The sandbox is up ({took}). In your shell:", highlight=False)
-    prefix = "" if instance.name == "sandbox" else f"SANDBOX_NAME={instance.name} "
-    console.print(f'  eval "$({prefix}python -m sandbox env)"', highlight=False)
+    console.print(f'  eval "$({instance.command("env")})"', highlight=False)
 
 
 @app.command(hidden=True)
 def complete() -> None:
-    """Build what serving does not need, then bring it up."""
+    """Compile the remaining tools, then start their processes."""
     instance = Instance.from_environment()
     tools = Toolchain(instance)
     if tools.missing(*PLATFORM):
         with Progress(console) as progress:
-            # Not under the instance's lock: meanwhile other commands may do as they like.
+            # Without the instance's lock, so that other commands can run.
             lifecycle.build(tools, progress, *PLATFORM)
             with lifecycle.lock(instance):
                 lifecycle.up(instance, progress, wait=False)
@@ -70,14 +73,14 @@ def complete() -> None:
 
 @app.command(name="preflight")
 def show_preflight() -> None:
-    """Check within seconds whether `up` can start the sandbox, and change nothing."""
+    """Check within seconds whether `sandbox up` can succeed. Changes nothing."""
     instance = Instance.from_environment()
     preflight.check(instance, to_build=bool(Toolchain(instance).missing(*Stage)))
 
 
 @app.command()
 def down() -> None:
-    """Stop everything and leave nothing behind but the data."""
+    """Stop the sandbox and keep its data."""
     instance = Instance.from_environment()
     with lifecycle.lock(instance):
         lifecycle.down(instance)
@@ -85,68 +88,79 @@ def down() -> None:
 
 @app.command(name="status")
 def show_status(as_json: Json = False) -> None:
-    """Show processes, memory, cluster, images and plugins; exit code 1 if something is wrong."""
-    found = status.collect(Instance.from_environment())
+    """Show processes, memory, cluster, images and plugins. Exit code 1 if there is a problem."""
+    report = status.collect(Instance.from_environment())
     if as_json:
-        print(json.dumps(status.as_json(found), indent=2))
+        print(json.dumps(status.as_json(report), indent=2))
     else:
-        status.show(found, Console())
-    if found.problems:
+        status.show(report, Console())
+    if report.problems:
         raise typer.Exit(1)
 
 
 @app.command()
 def env(as_json: Json = False) -> None:
-    """Print what a shell needs to talk to the sandbox: eval "$(python -m sandbox env)".
+    """Print the environment variables of a shell that uses the sandbox: `eval "$(sandbox env)"`.
 
-    PATH begins with the sandbox's tools and the virtualenv that runs this command.
-    On an error it prints the command `false`, so that the eval fails as well: what follows after && does
-    not run, nor, after `set -e`, anything else.
+    They put the sandbox's tools and its virtualenv on PATH.
+
+    On an error this prints the command `false`, so that the eval fails too: a shell with `set -e` exits.
     """
     try:
-        found = environment.variables(_started())
+        variables = environment.variables(_started())
     except SandboxError:
         print("null" if as_json else FAILS)
         raise
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(variables, indent=2))
     else:
-        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in found.items()))
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
 
 
 def _started() -> Instance:
-    """Return the instance; an error where it was never started, and has no tools to be used."""
+    """Return the instance; SandboxError if it was never started, and so has no tools."""
     instance = Instance.from_environment()
     if not instance.bin.exists():
-        prefix = "" if instance.name == "sandbox" else f"SANDBOX_NAME={instance.name} "
-        raise SandboxError(
-            f"the sandbox {instance.name} was never started: first `{prefix}python -m sandbox up`"
-        )
+        raise SandboxError(f"the sandbox {instance.name} was never started: run `{instance.command('up')}`")
     return instance
+
+
+def _process_names(incomplete: str) -> list[str]:
+    """Complete the name of a process that has a log."""
+    names = (path.stem for path in Instance.from_environment().logs.glob("*.log"))
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 @app.command()
 def logs(
-    name: Annotated[str, typer.Argument(help="A process of `status`, e.g. kube-apiserver.")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 100,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A process of `sandbox status`, such as kube-apiserver.", autocompletion=_process_names
+        ),
+    ],
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print new lines until interrupted.")
+    ] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines.")] = 100,
 ) -> None:
-    """Print the end of a process's log."""
+    """Print the last lines of a process's log."""
     instance = Instance.from_environment()
     file = instance.logs / f"{name}.log"
     if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in instance.logs.glob("*.log"))) or "none yet"
-        raise SandboxError(f"no process is called {name}; there are: {known}")
-    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(file)])  # noqa: S606 - no shell is wanted
+        raise SandboxError(
+            f"no process {name}; the processes are: {', '.join(_process_names('')) or 'none yet'}"
+        )
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(file)])  # noqa: S606 - it needs no shell
 
 
 @app.command()
 def purge(
     tools: Annotated[
-        bool, typer.Option("--tools", help="Delete the built tools of all instances too.")
+        bool, typer.Option("--tools", help="Also delete the compiled tools of all instances.")
     ] = False,
 ) -> None:
-    """Stop everything and delete the data: cluster, registry, build cache, Pulumi state."""
+    """Stop the sandbox and delete its data: cluster, registry, build cache, Pulumi state."""
     instance = Instance.from_environment()
     with lifecycle.lock(instance):
         lifecycle.down(instance)
@@ -154,13 +168,13 @@ def purge(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can act on is one message."""
-    # Debian keeps servers and network tools here; a root shell from plain `su` does not look here.
+    """Run the command line. An error that the user can act on becomes one message and exit code 1."""
+    # Debian installs servers and network tools here, and a root shell from plain `su` lacks them on PATH.
     for directory in ("/usr/sbin", "/sbin"):
         if directory not in os.environ.get("PATH", "").split(os.pathsep):
             os.environ["PATH"] = f"{os.environ.get('PATH', '')}{os.pathsep}{directory}"
     try:
-        app(prog_name="python -m sandbox")
+        app(prog_name="sandbox")
     except SandboxError as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""Whether `up` can succeed: everything that is missing, at once and before anything is changed."""
+"""The checks before `sandbox up`: they report every problem at once, and change nothing."""
 
 import ctypes
 import os
@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.platform import cgroups, network
-from sandbox.platform.instance import Instance, SandboxError
+from sandbox.platform.instance import Instance, SandboxError, program
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 MEMORY_GIB = 3
-# The idle platform takes 1.4 GiB; builds and what is deployed come on top.
+# The idle platform takes 1.4 GiB; builds and deployments need more.
 FREE_MEMORY_GIB = 2.5
 DISK_GB = 4
 DISK_TO_BUILD_GB = 14
-# The oldest Go that fetches the release which a go.mod asks for.
+# The oldest Go that downloads the toolchain of a go.mod.
 GO = (1, 21)
-# Tried in a network namespace that ends with the trial.
+# Each command runs in a network namespace of its own.
 KERNEL = {
     "overlay file systems": ("sh", "-c", "grep -qw overlay /proc/filesystems || modprobe overlay"),
     "veth links": ("ip", "link", "add", "trial0", "type", "veth", "peer", "name", "trial1"),
@@ -30,20 +30,20 @@ KERNEL = {
     "ipset": ("ipset", "create", "a", "hash:net"),
     "iptables with conntrack": ("iptables", "-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"),
 }
-# What the processes of one instance watch files with: 27, and some for pods. Linux allows a user 128.
+# The processes of an instance watch files with 27, pods with a few more. Linux allows 128 per user.
 INOTIFY_INSTANCES = 40
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
 def check(instance: Instance, to_build: bool) -> None:
-    """Raise SandboxError with all that stands in the way; `to_build` asks for what compiling needs."""
+    """Raise SandboxError with every problem; with `to_build`, also check the needs of compiling."""
     problems = [*_machine(instance, to_build)]
     if missing := list(_packages()):
         command = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(missing)}"
-        problems.append(f"system packages are missing: run sandbox/packages.sh, which does\n    {command}")
+        problems.append(f"system packages are missing: run sandbox/packages.sh, which runs\n    {command}")
     if to_build:
         problems += _go()
-    # What runs of the instance, be it left behind by a supervisor that was killed, has its addresses.
+    # A running process of the instance has its addresses already.
     if platform.system() == "Linux" and not cgroups.processes(instance):
         problems += [*_free_memory(instance), *_kernel(), *_addresses(instance)]
     if problems:
@@ -55,22 +55,22 @@ def _machine(instance: Instance, to_build: bool) -> Iterator[str]:
         yield f"this is {platform.system()}: the sandbox needs Linux (a virtual machine will do)"
         return
     if os.geteuid() != 0:
-        yield "not root: network namespaces and mounts need it; run as root (sudo -E)"
+        yield "not root: network namespaces and mounts need root; run as root (sudo -E)"
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if total < MEMORY_GIB:
-        yield f"{total:.1f} GiB of memory: {MEMORY_GIB} GiB are needed"
+        yield f"the machine has {total:.1f} GiB of memory: {MEMORY_GIB} GiB are needed"
     needed = {instance.state_home: DISK_GB, instance.cache_home: DISK_TO_BUILD_GB if to_build else DISK_GB}
     for directory, gigabytes in needed.items():
         existing = next(path for path in (directory, *directory.parents) if path.exists())
         free = shutil.disk_usage(existing).free / 1e9
         if free < gigabytes:
-            yield f"{free:.1f} GB free for {directory}: {gigabytes} GB are needed"
+            yield f"{directory} has {free:.1f} GB of free space: {gigabytes} GB are needed"
     for overlaid in ("/var", "/run"):
         if instance.state.is_relative_to(overlaid):
-            yield f"{instance.state} is below {overlaid}, which nodes overlay: set XDG_STATE_HOME elsewhere"
+            yield f"{instance.state} is in {overlaid}, which nodes overlay: set XDG_STATE_HOME elsewhere"
     # The kernel's limit for the path of a unix socket.
     if len(str(instance.run / "supervisor.sock.12345678")) > 107:
-        yield f"{instance.run} is too long a path for a socket: set XDG_STATE_HOME or a shorter SANDBOX_NAME"
+        yield f"{instance.run} is too long for a socket: set a shorter XDG_STATE_HOME or SANDBOX_NAME"
 
 
 def _free_memory(instance: Instance) -> Iterator[str]:
@@ -78,8 +78,8 @@ def _free_memory(instance: Instance) -> Iterator[str]:
     free = next((int(line[1]) / 2**20 for line in lines if line[0] == "MemAvailable:"), FREE_MEMORY_GIB)
     if free < FREE_MEMORY_GIB:
         others = sorted(cgroups.instances() - {instance.name})
-        stop = " and ".join(f"`SANDBOX_NAME={name} python -m sandbox down`" for name in others)
-        advice = f"{stop} stops another sandbox and keeps its data" if others else "stop what else runs"
+        stop = " and ".join(f"`SANDBOX_NAME={name} {program()} down`" for name in others)
+        advice = f"{stop} stops another sandbox and keeps its data" if others else "stop other programs"
         yield f"{free:.1f} GiB of memory are free: {FREE_MEMORY_GIB} GiB are needed; {advice}"
 
 
@@ -92,19 +92,19 @@ def _packages() -> Iterator[str]:
 
 
 def _go() -> list[str]:
-    advice = f"install Go {GO[0]}.{GO[1]} or later (go.dev/doc/install) and have `go` on PATH"
+    advice = f"install Go {GO[0]}.{GO[1]} or later (go.dev/doc/install) and put `go` on PATH"
     if not shutil.which("go"):
         return [f"Go is missing: {advice}"]
-    said = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"go(\d+)\.(\d+)", said)
-    if not found or tuple(map(int, found.groups())) < GO:
-        return [f"Go is too old ({said.strip()}): {advice}"]
+    version = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    match = re.match(r"go(\d+)\.(\d+)", version)
+    if not match or tuple(map(int, match.groups())) < GO:
+        return [f"Go is too old ({version.strip()}): {advice}"]
     return []
 
 
 def _kernel() -> Iterator[str]:
-    # A trial that cannot be made, for lack of rights or of its command, is named as just that already.
-    trials = {what: trial for what, trial in KERNEL.items() if os.geteuid() == 0 and shutil.which(trial[0])}
+    # Other checks report a missing command and missing rights.
+    trials = {name: trial for name, trial in KERNEL.items() if os.geteuid() == 0 and shutil.which(trial[0])}
     for feature, trial in trials.items():
         done = subprocess.run(["unshare", "--net", *trial], capture_output=True, text=True, check=False)
         if done.returncode:
@@ -127,7 +127,7 @@ def _kernel() -> Iterator[str]:
 
 
 def _spare_inotify_instances() -> int:
-    """How many more this user may have; no more than are needed are tried."""
+    """Return the number of inotify instances that this user can still create, up to the needed number."""
     libc = ctypes.CDLL(None)
     opened: list[int] = []
     while len(opened) < INOTIFY_INSTANCES and (file := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
@@ -148,4 +148,4 @@ def _addresses(instance: Instance) -> Iterator[str]:
                 "or choose another SANDBOX_NAME, which has another port"
             )
     for route in network.overlaps(instance) if shutil.which("ip") else ():
-        yield f"this machine uses the sandbox's addresses (route {route}): choose another SANDBOX_NAME"
+        yield f"the route {route} overlaps the sandbox's addresses: choose another SANDBOX_NAME"

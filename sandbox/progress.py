@@ -1,4 +1,4 @@
-"""Telling the user what takes time: one line per step, and how far it is."""
+"""The progress of long steps on the terminal, a line for each."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ from rich.live import Live
 from rich.spinner import Spinner
 
 Part = Callable[[int, int], None]
-WORTH_A_LINE_S = 0.5
-# Where lines cannot be redrawn, a long step gives a sign of life this often.
-SIGN_OF_LIFE_S = 30.0
+SHOW_AFTER_S = 0.5
+# Without a terminal, a long step prints a line this often.
+REPEAT_AFTER_S = 30.0
 
 
 class Progress:
-    """Steps on the terminal, several at once; plain lines where there is none."""
+    """Steps on the terminal, some at the same time; plain lines without a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -37,19 +37,20 @@ class Progress:
 
     @contextmanager
     def step(self, title: str, after: str = "", details: str = "") -> Iterator[Part]:
-        """Show a step while it runs, with what comes `after`, and then how long it took.
+        """Show a step while it runs, followed by the text `after`, and then its duration.
 
-        What is yielded is told how many parts of how many are done. `details` are for the first line only.
+        The yielded function takes the number of finished parts and of all parts. Only the first plain line
+        has the `details`.
         """
-        begun = said = time.monotonic()
+        begun = printed = time.monotonic()
 
         def part(done: int, total: int) -> None:
-            nonlocal said
+            nonlocal printed
             now = time.monotonic()
             self._show(title, f"{title}: {done} of at most {total} packages, {_clock(now - begun)}{after}")
-            if not self._console.is_terminal and now - said >= SIGN_OF_LIFE_S:
+            if not self._console.is_terminal and now - printed >= REPEAT_AFTER_S:
                 self._print(f"  {title}: {done} of at most {total} packages after {_clock(now - begun)}")
-                said = now
+                printed = now
 
         if details and not self._console.is_terminal:
             self._print(f"… {title}{details}{after}")
@@ -59,7 +60,7 @@ class Progress:
         finally:
             with self._lock:
                 del self._running[title]
-        if (took := time.monotonic() - begun) >= WORTH_A_LINE_S:
+        if (took := time.monotonic() - begun) >= SHOW_AFTER_S:
             self._print(f"[green]✓[/green] {title} [dim]{_clock(took)}[/dim]")
 
     def _show(self, title: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Running other programs."""
+"""Run other programs."""
 
 import shlex
 import subprocess
@@ -10,9 +10,10 @@ from sandbox.platform.instance import SandboxError
 def run(
     *argv: str, stdin: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> str:
-    """Run a program to its end (at most `timeout` seconds) and return what it printed.
+    """Run a program for at most `timeout` seconds and return its output.
 
-    Raises SandboxError with the command and its last words when it fails, or is not there.
+    Raises:
+        SandboxError: when the program fails, with the last lines of its output, or is not installed.
     """
     try:
         done = subprocess.run(
@@ -21,16 +22,16 @@ def run(
     except FileNotFoundError as error:
         raise SandboxError(f"{argv[0]} is not on PATH: run sandbox/packages.sh") from error
     except subprocess.TimeoutExpired as error:
-        raise SandboxError(f"{shlex.join(argv)} did not end within {timeout:.0f} s") from error
+        raise SandboxError(f"{shlex.join(argv)} did not finish within {timeout:.0f} s") from error
     if done.returncode:
-        words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
-        raise SandboxError(f"{shlex.join(argv)} failed with exit code {done.returncode}:\n{words}")
+        output = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
+        raise SandboxError(f"{shlex.join(argv)} failed with exit code {done.returncode}:\n{output}")
     return done.stdout
 
 
 def inside(netns: str) -> tuple[str, ...]:
-    """The words that make a command run in a network namespace.
+    """Return the command prefix that runs a program in a network namespace.
 
-    Not `ip netns exec`: that remounts /sys and hides the cgroups.
+    `ip netns exec` would remount /sys and hide the cgroups.
     """
     return ("nsenter", f"--net=/run/netns/{netns}")

@@ -1,10 +1,11 @@
-"""How the sandbox is doing: one report, shown as a table or as JSON."""
+"""The status of the sandbox, as a table or as JSON."""
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sandbox.platform import addons, cgroups, images, kubernetes
@@ -19,7 +20,7 @@ MB = 10**6
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory in bytes, shared pages counted for each process that has them."""
+    """Resident memory in bytes; a shared page counts for each of its processes."""
 
     processes: int
     system_pods: int
@@ -27,13 +28,13 @@ class Memory:
 
     @property
     def platform(self) -> int:
-        """What the sandbox takes by itself."""
+        """The memory of the platform without the user's pods."""
         return self.processes + self.system_pods
 
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that `status` says. `problems` is empty when all is well."""
+    """The status of an instance; without `problems` it is healthy."""
 
     name: str
     processes: list[Process]
@@ -46,7 +47,7 @@ class Status:
 
 
 def collect(instance: Instance) -> Status:
-    """Look at the processes, the cluster, the registry and the tools."""
+    """Return the status of the processes, the cluster, the registry and the tools."""
     processes = Supervisor(instance).processes()
     tools = Toolchain(instance)
     return Status(
@@ -63,17 +64,17 @@ def collect(instance: Instance) -> Status:
 
 def _memory(instance: Instance) -> Memory:
     everything, platform = cgroups.processes(instance), cgroups.processes(instance, "platform")
-    system = cgroups.of_pods(instance, kubernetes.system_pods(instance))
+    system = cgroups.processes_of_pods(instance, kubernetes.system_pods(instance))
     return Memory(*(sum(map(_rss, pids)) for pids in (platform, system, everything - platform - system)))
 
 
 def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) -> list[str]:
     if not processes:
-        return ["it is not running: python -m sandbox up"]
+        return [f"the sandbox is not running: run `{instance.command('up')}`"]
     broken = [
-        f"{process.name} is {process.state}: python -m sandbox logs {process.name}"
+        f"{process.name} is {process.state}: run `{instance.command(f'logs {process.name}')}`"
         for process in processes
-        if not process.well
+        if not process.healthy
     ]
     return broken + kubernetes.unready(instance, addons.deployments(tools))
 
@@ -83,7 +84,7 @@ def _images(instance: Instance) -> dict[str, str | None]:
 
 
 def _rss(pid: int) -> int:
-    """A process's resident memory in bytes; 0 for one that has ended."""
+    """Return the resident memory of a process in bytes; 0 if it has ended."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -92,18 +93,18 @@ def _rss(pid: int) -> int:
 
 
 def as_json(status: Status) -> dict[str, object]:
-    """The report as an object."""
+    """Return the status as a JSON object."""
     return {**dataclasses.asdict(status), "platform_rss_bytes": status.memory.platform}
 
 
 def show(status: Status, console: Console) -> None:
-    """The report for people."""
+    """Print the status for readers."""
     console.soft_wrap = True
     table = Table(title=f"Sandbox {status.name}", title_justify="left", box=None, pad_edge=False)
     for column in ("PROCESS", "STATE", "UP", "RSS"):
         table.add_column(column, justify="right" if column in ("UP", "RSS") else "left")
     for process in status.processes:
-        colour = "green" if process.well else "red"
+        colour = "green" if process.healthy else "red"
         table.add_row(
             process.name,
             f"[{colour}]{process.state}[/{colour}]",
@@ -121,11 +122,11 @@ def show(status: Status, console: Console) -> None:
     for plugin in status.plugins:
         console.print(f"Pulumi plugin {plugin}")
     for family in status.to_build:
-        console.print(f"[yellow]still to be built[/yellow]: {family}")
+        console.print(f"[yellow]not yet compiled[/yellow]: {family}")
     for problem in status.problems:
-        console.print(f"[red]✗[/red] {problem}")
+        console.print(f"[red]✗[/red] {escape(problem)}")
     if not status.problems:
-        console.print("[green]✓[/green] nodes, DNS and processes are well")
+        console.print("[green]✓[/green] nodes, DNS and processes are healthy")
 
 
 def _duration(seconds: int) -> str:

@@ -1,5 +1,104 @@
-"""What can go wrong in a way that the user can act on."""
+"""Errors that the user can act on. The command line prints their message without a traceback.
+
+SlipwayError
+├── Interrupted
+├── CommandFailed
+│   ├── CommandNotFound
+│   └── CommandTimeout
+├── StackNotFound
+├── StackLocked
+├── LockInUse
+├── ImageNotFound
+├── ObjectNotFound
+├── Conflict
+├── CapacityUnavailable
+├── OutOfDate
+├── HistoryUnavailable
+└── PromotionInProgress
+"""
 
 
 class SlipwayError(Exception):
-    """Shown as one message, without a traceback; says what was found and what to do."""
+    """An operation failed; the message names the cause and the next step."""
+
+
+class Interrupted(SlipwayError):
+    """The user pressed Ctrl-C, or the process received SIGTERM."""
+
+
+# Other programs
+
+
+class CommandFailed(SlipwayError):
+    """A program ended with an exit code other than 0."""
+
+
+class CommandNotFound(CommandFailed):
+    """A program is not installed."""
+
+
+class CommandTimeout(CommandFailed):
+    """A program did not end in time."""
+
+
+# Pulumi
+
+
+class StackNotFound(SlipwayError):
+    """The backend has no stack of that name."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            f"there is no stack {stack}; `pulumi stack ls` lists the stacks of this project,"
+            f" `pulumi stack init {stack}` creates it"
+        )
+
+
+class StackLocked(SlipwayError):
+    """Another operation, running or dead, holds the lock of the stack."""
+
+    def __init__(self, stack: str, output: str) -> None:
+        super().__init__(
+            f"stack {stack} is locked by another operation. Wait until it ends; if it died,"
+            f" `slipway recover {stack}` removes the lock"
+        )
+        self.output = output
+        """The output of pulumi: some backends print the owner of the lock."""
+
+
+class LockInUse(SlipwayError):
+    """The owner of a stack's lock runs, or cannot be checked."""
+
+
+# Registries and clusters
+
+
+class ImageNotFound(SlipwayError):
+    """The registry does not have the image."""
+
+
+class ObjectNotFound(SlipwayError):
+    """The cluster does not have the object."""
+
+
+class Conflict(SlipwayError):
+    """The object exists already, or has changed since it was read."""
+
+
+class CapacityUnavailable(SlipwayError):
+    """The free capacity of the cluster could not be read."""
+
+
+# Previews and promotions
+
+
+class OutOfDate(SlipwayError):
+    """An input of the preview has changed since the preview was made."""
+
+
+class HistoryUnavailable(SlipwayError):
+    """The commits since the last update could not be listed."""
+
+
+class PromotionInProgress(SlipwayError):
+    """Another process works on a promotion to the same stack."""

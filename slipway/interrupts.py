@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM stop a command between two steps, never within one.
+"""Deferred signals: Ctrl-C and SIGTERM stop a command between two steps, never within a step.
 
-A terminal sends Ctrl-C to the engine, our child, as well: it cancels what it does and ends by itself.
-Python's own way, an exception in the middle of whatever runs, would leave it behind.
+A terminal also sends Ctrl-C to the engine, a child process, which cancels its work and ends. An exception at
+any line, Python's default, would leave the engine behind.
 """
 
 import signal
@@ -10,24 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from slipway.errors import SlipwayError
+from slipway.errors import Interrupted
 
-_asked = threading.Event()
-
-
-class Interrupted(SlipwayError):
-    """The user asked to stop."""
+_requested = threading.Event()
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Let signals wait for the next `check` while the block runs."""
+    """Defer signals until the next `check` while the block runs."""
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        _asked.set()
+    def request(number: int, frame: FrameType | None) -> None:
+        _requested.set()
 
-    _asked.clear()
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    _requested.clear()
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -36,18 +32,18 @@ def deferred() -> Iterator[None]:
 
 
 def check() -> None:
-    """Return if nobody asked to stop.
+    """Raise if a signal has arrived.
 
     Raises:
-        Interrupted: somebody did.
+        Interrupted: a signal has arrived since `deferred` began.
     """
-    if _asked.is_set():
+    if _requested.is_set():
         raise Interrupted("interrupted")
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Let Ctrl-C end the block, which waits for an answer, as `Interrupted`."""
+    """Let Ctrl-C end the block at once; for a block that waits for the user's answer."""
     check()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

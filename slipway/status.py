@@ -6,14 +6,14 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from slipway.cluster.objects import differing, read
+from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
 from slipway.preview import commits
-from slipway.promotion import eligibility as source
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
+from slipway.recovery.drift import cluster_drift
 
 AT_ONCE = 2
 """Each stack takes a pulumi and a kubectl."""
@@ -75,11 +75,11 @@ def _looked_at(side: StackSnapshot) -> Row:
     if side.image is None:
         return row
     objects = side.objects
-    live = read(side.cluster, objects)
-    problems = [f"{one} was under way when an update died" for one in side.broken]
+    live = live_objects(side.cluster, objects)
+    problems = [f"{one} was under way when an update died" for one in side.interrupted_operations]
     problems += rollout_problems(objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
-    drifted = source.drift(side) if any(differing(objects, live)) else []
+    drifted = cluster_drift(side.stack) if any(differing(objects, live)) else []
     latest = next(iter(side.receipts.all()), None)
     about = latest is not None and latest.digest == side.image.digest
     since = latest.ended if latest and about and latest.ended else updated

@@ -1,1 +1,1 @@
-"""The platform itself: network, nodes, control plane, registry, images."""
+"""The platform: network, nodes, control plane, registry, images."""

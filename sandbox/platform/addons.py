@@ -1,29 +1,29 @@
-"""What runs in the cluster itself: DNS, the metrics API, and the rights that the node processes need."""
+"""The cluster's add-ons: DNS, the metrics API, and the RBAC of the node processes."""
 
 import base64
 import hashlib
 from pathlib import Path
 
 from sandbox.platform import files, kubernetes, pki
-from sandbox.platform import images as registry
+from sandbox.platform.images import component
 from sandbox.platform.instance import Instance
 from sandbox.progress import Progress
 from sandbox.tools.toolchain import Toolchain
 
 
 def images(tools: Toolchain) -> dict[str, Path]:
-    """The images that the cluster runs, each with the executable that it holds."""
+    """Return the executable of each image that the cluster runs."""
     names = {"pause": "catatonit", "coredns": "coredns", "metrics-server": "metrics-server"}
     return {image: Path(tools.path(tool)) for image, tool in names.items() if tools.has(tool)}
 
 
 def deployments(tools: Toolchain) -> tuple[str, ...]:
-    """The Deployments in kube-system that must be available."""
+    """Return the Deployments in kube-system that must be available."""
     return ("coredns", *(("metrics-server",) if tools.has("metrics-server") else ()))
 
 
 def ensure(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
-    """Apply the manifests when they have changed or something is not well, and wait until it is."""
+    """Apply the manifests if they have changed or are not ready, and wait until they are."""
     names = ("kube-router", "storage", *deployments(tools))
     text = kubernetes.render(names, _values(instance, tools))
     stamp = instance.state / "addons.sha256"
@@ -41,9 +41,7 @@ def _values(instance: Instance, tools: Toolchain) -> dict[str, str]:
     def encoded(path: str) -> str:
         return base64.b64encode(Path(path).read_bytes()).decode()
 
-    references = {
-        name.replace("-", "_"): registry.component(name, file) for name, file in images(tools).items()
-    }
+    references = {name.replace("-", "_"): component(name, file) for name, file in images(tools).items()}
     return {
         **references,
         "registry": instance.registry,

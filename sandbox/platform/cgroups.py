@@ -1,4 +1,4 @@
-"""The cgroups that hold all processes of an instance: how `down` finds every one of them."""
+"""The cgroups of an instance: `sandbox down` finds every process by them."""
 
 import os
 import signal
@@ -6,16 +6,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.platform.instance import CGROUP as PREFIX
-from sandbox.platform.instance import NODES, Instance, SandboxError
+from sandbox.platform.instance import CGROUP, NODES, Instance, SandboxError
 
 ROOT = Path("/sys/fs/cgroup")
-# Where BuildKit runs the steps of a Dockerfile.
 BUILDS = "builds"
+"""The cgroup in which BuildKit runs the steps of a Dockerfile."""
 
 
 def unified() -> bool:
-    """Whether the machine has one hierarchy (cgroup v2) rather than one per controller (v1)."""
+    """Return whether the machine has one hierarchy (cgroup v2) instead of one per controller (v1)."""
     return (ROOT / "cgroup.controllers").exists()
 
 
@@ -27,7 +26,7 @@ def _hierarchies() -> list[Path]:
 
 
 def ensure(instance: Instance) -> None:
-    """Make a cgroup for the platform's processes and, as each kubelet wants, one for its node's pods."""
+    """Create a cgroup for the platform's processes, for builds, and for the pods of each node."""
     for hierarchy in _hierarchies():
         parent = hierarchy / instance.cgroup
         parts = [parent / part for part in ("platform", BUILDS, *NODES)]
@@ -40,33 +39,33 @@ def ensure(instance: Instance) -> None:
 
 
 def _delegate(cgroup: Path) -> None:
-    """Version 2: let a cgroup's children have every controller that it has."""
+    """Enable every controller of a cgroup for its children (version 2)."""
     controllers = (f"+{name}" for name in (cgroup / "cgroup.controllers").read_text().split())
     try:
         (cgroup / "cgroup.subtree_control").write_text(" ".join(controllers))
     except OSError as error:
-        # In a container the root is another's child, whose processes keep it from having children.
+        # In a container, the root is a child cgroup with processes, and such a cgroup cannot have children.
         raise SandboxError(
-            f"{cgroup} cannot hand its controllers on ({error.strerror}): run the sandbox on the "
-            "machine itself, or in a container that has its cgroups (--cgroupns=host --privileged)"
+            f"{cgroup} cannot delegate its controllers ({error.strerror}): run the sandbox on the "
+            "machine itself, or in a container with the machine's cgroups (--cgroupns=host --privileged)"
         ) from error
 
 
 def _inherit(cgroup: Path) -> None:
-    """Version 1: a new cgroup has no processors until it is told which."""
+    """Give a new cgroup the processors of its parent (version 1)."""
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (cgroup / file).exists():
             (cgroup / file).write_text((cgroup.parent / file).read_text())
 
 
 def platform(instance: Instance) -> Path:
-    """The file that a process writes its pid to so that it and its children belong to the instance."""
+    """Return the file to which a process writes its pid to join the instance with its children."""
     hierarchy = ROOT if unified() else ROOT / "pids"
     return hierarchy / instance.cgroup / "platform/cgroup.procs"
 
 
 def processes(instance: Instance, part: str = "") -> set[int]:
-    """The pids of the instance's processes, or of one `part`: `platform`, or a node's pods."""
+    """Return the pids of the instance, or of one `part`: `platform`, `builds` or a node."""
     return {
         int(pid)
         for cgroup in _cgroups(instance, part)
@@ -75,17 +74,17 @@ def processes(instance: Instance, part: str = "") -> set[int]:
 
 
 def instances() -> set[str]:
-    """The names of the instances, of any user, that have processes."""
+    """Return the names of the instances of any user that have processes."""
     hierarchy = ROOT if unified() else ROOT / "pids"
     return {
-        cgroup.name.removeprefix(PREFIX)
-        for cgroup in hierarchy.glob(f"{PREFIX}*")
+        cgroup.name.removeprefix(CGROUP)
+        for cgroup in hierarchy.glob(f"{CGROUP}*")
         if any(_read(file).strip() for file in cgroup.rglob("cgroup.procs"))
     }
 
 
-def of_pods(instance: Instance, uids: set[str]) -> set[int]:
-    """The pids of the processes in these pods."""
+def processes_of_pods(instance: Instance, uids: set[str]) -> set[int]:
+    """Return the pids of the processes in these pods."""
     return {
         int(pid)
         for cgroup in _cgroups(instance)
@@ -95,11 +94,11 @@ def of_pods(instance: Instance, uids: set[str]) -> set[int]:
 
 
 def kill(instance: Instance, part: str = "") -> None:
-    """End every process of the instance, or of one part of it, at once."""
+    """Kill every process of the instance, or of one part of it."""
     deadline = time.monotonic() + 20
     while left := processes(instance, part):
         if time.monotonic() > deadline:
-            raise SandboxError(f"these processes do not end: {sorted(left)}")
+            raise SandboxError(f"these processes are still running after SIGKILL: {sorted(left)}")
         for pid in left:
             _kill(pid)
         time.sleep(0.05)
@@ -109,17 +108,17 @@ def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
-        return  # it ended by itself in the meantime
+        return  # it has ended already
 
 
 def remove(instance: Instance, part: str = "") -> None:
-    """Take the cgroups away, or those of one part; they must be empty of processes."""
+    """Remove the cgroups of the instance, or of one part of it, which must have no processes."""
     for cgroup in _cgroups(instance, part):
         cgroup.rmdir()
 
 
 def _cgroups(instance: Instance, part: str = "") -> Iterator[Path]:
-    """Every cgroup of the instance or of one part of it, innermost first."""
+    """Yield the cgroups of the instance, or of one part of it, the innermost first."""
     for hierarchy in _hierarchies():
         for directory, _, _ in os.walk(hierarchy / instance.cgroup / part, topdown=False):
             yield Path(directory)
@@ -129,4 +128,4 @@ def _read(file: Path) -> str:
     try:
         return file.read_text()
     except OSError:
-        return ""  # the cgroup went away, or (v2) is threaded
+        return ""  # the cgroup was removed, or is threaded (version 2)

@@ -1,4 +1,4 @@
-"""The control plane, the registry and the builder: what each is started with."""
+"""The command lines and configuration of the control plane, the registry and the builder."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from sandbox.tools.toolchain import Toolchain
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
-    """The processes that are not a node's."""
+    """Return the processes that belong to no node."""
     return [
         _etcd(instance, tools),
         _api_server(instance, tools),
         _controller_manager(instance, tools),
         _scheduler(instance, tools),
-        _front_door(instance, tools),
+        _host_proxy(instance, tools),
         _storage_provisioner(instance, tools),
         *_registry(instance, tools),
         _buildkitd(instance, tools),
@@ -70,7 +70,7 @@ def _api_server(instance: Instance, tools: Toolchain) -> Program:
         *pair("tls", "kube-apiserver"), f"--client-ca-file={ca}", "--anonymous-auth=false",
         "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
         *pair("kubelet", "kube-apiserver-kubelet-client"), f"--kubelet-certificate-authority={ca}",
-        # Node names are in no DNS: `kubectl logs` must go by address.
+        # DNS does not have the names of nodes, so `kubectl logs` needs the address.
         "--kubelet-preferred-address-types=InternalIP",
         *pair("proxy", "front-proxy"), f"--requestheader-client-ca-file={ca}",
         "--requestheader-allowed-names=front-proxy",
@@ -80,17 +80,17 @@ def _api_server(instance: Instance, tools: Toolchain) -> Program:
         f"--service-account-key-file={pki.key(instance, 'service-accounts')}",
         f"--service-account-signing-key-file={pki.key(instance, 'service-accounts')}",
         "--allow-privileged=true",
-        # A lost node's pods move within half a minute instead of Kubernetes' five.
+        # The pods of a lost node move within half a minute instead of five.
         "--default-not-ready-toleration-seconds=5", "--default-unreachable-toleration-seconds=5",
         "--profiling=false",
     )  # fmt: skip
-    # A polite end would take its address from the Service `kubernetes`, and a kube-proxy that starts
-    # just then would find that Service's rules emptied, take them for complete and leave them so.
+    # On SIGTERM it removes its address from the Service `kubernetes`. A kube-proxy that starts at that
+    # moment would find the Service without endpoints, and keep it so.
     return Program("kube-apiserver", _control(instance, *argv), stop_signal="KILL")
 
 
-def _alone(config: Path) -> tuple[str, ...]:
-    """What the controller manager and the scheduler have in common: one of each, asked by nobody."""
+def _controller_options(config: Path) -> tuple[str, ...]:
+    """Return the common options of the controller manager and the scheduler, without leader election."""
     return (
         f"--kubeconfig={config}",
         f"--authentication-kubeconfig={config}",
@@ -106,13 +106,13 @@ def _controller_manager(instance: Instance, tools: Toolchain) -> Program:
     ca = pki.certificate(instance, "ca")
     argv = (
         tools.path("kube-controller-manager"),
-        *_alone(config),
+        *_controller_options(config),
         f"--cluster-cidr={instance.pod_cidr}", "--allocate-node-cidrs=false",
         f"--root-ca-file={ca}", f"--cluster-signing-cert-file={ca}",
         f"--cluster-signing-key-file={pki.key(instance, 'ca')}",
         f"--service-account-private-key-file={pki.key(instance, 'service-accounts')}",
         "--use-service-account-credentials=true",
-        # Quicker than the defaults of 40 s, 15 s and 5 min, so that what they do can be watched.
+        # Shorter than the defaults of 40 s, 15 s and 5 min, so that a user can watch the effects.
         "--node-monitor-grace-period=20s", "--horizontal-pod-autoscaler-sync-period=5s",
         "--horizontal-pod-autoscaler-downscale-stabilization=20s",
     )  # fmt: skip
@@ -123,15 +123,15 @@ def _scheduler(instance: Instance, tools: Toolchain) -> Program:
     config = files.kubeconfig(instance, "kube-scheduler")
     argv = (
         tools.path("kube-scheduler"),
-        *_alone(config),
+        *_controller_options(config),
     )  # fmt: skip
     return Program("kube-scheduler", _control(instance, *argv), (config,))
 
 
 def proxy_argv(instance: Instance, tools: Toolchain, node: str) -> tuple[str, ...]:
-    """kube-proxy's command line for a node.
+    """Return the command line of a node's kube-proxy.
 
-    In iptables mode a policy's rules would take the REJECT of a Service without endpoints away.
+    In iptables mode, the rules of network policies would hide the REJECT of a Service without endpoints.
     """
     return (
         tools.path("kube-proxy"),
@@ -139,7 +139,7 @@ def proxy_argv(instance: Instance, tools: Toolchain, node: str) -> tuple[str, ..
         f"--hostname-override={node}",
         f"--cluster-cidr={instance.pod_cidr}",
         "--proxy-mode=nftables",
-        # These limits are the machine's, not a network namespace's: leave them alone.
+        # These limits belong to the whole machine: do not change them.
         "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",
@@ -147,10 +147,10 @@ def proxy_argv(instance: Instance, tools: Toolchain, node: str) -> tuple[str, ..
     )
 
 
-def _front_door(instance: Instance, tools: Toolchain) -> Program:
-    """ClusterIPs for the host, answered in the control plane's namespace so that either node may fail.
+def _host_proxy(instance: Instance, tools: Toolchain) -> Program:
+    """Return the kube-proxy that serves ClusterIPs to the host, whichever node fails.
 
-    It speaks as the first node because kube-proxy wants to be one; no node address is its own there.
+    kube-proxy needs the name of a node; it gets the first one's, without its addresses.
     """
     argv = _control(instance, *proxy_argv(instance, tools, NODES[0]))
     return Program("kube-proxy", argv, (files.kubeconfig(instance, "kube-proxy"),))
@@ -180,7 +180,7 @@ def _registry(instance: Instance, tools: Toolchain) -> list[Program]:
         },
     )
     serve = _control(instance, tools.path("docker-registry"), "serve", str(config))
-    # The way in from the host: the registry itself listens in the sandbox's network only.
+    # The registry listens in the sandbox's network only; this makes it available on the host.
     loopback = (
         tools.path("socat"),
         f"TCP4-LISTEN:{instance.registry_port},bind=127.0.0.1,reuseaddr,fork,backlog=128",

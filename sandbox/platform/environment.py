@@ -1,4 +1,4 @@
-"""What a shell needs so that plain pulumi, kubectl and docker buildx talk to the sandbox."""
+"""The environment variables with which pulumi, kubectl and docker buildx use the sandbox."""
 
 import os
 import secrets
@@ -11,9 +11,9 @@ from sandbox.shell import run
 
 
 def variables(instance: Instance) -> dict[str, str]:
-    """The variables to export; PATH is the present one with the sandbox's tools and the virtualenv in front.
+    """Return the variables to export; PATH gets the sandbox's tools, then the virtualenv, in front.
 
-    The virtualenv's kubectl comes after the sandbox's choice of one.
+    The virtualenv has a kubectl too, which may not suit the cluster.
     """
     first = (str(instance.bin), *_virtualenv())
     path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry not in first]
@@ -22,7 +22,7 @@ def variables(instance: Instance) -> dict[str, str]:
         "PULUMI_HOME": str(_pulumi_home(instance)),
         "PULUMI_BACKEND_URL": f"file://{_backend(instance)}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(instance)),
-        # A stack file without `encryptionsalt` is fine: the salt is taken from the stack's state.
+        # Without `encryptionsalt` in a stack file, pulumi takes the salt from the state.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -34,13 +34,13 @@ def variables(instance: Instance) -> dict[str, str]:
 
 
 def process(instance: Instance) -> dict[str, str]:
-    """The environment of a program that is to use the sandbox."""
+    """Return the environment of a program that uses the sandbox."""
     exported = variables(instance)
     return {**os.environ, **exported, "PATH": f"{instance.libexec}{os.pathsep}{exported['PATH']}"}
 
 
 def ensure(instance: Instance) -> None:
-    """Make the directories and files that the variables name."""
+    """Create the directories and files of the variables."""
     for directory in (_pulumi_home(instance), _backend(instance)):
         directory.mkdir(parents=True, exist_ok=True)
     if not _passphrase(instance).exists():
@@ -54,7 +54,7 @@ def ensure(instance: Instance) -> None:
 
 
 def ensure_builder(instance: Instance) -> None:
-    """Tell buildx of the builder."""
+    """Register the builder with buildx."""
     if not (instance.state / "buildx/instances" / instance.name).exists():
         address = f"unix://{instance.buildkit_socket}"
         run(
@@ -64,7 +64,7 @@ def ensure_builder(instance: Instance) -> None:
 
 
 def _virtualenv() -> tuple[str, ...]:
-    """The directory of the virtualenv that runs this, whose `python` has the project's packages."""
+    """Return the directory with the programs of the running virtualenv, if there is one."""
     return (str(Path(sys.executable).parent),) if sys.prefix != sys.base_prefix else ()
 
 

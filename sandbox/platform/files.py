@@ -1,4 +1,4 @@
-"""Configuration files that more than one component needs."""
+"""Files: atomic writes, locks, and the kubeconfigs of the components."""
 
 import base64
 import fcntl
@@ -14,7 +14,7 @@ from sandbox.platform.instance import Instance
 
 @contextmanager
 def locked(path: Path, mode: int = 0o755) -> Iterator[None]:
-    """Let one at a time in; the others wait. The lock file stays, its directory is made with `mode`."""
+    """Hold a lock file, after waiting for its other holders; create its directory with `mode`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -22,7 +22,7 @@ def locked(path: Path, mode: int = 0o755) -> Iterator[None]:
 
 
 def write(path: Path, content: str, mode: int = 0o644) -> Path:
-    """Write a file, atomically, unless it already says the same."""
+    """Write a file atomically, unless it has the same content."""
     if not path.exists() or path.read_text() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.new")
@@ -33,12 +33,12 @@ def write(path: Path, content: str, mode: int = 0o644) -> Path:
 
 
 def write_json(path: Path, content: dict[str, Any], mode: int = 0o644) -> Path:
-    """Write a JSON document, which is YAML too."""
+    """Write a JSON document, which is also YAML."""
     return write(path, json.dumps(content, indent=2) + "\n", mode)
 
 
 def kubeconfig(instance: Instance, identity: str) -> Path:
-    """Write the kubeconfig of one identity. It holds the keys themselves, so its content can travel."""
+    """Write the kubeconfig of an identity. It contains the keys, so it can be copied elsewhere."""
 
     def data(path: str) -> str:
         return base64.b64encode(Path(path).read_bytes()).decode()

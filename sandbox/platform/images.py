@@ -1,4 +1,4 @@
-"""The images that the cluster and its users' Dockerfiles need, put into the registry."""
+"""The images in the registry: those of the cluster, and base images for Dockerfiles."""
 
 import hashlib
 import shutil
@@ -33,7 +33,7 @@ MANIFESTS = ", ".join(
 
 @dataclass(frozen=True)
 class BaseImage:
-    """An official image, and the Debian packages that stand in for it where Docker Hub cannot be reached."""
+    """An official image, and the Debian packages of its stand-in for machines without Docker Hub."""
 
     directory: str
     reference: str
@@ -51,15 +51,15 @@ BASE_IMAGES = (
 
 
 def component(name: str, executable: Path) -> str:
-    """The reference, without a registry, of the image of one executable: its tag says what is in it."""
-    found = executable.resolve()
-    status = found.stat()
-    what = f"{found} {status.st_size} {status.st_mtime_ns} {(SOURCES / name / 'Dockerfile').read_text()}"
-    return f"sandbox/{name}:{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+    """Return the reference, without a registry, of the image of an executable; its tag is a content hash."""
+    file = executable.resolve()
+    status = file.stat()
+    content = f"{file} {status.st_size} {status.st_mtime_ns} {(SOURCES / name / 'Dockerfile').read_text()}"
+    return f"sandbox/{name}:{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 def digest(instance: Instance, reference: str) -> str | None:
-    """The digest of an image in the registry, None if it is not there."""
+    """Return the digest of an image in the registry; None if it does not exist."""
     response = _registry(instance.registry_port).head(_manifest(reference))
     if response.status_code == httpx.codes.NOT_FOUND:
         return None
@@ -68,7 +68,7 @@ def digest(instance: Instance, reference: str) -> str | None:
 
 @cache
 def _registry(port: int) -> httpx.Client:
-    # It speaks plain HTTP: an empty context spares reading the machine's certificates.
+    # The registry uses plain HTTP; an empty context avoids loading the machine's certificates.
     no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     accept = {"Accept": MANIFESTS}
     return httpx.Client(base_url=f"http://127.0.0.1:{port}/v2/", headers=accept, timeout=10, verify=no_tls)
@@ -80,16 +80,16 @@ def _manifest(reference: str) -> str:
 
 
 def ensure_component(instance: Instance, env: dict[str, str], name: str, executable: Path) -> None:
-    """Push the image of one executable unless the registry has it."""
+    """Push the image of an executable unless the registry has it."""
     reference = component(name, executable)
     if not digest(instance, reference):
         _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
 
 
 def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
-    """Put a base image into the registry: the official one, or else its stand-in.
+    """Push a base image to the registry: the official one, or its stand-in.
 
-    One that is there stays, unless it is a stand-in made in another way than it would be now.
+    An existing image is kept, unless it is a stand-in with another definition.
     """
     content = _hash(image)
     if digest(instance, image.reference) and _annotations(instance, image).get(CONTENT, content) == content:
@@ -108,7 +108,7 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> No
 
 
 def origin(instance: Instance, image: BaseImage) -> str | None:
-    """What an image in the registry is, None if it is not there."""
+    """Describe the origin of an image in the registry; None if it does not exist."""
     if not digest(instance, image.reference):
         return None
     return STAND_IN if CONTENT in _annotations(instance, image) else "official, copied from Docker Hub"
@@ -121,18 +121,18 @@ def _annotations(instance: Instance, image: BaseImage) -> dict[str, str]:
 
 
 def _hash(image: BaseImage) -> str:
-    """A hash of how a stand-in is made."""
-    what = hashlib.sha256(repr((DEBIAN, image.packages, _OPTIONS, _COMPRESSION)).encode())
+    """Return a hash of the definition of a stand-in."""
+    definition = hashlib.sha256(repr((DEBIAN, image.packages, _OPTIONS, _COMPRESSION)).encode())
     for file in sorted((SOURCES / image.directory).iterdir()):
-        what.update(file.read_bytes())
-    return what.hexdigest()[:12]
+        definition.update(file.read_bytes())
+    return definition.hexdigest()[:12]
 
 
 @cache
 def official_reachable() -> bool:
-    """Whether Docker Hub answers."""
+    """Return whether Docker Hub is reachable."""
     try:
-        # Without a login the answer is 401, which is an answer.
+        # Without a login the response is 401, which is enough.
         httpx.get("https://registry-1.docker.io/v2/", timeout=5)
     except httpx.HTTPError:
         return False
@@ -140,7 +140,7 @@ def official_reachable() -> bool:
 
 
 def copy(env: dict[str, str], source: str, target: str) -> None:
-    """Copy this machine's platform of an image, by digest: what its tag means at one moment."""
+    """Copy this machine's platform of an image, by the digest that its tag has now."""
     inspect = ("buildx", "imagetools", "inspect", source, "--format", "{{.Manifest.Digest}}")
     by_digest = f"{source.rsplit(':', 1)[0]}@{run(*inspect, env=env).strip()}"
     platform = f"--platform=linux/{ARCHITECTURES[machine()]}"
@@ -148,10 +148,12 @@ def copy(env: dict[str, str], source: str, target: str) -> None:
 
 
 def rootfs(instance: Instance, image: BaseImage) -> Path:
-    """The packages of a stand-in, unpacked into an archive and kept in the cache."""
-    what = repr((DEBIAN, image.packages, _OPTIONS)).encode()
+    """Return the cached archive with the unpacked packages of a stand-in."""
+    definition = repr((DEBIAN, image.packages, _OPTIONS)).encode()
     archive = (
-        instance.cache_home / "images" / f"{image.directory}-{hashlib.sha256(what).hexdigest()[:12]}.tar"
+        instance.cache_home
+        / "images"
+        / f"{image.directory}-{hashlib.sha256(definition).hexdigest()[:12]}.tar"
     )
     with files.locked(archive.with_suffix(".lock")):
         if not archive.exists():
@@ -162,14 +164,14 @@ def rootfs(instance: Instance, image: BaseImage) -> Path:
     return archive
 
 
-# A Docker engine before version 23 cannot read zstd. These images stay here: speed counts, not size.
+# Docker before version 23 cannot read zstd. Nobody downloads these images, so a fast level is best.
 _COMPRESSION = "compression=gzip,compression-level=1,force-compression=true"
 _OPTIONS = (
     "--quiet",
     "--mode=root",
     "--variant=minbase",
-    # As the official slim images: no documentation, no translations.
-    *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "info", "locale")),
+    # Like the official slim images, without documentation and translations.
+    *(f"--dpkgopt=path-exclude=/usr/share/{directory}/*" for directory in ("doc", "man", "info", "locale")),
     "--dpkgopt=path-include=/usr/share/doc/*/copyright",
 )
 
@@ -183,17 +185,19 @@ def _build(
     name: str,
     labels: dict[str, str] | None = None,
 ) -> None:
-    """Build a directory's Dockerfile with one more file beside it, and push it."""
+    """Build a directory's Dockerfile with one more file in the context, and push the image."""
     with tempfile.TemporaryDirectory(dir=instance.run) as scratch:
         context = Path(scratch, "context")
         shutil.copytree(source, context)
         shutil.copy2(file, context / name)
-        said = [word for label, text in (labels or {}).items() for word in ("--label", f"{label}={text}")]
-        noted = "".join(f",annotation.{label}={text}" for label, text in (labels or {}).items())
+        arguments = [
+            word for label, text in (labels or {}).items() for word in ("--label", f"{label}={text}")
+        ]
+        annotations = "".join(f",annotation.{label}={text}" for label, text in (labels or {}).items())
         run(
-            "buildx", "build", "--builder", instance.name, "--provenance=false", *said,
+            "buildx", "build", "--builder", instance.name, "--provenance=false", *arguments,
             f"--output=type=image,push=true,{_COMPRESSION},oci-mediatypes=true,"
-            f"name={instance.registry}/{reference}{noted}",
+            f"name={instance.registry}/{reference}{annotations}",
             str(context),
             env=env, timeout=600,
         )  # fmt: skip

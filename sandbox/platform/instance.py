@@ -1,7 +1,8 @@
-"""What makes one sandbox distinct from another on the same machine."""
+"""The names, addresses and paths of an instance of the sandbox."""
 
 import os
 import re
+import shutil
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,19 +10,24 @@ from pathlib import Path
 
 NODES = ("node-1", "node-2")
 CGROUP = "slipway-"
-"""How the name of each instance's cgroup begins."""
+"""The prefix of the name of each instance's cgroup."""
 
 
 class SandboxError(Exception):
-    """Something the user can act on; its text is shown without a traceback."""
+    """An error that the user can act on, printed without a traceback."""
+
+
+def program() -> str:
+    """Return the sandbox's program as a user types it: before `sandbox env` it is not on PATH."""
+    return "sandbox" if shutil.which("sandbox") else ".venv/bin/sandbox"
 
 
 @dataclass(frozen=True)
 class Instance:
-    """Every name, address and path of one sandbox, all computed from `name`.
+    """The names, addresses and paths of one sandbox, computed from its `name`.
 
-    The slot, 0 for `sandbox` and 1 to 62 for any other name, keeps the addresses and ports of
-    two instances apart. Two names may share a slot: the preflight check then finds the port taken.
+    The slot, 0 for `sandbox` and 1 to 62 for other names, keeps the addresses and ports of instances apart.
+    Two names can share a slot; then the preflight check finds the port taken.
     """
 
     name: str
@@ -31,19 +37,24 @@ class Instance:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
             raise SandboxError(
-                f"SANDBOX_NAME={self.name!r} is not a name: use lower-case letters, digits and dashes, "
-                "31 at most, a letter first, e.g. SANDBOX_NAME=sandbox-2"
+                f"SANDBOX_NAME={self.name!r} is not a valid name: use at most 31 lower-case letters, digits "
+                "and dashes, a letter first, such as SANDBOX_NAME=sandbox-2"
             )
 
     @classmethod
     def from_environment(cls) -> "Instance":
-        """The instance that SANDBOX_NAME (default `sandbox`) and the XDG directories name."""
+        """Return the instance that SANDBOX_NAME (default `sandbox`) and the XDG directories select."""
         home = Path.home()
         return cls(
             name=os.environ.get("SANDBOX_NAME") or "sandbox",
             state_home=Path(os.environ.get("XDG_STATE_HOME") or home / ".local/state") / "slipway",
             cache_home=Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "slipway",
         )
+
+    def command(self, arguments: str) -> str:
+        """Return a command for this instance as a user types it."""
+        name = "" if self.name == "sandbox" else f"SANDBOX_NAME={self.name} "
+        return f"{name}{program()} {arguments}"
 
     @cached_property
     def slot(self) -> int:
@@ -54,40 +65,40 @@ class Instance:
 
     @property
     def lan(self) -> str:
-        """Where the control plane, the nodes and the host meet."""
+        """The network of the control plane, the nodes and the host."""
         return f"10.192.{self.slot}.0/24"
 
     @property
     def host_ip(self) -> str:
-        """The host's own address in the LAN."""
+        """The host's address in the LAN."""
         return f"10.192.{self.slot}.1"
 
     @property
     def control_ip(self) -> str:
-        """The API server's and the registry's."""
+        """The address of the API server and the registry."""
         return f"10.192.{self.slot}.10"
 
     def node_ip(self, node: str) -> str:
-        """A node's InternalIP."""
+        """Return a node's InternalIP."""
         return f"10.192.{self.slot}.{11 + NODES.index(node)}"
 
     @property
     def pod_cidr(self) -> str:
-        """All pods of all nodes."""
+        """The addresses of all pods."""
         return f"10.{64 + self.slot}.0.0/16"
 
     def node_pod_cidr(self, node: str) -> str:
-        """The pods of one node."""
+        """Return the addresses of a node's pods."""
         return f"10.{64 + self.slot}.{1 + NODES.index(node)}.0/24"
 
     @property
     def service_cidr(self) -> str:
-        """All ClusterIPs."""
+        """The addresses of all Services."""
         return f"10.{128 + self.slot}.0.0/16"
 
     @property
     def kubernetes_ip(self) -> str:
-        """The Service `kubernetes`: the first address of the range, by the API server's rule."""
+        """The address of the Service `kubernetes`: the API server takes the first of the range."""
         return f"10.{128 + self.slot}.0.1"
 
     @property
@@ -97,7 +108,7 @@ class Instance:
 
     @property
     def api_url(self) -> str:
-        """The API server, from the host, the nodes and the pods alike."""
+        """The API server's URL for the host, the nodes and the pods."""
         return f"https://{self.control_ip}:6443"
 
     @property
@@ -112,7 +123,7 @@ class Instance:
 
     @property
     def registry_url(self) -> str:
-        """Where the registry listens, seen from the LAN."""
+        """The registry's URL in the LAN."""
         return f"http://{self.control_ip}:5000"
 
     # Kernel objects
@@ -123,7 +134,7 @@ class Instance:
         return f"{self.name}-control"
 
     def node_netns(self, node: str) -> str:
-        """The network namespace of a node."""
+        """Return the network namespace of a node."""
         return f"{self.name}-{node}"
 
     @property
@@ -138,34 +149,34 @@ class Instance:
 
     @property
     def cgroup(self) -> str:
-        """The cgroup, in each hierarchy, that holds all processes of this instance."""
+        """The cgroup, in each hierarchy, of all processes of this instance."""
         return f"{CGROUP}{self.name}"
 
     # Files
 
     @property
     def state(self) -> Path:
-        """All that `purge` removes."""
+        """The directory that `sandbox purge` deletes."""
         return self.state_home / self.name
 
     @property
     def tools(self) -> Path:
-        """Built tools, shared by all instances of a user."""
+        """Compiled tools, which all instances of a user share."""
         return self.cache_home / "tools"
 
     @property
     def bin(self) -> Path:
-        """Links to the user's tools: the first entry of PATH in `env`."""
+        """Links to the user's tools: the first entry of PATH in `sandbox env`."""
         return self.state / "bin"
 
     @property
     def libexec(self) -> Path:
-        """Links to every tool in use."""
+        """Links to all tools."""
         return self.state / "libexec"
 
     @property
     def run(self) -> Path:
-        """Sockets and what else is worthless after `down`."""
+        """Sockets and other files that `sandbox down` deletes."""
         return self.state / "run"
 
     @property
@@ -180,7 +191,7 @@ class Instance:
 
     @property
     def logs(self) -> Path:
-        """One file for each process."""
+        """Log files, one for each process."""
         return self.state / "logs"
 
     @property
@@ -190,10 +201,10 @@ class Instance:
 
     @property
     def supervisor_pid_file(self) -> Path:
-        """Where supervisord says which process it is."""
+        """The file with the pid of supervisord."""
         return self.run / "supervisord.pid"
 
     @property
     def buildkit_socket(self) -> Path:
-        """Where buildkitd listens."""
+        """The socket of buildkitd."""
         return self.run / "buildkitd.sock"

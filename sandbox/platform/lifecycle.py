@@ -1,4 +1,4 @@
-"""Bringing the sandbox up, step by step, and down again."""
+"""The steps to start and stop the sandbox."""
 
 import shutil
 import sys
@@ -28,18 +28,18 @@ from sandbox.tools import pulumi_plugins
 from sandbox.tools.families import Stage
 from sandbox.tools.toolchain import Toolchain
 
-# Well beyond what a machine under load takes: only what will never be is given up.
-API_WITHIN_S = 180
-PODS_WITHIN_S = 300
+# Much longer than on a machine under load.
+API_TIMEOUT_S = 180
+PODS_TIMEOUT_S = 300
 
 
 def lock(instance: Instance) -> AbstractContextManager[None]:
-    """Let one command at a time change the instance; another waits."""
+    """Return the lock of an instance: other commands that change it wait."""
     return files.locked(instance.state / "lock", mode=0o700)
 
 
 def up(instance: Instance, progress: Progress, wait: bool) -> None:
-    """Bring up what is not up. With `wait`, also what is otherwise built in the background."""
+    """Start the sandbox. With `wait`, also compile the tools that otherwise follow in the background."""
     tools = Toolchain(instance)
     stages = tuple(Stage) if wait else (Stage.CLUSTER, Stage.ENGINE)
     missing = tools.missing(*stages)
@@ -55,7 +55,7 @@ def up(instance: Instance, progress: Progress, wait: bool) -> None:
 def _build_and_serve(
     instance: Instance, tools: Toolchain, progress: Progress, stages: tuple[Stage, ...]
 ) -> None:
-    """Compile the tools, and start each part of the platform as soon as its tools are there."""
+    """Compile the tools, and start each part of the platform as soon as its tools exist."""
     with ThreadPoolExecutor() as pool:
         archives = pool.submit(_base_archives, instance)
         pool.submit(tools.fetch, tools.missing(*stages))
@@ -67,7 +67,7 @@ def _build_and_serve(
 
 
 def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
-    """Build the tools of these stages that are neither on PATH nor in the cache."""
+    """Compile the tools of these stages that are neither on PATH nor in the cache."""
     missing = tools.missing(*stages)
     for number, family in enumerate(missing, 1):
         left = f", then {', '.join(other.name for other in missing[number:])}" if missing[number:] else ""
@@ -77,7 +77,7 @@ def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
 
 
 def _base_archives(instance: Instance) -> None:
-    """Make what the stand-ins are made of, while the tools compile."""
+    """Create the archives of the stand-ins while the tools compile."""
     if not images.official_reachable():
         for image in images.BASE_IMAGES:
             images.rootfs(instance, image)
@@ -86,25 +86,25 @@ def _base_archives(instance: Instance) -> None:
 def _serve(
     instance: Instance, tools: Toolchain, progress: Progress, archives: Future[None] | None = None
 ) -> None:
-    """Start, or mend, whatever there are tools for, and wait until it is well.
+    """Start every process whose tool exists, and wait until the cluster is ready.
 
-    The base images wait for `archives`, if they are just being made.
+    The base images wait for `archives`, if these are still in progress.
     """
     supervisor = Supervisor(instance)
-    begun, afresh = datetime.now(UTC), not supervisor.alive()
+    begun, first = datetime.now(UTC), not supervisor.alive()
     tools.link()
-    if afresh:
+    if first:
         sweep(instance)
     with progress.step("start network and processes"):
         _start(instance, tools, supervisor)
     with progress.step("wait for the API server"):
-        kubernetes.wait_for_api(instance, API_WITHIN_S)
+        kubernetes.wait_for_api(instance, API_TIMEOUT_S)
     environment.ensure_builder(instance)
     _fill_registry(instance, tools, progress, archives)
-    if afresh:
+    if first:
         with progress.step("wait for the nodes and their pods"):
-            kubernetes.wait_for_fresh(instance, begun, PODS_WITHIN_S)
-    addons.ensure(instance, tools, progress, PODS_WITHIN_S)
+            kubernetes.wait_for_fresh(instance, begun, PODS_TIMEOUT_S)
+    addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -119,7 +119,7 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
-    """Every process of the platform that there are tools for."""
+    """Return every process of the platform whose tools exist."""
     return [
         *control_plane.programs(instance, tools),
         *(program for name in NODES for program in node.programs(instance, tools, name)),
@@ -128,7 +128,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
 
 
 def _late_tools(instance: Instance) -> Program:
-    """Builds what serving does not need; ends at once when nothing is left to build."""
+    """Return the process that compiles the remaining tools and then ends."""
     return Program(
         "late-tools",
         ("nice", sys.executable, "-m", "sandbox", "complete"),
@@ -156,7 +156,7 @@ def _fill_registry(
 
 
 def down(instance: Instance) -> None:
-    """Stop everything and leave nothing in the kernel; the data stays."""
+    """Stop all processes and remove network, mounts and cgroups; keep the data."""
     Supervisor(instance).shutdown()
     sweep(instance)
     network.remove(instance)
@@ -164,9 +164,9 @@ def down(instance: Instance) -> None:
 
 
 def sweep(instance: Instance) -> None:
-    """End what a dead supervisor left running, and undo the mounts.
+    """Kill the processes that a dead supervisor left behind, and remove cgroups and mounts.
 
-    A power cut leaves no cgroups either: for each whose container is gone a kubelet that starts waits 3 s.
+    A starting kubelet waits 3 s for each cgroup whose container no longer exists.
     """
     cgroups.kill(instance)
     cgroups.remove(instance)
@@ -174,9 +174,9 @@ def sweep(instance: Instance) -> None:
 
 
 def purge(instance: Instance, tools: bool) -> None:
-    """Delete the data of an instance that is down; with `tools`, the user's cache of built tools too."""
+    """Delete the data of a stopped instance; with `tools`, also the user's cache of compiled tools."""
     if cgroups.processes(instance):
-        raise SandboxError("the sandbox is running: first `python -m sandbox down`")
+        raise SandboxError(f"the sandbox is running: run `{instance.command('down')}` first")
     for directory in (instance.state, *((instance.cache_home,) if tools else ())):
         if directory.exists():
             shutil.rmtree(directory)

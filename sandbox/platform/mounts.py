@@ -1,4 +1,4 @@
-"""What is mounted where."""
+"""The mounts of the machine."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ from sandbox.shell import run
 
 
 def below(path: Path) -> list[str]:
-    """The mount points at or below a path, the latest first."""
+    """Return the mount points at or below a path, the latest first."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [line.split()[4].encode().decode("unicode_escape") for line in lines]
     return [point for point in reversed(points) if Path(point).is_relative_to(path)]
 
 
 def is_mounted(path: Path) -> bool:
-    """Whether something is mounted at a path: a bind of the same file system, and a file, count too."""
+    """Return whether a path is a mount point; bind mounts and files count too."""
     return str(path) in below(path)
 
 
 def unmount(path: Path) -> None:
-    """Undo every mount at or below a path."""
+    """Unmount everything at or below a path."""
     for point in below(path):
         run("umount", point)

@@ -1,7 +1,7 @@
 """The sandbox's network: namespaces for the control plane and for each node, joined by a bridge.
 
-The host takes part with one link and routes of its own; its packet filter and its
-forwarding stay as they are. All functions may be called again: they mend what is missing.
+The host gets one link and a few routes; its packet filter and forwarding stay unchanged. A second call of a
+function repairs missing parts.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ FORWARD = ("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
 
 def ensure(instance: Instance) -> None:
-    """Build the network, or what is missing of it."""
+    """Create the missing parts of the network."""
     for netns in instance.netns:
         if not Path("/run/netns", netns).exists():
             run("ip", "netns", "add", netns)
@@ -44,7 +44,7 @@ def _ensure_links(instance: Instance) -> None:
 
 
 def _join(instance: Instance, ports: set[str], port: str, end: str) -> None:
-    """Lay a veth pair from a port of the bridge to `end`; half of an old pair is taken away first."""
+    """Create a veth pair from a port of the bridge to `end`, in place of the rest of an old pair."""
     control = instance.control_netns
     if port in ports:
         _ip(control, f"link delete {port}")
@@ -57,7 +57,7 @@ def _ensure_control(instance: Instance) -> None:
         instance.control_netns,
         *(f"link set {link} up" for link in ("lo", HOST_PORT, *NODES)),
         *_address(BRIDGE, instance.control_ip),
-        # kube-proxy answers for ClusterIPs by NAT, and only for addresses that have a route.
+        # kube-proxy translates ClusterIPs with NAT, which needs a route for them.
         f"route replace {instance.service_cidr} dev {BRIDGE}",
         *(_route_to_pods(instance, node) for node in NODES),
     )
@@ -84,7 +84,7 @@ def _ensure_node(instance: Instance, node: str) -> None:
     )
     run(*inside(netns), *FORWARD)
     cluster = f"{instance.pod_cidr}, {instance.lan}"
-    # Within the LAN pods keep their own address, which network policies need.
+    # In the LAN, pods keep their address, which network policies need.
     rules = f"""
         table ip slipway
         delete table ip slipway
@@ -106,35 +106,35 @@ def _address(link: str, address: str) -> tuple[str, str]:
 
 
 def _ip(netns: str | None, *commands: str) -> None:
-    """Run commands of `ip`, all in one go."""
+    """Run several commands in one `ip`."""
     run("ip", *(("-n", netns) if netns else ()), "-batch", "-", stdin="\n".join(commands))
 
 
 def _links(netns: str | None) -> set[str]:
-    at = ("-n", netns) if netns else ()
-    return {link["ifname"] for link in json.loads(run("ip", *at, "-json", "link", "show") or "[]")}
+    options = ("-n", netns) if netns else ()
+    return {link["ifname"] for link in json.loads(run("ip", *options, "-json", "link", "show") or "[]")}
 
 
 def overlaps(instance: Instance) -> list[str]:
-    """The host's routes, other than this instance's own, into addresses that it would use."""
-    ours = [ipaddress.ip_network(cidr) for cidr in (instance.lan, instance.pod_cidr, instance.service_cidr)]
+    """Return the host's routes that overlap the addresses of this instance."""
+    own = [ipaddress.ip_network(cidr) for cidr in (instance.lan, instance.pod_cidr, instance.service_cidr)]
     taken = []
     for route in json.loads(run("ip", "-json", "-4", "route", "show")):
         if route["dst"] == "default" or route["dev"] == instance.host_link:
             continue
-        if any(ipaddress.ip_network(route["dst"]).overlaps(cidr) for cidr in ours):
+        if any(ipaddress.ip_network(route["dst"]).overlaps(cidr) for cidr in own):
             taken.append(f"{route['dst']} dev {route['dev']}")
     return taken
 
 
 def remove(instance: Instance) -> None:
-    """Take the network away. The links go with their namespaces."""
+    """Remove the network; links disappear with their namespaces."""
     if instance.host_link in _links(None):
         run("ip", "link", "delete", instance.host_link)
     for netns in instance.netns:
         if Path("/run/netns", netns).exists():
             run("ip", "netns", "delete", netns)
     directory = Path("/run/netns")
-    # `ip netns add` mounts this directory on itself and leaves that behind.
+    # `ip netns add` mounts this directory on itself, and `delete` keeps that mount.
     if mounts.is_mounted(directory) and not any(directory.iterdir()):
         mounts.unmount(directory)

@@ -1,4 +1,4 @@
-"""A node: containerd, kubelet, kube-proxy and kube-router in a network namespace of their own."""
+"""A node: containerd, kubelet, kube-proxy and kube-router in a network namespace."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from sandbox.platform.processes import Program
 from sandbox.shell import inside, run
 from sandbox.tools.toolchain import Toolchain
 
-# The kubelet sets these for the whole machine unless it finds them set:
+# The kubelet would set these for the whole machine if they had other values:
 # k8s.io/kubernetes/pkg/kubelet/cm/container_manager_linux.go, setupKernelTunables.
 TUNABLES = {
     "vm/overcommit_memory": 1,
@@ -28,29 +28,28 @@ mount --make-rshared /
 
 
 def ensure(instance: Instance) -> None:
-    """Make each node's mount namespace.
+    """Create the mount namespace of each node.
 
-    What containerd and the kubelet write below /var and /run, and every mount they make, stays
-    in the node: the host does not see it, and it is gone when the node is. The kubelet finds the
-    kernel as it wants it, without the host's being changed.
+    The files of containerd and the kubelet in /var and /run, and all their mounts, exist in the node alone.
+    The kubelet finds its kernel settings there, and those of the host stay unchanged.
     """
-    holder = instance.run / "nodes"
-    holder.mkdir(parents=True, exist_ok=True)
-    if not mounts.is_mounted(holder):
-        run("mount", "--bind", str(holder), str(holder))
-        run("mount", "--make-private", str(holder))
+    namespaces = instance.run / "nodes"
+    namespaces.mkdir(parents=True, exist_ok=True)
+    if not mounts.is_mounted(namespaces):
+        run("mount", "--bind", str(namespaces), str(namespaces))
+        run("mount", "--make-private", str(namespaces))
     for node in NODES:
         namespace = _mount_namespace(instance, node)
         if not mounts.is_mounted(namespace):
             directory = _directory(instance, node)
-            _lay_out(directory)
+            _create_directories(directory)
             namespace.touch()
             script = MOUNT_NAMESPACE.format(node=directory, tunables=" ".join(TUNABLES))
             run("unshare", f"--mount={namespace}", "sh", "-c", script)
 
 
-def _lay_out(directory: Path) -> None:
-    """Make the directories and files to mount over the machine's own; /run starts empty."""
+def _create_directories(directory: Path) -> None:
+    """Create the files and directories to mount over the machine's own; /run starts empty."""
     for name in ("run", "run.work"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("var", "var.work", "run", "run.work"):
@@ -68,12 +67,12 @@ def _mount_namespace(instance: Instance, node: str) -> Path:
 
 
 def inside_node(instance: Instance, node: str) -> tuple[str, ...]:
-    """The words that make a command run on a node: with its network and its mounts."""
+    """Return the command prefix that runs a program on a node, with its network and mounts."""
     return (*inside(instance.node_netns(node)), f"--mount={_mount_namespace(instance, node)}")
 
 
 def programs(instance: Instance, tools: Toolchain, node: str) -> list[Program]:
-    """The processes of one node."""
+    """Return the processes of a node."""
     proxy = (*inside(instance.node_netns(node)), *control_plane.proxy_argv(instance, tools, node))
     return [
         _containerd(instance, tools, node),
@@ -84,7 +83,7 @@ def programs(instance: Instance, tools: Toolchain, node: str) -> list[Program]:
 
 
 def _kube_router(instance: Instance, tools: Toolchain, node: str) -> Program:
-    """Enforces the network policies; routes and Services are not its business here."""
+    """Return kube-router, which enforces network policies and nothing else."""
     config = files.kubeconfig(instance, "kube-router")
     argv = (
         *inside_node(instance, node),
@@ -120,7 +119,7 @@ state = "/run/containerd"
   address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{instance.registry}/{images.component("pause", Path(tools.path("catatonit")))}"
-  # Without CAP_SYS_RESOURCE a pod's score cannot be lowered, and no pod would start.
+  # Without CAP_SYS_RESOURCE, containerd cannot lower the OOM score of a pod, and would not start it.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{tools.cni}"
@@ -134,7 +133,7 @@ state = "/run/containerd"
 
 
 def _network(instance: Instance, tools: Toolchain, node: str) -> dict[str, object]:
-    """The pods' network: a bridge per node. Pods keep their address between nodes, for policies."""
+    """Return the CNI configuration: a bridge per node, without masquerading between nodes."""
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
@@ -173,7 +172,7 @@ def _kubelet(instance: Instance, tools: Toolchain, node: str) -> Program:
             "failCgroupV1": False,
             "failSwapOn": False,
             "oomScoreAdj": 0,
-            # The disk is the user's: how full it is says nothing about the sandbox.
+            # The disk is the user's, so its use is no reason to evict pods.
             "evictionHard": {
                 "memory.available": "100Mi",
                 "nodefs.available": "1%",

@@ -1,4 +1,4 @@
-"""Certificates: one authority, and one identity per component with the rights that RBAC gives it."""
+"""Certificates: one authority, and an identity for each component, to which RBAC grants rights."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from sandbox.platform.instance import NODES, Instance
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a certificate stands for: Kubernetes reads the user from CN and its groups from O."""
+    """The subject of a certificate: Kubernetes takes the user from CN and the group from O."""
 
     file: str
     user: str
@@ -19,7 +19,7 @@ class Identity:
 
 
 def identities(instance: Instance) -> tuple[Identity, ...]:
-    """All identities of an instance."""
+    """Return all identities of an instance."""
     api_names = (
         "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
         instance.control_ip, instance.kubernetes_ip, "localhost", "127.0.0.1",
@@ -45,17 +45,17 @@ def identities(instance: Instance) -> tuple[Identity, ...]:
 
 
 def certificate(instance: Instance, file: str) -> str:
-    """The path of an identity's certificate; `ca` is the authority's."""
+    """Return the path of an identity's certificate; `ca` is the authority."""
     return str(instance.pki / f"{file}.crt")
 
 
 def key(instance: Instance, file: str) -> str:
-    """The path of an identity's private key."""
+    """Return the path of an identity's private key."""
     return str(instance.pki / f"{file}.key")
 
 
 def ensure(instance: Instance) -> None:
-    """Make the authority and every certificate that is missing. Keys are readable by the owner only."""
+    """Create the missing certificates; only the owner can read the keys."""
     instance.pki.mkdir(parents=True, exist_ok=True)
     ca_cert, ca_key = Path(certificate(instance, "ca")), Path(key(instance, "ca"))
     if ca_cert.exists():
@@ -68,7 +68,7 @@ def ensure(instance: Instance) -> None:
         path = Path(certificate(instance, identity.file))
         if path.exists():
             continue
-        # Every certificate names a host: Go refuses one whose list of names is empty.
+        # Go rejects a certificate without a host name.
         issued = authority.issue_cert(
             *(identity.hosts or (identity.file,)), common_name=identity.user, organization_name=identity.group
         )

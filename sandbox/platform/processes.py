@@ -1,4 +1,4 @@
-"""The platform's long-running processes, kept alive by supervisord."""
+"""The platform's long-running processes, which supervisord keeps alive."""
 
 import hashlib
 import resource
@@ -17,16 +17,16 @@ from sandbox.platform import cgroups
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.shell import run
 
-# How much the heap of a Go program may grow over what lives in it, in percent, before it is cleaned up.
-# With Go's default of 100 the platform takes 130 MB more. Half of that costs the API server a third more
-# processor time where it lists hundreds of objects, and buildkitd a quarter where it compresses.
+# The growth of a Go program's heap, in percent, at which it collects garbage. With Go's default of 100, the
+# platform takes 130 MB more. With 50, the API server takes a third more processor time to list hundreds of
+# objects, and buildkitd a quarter more to compress.
 FOR_MEMORY = {"GOGC": "50"}
 FOR_SPEED = {"GOGC": "100"}
 
 
 @dataclass(frozen=True)
 class Program:
-    """One process: what it runs, and the files whose change means that it must start again."""
+    """A process: its command line, and the files whose change restarts it."""
 
     name: str
     argv: tuple[str, ...]
@@ -36,7 +36,7 @@ class Program:
     stop_signal: str = "TERM"
 
     def section(self, instance: Instance) -> str:
-        """The program's part of supervisord's configuration file."""
+        """Return the program's section of supervisord's configuration file."""
         digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in self.config)).hexdigest()[:16]
         variables = {**FOR_MEMORY, **self.environment, "CONFIG": digest}
         environment = ",".join(f'{name}="{value}"' for name, value in variables.items())
@@ -49,7 +49,7 @@ class Program:
                 "stdout_logfile": str(instance.logs / f"{self.name}.log"),
                 "stdout_logfile_maxbytes": "20MB",
                 "stdout_logfile_backups": "1",
-                # Components that wait for one another end and are started again until all are there.
+                # Components exit while another is missing, and restart until all are ready.
                 "startretries": "1000000",
                 "startsecs": "0" if self.once else "1",
                 "autorestart": "false" if self.once else "true",
@@ -63,7 +63,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Process:
-    """What supervisord says of a program."""
+    """The status of a program in supervisord."""
 
     name: str
     state: str
@@ -72,8 +72,8 @@ class Process:
     exit_code: int
 
     @property
-    def well(self) -> bool:
-        """Whether it runs, or has done what it was started for once."""
+    def healthy(self) -> bool:
+        """Whether the process is running, or has succeeded."""
         return self.state == "RUNNING" or (self.state == "EXITED" and self.exit_code == 0)
 
 
@@ -83,7 +83,7 @@ def _ini(section: str, options: dict[str, str]) -> str:
 
 
 class Supervisor:
-    """The instance's supervisord, spoken to over its unix socket."""
+    """A client of the instance's supervisord, over its Unix socket."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -92,13 +92,13 @@ class Supervisor:
 
     @property
     def _rpc(self) -> Any:
-        """A fresh connection: a transport that once failed stays unusable."""
+        """A new connection, because a failed transport stays unusable."""
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        # The address is a placeholder: the transport goes to the socket.
+        # The address is a placeholder: the transport uses the socket.
         return cast(Any, xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)).supervisor
 
     def configure(self, programs: Iterable[Program]) -> None:
-        """Write the configuration; `ensure` makes it the running one."""
+        """Write the configuration, which `ensure` applies."""
         own = {
             "unix_http_server": {"file": str(self._socket), "chmod": "0600"},
             "supervisord": {
@@ -106,7 +106,7 @@ class Supervisor:
                 "pidfile": str(self._instance.supervisor_pid_file),
                 "directory": "/",
                 "umask": "022",
-                # The soft limit for all of them: as much as the user's hard limit allows.
+                # The soft limit of all processes: the user's hard limit.
                 "minfds": str(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
                 "silent": "true",
             },
@@ -120,14 +120,14 @@ class Supervisor:
         self._config.write_text("".join(sections))
 
     def alive(self) -> bool:
-        """Whether supervisord answers."""
+        """Return whether supervisord responds."""
         try:
             return bool(self._rpc.getState()["statename"] == "RUNNING")
         except (OSError, xmlrpc.client.Fault):
             return False
 
     def ensure(self) -> None:
-        """Start supervisord if need be, apply the configuration, start what is not running."""
+        """Start supervisord, apply the configuration, and start the processes that do not run."""
         if not self.alive():
             self._start()
             return
@@ -138,18 +138,18 @@ class Supervisor:
         for name in (*changed, *added):
             self._rpc.addProcessGroup(name)
         for process in self.processes():
-            if not process.well and process.state not in ("STARTING", "BACKOFF"):
+            if not process.healthy and process.state not in ("STARTING", "BACKOFF"):
                 self._rpc.startProcess(process.name, False)
 
     def _start(self) -> None:
-        """Start supervisord in the instance's cgroup, so that no descendant can leave it."""
+        """Start supervisord in the instance's cgroup, which its descendants inherit."""
         supervisord = Path(sys.executable).with_name("supervisord")
         join = f'echo $$ > "{cgroups.platform(self._instance)}" && exec "$0" -c "$1"'
         run("sh", "-c", join, str(supervisord), str(self._config))
         deadline = time.monotonic() + 10
         while not self.alive():
             if time.monotonic() > deadline:
-                raise SandboxError(f"supervisord does not answer: see {self._instance.logs}/supervisord.log")
+                raise SandboxError(f"supervisord does not respond: see {self._instance.logs}/supervisord.log")
             time.sleep(0.05)
 
     def shutdown(self) -> None:
@@ -162,7 +162,7 @@ class Supervisor:
             time.sleep(0.1)
 
     def processes(self) -> list[Process]:
-        """All programs, in the order of their names; none if supervisord is not running."""
+        """Return all processes, sorted by name; none if supervisord does not run."""
         if not self.alive():
             return []
         return [

@@ -1,1 +1,1 @@
-"""The tools of the platform: what is compiled, and how; the plugins of Pulumi."""
+"""The tools of the platform, their compilation, and the plugins of Pulumi."""

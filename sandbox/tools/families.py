@@ -1,15 +1,15 @@
-"""The tools of the platform: what each is built from, and how a suitable one is recognised.
+"""The tools of the platform: the Go package of each, and the test for a suitable one on PATH.
 
-A directory beside this file is one Go module, because the dependencies of one clash with those
-of another. Families are in the order in which a first application needs them.
+Each directory in go/ is a Go module of its own, because their dependencies conflict. Families have the order
+in which a first deployment needs them.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
 
-# The Python SDK in requirements.txt is 3.272.0. The module proxy has no pkg module of 3.272 and 3.273, so
-# this is the last patch of the nearest newer release.
+# The Python SDK in requirements.txt is 3.272.0. The module proxy has no pkg module of 3.272 and 3.273;
+# this is the last patch of the next release.
 PULUMI = "3.274.1"
 DOCKER_BUILD = "0.0.22"
 # The only release of the Kubernetes plugin on the Go module proxy.
@@ -18,16 +18,16 @@ KUBERNETES = "1.35.4"
 BUILDKIT = "0.31.0"
 BUILDX = "0.35.0"
 
-# DWARF is for debuggers: leaving it out saves an eighth of the time to compile. Without inlining (-l) it
-# takes a quarter less, and what is compiled takes more processor time: the API server up to an eighth, zstd
-# in buildkitd a third. So hot loops keep it: the standard library's, compression's and protobuf's.
-# All families have the same flags, so that a package that several need is compiled once.
+# Without DWARF, which debuggers need, compilation takes an eighth less time. Without inlining (-l), it takes
+# a quarter less, but the tools take more processor time: the API server up to an eighth, zstd in buildkitd a
+# third. So the packages with hot loops keep inlining: the standard library, compression and protobuf.
+# All families have the same flags, so Go compiles a package that several families need once.
 INLINED = ("std", "github.com/klauspost/compress/...", "google.golang.org/protobuf/...")
 FLAGS = ("-gcflags=all=-dwarf=false -l", *(f"-gcflags={packages}=-dwarf=false" for packages in INLINED))
 
 
 class Stage(Enum):
-    """When a family is compiled, in this order."""
+    """The time at which a family is compiled, in this order."""
 
     CLUSTER = "first: the cluster, and its images"
     ENGINE = "while the cluster starts"
@@ -36,17 +36,17 @@ class Stage(Enum):
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
-"""What the whole platform needs."""
+"""The stages that the platform needs."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """One executable.
+    """An executable.
 
-    `package` is the Go package that it is built from; empty, it comes with a system package.
-    One on PATH is used when what it prints for `version` matches the expression `suitable`;
-    without the latter, one that has a package is always built.
-    A `plugin` of Pulumi is built only where `pulumi plugin install` cannot download it.
+    `package` is its Go package, or empty for a tool from a system package. A tool on PATH is used if its
+    output for `version` matches the regular expression `suitable`. A tool with a package and without
+    `suitable` is always compiled. A `plugin` of Pulumi is compiled only where `pulumi plugin install` cannot
+    download it.
     """
 
     name: str
@@ -58,9 +58,9 @@ class Tool:
 
 @dataclass(frozen=True)
 class Family:
-    """Tools that one `go build` makes, in one Go module: a directory beside this file.
+    """Tools that one `go build` compiles in one Go module, a directory in go/.
 
-    `variables` are set when linking. `files` are paths in Go modules, module//path, copied beside the tools.
+    The linker sets `variables`. `files` are paths in Go modules (module//path), copied next to the tools.
     """
 
     name: str
@@ -72,14 +72,14 @@ class Family:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """How it is compiled; -s and -w leave the symbol table out."""
+        """The command that compiles the family; -s and -w omit the symbol table."""
         linked = (f"-X {variable}" for variable in self.variables)
         return ("go", "build", "-trimpath", *FLAGS, "-ldflags", " ".join(("-s", "-w", *linked)))
 
 
 BUILDKIT_SUITABLE = r" v0\.(2[5-9]|3\d)\."
 KUBERNETES_SUITABLE = r"^Kubernetes v1\.35\."
-# One minor version apart is what Kubernetes supports between kubectl and the API server.
+# Kubernetes supports a difference of one minor version between kubectl and the API server.
 KUBECTL_SUITABLE = r"Client Version: v1\.3[456]\.\d+"
 PULUMI_SUITABLE = r"^v3\.27[2-9]\."
 _KUBERNETES_PLUGIN = "github.com/pulumi/pulumi-kubernetes/provider/v4"
@@ -106,7 +106,7 @@ FAMILIES = (
             Tool("storage-provisioner", "./storage-provisioner"),
         ),
         (
-            # Compose asks for buildx' version, and refuses an unknown one.
+            # Compose refuses a buildx with an unknown version.
             f"github.com/moby/buildkit/version.Version=v{BUILDKIT}",
             f"github.com/docker/buildx/version.Version=v{BUILDX}",
             *(
@@ -122,7 +122,7 @@ FAMILIES = (
         "pulumi",
         (
             Tool("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ("version",), PULUMI_SUITABLE),
-            # Pulumi looks for these beside its own file.
+            # Pulumi looks for these in its own directory.
             Tool("pulumi-language-python", "./pulumi-language-python", ("-help",), "tracing"),
             Tool("pulumi-resource-pulumi-python", "./pulumi-resource-pulumi-python"),
         ),
@@ -142,7 +142,8 @@ FAMILIES = (
         ),
         (
             f"github.com/pulumi/pulumi-docker-build/provider.Version={DOCKER_BUILD}",
-            # Semantic versioning ignores what follows the plus sign, and the engine warns of an older plugin.
+            # Semantic versioning ignores the part after the plus sign. With the compiled version alone, the
+            # engine would warn of an older plugin.
             f"{_KUBERNETES_PLUGIN}/pkg/version.Version={version('pulumi-kubernetes')}+{KUBERNETES_PLUGIN}",
         ),
         (
@@ -171,7 +172,7 @@ FAMILIES = (
 )
 
 FOR_USERS = ("pulumi", "kubectl")
-# From the system's packages (packages.txt) or, kubectl, from the virtualenv.
+# From the system packages (packages.txt); kubectl from the virtualenv.
 SYSTEM = (
     *(Tool(name) for name in ("etcd", "containerd", "runc", "docker-registry", "socat", "catatonit")),
     Tool("kubectl", "", ("version", "--client"), KUBECTL_SUITABLE),

@@ -1,6 +1,6 @@
-"""Pulumi's resource plugins: downloaded where that is possible, compiled from Go modules elsewhere.
+"""Pulumi's resource plugins: downloaded where possible, otherwise compiled from Go modules.
 
-The language host is no plugin of this kind: the engine finds it beside its own executable.
+The engine finds its language host, which is not a resource plugin, in its own directory.
 """
 
 import filecmp
@@ -20,15 +20,15 @@ from sandbox.tools import releases
 from sandbox.tools.families import DOCKER_BUILD, KUBERNETES_PLUGIN
 from sandbox.tools.toolchain import Toolchain
 
-DOWNLOADED_WITHIN = 300.0  # seconds
+DOWNLOAD_TIMEOUT_S = 300.0
 MARKER = "compiled-here.json"
-# How the former stand-ins of this project for plugins began.
+# The first lines of the stand-ins that earlier versions installed in place of plugins.
 _STAND_IN = b"#!/bin/sh\n# A stand-in of Slipway's sandbox"
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A resource plugin: the version that the Python SDK asks for, and the one that is compiled."""
+    """A resource plugin: the version that the Python SDK requires, and the one that is compiled."""
 
     name: str
     version: str
@@ -61,31 +61,31 @@ PLUGINS = (
 
 
 def ensure(instance: Instance, tools: Toolchain, progress: Progress) -> None:
-    """Install the plugins that are missing, or that can now be had in the version asked for."""
+    """Install the missing plugins, and replace compiled ones if the required version can be downloaded."""
     env = environment.process(instance)
     home = Path(env["PULUMI_HOME"])
     with progress.step("install Pulumi's plugins"):
-        _forget_former_marker(instance, home)
-        for plugin in (*_replacing_stand_ins(home), *PLUGINS):
+        _remove_unmarked_plugin(instance, home)
+        for plugin in (*_remove_stand_ins(home), *PLUGINS):
             _ensure(plugin, tools, env)
 
 
 def report(instance: Instance) -> list[str]:
-    """Describe each installed plugin in words: its version, and where it comes from."""
+    """Describe the version and the origin of each installed plugin."""
     home = Path(environment.process(instance)["PULUMI_HOME"])
     return [
-        _described(plugin, home / "plugins" / plugin.directory)
+        _describe(plugin, home / "plugins" / plugin.directory)
         for plugin in PLUGINS
         if (home / "plugins" / plugin.directory).exists()
     ]
 
 
-def _described(plugin: Plugin, directory: Path) -> str:
+def _describe(plugin: Plugin, directory: Path) -> str:
     if not (directory / MARKER).exists():
         return f"{plugin} (official)"
     compiled = json.loads((directory / MARKER).read_text())["version"]
-    wanted = "" if compiled == plugin.version else f" for {plugin.version}"
-    return f"{plugin.name} {compiled} (official, compiled here){wanted}"
+    required = "" if compiled == plugin.version else f" for {plugin.version}"
+    return f"{plugin.name} {compiled} (official, compiled here){required}"
 
 
 def _ensure(plugin: Plugin, tools: Toolchain, env: Mapping[str, str]) -> None:
@@ -94,8 +94,8 @@ def _ensure(plugin: Plugin, tools: Toolchain, env: Mapping[str, str]) -> None:
         return
     own = Path.home() / ".pulumi/plugins" / plugin.directory
     if (own / plugin.executable).exists():
-        _put(plugin, own, [plugin.executable, *_others(own, plugin)], env)
-    elif not (releases.reachable() and _downloaded(plugin, env)):
+        _install(plugin, own, [plugin.executable, *_others(own, plugin)], env)
+    elif not (releases.reachable() and _download(plugin, env)):
         _install_compiled(plugin, tools, env)
 
 
@@ -104,24 +104,24 @@ def _others(directory: Path, plugin: Plugin) -> list[str]:
 
 
 def _install_compiled(plugin: Plugin, tools: Toolchain, env: Mapping[str, str]) -> None:
-    """Install the release that was compiled, in the place of the one that the SDK asks for."""
+    """Install the compiled release in place of the one that the SDK requires."""
     executable = Path(tools.path(plugin.executable))
     marker = executable.parent / f"{plugin.name}-{MARKER}"
     files.write(marker, json.dumps({"version": plugin.compiled, "executable": str(executable)}))
     installed = Path(env["PULUMI_HOME"], "plugins", plugin.directory, MARKER)
     if installed.exists() and filecmp.cmp(installed, marker, shallow=False):
         return
-    _put(plugin, executable.parent, [plugin.executable, *plugin.files], env, {MARKER: marker})
+    _install(plugin, executable.parent, [plugin.executable, *plugin.files], env, {MARKER: marker})
 
 
-def _put(
+def _install(
     plugin: Plugin,
     source: Path,
     names: list[str],
     env: Mapping[str, str],
     more: Mapping[str, Path] | None = None,
 ) -> None:
-    """Install a plugin from files of a directory, and others by the names that they get."""
+    """Install a plugin from named files of a directory; `more` maps further names to files."""
     with tempfile.TemporaryDirectory() as directory:
         for name, file in {**{name: source / name for name in names}, **(more or {})}.items():
             shutil.copy2(file, Path(directory, name))
@@ -129,16 +129,16 @@ def _put(
             "pulumi", "plugin", "install", "resource", plugin.name, plugin.version,
             "--file", directory, "--reinstall", env=env,
         )  # fmt: skip
-    # The engine keeps the schema of a plugin by its version, also when another is installed in its place.
+    # The engine caches the schema of a plugin by its version, also when another release replaces it.
     schema = Path(env["PULUMI_HOME"], "schemas", f"{plugin.name}-{plugin.version}.json")
     schema.unlink(missing_ok=True)
 
 
-def _downloaded(plugin: Plugin, env: Mapping[str, str]) -> bool:
+def _download(plugin: Plugin, env: Mapping[str, str]) -> bool:
     try:
         run(
             "pulumi", "plugin", "install", "resource", plugin.name, plugin.version, "--reinstall",
-            env=env, timeout=DOWNLOADED_WITHIN,
+            env=env, timeout=DOWNLOAD_TIMEOUT_S,
         )  # fmt: skip
     except SandboxError:
         releases.unreachable()
@@ -146,10 +146,10 @@ def _downloaded(plugin: Plugin, env: Mapping[str, str]) -> bool:
     return True
 
 
-def _replacing_stand_ins(home: Path) -> Iterator[Plugin]:
-    """Remove the stand-ins that earlier versions installed, and return the plugins in whose place they were.
+def _remove_stand_ins(home: Path) -> Iterator[Plugin]:
+    """Remove the stand-ins that earlier versions installed, and return the plugins that they replaced.
 
-    A state names the version of the plugin that made it until the next update.
+    Until the next update, a state requires the version of the plugin that created it.
     """
     for directory in sorted(home.glob("plugins/*-v*")):
         kind, _, name = directory.name.rpartition("-v")[0].partition("-")
@@ -161,8 +161,8 @@ def _replacing_stand_ins(home: Path) -> Iterator[Plugin]:
                     yield Plugin(plugin.name, old, plugin.compiled, plugin.files)
 
 
-def _forget_former_marker(instance: Instance, home: Path) -> None:
-    """Remove a compiled docker-build that an earlier version installed: it bears no marker of its own."""
+def _remove_unmarked_plugin(instance: Instance, home: Path) -> None:
+    """Remove the compiled docker-build plugin of an earlier version, which has no marker."""
     former = instance.state / "pulumi/docker-build"
     if former.exists():
         shutil.rmtree(home / "plugins" / PLUGINS[0].directory, ignore_errors=True)

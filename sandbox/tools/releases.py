@@ -1,4 +1,4 @@
-"""Whether Pulumi's plugins can be downloaded from this machine."""
+"""The reachability of Pulumi's releases from this machine."""
 
 import time
 import urllib.error
@@ -9,33 +9,33 @@ from pathlib import Path
 
 from sandbox.platform.instance import Instance
 
-# Where `pulumi plugin install` finds a plugin: https://www.pulumi.com/docs/iac/concepts/plugins/
+# The source of `pulumi plugin install`: https://www.pulumi.com/docs/iac/concepts/plugins/
 ADDRESS = "https://get.pulumi.com/"
-REACHED_WITHIN = 5.0  # seconds
-RETRY_AFTER = 3600.0  # seconds after an attempt that failed
+TIMEOUT_S = 5.0
+RETRY_AFTER_S = 3600.0
 
 
 @cache
 def reachable() -> bool:
-    """Return whether releases can be downloaded. A "no" is remembered for an hour."""
-    if _failed().exists() and time.time() - _failed().stat().st_mtime < RETRY_AFTER:
+    """Return whether releases can be downloaded; a failure counts for an hour."""
+    if _failure().exists() and time.time() - _failure().stat().st_mtime < RETRY_AFTER_S:
         return False
     try:
         with suppress(urllib.error.HTTPError):
-            urllib.request.urlopen(ADDRESS, timeout=REACHED_WITHIN).close()
+            urllib.request.urlopen(ADDRESS, timeout=TIMEOUT_S).close()
     except OSError:
         unreachable()
         return False
-    _failed().unlink(missing_ok=True)
+    _failure().unlink(missing_ok=True)
     return True
 
 
 def unreachable() -> None:
-    """Remember that a download has failed, so that the plugins are compiled."""
-    _failed().parent.mkdir(parents=True, exist_ok=True)
-    _failed().touch()
+    """Record a failed download, after which the plugins are compiled."""
+    _failure().parent.mkdir(parents=True, exist_ok=True)
+    _failure().touch()
     reachable.cache_clear()
 
 
-def _failed() -> Path:
+def _failure() -> Path:
     return Instance.from_environment().cache_home / "pulumi-releases-unreachable"

@@ -1,7 +1,7 @@
-"""The tools: found on PATH where a suitable one is, otherwise built once from pinned Go modules.
+"""The tools: suitable ones on PATH, and others compiled once from pinned Go modules.
 
-What is built lies in a directory named by a hash of all that determines it, so that nothing is
-built twice and a change never mixes with what was there before.
+The name of a family's directory has a hash of everything that determines its binaries, so nothing is compiled
+twice, and a change never mixes with older binaries.
 """
 
 import hashlib
@@ -27,20 +27,20 @@ SOURCES = Path(__file__).parent / "go"
 
 
 class Toolchain:
-    """Where each tool of an instance is."""
+    """The tools of an instance."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
 
     def path(self, name: str) -> str:
-        """The path of a tool, found or built."""
+        """Return the path of a tool."""
         link = self._instance.libexec / name
         if not link.exists():
-            raise SandboxError(f"{name} is not there: run `python -m sandbox up`")
+            raise SandboxError(f"{name} is not installed: run `{self._instance.command('up')}`")
         return str(link.readlink())
 
     def has(self, name: str) -> bool:
-        """Whether a tool is there already."""
+        """Return whether a tool exists."""
         return (self._instance.libexec / name).exists()
 
     @property
@@ -49,37 +49,37 @@ class Toolchain:
         return "/usr/lib/cni"
 
     def missing(self, *stages: Stage) -> list[Family]:
-        """The families of these stages of which something is to be built."""
+        """Return the families of these stages that have tools to compile."""
         return [
             family
             for family in FAMILIES
             if family.stage in stages
-            and not all(self._found(family, tool) for tool in _to_build(family.tools))
+            and not all(self._find(family, tool) for tool in _to_build(family.tools))
         ]
 
     def link(self) -> None:
-        """Point the instance's libexec/ at every tool there is, and its bin/ at those for the user."""
+        """Link every existing tool in the instance's libexec/, and the tools for users in its bin/."""
         for directory in (self._instance.libexec, self._instance.bin):
             directory.mkdir(parents=True, exist_ok=True)
-        found = [(tool.name, self._found(family, tool)) for family in FAMILIES for tool in family.tools]
-        found += [(tool.name, on_path(tool)) for tool in SYSTEM]
-        for name, path in found:
+        tools = [(tool.name, self._find(family, tool)) for family in FAMILIES for tool in family.tools]
+        tools += [(tool.name, on_path(tool)) for tool in SYSTEM]
+        for name, path in tools:
             if path:
                 _symlink(self._instance.libexec / name, path)
         for name in FOR_USERS:
             _symlink(self._instance.bin / name, str(self._instance.libexec / name))
 
     def fetch(self, families: Iterable[Family]) -> None:
-        """Download what families are built from, so that no compiler waits for it."""
+        """Download the modules of families, so that no compilation waits for them."""
         for family in families:
             _fetch(family, _packages(family))
 
     def build(self, family: Family, part: Part) -> None:
-        """Compile a family's tools that are not on PATH, unless another process has just done so."""
+        """Compile a family's tools that are not on PATH, unless another process has done it."""
         directory = self._directory(family)
         with self._build_lock():
             if not directory.exists():
-                # Built aside and moved whole: a build that is killed leaves nothing that looks finished.
+                # In a temporary directory until the end: a killed build leaves nothing that looks complete.
                 with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as draft:
                     output = Path(draft, "bin")
                     _compile(family, _packages(family), output, part)
@@ -88,13 +88,13 @@ class Toolchain:
 
     @contextmanager
     def _build_lock(self) -> Iterator[None]:
-        """One build at a time, also among instances: two at once would each take twice as long."""
+        """Hold the lock for builds of all instances: two at the same time would each take twice as long."""
         with files.locked(self._instance.tools / ".lock"):
             for abandoned in self._instance.tools.glob(".building-*"):
                 shutil.rmtree(abandoned)
             yield
 
-    def _found(self, family: Family, tool: Tool) -> str | None:
+    def _find(self, family: Family, tool: Tool) -> str | None:
         built = self._directory(family) / tool.name
         return str(built) if built.exists() else on_path(tool)
 
@@ -104,18 +104,18 @@ class Toolchain:
 
 @cache
 def on_path(tool: Tool) -> str | None:
-    """A suitable tool that the machine has already."""
-    found = shutil.which(tool.name, path=_search_path())
-    if not found or (tool.package and not tool.suitable):
+    """Return the path of a suitable tool on PATH; None if there is none."""
+    path = shutil.which(tool.name, path=_search_path())
+    if not path or (tool.package and not tool.suitable):
         return None
     if not tool.suitable:
-        return found
-    done = subprocess.run([found, *tool.version], capture_output=True, text=True, check=False, timeout=20)
-    return found if re.search(tool.suitable, done.stdout + done.stderr) else None
+        return path
+    done = subprocess.run([path, *tool.version], capture_output=True, text=True, check=False, timeout=20)
+    return path if re.search(tool.suitable, done.stdout + done.stderr) else None
 
 
 def _search_path() -> str:
-    """PATH with the virtualenv's programs first and no instance's own links."""
+    """Return PATH with the virtualenv first and without the links of instances."""
     entries = [entry for entry in os.environ["PATH"].split(os.pathsep) if not _is_instance(Path(entry))]
     return os.pathsep.join((str(Path(sys.executable).parent), *entries))
 
@@ -126,7 +126,7 @@ def _is_instance(directory: Path) -> bool:
 
 @cache
 def key(family: Family) -> str:
-    """A hash of what determines the family's binaries: sources, versions, flags and the Go release."""
+    """Return a hash of everything that determines the binaries: sources, versions, flags and Go release."""
     packages = [tool.package for tool in family.tools]
     digest = hashlib.sha256(repr((_go_version(), family.command, packages, family.files)).encode())
     root = SOURCES / family.module
@@ -140,23 +140,23 @@ def key(family: Family) -> str:
 
 @cache
 def _go_version() -> str:
-    """The release that go.mod files select. Without Go nothing can be built, and nothing has a key."""
+    """Return the Go release in use, which a go.mod may select."""
     return run("go", "version").strip() if shutil.which("go") else "none"
 
 
 def _compile(family: Family, packages: tuple[str, ...], output: Path, part: Part) -> None:
-    total, said = _fetch(family, packages), []
+    total, output_lines = _fetch(family, packages), []
     with _go(family, *family.command, "-v", "-o", f"{output}/", *packages) as process:
         for line in process.stderr or ():
-            said.append(line)
-            part(len(said), total)
+            output_lines.append(line)
+            part(len(output_lines), total)
     if process.returncode:
-        raise SandboxError(f"building {family.name} failed:\n{''.join(said[-20:])}")
+        raise SandboxError(f"the compilation of {family.name} failed:\n{''.join(output_lines[-20:])}")
 
 
 @cache
 def _fetch(family: Family, packages: tuple[str, ...]) -> int:
-    """Download what these packages are made from, and count it. What fails is for the compilation to tell."""
+    """Download the modules of packages, and return their number; the compilation reports failures."""
     with _go(family, "go", "list", "-deps", *packages) as process:
         return len(process.communicate()[0].splitlines())
 
@@ -166,12 +166,12 @@ def _packages(family: Family) -> tuple[str, ...]:
 
 
 def _to_build(tools: Iterable[Tool]) -> Iterator[Tool]:
-    """Leave out the plugins of Pulumi that can be downloaded."""
+    """Return the tools without the plugins of Pulumi that can be downloaded."""
     return (tool for tool in tools if not (tool.plugin and releases.reachable()))
 
 
 def _copy_files(family: Family, output: Path) -> None:
-    """Copy the family's files from the Go modules that they are part of."""
+    """Copy the family's files from their Go modules."""
     for module, _, path in (file.partition("//") for file in family.files):
         with _go(family, "go", "list", "-m", "-f", "{{.Dir}}", module) as process:
             directory = process.communicate()[0].strip()
@@ -179,9 +179,9 @@ def _copy_files(family: Family, output: Path) -> None:
 
 
 def _memory_for_time() -> dict[str, str]:
-    """Switch the compiler's garbage collector off where there is memory for that.
+    """Return variables that switch off the compiler's garbage collector if there is enough memory.
 
-    It took 6 % less time; the bytes were the same. Each compiler at work may take its share of what is free.
+    Compilation then takes 6 % less time. Each compiler may take its share of half of the available memory.
     """
     available = re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
     share = int(available[1]) // 2 // (os.cpu_count() or 1) if available else 0

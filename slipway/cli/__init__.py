@@ -1,1 +1,1 @@
-"""The commands of `slipway`, one module each; main.py lists them."""
+"""The commands of `slipway`, a module for each; main.py lists them."""

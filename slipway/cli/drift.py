@@ -1,4 +1,4 @@
-"""`slipway drift`: what differs between a stack's program, its state and the cluster."""
+"""`slipway drift`: the differences between a stack's program, its state and the cluster."""
 
 import dataclasses
 import json
@@ -7,46 +7,48 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.promote import Yes, prompter
+from slipway.cli.console import prompter
+from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.updates import failure_reason
 from slipway.recovery.drift import FORCE_PATCH, differences
 
 
 def drift(
-    stack: Annotated[str, typer.Argument(help="The stack to look at.")],
+    stack: Stack,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Make the cluster what the program says, after asking.")
+        bool,
+        typer.Option("--fix", help="Ask, then update the stack so that the cluster matches the program."),
     ] = False,
     yes: Yes = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Show how program, state and cluster differ, and what `pulumi up --refresh` would do about each.
+    """Show how program, state and cluster differ, and how `pulumi up --refresh` would treat each difference.
 
-    Exit code, for schedules: 0 nothing differs (or --fix made it so), 2 something does, 1 error.
+    Exit code, for scheduled checks: 0 no differences (or --fix removed them), 2 differences, 1 an error.
     """
     with interrupts.deferred():
-        one = Project(cwd, FORCE_PATCH).stack(stack)
+        target = Project(cwd, FORCE_PATCH).stack(stack)
         talk = prompter(yes) if fix else None
-        file = StackFile(one.file, "")
+        file = StackFile(target.file, "")
         before = file.text()
-        found = differences(one)
+        drifts = differences(target)
         if as_json:
-            print(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
+            print(json.dumps([dataclasses.asdict(difference) for difference in drifts], indent=2))
         else:
-            print("\n".join(map(str, found)) or f"{stack}: program, state and cluster agree")
-        if found and talk and talk.agree(f"Make {stack} what its program says?"):
+            print("\n".join(map(str, drifts)) or f"{stack}: program, state and cluster agree")
+        if drifts and talk and talk.confirm(f"Update {stack} to match its program?"):
             interrupts.check()
-            run = one.up(refresh=True, message="drift --fix")
+            run = target.up(refresh=True, message="drift --fix")
             if not run.succeeded:
-                raise SlipwayError(f"the update of {stack} failed: {explained(run, read(run.events))}")
-            talk.tell(f"{stack} is what its program says")
-            found = []
+                reason = failure_reason(run, summarise(run.events))
+                raise SlipwayError(f"the update of {stack} failed: {reason}")
+            talk.info(f"{stack} matches its program")
+            drifts = []
         file.undo_rewriting(before)
-    if found:
+    if drifts:
         raise typer.Exit(2)

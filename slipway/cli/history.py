@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from slipway.cli.options import HERE, Directory, Json
+from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
@@ -16,36 +18,37 @@ _STYLES = {Outcome.VERIFIED: "green", Outcome.ROLLED_BACK: "yellow", Outcome.FAI
 
 
 def history(
-    stack: Annotated[str, typer.Argument(help="The stack whose promotions are listed.")],
-    last: Annotated[int | None, typer.Option(min=1, help="How many, the latest first; default: all.")] = None,
+    stack: Stack,
+    last: Annotated[int | None, typer.Option(min=1, help="Number of latest receipts (default: all).")] = None,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """List what was promoted to a stack: when, by whom, from where, with which result."""
+    """List the promotions to a stack, the latest first: time, source, version, author and outcome."""
     receipts = StackSnapshot.read(Project(cwd), stack).receipts.all()[:last]
     if as_json:
-        print(json.dumps([json.loads(one.model_dump_json(exclude={"holder"})) for one in receipts], indent=2))
+        content = [json.loads(receipt.model_dump_json(exclude={"holder"})) for receipt in receipts]
+        print(json.dumps(content, indent=2))
     elif not receipts:
-        print(f"Nothing was promoted to {stack}: slipway promote SOURCE {stack}")
+        print(f"No promotions to {stack} yet: slipway promote SOURCE {stack}")
     else:
-        Console().print(table(receipts))
+        Console().print(receipts_table(receipts))
 
 
-def table(receipts: list[Receipt]) -> Table:
-    """Draw receipts, one line each."""
-    drawn = Table(box=None, pad_edge=False)
+def receipts_table(receipts: list[Receipt]) -> Table:
+    """Return a table with a row for each receipt."""
+    table = Table(box=None, pad_edge=False)
     for column in ("#", "WHEN", "FROM", "VERSION", "COMMIT", "WHO", "OUTCOME"):
-        drawn.add_column(column, overflow="fold")
-    for one in receipts:
-        name, _, digest = one.image.rpartition("/")[2].partition("@")
-        outcome = f"{one.outcome}: {one.reason}" if one.reason else f"{one.outcome}"
-        drawn.add_row(
-            str(one.number),
-            f"{one.started:%Y-%m-%d %H:%M}",
-            one.source,
+        table.add_column(column, overflow="fold")
+    for receipt in receipts:
+        name, _, digest = receipt.image.rpartition("/")[2].partition("@")
+        outcome = f"{receipt.outcome}: {receipt.reason}" if receipt.reason else f"{receipt.outcome}"
+        table.add_row(
+            str(receipt.number),
+            f"{receipt.started:%Y-%m-%d %H:%M}",
+            receipt.source,
             f"{name} {digest[:15]}",
-            one.commit[:8],
-            one.who,
-            f"[{_STYLES.get(one.outcome, 'default')}]{outcome}",
+            receipt.commit[:8],
+            escape(receipt.who),
+            Text(outcome, style=_STYLES.get(receipt.outcome, "default")),
         )
-    return drawn
+    return table

@@ -1,4 +1,4 @@
-"""`slipway`: what surrounds `pulumi up`. Each command is a module of its own."""
+"""The `slipway` command line. Each command is a module of its own."""
 
 import gc
 import importlib
@@ -6,55 +6,54 @@ import sys
 from collections.abc import Mapping
 
 import typer
-from rich.console import Console
 
 from slipway.errors import SlipwayError
 
-COMMANDS: Mapping[str, str] = {
-    "preview": "preview",
-    "apply": "apply",
-    "promote": "promote",
-    "rollback": "promote",
-    "history": "history",
-    "drift": "drift",
-    "recover": "recover",
-    "prune": "prune",
-    "sbom": "sbom",
-    "status": "status",
+_PANELS: Mapping[str, Mapping[str, str]] = {
+    "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
+    "Inspect": {"status": "status", "history": "history", "drift": "drift", "sbom": "sbom"},
+    "Maintain": {"recover": "recover", "prune": "prune"},
 }
-"""Each command, and the module beside this one that implements it."""
+"""The commands by the panel of `--help` that lists them, each with its module in this package."""
 
 app = typer.Typer(
-    help="What surrounds `pulumi up`: see what a change will do before it is made, and apply what was seen.",
+    help="Deploy to Kubernetes with Pulumi: see the consequences of a change before `pulumi up`, promote a"
+    " version from stack to stack, and repair a stack after a crash.\n\n"
+    "Run it in the directory of the Pulumi project, or name that with --cwd.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.callback()
 def _slipway() -> None:
-    """Keep commands named, also while there is only one."""
+    """Keep the name of a command also when it is the only one that is loaded."""
 
 
-def load(wanted: str) -> None:
-    """Import the wanted command, or all where it is none of them: half of the time to start is imports.
+def load(command: str) -> None:
+    """Import one command, or all commands for an unknown name: imports take half of the start-up time.
 
-    What is imported stays until the end, so the garbage collector need not look at it.
+    Imported modules stay until the process ends, so the garbage collector skips them.
     """
     gc.disable()
-    for name in [wanted] if wanted in COMMANDS else COMMANDS:
-        module = importlib.import_module(f"slipway.cli.{COMMANDS[name]}")
-        app.command()(getattr(module, name))
+    commands = {name: (panel, module) for panel, names in _PANELS.items() for name, module in names.items()}
+    for name in [command] if command in commands else commands:
+        panel, module = commands[name]
+        function = getattr(importlib.import_module(f"slipway.cli.{module}"), name)
+        app.command(rich_help_panel=panel)(function)
     gc.freeze()
     gc.enable()
 
 
 def main() -> None:
-    """Run the command line; an error that the user can act on is one message and exit code 1."""
+    """Run the command line. An error that the user can act on becomes one message and exit code 1."""
     load(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
-        app()
+        app(prog_name="slipway")
     except SlipwayError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        from slipway.cli.console import print_error
+
+        print_error(error)
         raise SystemExit(1) from None

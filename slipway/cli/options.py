@@ -1,13 +1,27 @@
-"""Options that several commands share, so that they are called and explained alike."""
+"""Arguments and options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Directory = Annotated[
-    Path, typer.Option("--cwd", "-C", help="Directory of the project; default: where you are.")
+
+def stack_names(incomplete: str) -> list[str]:
+    """Complete the name of a stack from the stack files in the current directory."""
+    names = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in Path().glob("Pulumi.*.yaml"))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Stack = Annotated[str, typer.Argument(help="Name of the stack.", autocompletion=stack_names)]
+Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of the project.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; required without a terminal.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print an object instead.")]
-Plan = Annotated[Path, typer.Option("--plan", help="A plan that `preview --save-plan` has written.")]
+PolicyPacks = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Directory of a policy pack; repeatable (default: the project's policy/, if it exists)."
+    ),
+]
 HERE = Path()

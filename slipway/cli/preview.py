@@ -1,4 +1,4 @@
-"""`slipway preview`: what merging a change will do to each stack."""
+"""`slipway preview`: the consequences of a change for each stack."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -9,22 +9,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.output import save
+from slipway.cli.console import save
+from slipway.cli.options import HERE, Directory, Json, PolicyPacks, stack_names
 from slipway.errors import SlipwayError
 from slipway.preview import commits
-from slipway.preview import plan as plans
+from slipway.preview.plan import preview_and_save
 from slipway.preview.preview import Options, Preview, policy_packs
-from slipway.preview.preview import preview as preview_one
+from slipway.preview.preview import preview as preview_stack
 from slipway.preview.report import html, markdown, terminal
 from slipway.preview.report.model import Report
 from slipway.pulumi.project import Project, Stack
 
-_AT_ONCE = 4
+_WORKERS = 4
 
 
 class Format(StrEnum):
-    """How the report is written."""
+    """A format of the report."""
 
     TERMINAL = "terminal"
     MARKDOWN = "markdown"
@@ -41,7 +41,7 @@ _SUFFIXES = {
 
 
 class FailOn(StrEnum):
-    """From what on the exit code is not 0."""
+    """The lowest level of changes with an exit code other than 0."""
 
     CHANGES = "changes"
     ATTENTION = "attention"
@@ -51,44 +51,47 @@ class FailOn(StrEnum):
 
 def preview(
     stack: Annotated[
-        list[str], typer.Option("--stack", "-s", help="Which stack; name several for one report on all.")
+        list[str],
+        typer.Option(
+            "--stack", "-s", help="Stack to preview; repeatable, for one report.", autocompletion=stack_names
+        ),
     ],
     cwd: Directory = HERE,
     form: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Default: terminal; of files, by their suffix.")
+        Format | None,
+        typer.Option(
+            "--format", "-f", help="Format of the report (default: terminal, or by the suffix of a file)."
+        ),
     ] = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--output", "-o", help="Write to this file: .md, .html, .json or .txt; repeat for several."
-        ),
+        typer.Option("--output", "-o", help="File to write instead: .md, .html, .json or .txt; repeatable."),
     ] = None,
     as_json: Json = False,
     base_ref: Annotated[
-        str | None, typer.Option(help="Tell commits since this one, instead of since the last update.")
+        str | None, typer.Option(help="List commits since this ref (default: the last update).")
     ] = None,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Also tell how the cluster differs from the state.")
+        bool, typer.Option("--refresh", help="Also report drift: how the cluster differs from the state.")
     ] = False,
     save_plan: Annotated[
         Path | None,
-        typer.Option(help="Directory for each stack's plan, STACK.json, which `apply --plan` takes."),
+        typer.Option(help="Directory for the plans, STACK.json, that `slipway apply --plan` takes."),
     ] = None,
-    policy_pack: Annotated[
-        list[Path] | None,
-        typer.Option(help="Directory of a policy pack; default: policy/ of the project, if there is one."),
-    ] = None,
-    capacity: Annotated[bool, typer.Option(help="Ask the cluster whether it has room (kubectl).")] = True,
-    fail_on: Annotated[FailOn, typer.Option(help="Exit with 0 below this.")] = FailOn.CHANGES,
+    policy_pack: PolicyPacks = None,
+    capacity: Annotated[
+        bool, typer.Option(help="Check that the cluster has capacity for new pods (with kubectl).")
+    ] = True,
+    fail_on: Annotated[FailOn, typer.Option(help="Exit 0 for changes below this level.")] = FailOn.CHANGES,
 ) -> None:
-    """Show what `pulumi up` will do to stacks, the consequences first. Nothing is built, pushed or changed.
+    """Show the consequences of `pulumi up` for stacks, then the changes. Builds, pushes and changes nothing.
 
-    Exit code: 0 no changes, 2 changes, 3 dangerous changes, 1 an error or a policy that is not met.
+    Exit code: 0 no changes, 2 changes, 3 dangerous changes, 1 an error or a violated mandatory policy.
     """
     for file in output or ():
         if form is None and file.suffix not in _SUFFIXES:
             raise SlipwayError(
-                f"{file}: say the format with --format, or name it {file.stem}.md, .html or .json"
+                f"{file} has no known suffix: pass --format, or name it {file.stem}.md, .html, .json or .txt"
             )
     project = Project(cwd)
     if base_ref:
@@ -98,14 +101,10 @@ def preview(
     names = list(dict.fromkeys(stack))
     with (
         Console(stderr=True).status(f"Previewing {', '.join(names)} …"),
-        ThreadPoolExecutor(max_workers=_AT_ONCE) as workers,
+        ThreadPoolExecutor(max_workers=_WORKERS) as workers,
     ):
-        report = Report(
-            stacks=tuple(
-                one.report
-                for one in workers.map(lambda name: _one(project.stack(name), options, save_plan), names)
-            )
-        )
+        previews = workers.map(lambda name: _preview(project.stack(name), options, save_plan), names)
+        report = Report(stacks=tuple(preview.report for preview in previews))
     form = Format.JSON if as_json else form
     for file in output or ():
         save("report", _text(report, form or _SUFFIXES[file.suffix]), file)
@@ -114,21 +113,21 @@ def preview(
     raise typer.Exit(exit_code(report, fail_on))
 
 
-def _one(stack: Stack, options: Options, directory: Path | None) -> Preview:
+def _preview(stack: Stack, options: Options, directory: Path | None) -> Preview:
     if directory is None:
-        return preview_one(stack, options)
-    return plans.preview_and_save(stack, options, directory / f"{stack.name.replace('/', '-')}.json")
+        return preview_stack(stack, options)
+    return preview_and_save(stack, options, directory / f"{stack.name.replace('/', '-')}.json")
 
 
 def exit_code(report: Report, fail_on: FailOn = FailOn.CHANGES) -> int:
-    """Return what gates in a pipeline go by; an error counts whatever was asked for."""
+    """Return the exit code for a report; an error counts at every level."""
     if any(stack.status == "failed" or any(v.mandatory for v in stack.violations) for stack in report.stacks):
         return 1
     if report.level == "dangerous":
         return 0 if fail_on is FailOn.NEVER else 3
     changed = any(stack.status == "changed" for stack in report.stacks)
-    counts = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level == "attention")
-    return 2 if changed and counts else 0
+    fails = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level == "attention")
+    return 2 if changed and fails else 0
 
 
 def _print(report: Report, form: Format) -> None:

@@ -1,43 +1,45 @@
-"""`slipway promote` and `rollback`: move a version that has run, and prove that it runs."""
+"""`slipway promote` and `slipway rollback`: deploy a version that another update has run, and verify it."""
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from slipway import interrupts
-from slipway.cli.options import HERE, Directory, Json
-from slipway.errors import SlipwayError
-from slipway.preview.report import terminal
-from slipway.promotion import promote as flow
+from slipway.cli.console import info, prompter
+from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
+from slipway.promotion import promote as promotion
+from slipway.promotion.phases import PromotionOptions
 from slipway.promotion.receipts import Outcome, Receipt
-from slipway.promotion.run import PromotionOptions, Prompter
 from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
 
-console = Console(stderr=True)
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking; needed without a terminal.")]
 CheckPath = Annotated[
-    str, typer.Option("--check-path", help="Asked through the Service; 200 to 399 passes.", show_default=True)
+    str,
+    typer.Option(
+        "--check-path",
+        help="Path to request through the Service; a status of 200 to 399 passes.",
+        show_default=True,
+    ),
 ]
 Service = Annotated[
-    str | None, typer.Option(help="The Service to ask; default: the one in front of the image's pods.")
+    str | None, typer.Option(help="Service to request (default: the one that selects the image's pods).")
 ]
 Command = Annotated[
     str | None,
     typer.Option(
-        "--check-command", help="Must exit with 0; is told STACK, IMAGE and NAMESPACE. No shell runs it."
+        "--check-command",
+        help="Command that must exit 0. Gets STACK, IMAGE, NAMESPACE in its environment; not run in a shell.",
     ),
 ]
-Soak = Annotated[float, typer.Option(min=0, help="Seconds for which it is asked on after the first answer.")]
-Rate = Annotated[float, typer.Option(min=0.1, max=100, help="Requests in a second during the soak.")]
+Soak = Annotated[
+    float, typer.Option(min=0, help="Keep checking for this many seconds after the first success.")
+]
+Rate = Annotated[float, typer.Option(min=0.1, max=100, help="Requests per second during the soak.")]
 MaxErrors = Annotated[
     float, typer.Option("--max-errors", min=0, max=1, help="Share of the soak's requests that may fail.")
 ]
-PutBack = Annotated[
+RollBack = Annotated[
     bool,
     typer.Option(
         "--roll-back/--no-roll-back", help="Roll back automatically when the update or a check fails."
@@ -46,21 +48,22 @@ PutBack = Annotated[
 
 
 def promote(
-    source: Annotated[str, typer.Argument(help="The stack whose version is promoted.")],
-    target: Annotated[str, typer.Argument(help="The stack that is to run it.")],
+    source: Annotated[str, typer.Argument(help="Stack that runs the version.", autocompletion=stack_names)],
+    target: Annotated[str, typer.Argument(help="Stack to deploy it to.", autocompletion=stack_names)],
     yes: Yes = False,
     pull_request: Annotated[
         bool,
-        typer.Option(
-            "--pull-request", help="Change the stack file, and stop: for teams that apply on merge."
-        ),
+        typer.Option("--pull-request", help="Only change the stack file, for teams that deploy on merge."),
     ] = False,
     require_verified: Annotated[
-        bool, typer.Option("--require-verified", help="Refuse what no promotion has verified in the source.")
+        bool,
+        typer.Option("--require-verified", help="Refuse a version that no promotion to SOURCE has verified."),
     ] = False,
     min_soak: Annotated[
         float,
-        typer.Option("--min-soak", min=0, help="Seconds since it was verified in the source; implies it."),
+        typer.Option(
+            "--min-soak", min=0, help="Seconds since the verification in SOURCE; implies --require-verified."
+        ),
     ] = 0,
     check_path: CheckPath = "/",
     service: Service = None,
@@ -68,27 +71,31 @@ def promote(
     soak: Soak = 0,
     rate: Rate = 5,
     max_errors: MaxErrors = 0,
-    roll_back: PutBack = True,
+    roll_back: RollBack = True,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Move what SOURCE runs to TARGET, the same bytes: shown, applied, verified, or rolled back.
+    """Deploy the image that SOURCE runs to TARGET, by digest, and verify it.
 
-    Changes one line of TARGET's stack file. Can be interrupted at any point; the same command goes on.
-    Exit code: 0 verified (or declined), 1 not, and then the version from before runs.
+    Shows the consequences, asks, changes the image in TARGET's stack file, updates the stack, and checks it.
+    If the update or a check fails, rolls back to the previous version.
+    After an interruption, the same command continues.
+
+    Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
-    wanted = VerifyOptions(check_path, service, check_command, soak, rate, max_errors)
-    terms = PromotionOptions(wanted, pull_request, roll_back)
-    demands = flow.SourceRequirements(require_verified, min_soak)
+    verify = VerifyOptions(check_path, service, check_command, soak, rate, max_errors)
+    options = PromotionOptions(verify, pull_request, roll_back)
+    requirements = promotion.SourceRequirements(require_verified, min_soak)
     with interrupts.deferred():
         talk = prompter(yes or pull_request)
-        show(flow.promote(Project(cwd), source, target, demands, terms, talk), as_json)
+        show(promotion.promote(Project(cwd), source, target, requirements, options, talk), as_json)
 
 
 def rollback(
-    target: Annotated[str, typer.Argument(help="The stack that is to run an earlier version.")],
+    target: Stack,
     to: Annotated[
-        int | None, typer.Option(help="Number of a good receipt; default: the latest of another version.")
+        int | None,
+        typer.Option(help="Number of a receipt in `slipway history` (default: the last good other version)."),
     ] = None,
     yes: Yes = False,
     check_path: CheckPath = "/",
@@ -100,45 +107,24 @@ def rollback(
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Move TARGET back to a version that was verified there before. Nothing is built.
+    """Deploy an earlier version to TARGET that was verified there before. Builds nothing.
 
-    Exit code: 0 verified (or declined), 1 not.
+    Exit code: 0 verified (or declined), 1 failed.
     """
-    terms = PromotionOptions(VerifyOptions(check_path, service, check_command, soak, rate, max_errors))
+    options = PromotionOptions(VerifyOptions(check_path, service, check_command, soak, rate, max_errors))
     with interrupts.deferred():
-        receipt = flow.rollback(Project(cwd), target, to, terms, prompter(yes))
+        receipt = promotion.rollback(Project(cwd), target, to, options, prompter(yes))
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
-
-
-def prompter(yes: bool) -> Prompter:
-    """Return how to speak with the user.
-
-    Raises:
-        SlipwayError: when nobody is there to be asked.
-    """
-    if not yes and not sys.stdin.isatty():
-        raise SlipwayError("there is no terminal to ask on; say --yes to apply without being asked")
-
-    def tell(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def ask(question: str) -> bool:
-        if yes:
-            return True
-        with interrupts.at_once():
-            return typer.confirm(question, err=True)
-
-    return Prompter(tell, lambda report: terminal.show(report, console), ask)
 
 
 BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)
 
 
 def show(receipt: Receipt, as_json: bool, bad: Sequence[Outcome] = BAD) -> None:
-    """Print how it ended; exit code 1 when it did not end as wished."""
+    """Print a closed receipt; exit code 1 for a bad outcome."""
     if as_json:
         print(receipt.model_dump_json(indent=2, exclude={"holder"}))
     line = f"{receipt.kind} #{receipt.number} of {receipt.image} to {receipt.stack}: {receipt.outcome}"
-    console.print(line + (f" ({receipt.reason})" if receipt.reason else ""), highlight=False, markup=False)
+    info(line + (f" ({receipt.reason})" if receipt.reason else ""))
     if receipt.outcome in bad:
         raise typer.Exit(1)

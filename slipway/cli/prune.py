@@ -1,4 +1,4 @@
-"""`slipway prune`: delete the images that no stack runs and no rollback could want."""
+"""`slipway prune`: delete the images that no stack and no rollback needs."""
 
 import json
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.promote import prompter
+from slipway.cli.console import prompter
+from slipway.cli.options import HERE, Directory, Json, Yes
 from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
 from slipway.images.retention import needed_by, repositories, unneeded
@@ -17,72 +17,74 @@ from slipway.pulumi.snapshot import StackSnapshot
 
 def prune(
     last: Annotated[
-        int, typer.Option(min=1, help="How many good receipts of each stack keep their images.")
+        int, typer.Option(min=1, help="Number of good receipts of each stack whose images are kept.")
     ] = 10,
     repository: Annotated[
-        list[str] | None, typer.Option(help="Only this repository; may be given several times; default: all.")
+        list[str] | None,
+        typer.Option(help="Repository to look at; repeatable (default: all of the project's)."),
     ] = None,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete, after asking; without it, only tell.")
+        bool, typer.Option("--delete", help="Ask, then delete the images; without this, only list them.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --delete: without asking.")] = False,
+    yes: Yes = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Tell which images of the stacks' repositories nobody needs, and with --delete delete them.
+    """List the images of the stacks' repositories that no stack needs; with --delete, delete them.
 
-    Needed is what any stack of the project has in its state, its file or its cluster, and what its last good
-    receipts promise to go back to. A stack that cannot be read stops it. The repositories must be this
-    project's own: images that others use from them are not known here.
+    A stack needs the images in its state, its stack file, its cluster, and its last good receipts. If a stack
+    cannot be read, prune stops. The repositories must belong to this project alone: prune does not know the
+    images that others use.
     """
     with interrupts.deferred():
         talk = prompter(yes or not delete)
         project = Project(cwd)
         names = project.stacks()
-        found = _unneeded(project, names, last, repository)
-        for name, digests in found.items():
+        images = _unneeded(project, names, last, repository)
+        for name, digests in images.items():
             for digest, tags in digests.items():
-                talk.tell(f"{name}@{digest} ({', '.join(tags)})")
-        count = sum(map(len, found.values()))
-        talk.tell(
-            f"{count} images that none of {', '.join(names)} needs" + ("" if delete else "; nothing deleted")
+                talk.info(f"{name}@{digest} ({', '.join(tags)})")
+        count = sum(map(len, images.values()))
+        talk.info(
+            f"{count} images are not needed by {', '.join(names)}" + ("" if delete else "; nothing deleted")
         )
         deleted = 0
-        if delete and count and talk.agree(f"Delete {count} images?"):
-            # Looked at anew: a stack may have been deployed while the question stood there.
-            deleted = _delete(found, _unneeded(project, names, last, repository))
-            talk.tell(f"{deleted} images deleted; the registry's own clean-up frees their layers")
+        if delete and count and talk.confirm(f"Delete {count} images?"):
+            # Read again: a stack may have been deployed while the question waited.
+            deleted = _delete(images, _unneeded(project, names, last, repository))
+            talk.info(f"{deleted} images deleted; the registry's garbage collection frees their layers")
     if as_json:
-        print(json.dumps({"unneeded": found, "deleted": deleted}, indent=2))
+        print(json.dumps({"unneeded": images, "deleted": deleted}, indent=2))
 
 
-Found = dict[str, dict[str, list[str]]]
+Images = dict[str, dict[str, list[str]]]
+"""Tags by digest by repository."""
 
 
-def _unneeded(project: Project, names: list[str], last: int, only: list[str] | None) -> Found:
+def _unneeded(project: Project, names: list[str], last: int, only: list[str] | None) -> Images:
     if not names:
-        raise SlipwayError("the backend has no stack of this project, so that nobody knows what is needed")
-    sides = [StackSnapshot.read(project, name) for name in names]
-    needed = {digest for side in sides for digest in needed_by(side, last)}
-    found = {}
-    known = {name for side in sides for name in repositories(side)}
-    if strange := set(only or ()) - known:
+        raise SlipwayError("the backend has no stacks of this project, so the needed images are unknown")
+    snapshots = [StackSnapshot.read(project, name) for name in names]
+    needed = {digest for snapshot in snapshots for digest in needed_by(snapshot, last)}
+    own = {name for snapshot in snapshots for name in repositories(snapshot)}
+    if foreign := set(only or ()) - own:
         raise SlipwayError(
-            f"{', '.join(strange)} is no repository of {', '.join(names)}; theirs: {', '.join(sorted(known))}"
+            f"no stack uses the repository {', '.join(foreign)}; they use {', '.join(sorted(own))}"
         )
-    for name in sorted(only or known):
+    images = {}
+    for name in sorted(only or own):
         with Repository(name) as repository:
-            found[name] = unneeded(repository.tags(), needed, repository.children)
-    return found
+            images[name] = unneeded(repository.tags(), needed, repository.children)
+    return images
 
 
-def _delete(agreed: Found, now: Found) -> int:
+def _delete(confirmed: Images, current: Images) -> int:
     deleted = 0
-    for name, digests in agreed.items():
+    for name, digests in confirmed.items():
         with Repository(name) as repository:
             for digest in digests:
                 interrupts.check()
-                if digest in now.get(name, {}):
+                if digest in current.get(name, {}):
                     repository.delete(digest)
                     deleted += 1
     return deleted

@@ -1,4 +1,4 @@
-"""`slipway recover`: after a crash, one command to what the stack should be."""
+"""`slipway recover`: repair a stack after a killed operation."""
 
 import json
 from typing import Annotated
@@ -6,87 +6,89 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.options import HERE, Directory, Json
-from slipway.cli.promote import Yes, console, prompter
+from slipway.cli.console import info, prompter
+from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
-from slipway.promotion import promote as flow
-from slipway.promotion.lease import Lease, unfinished
-from slipway.promotion.owner import Owner
-from slipway.promotion.receipts import Outcome, Phase
-from slipway.promotion.run import PromotionOptions, Prompter
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.promotion.lease import Lease, take_over
+from slipway.promotion.phases import PromotionOptions, Prompter
+from slipway.promotion.promote import abandon, resume
+from slipway.promotion.receipts import Outcome, Owner, Phase
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot, who
+from slipway.pulumi.snapshot import StackSnapshot, current_user
+from slipway.pulumi.updates import failure_reason
 from slipway.recovery.drift import FORCE_PATCH
-from slipway.recovery.renames import settle
-from slipway.recovery.repair import look, repair
+from slipway.recovery.renames import repair_renames
+from slipway.recovery.repair import find_damage, repair
 
 
 def recover(
-    stack: Annotated[str, typer.Argument(help="The stack whose update, destroy or promotion was killed.")],
+    stack: Stack,
     yes: Yes = False,
     force_unlock: Annotated[
-        bool, typer.Option("--force-unlock", help="Remove a lock of which nobody knows whether it is in use.")
+        bool, typer.Option("--force-unlock", help="Break the lock even if its owner cannot be checked.")
     ] = False,
-    up: Annotated[bool, typer.Option("--up/--no-up", help="Whether to finish the update as well.")] = True,
+    up: Annotated[bool, typer.Option("--up/--no-up", help="Run the update at the end.")] = True,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Repair what a killed or failed operation left of a stack, and make it what its program and file say.
+    """Repair a stack after a killed or failed operation, then finish its promotion or update.
 
-    Removes a lock whose process is gone, ends plugins that were left behind, takes what was created but not
-    written down into the state, reads the rest from the cluster, gives the objects of renamed resources to
-    the new names, and ends an open promotion. After a killed destroy: --no-up, then `pulumi destroy`.
-    Exit code: 0 when the stack is well.
+    Breaks the lock of a dead process, ends orphaned plugins, adds created but unrecorded objects to the
+    state, refreshes the other resources from the cluster, moves the objects of renamed resources to the new
+    names, and finishes an open promotion.
+
+    After a killed destroy: use --no-up, then run `pulumi destroy`.
+
+    Exit code: 0 repaired, 1 an error.
     """
     with interrupts.deferred():
-        side = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
+        snapshot = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
         talk = prompter(yes)
-        work = unfinished(side.receipts, Owner.me(who()), talk.tell)
-        found = _found(side, work)
-        for text in found or ["nothing is known to be broken; state and cluster will be compared"]:
-            talk.tell(text)
-        if not talk.agree(f"Recover {stack}?"):
-            if work:
-                work.release()
+        lease = take_over(snapshot.receipts, Owner.this_process(current_user()), talk.info)
+        findings = _findings(snapshot, lease)
+        for text in findings or ["found no damage; will compare state and cluster"]:
+            talk.info(text)
+        if not talk.confirm(f"Recover {stack}?"):
+            if lease:
+                lease.release()
             return
-        side = repair(side, talk.tell, force_unlock)
+        snapshot = repair(snapshot, talk.info, force_unlock)
         if up:
-            side = settle(side, talk.tell)
-        outcome = _finished(side, work, up, talk)
+            snapshot = repair_renames(snapshot, talk.info)
+        outcome = _finish(snapshot, lease, up, talk)
     if as_json:
-        print(json.dumps({"stack": stack, "found": found, "outcome": outcome}, indent=2))
-    console.print(f"{stack}: {outcome}", highlight=False)
+        print(json.dumps({"stack": stack, "found": findings, "outcome": outcome}, indent=2))
+    info(f"{stack}: {outcome}")
 
 
-def _found(side: StackSnapshot, work: Lease | None) -> list[str]:
-    found = look(side).told()
-    if work:
-        receipt = work.receipt
+def _findings(snapshot: StackSnapshot, lease: Lease | None) -> list[str]:
+    findings = find_damage(snapshot).describe()
+    if lease:
+        receipt = lease.receipt
         end = "rolled back" if receipt.phase in (Phase.PREVIEWING, Phase.ROLLING_BACK) else "finished"
-        found.append(
-            f"promotion #{receipt.number} of {receipt.image}, stopped while {receipt.phase}: will be {end}"
+        findings.append(
+            f"promotion #{receipt.number} of {receipt.image} stopped in phase {receipt.phase}: will be {end}"
         )
-    return found
+    return findings
 
 
-def _finished(side: StackSnapshot, work: Lease | None, up: bool, talk: Prompter) -> str:
-    """Bring the stack to what it should be; say what that was."""
-    if work and work.receipt.phase is Phase.PREVIEWING:
-        side.file.set_image(work.receipt.previous_setting)
-        work.close(Outcome.ABANDONED, "interrupted")
-    elif work:
-        receipt = flow.resume(side, work, True, PromotionOptions(), talk)
+def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, talk: Prompter) -> str:
+    """Finish the promotion or the update of a repaired stack, and return the outcome."""
+    if lease and lease.receipt.phase is Phase.PREVIEWING:
+        abandon(snapshot, lease)
+    elif lease:
+        receipt = resume(snapshot, lease, True, PromotionOptions(), talk)
         if receipt.outcome is Outcome.FAILED:
             raise SlipwayError(f"promotion #{receipt.number} failed: {receipt.reason}")
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
-        return "mended; the update was not run"
-    talk.tell(f"Updating {side.name}…")
-    before = side.file.text()
-    run = side.stack.up(message="recover")
-    side.file.undo_rewriting(before)
+        return "repaired, without an update"
+    talk.info(f"Updating {snapshot.name}…")
+    before = snapshot.file.text()
+    run = snapshot.stack.up(message="recover")
+    snapshot.file.undo_rewriting(before)
     if not run.succeeded:
-        raise SlipwayError(f"{side.name} is mended, but its update fails: {explained(run, read(run.events))}")
-    return "runs what its program and file say"
+        reason = failure_reason(run, summarise(run.events))
+        raise SlipwayError(f"{snapshot.name} is repaired, but its update failed: {reason}")
+    return "repaired and up to date"

@@ -1,37 +1,36 @@
-"""`slipway sbom`: what is in the image that a stack runs."""
+"""`slipway sbom`: the software bill of materials of a stack's image."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from slipway.cli.options import HERE, Directory
-from slipway.cli.output import save
-from slipway.cli.promote import console
+from slipway.cli.console import info, save
+from slipway.cli.options import HERE, Directory, Stack
 from slipway.errors import SlipwayError
-from slipway.images.sbom import bill
+from slipway.images.sbom import generate
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
 
 def sbom(
-    stack: Annotated[str, typer.Argument(help="The stack whose image is looked into.")],
+    stack: Stack,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file; default: to standard output.")
+        Path | None, typer.Option("--output", "-o", help="File to write (default: standard output).")
     ] = None,
     cwd: Directory = HERE,
 ) -> None:
-    """Write the software bill of materials of the image that a stack runs: CycloneDX 1.6, as JSON.
+    """Write the software bill of materials (SBOM) of a stack's image: CycloneDX 1.6 as JSON.
 
-    It lists every package of the distribution (dpkg or apk) and of Python with version and package URL, for
-    a scanner to look up. BuildKit reads the image; nothing of it is run.
+    The SBOM lists every package of the distribution (dpkg or apk) and of Python with its version and package
+    URL, as the input of a vulnerability scanner. BuildKit exports the image's files and runs none of them.
     """
     image = StackSnapshot.read(Project(cwd), stack).image
     if not image:
-        raise SlipwayError(f"stack {stack} runs no image yet: pulumi up --stack {stack}")
-    text = bill(image)
+        raise SlipwayError(f"stack {stack} runs no image yet: run `pulumi up --stack {stack}`")
+    text = generate(image)
     if output:
-        save("bill of materials", f"{text}\n", output)
-        console.print(f"{image}: {output}", highlight=False, markup=False)
+        save("SBOM", f"{text}\n", output)
+        info(f"{image}: {output}")
     else:
         print(text)

@@ -1,4 +1,4 @@
-"""`slipway status`: all stacks at a glance."""
+"""`slipway status`: version and health of every stack."""
 
 import json
 from html import escape
@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from slipway.cli.options import HERE, Directory, Json
+from slipway.cli.console import save
+from slipway.cli.options import HERE, Directory, Json, stack_names
 from slipway.pulumi.project import Project
 from slipway.status import Health, Row, age, overview
 
@@ -21,69 +23,69 @@ _PAGE = Path(__file__).with_name("status.html")
 def status(
     stack: Annotated[
         list[str] | None,
-        typer.Argument(help="Stacks, in the order of promotion; default: all."),
+        typer.Argument(help="Stacks, in promotion order (default: all).", autocompletion=stack_names),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Also write a page that draws the pipeline.")
+        Path | None, typer.Option("--html", help="Also write an HTML page with the pipeline.")
     ] = None,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Show what each stack runs: version, digest, commit, health, drift, age, last update.
+    """Show the version, digest, commit, health, drift, age and last update of every stack.
 
-    Exit code: 0 all are healthy or not deployed, 2 one is not, or has drifted.
+    Exit code: 0 all stacks are healthy or not deployed, 2 a stack is unhealthy, unreadable or has drifted.
     """
     rows = overview(Project(cwd), stack)
     if html:
-        html.write_text(page(rows), encoding="utf-8")
+        save("page", page(rows), html)
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in rows], indent=2))
+        print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     else:
         console = Console()
-        console.print(table(rows))
-        for one in rows:
-            for problem in one.problems:
-                console.print(f"{one.stack}: {problem}", highlight=False, markup=False)
-    if any(one.drifted or one.health in (Health.UNHEALTHY, Health.UNKNOWN) for one in rows):
+        console.print(overview_table(rows))
+        for row in rows:
+            for problem in row.problems:
+                console.print(f"{row.stack}: {problem}", highlight=False, markup=False)
+    if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
         raise typer.Exit(2)
 
 
-def table(rows: list[Row]) -> Table:
-    """Draw the stacks, one line each."""
-    drawn = Table(box=None, pad_edge=False)
+def overview_table(rows: list[Row]) -> Table:
+    """Return a table with a row for each stack."""
+    table = Table(box=None, pad_edge=False)
     for column in ("STACK", "VERSION", "DIGEST", "COMMIT", "HEALTH", "DRIFT", "AGE", "LAST UPDATE"):
-        drawn.add_column(column, overflow="fold")
-    for one in rows:
-        drawn.add_row(
-            one.stack,
-            one.version,
-            one.digest[7:19],
-            one.commit[:8],
-            f"[{_STYLES[one.health]}]{one.health}{', verified' if one.verified else ''}",
-            "drifted" if one.drifted else ("none" if one.digest else ""),
-            age(one.age_s),
-            f"{one.update}{f' {one.updated:%Y-%m-%d %H:%M}' if one.updated else ''}",
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            escape_markup(row.stack),
+            row.version,
+            row.digest[7:19],
+            row.commit[:8],
+            f"[{_STYLES[row.health]}]{row.health}{', verified' if row.verified else ''}",
+            "drifted" if row.drifted else ("none" if row.digest else ""),
+            age(row.age_s),
+            f"{row.update}{f' {row.updated:%Y-%m-%d %H:%M}' if row.updated else ''}",
         )
-    return drawn
+    return table
 
 
 def page(rows: list[Row]) -> str:
-    """Write the pipeline as one self-contained page."""
+    """Return the pipeline as a self-contained HTML page."""
     cards = []
-    for one in rows:
+    for row in rows:
         facts = {
-            "version": one.version,
-            "digest": one.digest[7:19],
-            "commit": one.commit[:8],
-            "drift": "drifted" if one.drifted else ("none" if one.digest else ""),
-            "age": age(one.age_s),
-            "last update": one.update,
+            "version": row.version,
+            "digest": row.digest[7:19],
+            "commit": row.commit[:8],
+            "drift": "drifted" if row.drifted else ("none" if row.digest else ""),
+            "age": age(row.age_s),
+            "last update": row.update,
         }
         lines = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value)
-        problems = "".join(f"<li>{escape(problem)}</li>" for problem in one.problems)
-        word = "verified" if one.verified and one.health is Health.HEALTHY else str(one.health)
+        problems = "".join(f"<li>{escape(problem)}</li>" for problem in row.problems)
+        word = "verified" if row.verified and row.health is Health.HEALTHY else str(row.health)
         cards.append(
-            f'<section class="{one.health.name.lower()}"><h2>{escape(one.stack)}</h2>'
+            f'<section class="{row.health.name.lower()}"><h2>{escape(row.stack)}</h2>'
             f'<p class="health">{word}</p><dl>{lines}</dl><ul>{problems}</ul></section>'
         )
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(cards='<div class="to">→</div>'.join(cards))

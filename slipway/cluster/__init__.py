@@ -1,1 +1,1 @@
-"""The cluster of a stack: kubectl, live objects, rollouts, capacity."""
+"""The cluster of a stack: kubectl, its objects, rollouts, pods and capacity."""

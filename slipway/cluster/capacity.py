@@ -1,81 +1,56 @@
-"""What the cluster has room for, read with kubectl: no more than `get` and `list` is needed."""
+"""The free capacity of a cluster. It needs the permission to list nodes, pods and quotas, and no more."""
 
-import json
-import os
-import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from slipway.cluster import kubectl
+from slipway.errors import CapacityUnavailable, SlipwayError
 from slipway.preview.rules import Cluster, Quota
 from slipway.preview.rules.model import get, mapping
 from slipway.preview.rules.quantities import amount
 from slipway.preview.rules.resources import free_of
 
-_SECONDS = 15
+_TIMEOUT_S = 15
 
 
-class CapacityUnavailable(Exception):
-    """The cluster could not be looked at; the message says why."""
+def read(config: Mapping[str, str], directory: Path) -> Cluster:
+    """Return the capacity of the cluster that a stack is configured for.
 
-
-def look(config: Mapping[str, str]) -> Cluster:
-    """Ask the cluster that a stack is configured for; `config` has the stack's configuration.
+    Args:
+        config: the stack's configuration.
+        directory: the project's, for a kubeconfig with a relative path.
 
     Raises:
         CapacityUnavailable: no context is configured, or kubectl, the cluster or its permission is missing.
     """
-    context = config.get("kubernetes:context")
+    context, kubeconfig = config.get("kubernetes:context"), config.get("kubernetes:kubeconfig")
     if not context:
         raise CapacityUnavailable("kubernetes:context is not set")
-    kubeconfig = config.get("kubernetes:kubeconfig", "")
-    with tempfile.TemporaryDirectory() as directory:
-        environment = dict(os.environ)
-        if "\n" in kubeconfig:
-            (file := Path(directory, "kubeconfig")).write_text(kubeconfig)
-            file.chmod(0o600)
-            kubeconfig = str(file)
-        if kubeconfig:
-            environment["KUBECONFIG"] = kubeconfig
-        found = _kubectl(context, environment)
-    return cluster_of(found)
+    try:
+        file = kubectl.kubeconfig_file(kubeconfig, directory) if kubeconfig else None
+        cluster = kubectl.Cluster(context, file)
+        return from_objects(
+            cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
+        )
+    except SlipwayError as error:
+        raise CapacityUnavailable(str(error).splitlines()[-1]) from None
 
 
-def cluster_of(objects: Iterable[Mapping[str, Any]]) -> Cluster:
-    """Make one of the API server's nodes, pods and quotas."""
+def from_objects(objects: Iterable[Mapping[str, Any]]) -> Cluster:
+    """Return the capacity that the API server's nodes, pods and quotas leave free."""
     kinds: dict[str, list[dict[str, object]]] = {"Node": [], "Pod": [], "ResourceQuota": []}
-    for one in objects:
-        kinds[str(one["kind"])].append(dict(one))
+    for item in objects:
+        kinds[str(item["kind"])].append(dict(item))
     quotas = tuple(
         Quota(
-            str(get(one, "metadata", "name")),
-            str(get(one, "metadata", "namespace")),
+            str(get(quota, "metadata", "name")),
+            str(get(quota, "metadata", "namespace")),
             {
-                what: amount(hard) - amount(get(one, "status", "used", what))
-                for what, hard in mapping(get(one, "status", "hard")).items()
+                name: amount(hard) - amount(get(quota, "status", "used", name))
+                for name, hard in mapping(get(quota, "status", "hard")).items()
             },
         )
-        for one in kinds["ResourceQuota"]
+        for quota in kinds["ResourceQuota"]
     )
     return Cluster(free_of(kinds["Node"], kinds["Pod"]), quotas)
-
-
-def _kubectl(context: str, environment: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    command = (
-        "kubectl", "--context", context, "get", "nodes,pods,resourcequotas", "--all-namespaces",
-        "--output", "json", "--request-timeout", f"{_SECONDS}s",
-    )  # fmt: skip
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=_SECONDS * 2, check=False
-        )
-    except FileNotFoundError:
-        raise CapacityUnavailable("kubectl is not on PATH") from None
-    except subprocess.TimeoutExpired:
-        raise CapacityUnavailable(f"kubectl did not answer within {_SECONDS * 2} s") from None
-    if done.returncode:
-        raise CapacityUnavailable(
-            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "kubectl failed"
-        )
-    return list(json.loads(done.stdout)["items"])

@@ -7,17 +7,20 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
-import httpx
-
-from slipway.errors import SlipwayError
+from slipway import process
+from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.pulumi.project import Stack
 from slipway.pulumi.updates import ConfigValue
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_S = 30
 """How long one request to the API server may take."""
@@ -25,15 +28,7 @@ TIMEOUT_S = 30
 Object = dict[str, Any]
 
 
-class NotFound(SlipwayError):
-    """The object is not there."""
-
-
-class Conflict(SlipwayError):
-    """Somebody else was quicker: the object exists already, or has changed since it was read."""
-
-
-_ERRORS = {"(NotFound)": NotFound, "(AlreadyExists)": Conflict, "(Conflict)": Conflict}
+_ERRORS = {"(NotFound)": ObjectNotFound, "(AlreadyExists)": Conflict, "(Conflict)": Conflict}
 
 
 @dataclass(frozen=True)
@@ -42,106 +37,131 @@ class Cluster:
 
     context: str
     kubeconfig: str | None = None
-    """Its file; None for KUBECONFIG, or ~/.kube/config."""
+    """The path of the kubeconfig; None for KUBECONFIG, or ~/.kube/config."""
 
     @classmethod
-    def of(cls, stack: Stack, config: Mapping[str, ConfigValue]) -> "Cluster":
-        """Return where a stack is deployed to.
+    def from_config(cls, stack: Stack, config: Mapping[str, ConfigValue]) -> "Cluster":
+        """Return the cluster that a stack is deployed to.
 
         Raises:
-            SlipwayError: when the stack does not pin its context, or kubectl is missing.
+            SlipwayError: when the stack does not pin its context, its kubeconfig cannot be used, or kubectl
+                is missing.
         """
         context = config.get("kubernetes:context")
         if context is None or not context.value:
             raise SlipwayError(
-                f"stack {stack.name} does not say where it is deployed to:"
+                f"stack {stack.name} does not set the context of its cluster:"
                 f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
             )
         if shutil.which("kubectl") is None:
             raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
-        path = (setting := config.get("kubernetes:kubeconfig")) and setting.value
-        return cls(context.value, path if path and Path(path).is_file() else None)
+        kubeconfig = config.get("kubernetes:kubeconfig")
+        if kubeconfig and kubeconfig.secret:
+            raise SlipwayError(
+                f"stack {stack.name} keeps kubernetes:kubeconfig as a secret, which kubectl cannot read:"
+                " set it to the path of a file"
+            )
+        if kubeconfig and kubeconfig.value:
+            return cls(context.value, kubeconfig_file(kubeconfig.value, stack.project.directory))
+        return cls(context.value)
 
-    def command(self, *words: str) -> list[str]:
-        """Return the words of a kubectl command."""
-        own = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
-        return ["kubectl", f"--context={self.context}", *own, *words]
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of kubectl with these arguments."""
+        kubeconfig = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
+        return ["kubectl", f"--context={self.context}", *kubeconfig, *arguments]
 
-    def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        """Run kubectl and return what it printed.
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: int = TIMEOUT_S) -> str:
+        """Run kubectl and return its output.
 
         Raises:
-            NotFound, Conflict: as the API server says.
-            SlipwayError: for whatever else goes wrong, with kubectl's words.
+            ObjectNotFound, Conflict: as the API server reports.
+            SlipwayError: for every other failure, with kubectl's message.
         """
-        words = (f"--request-timeout={TIMEOUT_S}s", *words)
-        done = subprocess.run(self.command(*words), input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = done.stderr.strip()
-            kind = next((kind for mark, kind in _ERRORS.items() if mark in said), SlipwayError)
-            raise kind(f"context {self.context}: {said}")
-        return done.stdout
+        command = self.command(f"--request-timeout={timeout_s}s", *arguments)
+        result = process.run(*command, stdin=stdin, timeout_s=4 * timeout_s)
+        if result.code:
+            kind = next((kind for mark, kind in _ERRORS.items() if mark in result.error), SlipwayError)
+            raise kind(f"context {self.context}: {result.error}")
+        return result.text
 
-    def get(self, *words: str) -> list[Object]:
-        """Return objects; what is not there is left out: `get("pods", "-n", "hits")`."""
-        text = self.kubectl("get", *words, "--ignore-not-found", "--output=json")
-        found = json.loads(text) if text.strip() else {"items": []}
-        items: list[Object] = found.get("items", [found])
+    def get(self, *arguments: str, timeout_s: int = TIMEOUT_S) -> list[Object]:
+        """Return objects, without those that do not exist: `get("pods", "-n", "hits")`."""
+        text = self.kubectl("get", *arguments, "--ignore-not-found", "--output=json", timeout_s=timeout_s)
+        output = json.loads(text) if text.strip() else {"items": []}
+        items: list[Object] = output.get("items", [output])
         return items
 
     def create(self, manifest: Object) -> Object:
-        """Make an object; Conflict when there is one of that name."""
+        """Create an object; Conflict when the name is taken."""
         return self._send("create", manifest)
 
     def replace(self, manifest: Object) -> Object:
-        """Change an object; Conflict when it has changed since its resourceVersion."""
+        """Replace an object; Conflict when it has changed since its resourceVersion."""
         return self._send("replace", manifest)
 
     def _send(self, verb: str, manifest: Object) -> Object:
-        answer: Object = json.loads(
-            self.kubectl(verb, "--filename=-", "--output=json", stdin=json.dumps(manifest))
-        )
-        return answer
+        output = self.kubectl(verb, "--filename=-", "--output=json", stdin=json.dumps(manifest))
+        response: Object = json.loads(output)
+        return response
 
     @contextmanager
-    def service(self, namespace: str, name: str, port: int) -> Iterator[httpx.Client]:
-        """Give a client for a Service, through the API server: works wherever kubectl does.
+    def service(self, namespace: str, name: str, port: int) -> Iterator["httpx.Client"]:
+        """Yield a client for a Service, through the API server: it works wherever kubectl does.
 
-        kubectl listens on a Unix socket that only this user can open, and lets no other path through.
+        kubectl listens on a Unix socket that only this user can open, and proxies no other path.
         """
+        import httpx  # it takes 40 ms, and most commands do without it
+
         base = f"/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy"
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             path = Path(directory, "proxy")
-            words = ("proxy", f"--unix-socket={path}", f"--accept-paths=^{base}/.*")
-            process = subprocess.Popen(
-                self.command(*words),
+            proxy = subprocess.Popen(
+                self.command("proxy", f"--unix-socket={path}", f"--accept-paths=^{base}/.*"),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,  # Ctrl-C is this program's to handle
             )
             try:
-                _wait_for_socket(path, process)
+                _wait_for_socket(path, proxy)
                 with httpx.Client(
                     transport=httpx.HTTPTransport(uds=str(path)), base_url=f"http://localhost{base}/"
                 ) as client:
                     yield client
             finally:
-                process.terminate()
-                process.communicate()
+                proxy.terminate()
+                proxy.communicate()
 
 
-def _wait_for_socket(path: Path, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < until and process.poll() is None:
+def kubeconfig_file(kubeconfig: str, directory: Path) -> str:
+    """Return the path of a kubeconfig, which a stack gives as a path in its project, or as the content.
+
+    Raises:
+        SlipwayError: when the file does not exist.
+    """
+    if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
+        return _temporary(kubeconfig).name
+    path = directory / Path(kubeconfig).expanduser()
+    if not path.is_file():
+        raise SlipwayError(f"kubernetes:kubeconfig is {kubeconfig}, but {path} does not exist")
+    return str(path)
+
+
+@cache
+def _temporary(content: str) -> IO[str]:
+    """Return a file that only this user can read, and that is deleted when the process ends."""
+    file = tempfile.NamedTemporaryFile("w", prefix="slipway-kubeconfig-")  # noqa: SIM115 - the cache keeps it open
+    file.write(content)
+    file.flush()
+    return file
+
+
+def _wait_for_socket(path: Path, proxy: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline and proxy.poll() is None:
         with socket.socket(socket.AF_UNIX) as probe:
             if path.exists() and probe.connect_ex(os.fspath(path)) == 0:
                 return
         time.sleep(0.05)
-    process.terminate()
-    raise SlipwayError(f"kubectl proxy did not start: {process.communicate()[1].strip()}")
-
-
-def named(found: Sequence[Object]) -> dict[tuple[str, str], Object]:
-    """Return objects by kind and name."""
-    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+    proxy.terminate()
+    raise SlipwayError(f"kubectl proxy did not start: {proxy.communicate()[1].strip()}")

@@ -1,4 +1,4 @@
-"""A stack's objects: as its state remembers them, and as they are in the cluster now."""
+"""The Kubernetes objects of a stack, from its state and from the cluster."""
 
 import hashlib
 import json
@@ -16,129 +16,127 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 @dataclass(frozen=True)
 class StackObject:
-    """One object of the cluster that a stack's state knows."""
+    """A Kubernetes object in the state of a stack."""
 
     urn: str
     api_version: str
     kind: str
     namespace: str
     name: str
-    seen: Mapping[str, Any] = field(repr=False)
-    """The object as the last update saw it; values of secrets are encrypted."""
+    manifest: Mapping[str, Any] = field(repr=False)
+    """The object as the last update read it; the values of secrets are encrypted."""
 
     @property
     def resource(self) -> str:
-        """What kubectl calls it: Deployment.v1.apps/web."""
+        """Its name for kubectl: Deployment.v1.apps/web."""
         group, slash, version = self.api_version.rpartition("/")
         return f"{self.kind}.{version}.{group if slash else ''}/{self.name}"
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Kind, namespace and name: what two objects cannot share."""
+        """Kind, namespace and name, which identify the object."""
         return self.kind, self.namespace, self.name
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 
 
-def known(state: Mapping[str, Any]) -> list[StackObject]:
-    """Return the Kubernetes objects in a state, in the order in which they were made."""
-    resources = state["deployment"].get("resources") or []
-    return [
-        found
-        for one in resources
-        if one.get("custom") and one["type"].startswith("kubernetes:") and not one.get("delete")
-        if (found := from_resource(one)) is not None
+def objects_in_state(state: Mapping[str, Any]) -> list[StackObject]:
+    """Return the Kubernetes objects of a state, in the order of their creation."""
+    resources = [
+        resource
+        for resource in state["deployment"].get("resources") or []
+        if resource.get("custom")
+        and resource["type"].startswith("kubernetes:")
+        and not resource.get("delete")
     ]
+    return [found for resource in resources if (found := from_resource(resource))]
 
 
 def from_resource(resource: Mapping[str, Any]) -> StackObject | None:
-    """Return the object behind one resource of a state; None where it has no name, as a chart has none."""
-    seen = resource.get("outputs") or resource.get("inputs") or {}
-    metadata = seen.get("metadata") or {}
-    if not (
-        isinstance(metadata, Mapping) and metadata.get("name") and "kind" in seen and "apiVersion" in seen
-    ):
+    """Return the object of a resource; None for a resource without a name, such as a chart."""
+    manifest = resource.get("outputs") or resource.get("inputs") or {}
+    metadata = manifest.get("metadata") or {}
+    if not isinstance(metadata, Mapping) or not metadata.get("name"):
+        return None
+    if "kind" not in manifest or "apiVersion" not in manifest:
         return None
     return StackObject(
         urn=resource["urn"],
-        api_version=seen["apiVersion"],
-        kind=seen["kind"],
+        api_version=manifest["apiVersion"],
+        kind=manifest["kind"],
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
-        seen=seen,
+        manifest=manifest,
     )
 
 
-def read(
+LiveObjects = Mapping[tuple[str, str, str], Object]
+"""Objects in the cluster, by their keys."""
+
+
+def live_objects(
     cluster: Cluster, objects: Sequence[StackObject], *options: str
 ) -> dict[tuple[str, str, str], Object]:
-    """Return those of the objects that are in the cluster, by their keys; one request for each namespace.
+    """Return those of the objects that exist in the cluster, with one request for each namespace.
 
-    `options` are words for `kubectl get`.
+    `options` are arguments of `kubectl get`.
     """
-    found: dict[tuple[str, str, str], Object] = {}
-    for namespace, names in _by_namespace(objects).items():
-        where = ("-n", namespace) if namespace else ()
-        for one in cluster.get(*names, *where, *options):
-            found[one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]] = one
-    return found
-
-
-def _by_namespace(objects: Sequence[StackObject]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = defaultdict(list)
-    for one in objects:
-        names[one.namespace].append(one.resource)
-    return names
+    for item in objects:
+        names[item.namespace].append(item.resource)
+    live: dict[tuple[str, str, str], Object] = {}
+    for namespace, resources in names.items():
+        where = ("-n", namespace) if namespace else ()
+        for found in cluster.get(*resources, *where, *options):
+            live[found["kind"], found["metadata"].get("namespace", ""), found["metadata"]["name"]] = found
+    return live
 
 
-def differing(
-    objects: Sequence[StackObject], live: Mapping[tuple[str, str, str], Object]
-) -> Iterator[StackObject]:
-    """Yield the objects that are gone, or no longer what the last update saw.
+def differing(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[StackObject]:
+    """Yield the objects that no longer exist, or differ from what the last update read.
 
-    Both sides are the API server's own words, so that what is equal has not drifted. What differs may still
-    be nobody's fault: an autoscaler's number of replicas. The engine has the last word then.
+    Both texts come from the API server, so equal objects have not drifted. A difference may still be no
+    drift, such as an autoscaler's number of replicas: `pulumi refresh` decides that.
     """
-    for one in objects:
-        found = live.get(one.key)
-        if found is None or not _same(one.seen, found):
-            yield one
+    for item in objects:
+        found = live.get(item.key)
+        if found is None or not _same(item.manifest, found):
+            yield item
 
 
-def fingerprint(live: Mapping[tuple[str, str, str], Object]) -> str:
-    """Return a hash of the objects without what changes by itself: status, versions, autoscaled numbers."""
+def fingerprint(live: LiveObjects) -> str:
+    """Return a hash of the objects without the fields that controllers change: status, versions, replicas."""
     scaled = {
-        (one["spec"]["scaleTargetRef"]["kind"], key[1], one["spec"]["scaleTargetRef"]["name"])
-        for key, one in live.items()
+        (item["spec"]["scaleTargetRef"]["kind"], key[1], item["spec"]["scaleTargetRef"]["name"])
+        for key, item in live.items()
         if key[0] == "HorizontalPodAutoscaler"
     }
-    shown = [
-        [*key, _lasting(one, key in scaled), one["metadata"].get("uid")] for key, one in sorted(live.items())
+    content = [
+        [*key, _stable_fields(item, key in scaled), item["metadata"].get("uid")]
+        for key, item in sorted(live.items())
     ]
-    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _same(seen: Mapping[str, Any], found: Object) -> bool:
-    metadata = seen["metadata"]
-    if metadata.get("uid", "") != found["metadata"]["uid"]:
+def _same(manifest: Mapping[str, Any], live: Object) -> bool:
+    metadata = manifest["metadata"]
+    if metadata.get("uid", "") != live["metadata"]["uid"]:
         return False
-    if metadata.get("resourceVersion") == found["metadata"]["resourceVersion"]:
+    if metadata.get("resourceVersion") == live["metadata"]["resourceVersion"]:
         return True
-    if found["kind"] == "Secret":
-        return False  # its values are encrypted in the state; a Secret has no status that would change it
-    return _lasting(seen) == _lasting(found)
+    if live["kind"] == "Secret":
+        return False  # its values are encrypted in the state; a Secret has no status that could change
+    return _stable_fields(manifest) == _stable_fields(live)
 
 
-def _lasting(one: Mapping[str, Any], scaled: bool = False) -> dict[str, Any]:
-    """Return an object without what the cluster adds, and changes, by itself."""
-    kept = {key: value for key, value in one.items() if key != "status" and not key.startswith("__")}
-    metadata = {key: value for key, value in kept["metadata"].items() if key not in _NOISE}
-    annotations = {
-        key: value for key, value in (metadata.get("annotations") or {}).items() if key != _REVISION
-    }
-    metadata["annotations"] = annotations
-    kept["metadata"] = metadata
+def _stable_fields(item: Mapping[str, Any], scaled: bool = False) -> dict[str, Any]:
+    """Return an object without the fields that the cluster adds and changes."""
+    fields = {key: value for key, value in item.items() if key != "status" and not key.startswith("__")}
+    metadata = {key: value for key, value in fields["metadata"].items() if key not in _NOISE}
+    annotations = metadata.get("annotations") or {}
+    metadata["annotations"] = {key: value for key, value in annotations.items() if key != _REVISION}
+    fields["metadata"] = metadata
     if scaled:
-        kept["spec"] = {key: value for key, value in kept["spec"].items() if key != "replicas"}
-    return kept
+        fields["spec"] = {key: value for key, value in fields["spec"].items() if key != "replicas"}
+    return fields

@@ -1,6 +1,6 @@
-"""Images by digest: whether a registry has one, and copying it to another. `docker buildx` does the work.
+"""Images by digest, which `docker buildx` inspects in a registry and copies to another.
 
-It uses the logins that `docker login` made, and works without a Docker daemon.
+It uses the logins of `docker login` and needs no Docker daemon.
 """
 
 import hashlib
@@ -8,98 +8,95 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import SlipwayError
+from slipway import process
+from slipway.errors import ImageNotFound, SlipwayError
 
 _REFERENCE = re.compile(
     r"(?P<repository>[^@]+?)(:(?P<tag>[\w][\w.-]{0,127}))?@(?P<digest>sha256:[0-9a-f]{64})"
 )
 TIMEOUT_S = 600
-"""How long copying or reading an image may take."""
-
-
-class NoSuchImage(SlipwayError):
-    """The registry does not have it."""
+"""The time limit for copying or reading an image."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """One version of an application, as its bytes."""
+    """An image reference with a digest: one version of an application."""
 
     repository: str
     """ghcr.io/acme/hits"""
     digest: str
     tag: str = ""
-    """For people; the digest is what runs."""
+    """For readers only: the digest decides which version runs."""
 
     @classmethod
     def parse(cls, text: str, repository: str = "") -> "Image":
-        """Read repository:tag@sha256:…, or tag@sha256:… and sha256:… relative to `repository`.
+        """Parse repository:tag@sha256:…, or tag@sha256:… and sha256:… relative to `repository`.
 
         Raises:
-            SlipwayError: when it names no version by digest.
+            SlipwayError: when the text has no digest.
         """
         if repository and re.fullmatch(r"([\w][\w.-]*@)?sha256:[0-9a-f]{64}", text):
             tag, _, digest = text.rpartition("@")
             return cls(repository, digest, tag)
-        found = _REFERENCE.fullmatch(text)
-        if not found:
-            raise SlipwayError(f"{text!r} names no version by digest; it must read repository:tag@sha256:…")
-        return cls(found["repository"], found["digest"], found["tag"] or "")
+        match = _REFERENCE.fullmatch(text)
+        if not match:
+            raise SlipwayError(f"{text!r} must be pinned by digest: repository:tag@sha256:…")
+        return cls(match["repository"], match["digest"], match["tag"] or "")
 
     def __str__(self) -> str:
-        return f"{self.repository}{':' * bool(self.tag)}{self.tag}@{self.digest}"
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.repository}{tag}@{self.digest}"
 
     @property
     def by_digest(self) -> str:
-        """Its name without the tag, which may have moved."""
+        """The reference without the tag, which may have moved."""
         return f"{self.repository}@{self.digest}"
 
-    def moved_to(self, repository: str) -> "Image":
-        """Return the same version in another repository."""
+    def in_repository(self, repository: str) -> "Image":
+        """Return the reference of the same version in another repository."""
         return Image(repository, self.digest, self.tag)
 
 
 def manifest(image: Image) -> dict[str, Any]:
-    """Return the manifest, or the index of them.
+    """Return the manifest or the image index.
 
     Raises:
-        NoSuchImage: when the registry does not have it.
-        SlipwayError: when the registry cannot be asked, or answers with something else.
+        ImageNotFound: when the registry does not have the image.
+        SlipwayError: when the registry is unreachable, or its response has another digest.
     """
     raw = _raw(image.by_digest)
-    found = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-    if found != image.digest:
-        raise SlipwayError(f"{image.by_digest}: the registry answers with {found}")
+    digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    if digest != image.digest:
+        raise SlipwayError(f"{image.by_digest}: the registry's response has the digest {digest}")
     content: dict[str, Any] = json.loads(raw)
     return content
 
 
-def tagged(image: Image) -> str | None:
-    """Return the digest that the tag names now; None when the tag is gone, or there is none."""
+def tag_digest(image: Image) -> str | None:
+    """Return the current digest of the tag; None when there is no tag, or the registry does not have it."""
     if not image.tag:
         return None
     try:
         return f"sha256:{hashlib.sha256(_raw(f'{image.repository}:{image.tag}')).hexdigest()}"
-    except NoSuchImage:
+    except ImageNotFound:
         return None
 
 
 def copy(image: Image, repository: str) -> Image:
-    """Copy every platform and attestation, and prove that the digest is the same; nothing is sent twice.
+    """Copy an image with all platforms and attestations unless it exists, and check the digest of the copy.
 
     Raises:
-        SlipwayError: with what the registry said.
+        SlipwayError: with the registry's message.
     """
-    copied = image.moved_to(repository)
+    copied = image.in_repository(repository)
     try:
         manifest(copied)
         return copied
-    except NoSuchImage:
+    except ImageNotFound:
         pass
     tag = image.tag or image.digest.replace(":", "-")
     # Without --prefer-index=false an image of one platform is wrapped in an index, and gets another digest:
@@ -113,35 +110,30 @@ def _raw(reference: str) -> bytes:
     return _buildx("imagetools", "inspect", "--raw", reference)
 
 
-def buildx(*words: str) -> tuple[str, ...]:
-    """Return the command line of buildx with these words."""
-    return (*_executable(), *words)
+def buildx(*arguments: str) -> tuple[str, ...]:
+    """Return the command line of buildx with these arguments."""
+    return (*_executable(), *arguments)
 
 
-def _buildx(*words: str) -> bytes:
-    command = buildx(*words)
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise SlipwayError(f"{' '.join(command)} did not end within {TIMEOUT_S} s") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        missing = re.search(r"not found|manifest unknown|name unknown|NAME_UNKNOWN", said)
-        kind = NoSuchImage if missing and "imagetools" in words and "inspect" in words else SlipwayError
-        raise kind(f"{words[-1]}: {said.removeprefix('ERROR: ')}")
-    return done.stdout
+def _buildx(*arguments: str) -> bytes:
+    result = process.run(*buildx(*arguments), timeout_s=TIMEOUT_S)
+    if result.code:
+        missing = re.search(r"not found|manifest unknown|name unknown|NAME_UNKNOWN", result.error)
+        kind = ImageNotFound if missing and arguments[:2] == ("imagetools", "inspect") else SlipwayError
+        raise kind(f"{arguments[-1]}: {result.error.removeprefix('ERROR: ')}")
+    return result.stdout
 
 
 def _executable() -> tuple[str, ...]:
-    """Find buildx: a plugin of docker, or the executable alone where the docker command is not installed."""
+    """Find buildx: docker's plugin, or the executable by itself where docker is not installed."""
     directory = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     plugin = directory / "cli-plugins/docker-buildx"
     if plugin.exists():
         return (str(plugin),)
-    if alone := shutil.which("buildx"):
-        return (alone,)
+    if executable := shutil.which("buildx"):
+        return (executable,)
     if docker := shutil.which("docker"):
         return (docker, "buildx")
     raise SlipwayError(
-        "docker buildx is not installed, and images are read and copied with it: https://github.com/docker/buildx"
+        "docker buildx, which inspects and copies images, is not installed: https://github.com/docker/buildx"
     )

@@ -1,4 +1,4 @@
-"""The part of a registry that buildx has no command for: which tags there are, and deleting.
+"""A client for the parts of a registry's API that buildx has no command for: listing tags, and deleting.
 
 https://distribution.github.io/distribution/spec/api/ and, for tokens, …/spec/auth/token/
 """
@@ -7,13 +7,13 @@ import base64
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from slipway import process
 from slipway.errors import SlipwayError
 
 TIMEOUT_S = 20
@@ -32,100 +32,102 @@ _LOCAL = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 
 
 class Repository:
-    """One repository of a registry, with the login that `docker login` made."""
+    """A repository of a registry, with the login of `docker login`."""
 
     def __init__(self, name: str) -> None:
-        """Take a name as in `docker push`: ghcr.io/acme/hits."""
+        """Parse a name as for `docker push`: ghcr.io/acme/hits."""
         first, slash, rest = name.partition("/")
         own_host = slash and (re.search(r"[.:]", first) or first == "localhost")
         self.host, self.path = (first, rest) if own_host else ("docker.io", name)
         if self.host == "docker.io" and "/" not in self.path:
             self.path = f"library/{self.path}"
         server = "registry-1.docker.io" if self.host == "docker.io" else self.host
-        # As for every Docker client, plain HTTP is for this machine only.
+        # Like Docker, use plain HTTP for this machine only.
         scheme = "http" if _LOCAL.fullmatch(server) else "https"
         self._client = httpx.Client(
             base_url=f"{scheme}://{server}/v2/{self.path}/", timeout=TIMEOUT_S, headers={"Accept": _MANIFESTS}
         )
 
     def __enter__(self) -> "Repository":
-        """Use it as a context manager: it closes its connections."""
+        """Enter a context that closes the connections at its end."""
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def tags(self) -> dict[str, str]:
-        """Return each tag with the digest that it names; none when there is no such repository."""
+        """Return the digest of each tag; empty when the repository does not exist."""
         return {tag: digest for tag in self._names() if (digest := self.digest(tag))}
 
     def digest(self, tag: str) -> str | None:
-        """Return the digest that a tag names; None when it is gone."""
-        answer = self._ask("HEAD", f"manifests/{tag}")
-        return answer.headers["Docker-Content-Digest"] if answer.status_code == 200 else None
+        """Return the digest of a tag; None when the tag does not exist."""
+        response = self._ask("HEAD", f"manifests/{tag}")
+        return response.headers["Docker-Content-Digest"] if response.status_code == 200 else None
 
     def children(self, digest: str) -> frozenset[str]:
-        """Return the manifests that an index holds; none for what is no index."""
-        answer = self._ask("GET", f"manifests/{digest}")
-        content: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
-        return frozenset(one["digest"] for one in content.get("manifests", ()))
+        """Return the digests of the manifests in an image index; empty for an image."""
+        response = self._ask("GET", f"manifests/{digest}")
+        content: dict[str, Any] = response.json() if response.status_code == 200 else {}
+        return frozenset(manifest["digest"] for manifest in content.get("manifests", ()))
 
     def delete(self, digest: str) -> None:
-        """Delete a manifest, and so every tag that names it; its layers go with the registry's own clean-up.
+        """Delete a manifest and all its tags; the registry's garbage collection deletes the layers.
 
         Raises:
-            SlipwayError: when the registry does not let it be deleted.
+            SlipwayError: when the registry refuses.
         """
-        answer = self._ask("DELETE", f"manifests/{digest}")
-        if answer.status_code == 405:
+        response = self._ask("DELETE", f"manifests/{digest}")
+        if response.status_code == 405:
             raise SlipwayError(
-                f"registry {self.host} does not allow deleting; it has to be switched on there"
+                f"registry {self.host} does not allow deletions: enable them in its configuration"
             )
-        if answer.status_code not in (202, 404):
-            raise SlipwayError(f"registry {self.host} answers {answer.status_code} to deleting {digest}")
+        if response.status_code not in (202, 404):
+            raise SlipwayError(
+                f"registry {self.host} returned {response.status_code} for the deletion of {digest}"
+            )
 
     def _names(self) -> Iterator[str]:
         page = "tags/list?n=1000"
         while page:
-            answer = self._ask("GET", page)
-            if answer.status_code == 404:
+            response = self._ask("GET", page)
+            if response.status_code == 404:
                 return
-            yield from answer.raise_for_status().json().get("tags") or ()
-            page = answer.links.get("next", {}).get("url", "")
+            yield from response.raise_for_status().json().get("tags") or ()
+            page = response.links.get("next", {}).get("url", "")
 
     def _ask(self, method: str, url: str) -> httpx.Response:
         try:
-            answer = self._client.request(method, url)
-            if answer.status_code == 401:
-                self._client.headers["Authorization"] = self._authorization(answer, method)
-                answer = self._client.request(method, url)
+            response = self._client.request(method, url)
+            if response.status_code == 401:
+                self._client.headers["Authorization"] = self._authorization(response, method)
+                response = self._client.request(method, url)
         except httpx.HTTPError as error:
-            raise SlipwayError(f"registry {self.host} cannot be reached: {error}") from None
-        if answer.status_code in (401, 403):
-            raise SlipwayError(f"registry {self.host} does not let us in: docker login {self.host}")
-        return answer
+            raise SlipwayError(f"registry {self.host} is unreachable: {error}") from None
+        if response.status_code in (401, 403):
+            raise SlipwayError(f"not authorised by registry {self.host}: run `docker login {self.host}`")
+        return response
 
-    def _authorization(self, answer: httpx.Response, method: str) -> str:
+    def _authorization(self, response: httpx.Response, method: str) -> str:
         login = docker_login(self.host)
         basic = f"Basic {base64.b64encode(login.encode()).decode()}" if login else ""
-        challenge = answer.headers.get("WWW-Authenticate", "")
+        challenge = response.headers.get("WWW-Authenticate", "")
         if not challenge.lower().startswith("bearer "):
             return basic
         parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         realm = parts.get("realm", "")
         if not realm.startswith(("https://", str(self._client.base_url).partition("/v2/")[0])):
-            raise SlipwayError(f"registry {self.host} sends its users to {realm!r} for a token: not HTTPS")
+            raise SlipwayError(f"registry {self.host} names {realm!r} for tokens, which is not HTTPS")
         actions = "pull,delete" if method == "DELETE" else "pull"
         query = {"scope": f"repository:{self.path}:{actions}", "service": parts.get("service", "")}
         token = httpx.get(
             realm, params=query, headers={"Authorization": basic} if basic else {}, timeout=TIMEOUT_S
         )
-        found = token.json() if token.status_code == 200 else {}
-        return f"Bearer {found.get('token') or found.get('access_token') or ''}"
+        body = token.json() if token.status_code == 200 else {}
+        return f"Bearer {body.get('token') or body.get('access_token') or ''}"
 
 
 def docker_login(host: str) -> str | None:
-    """Return user:password as `docker login` stored it, in its file or with its credential helper."""
+    """Return user:password from the file or the credential helper of `docker login`."""
     directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
         config = json.loads(Path(directory, "config.json").read_text())
@@ -134,10 +136,9 @@ def docker_login(host: str) -> str | None:
     server = "https://index.docker.io/v1/" if host == "docker.io" else host
     helper = config.get("credHelpers", {}).get(server) or config.get("credsStore")
     if helper:
-        words = (f"docker-credential-{helper}", "get")
-        answer = subprocess.run(words, input=server, capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            found = json.loads(answer.stdout)
-            return f"{found['Username']}:{found['Secret']}"
+        result = process.run(f"docker-credential-{helper}", "get", stdin=server)
+        if result.code == 0:
+            login = json.loads(result.stdout)
+            return f"{login['Username']}:{login['Secret']}"
     stored = config.get("auths", {}).get(server, {}).get("auth")
     return base64.b64decode(stored).decode() if stored else None

@@ -1,4 +1,4 @@
-"""The software bill of materials of an image: which packages of its distribution and of Python it holds."""
+"""The software bill of materials (SBOM) of an image: the packages of its distribution and of Python."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ _RELEASE = re.compile(r"(etc|usr/lib)/os-release")
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One installed package, by its package URL: https://github.com/package-url/purl-spec."""
+    """An installed package, identified by its package URL: https://github.com/package-url/purl-spec."""
 
     type: str
     """The package URL's type: deb, apk or pypi."""
@@ -38,7 +38,7 @@ class Package:
     architecture: str = ""
 
     def url(self, release: dict[str, str]) -> PackageURL:
-        """Return what names it everywhere; `release` is the image's os-release."""
+        """Return the package URL; `release` is the image's os-release."""
         if self.type == "pypi":
             return PackageURL("pypi", None, re.sub(r"[-_.]+", "-", self.name).lower(), self.version)
         distribution = release.get("ID", "debian" if self.type == "deb" else "alpine")
@@ -46,39 +46,37 @@ class Package:
         return PackageURL(self.type, distribution, self.name, self.version, place)
 
 
-def bill(image: Image) -> str:
-    """Return the bill in CycloneDX's JSON (1.6), read from the image's own files by BuildKit.
+def generate(image: Image) -> str:
+    """Return the SBOM as CycloneDX 1.6 JSON, from the files of the image, which BuildKit exports.
 
-    Of an image for several platforms it is that of the builder's own.
+    Of an image for several platforms, BuildKit exports the builder's own.
 
     Raises:
-        SlipwayError: when the image or BuildKit cannot be had, or the image does not tell what it holds.
+        SlipwayError: when BuildKit cannot export the image, or the image has no package database.
     """
     command = buildx("build", "--quiet", "--provenance=false", "--output=type=tar,dest=-", "-")
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
-        with process, _no_longer_than(TIMEOUT_S, process):
+        with process, _time_limit(TIMEOUT_S, process):
             assert process.stdin and process.stdout  # noqa: S101 # they are pipes
             process.stdin.write(f"FROM {image.by_digest}\n".encode())
             process.stdin.close()
             try:
-                release, packages = read(process.stdout)
-            except tarfile.ReadError:  # nothing came: the exit code tells
+                release, packages = read_packages(process.stdout)
+            except tarfile.ReadError:  # an incomplete export: the exit code is not 0
                 release, packages = {}, set()
-            process.stdout.read()  # the padding, or buildx would end with a broken pipe
+            process.stdout.read()  # the padding; without this buildx fails with a broken pipe
         if process.returncode:
             log.seek(0)
-            said = log.read().decode(errors="replace").strip()
-            raise SlipwayError(f"{image.by_digest} cannot be read: {said or 'it took too long'}")
+            message = log.read().decode(errors="replace").strip()
+            raise SlipwayError(f"cannot export {image.by_digest}: {message or 'timed out'}")
     if not packages:
-        raise SlipwayError(
-            f"{image.by_digest} has no packages of dpkg, apk or Python, the kinds read here: use syft"
-        )
-    return _written(image, release, packages)
+        raise SlipwayError(f"{image.by_digest} has no packages of dpkg, apk or Python; for others, use syft")
+    return _document(image, release, packages)
 
 
 @contextmanager
-def _no_longer_than(seconds: float, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _time_limit(seconds: float, process: "subprocess.Popen[bytes]") -> Iterator[None]:
     timer = threading.Timer(seconds, process.kill)
     timer.start()
     try:
@@ -87,11 +85,11 @@ def _no_longer_than(seconds: float, process: "subprocess.Popen[bytes]") -> Itera
         timer.cancel()
 
 
-def read(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
-    """Return the release of the distribution and the packages of a file system that comes as a tar.
+def read_packages(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
+    """Return the os-release and the packages of a file system in a tar archive.
 
     Raises:
-        SlipwayError: when there are packages of a kind that is not read.
+        SlipwayError: when the file system has packages of rpm.
     """
     release: dict[str, str] = {}
     packages: set[Package] = set()
@@ -102,9 +100,7 @@ def read(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
             if parse:
                 packages.update(parse(_text(files, member)))
             elif _RPM.fullmatch(name):
-                raise SlipwayError(
-                    "it has packages of rpm, which are not read here: use syft for such images"
-                )
+                raise SlipwayError("packages of rpm are not supported: use syft for this image")
             elif _RELEASE.fullmatch(name):
                 pairs = (line.partition("=") for line in _text(files, member).splitlines())
                 release = {key: value.strip("\"'") for key, _, value in pairs}
@@ -117,7 +113,7 @@ def _text(files: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 
 
 def _debian(text: str) -> Iterator[Package]:
-    """Packages of dpkg's database: https://manpages.debian.org/dpkg/deb822.5. Removed ones stay in it."""
+    """Yield the packages of dpkg's database, which also lists removed ones: https://manpages.debian.org/dpkg/deb822.5."""
     for paragraph in re.split(r"\n\s*\n", text):
         fields = message_from_string(paragraph)
         if fields["Package"] and fields.get("Status", "installed").endswith("installed"):
@@ -125,7 +121,7 @@ def _debian(text: str) -> Iterator[Package]:
 
 
 def _alpine(text: str) -> Iterator[Package]:
-    """Packages of apk's database: https://wiki.alpinelinux.org/wiki/Apk_spec."""
+    """Yield the packages of apk's database: https://wiki.alpinelinux.org/wiki/Apk_spec."""
     for paragraph in text.split("\n\n"):
         fields = dict(line.split(":", 1) for line in paragraph.splitlines() if line[1:2] == ":")
         if "P" in fields:
@@ -133,7 +129,7 @@ def _alpine(text: str) -> Iterator[Package]:
 
 
 def _python(text: str) -> Iterator[Package]:
-    """A distribution's own metadata: https://packaging.python.org/specifications/core-metadata/."""
+    """Yield the package of a metadata file: https://packaging.python.org/specifications/core-metadata/."""
     fields = message_from_string(text)
     if fields["Name"] and fields["Version"]:
         yield Package("pypi", fields["Name"], fields["Version"])
@@ -142,7 +138,7 @@ def _python(text: str) -> Iterator[Package]:
 _PARSERS = {_DEBIAN: _debian, _ALPINE: _alpine, _PYTHON: _python}
 
 
-def _written(image: Image, release: dict[str, str], packages: Iterable[Package]) -> str:
+def _document(image: Image, release: dict[str, str], packages: Iterable[Package]) -> str:
     root = Component(
         name=image.repository, version=image.digest, type=ComponentType.CONTAINER, bom_ref=image.by_digest
     )

@@ -1,19 +1,14 @@
 """What is new in the source since a stack was last updated."""
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from slipway.errors import SlipwayError
+from slipway.errors import CommandFailed, HistoryUnavailable
+from slipway.process import git
 from slipway.pulumi.updates import Update
 
 _MOST = 20
-_TIMEOUT_S = 30
 _FETCH = "fetch the history first (actions/checkout: fetch-depth: 0)"
-
-
-class HistoryUnavailable(SlipwayError):
-    """Which commits are new cannot be told from here; the text says why."""
 
 
 def of_last_update(updates: Iterable[Update]) -> str:
@@ -55,19 +50,6 @@ def _is_cut(directory: Path, between: str) -> bool:
 
 def _git(directory: Path, *words: str, silent: str = "") -> str:
     try:
-        done = subprocess.run(
-            ("git", *words),
-            cwd=directory,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise HistoryUnavailable("git is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise HistoryUnavailable(f"git did not answer within {_TIMEOUT_S} s") from None
-    if done.returncode:
-        raise HistoryUnavailable(done.stderr.strip() or silent)
-    return done.stdout
+        return git(*words, directory=directory)
+    except CommandFailed as error:
+        raise HistoryUnavailable(str(error) or silent) from None

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from slipway.errors import CommandFailed
+from slipway.process import git
 from slipway.pulumi.project import Stack
 
 _NO_PROGRAM = (".md", ".pyc")
@@ -56,11 +57,10 @@ def state(exported: Mapping[str, Any]) -> str:
 
 
 def _files(directory: Path) -> Iterator[str]:
-    command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
     try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-        listed = done.stdout.split("\0") if done.returncode == 0 else list(_walked(directory))
-    except FileNotFoundError:
+        listed = git(*words, directory=directory).split("\0")
+    except CommandFailed:
         listed = list(_walked(directory))
     for path in filter(None, listed):
         stack_file = "/" not in path and path.startswith("Pulumi.") and path != "Pulumi.yaml"

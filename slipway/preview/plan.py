@@ -18,10 +18,9 @@ from slipway.preview import fingerprints
 from slipway.preview.preview import Options, Preview, preview
 from slipway.preview.report.builder import resource
 from slipway.pulumi.changes import Change
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import OnEvent, Stack
-from slipway.pulumi.updates import Run
+from slipway.pulumi.updates import Run, failure_reason
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
@@ -136,15 +135,15 @@ def apply(
         engine.write_text(json.dumps(plan.engine))
         run = stack.up(plan=engine, refresh=plan.refresh, policy_packs=policy_packs, on_event=on_event)
     if not run.succeeded:
-        raise SlipwayError(f"the update of {stack.name} failed: {explained(run, read(run.events))}")
+        raise SlipwayError(f"the update of {stack.name} failed: {failure_reason(run, summarise(run.events))}")
     return run
 
 
 def _drifted_since(plan: Plan, stack: Stack) -> list[str]:
     run = stack.preview_refresh()
-    told = read(run.events)
+    told = summarise(run.events)
     if not run.succeeded:
-        raise SlipwayError(f"the cluster cannot be looked at: {explained(run, told)}")
+        raise SlipwayError(f"the cluster cannot be looked at: {failure_reason(run, told)}")
     found = set(_described(told.drift))
     return [
         *(f"the cluster has changed: {one}" for one in sorted(found - set(plan.drift))),

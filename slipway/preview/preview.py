@@ -1,6 +1,5 @@
 """One stack's preview: what the engine says, what the cluster has room for, what is new in the source."""
 
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,17 +8,17 @@ from pathlib import Path
 import yaml
 from pulumi.automation.events import EngineEvent
 
+from slipway import process
 from slipway.cluster import capacity as room
-from slipway.errors import SlipwayError
+from slipway.errors import CapacityUnavailable, HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
 from slipway.preview.report.builder import stack_report
 from slipway.preview.rules import Cluster, Situation
 from slipway.pulumi.changes import Change, EventSummary, Op
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.updates import Run
+from slipway.pulumi.updates import Run, failure_reason
 
 _POLICIES = "policy"
 _UPDATES = 10
@@ -66,7 +65,9 @@ def preview(
         def notice(event: EngineEvent) -> None:
             # The first event has the configuration, and so says which cluster to look at meanwhile.
             if event.prelude_event and options.capacity and not looking:
-                looking.append(beside.submit(room.look, dict(event.prelude_event.config)))
+                looking.append(
+                    beside.submit(room.read, dict(event.prelude_event.config), stack.project.directory)
+                )
             if progress:
                 progress(event)
 
@@ -76,7 +77,7 @@ def preview(
             policy_packs=options.policy_packs,
             on_event=notice,
         )
-        told = read(run.events)
+        told = summarise(run.events)
         found, notes = _found(looking) if told.changes else (None, [])
     return Preview(told, run, _report(stack, options, run, told, found, notes))
 
@@ -84,7 +85,7 @@ def preview(
 def _found(looking: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
     try:
         return (looking[0].result() if looking else None), []
-    except room.CapacityUnavailable as reason:
+    except CapacityUnavailable as reason:
         return None, [f"Whether nodes and quotas have room was not looked at: {reason}"]
 
 
@@ -95,7 +96,7 @@ def _report(
     new, unknown = _commits(stack, options, changes)
     situation = Situation(changes, told.unchanged, found, new, told.incomplete)
     drift = told.drift if options.refresh else None
-    failure = explained(run, told)
+    failure = failure_reason(run, told)
     return stack_report(stack.name, told, situation, drift=drift, notes=[*notes, *unknown], failure=failure)
 
 
@@ -108,7 +109,7 @@ def _commits(
     ref = options.base_ref or commits.of_last_update(stack.history(last=_UPDATES))
     try:
         return (commits.since(stack.project.directory, ref) if ref else ()), ()
-    except commits.HistoryUnavailable as reason:
+    except HistoryUnavailable as reason:
         return (), [f"Which commits the new image has was not found out: {reason}"]
 
 
@@ -142,8 +143,8 @@ def _install(pack: Path, settings: Mapping[str, object]) -> None:
     virtualenv = options.get("virtualenv")
     if not virtualenv or (pack / virtualenv / "bin").is_dir():
         return
-    done = subprocess.run(("pulumi", "install"), cwd=pack, capture_output=True, text=True, check=False)
-    if done.returncode:
+    installed = process.run("pulumi", "install", directory=pack)
+    if installed.code:
         raise SlipwayError(
-            f"the policy pack {pack} cannot be installed: {done.stderr.strip() or done.stdout.strip()}"
+            f"the policy pack {pack} cannot be installed: {installed.error or installed.text.strip()}"
         )

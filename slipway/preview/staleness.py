@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 
 from slipway.cluster import objects as live
-from slipway.errors import SlipwayError
+from slipway.errors import OutOfDate
 from slipway.images import references as images
 from slipway.images.references import Image
 from slipway.preview import fingerprints
 from slipway.pulumi.snapshot import StackSnapshot
-
-
-class OutOfDate(SlipwayError):
-    """Something is not as it was when the preview was made."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class Fingerprint:
             project=(directory / "Pulumi.yaml").read_text(),
             configuration=fingerprints.configuration(target.stack),
             state=fingerprints.state(target.state),
-            cluster=live.fingerprint(live.read(target.cluster, target.objects)),
-            image=f"{image} {images.tagged(image)}",
+            cluster=live.fingerprint(live.live_objects(target.cluster, target.objects)),
+            image=f"{image} {images.tag_digest(image)}",
         )
 
     def check_unchanged(self, target: StackSnapshot, image: Image) -> None:

@@ -1,1 +1,1 @@
-"""Moving a version to the next stack, verified or rolled back."""
+"""Promotion of a version to the next stack, verified or rolled back."""

@@ -1,4 +1,4 @@
-"""An open receipt in the hands of this process: recorded at each step, renewed in between."""
+"""A lease on an open receipt, renewed by a heartbeat thread."""
 
 import threading
 import time
@@ -6,85 +6,80 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slipway.cluster.kubectl import Conflict, Object
-from slipway.errors import SlipwayError
-from slipway.promotion.owner import GONE_AFTER_S, RENEWED_EVERY_S, Owner
-from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
+from slipway.cluster.kubectl import Object
+from slipway.errors import Conflict, PromotionInProgress, SlipwayError
+from slipway.promotion.receipts import Outcome, Owner, Receipt, Receipts, now
 
-
-class Busy(SlipwayError):
-    """Another promotion to the same stack is under way."""
+HEARTBEAT_S = 10
+EXPIRY_S = 45
+"""Seconds without a heartbeat after which the lease of an owner on another machine expires."""
 
 
 class Lease:
-    """The receipt of a promotion that runs. Safe to use from the thread that renews it."""
+    """The right of this process to work on an open receipt. Safe to use from several threads."""
 
-    def __init__(self, receipts: Receipts, receipt: Receipt, held: Object, me: Owner) -> None:
-        """Use `start` or `take_over`."""
+    def __init__(self, receipts: Receipts, receipt: Receipt, stored: Object, owner: Owner) -> None:
+        """Use `open_receipt` or `take_over`."""
         self._receipts = receipts
-        self._held = held
+        self._stored = stored
         self._lock = threading.Lock()
-        self._me = me
+        self._owner = owner
         self.receipt = receipt
 
     def record(self, **changes: Any) -> None:
-        """Write down how far the work has come.
+        """Write changes to the receipt.
 
         Raises:
-            Busy: another process has taken over. Nothing more must be touched then.
+            PromotionInProgress: another process has taken over; this process must not change anything more.
         """
         with self._lock:
             self._write(changes)
 
     def _write(self, changes: dict[str, Any]) -> None:
-        receipt = self.receipt.model_copy(update={"holder": self._me.alive_now(), **changes})
+        receipt = self.receipt.model_copy(update={"holder": self._owner.renew(), **changes})
         try:
-            self._held = self._receipts.replace(receipt, self._held)
+            self._stored = self._receipts.replace(receipt, self._stored)
         except Conflict:
-            self._held = self._receipts.replace(receipt, self._still_mine())
+            # The API server's reply to an earlier write may have been lost.
+            self._stored = self._receipts.replace(receipt, self._read_own())
         self.receipt = receipt
 
-    def _still_mine(self) -> Object:
-        """Return the object anew: an answer of the API server's may have been lost on the way."""
+    def _read_own(self) -> Object:
         latest = self._receipts.latest()
-        if latest is None or not self._me.is_same(latest[0].holder):
-            raise Busy(
+        if latest is None or not self._owner.is_same_process(latest[0].holder):
+            raise PromotionInProgress(
                 f"another process has taken over promotion #{self.receipt.number} to {self.receipt.stack};"
-                f" this one has stopped. See: slipway history {self.receipt.stack}"
+                f" this process has stopped. See: slipway history {self.receipt.stack}"
             )
         return latest[1]
 
-    def enter(self, phase: Phase) -> None:
-        """Write down which phase begins."""
-        self.record(phase=phase)
-
     def close(self, outcome: Outcome, reason: str = "") -> None:
-        """Write down how it ended; the stack is free for the next one."""
+        """Write the outcome, so that the next promotion can start."""
         self.record(outcome=outcome, reason=reason, ended=now(), holder=None)
 
     def release(self) -> None:
-        """Leave it open for whoever goes on with it."""
+        """Leave the receipt open for another process."""
         self.record(holder=None)
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended."""
+        """The promotion has ended."""
         return self.receipt.outcome is not Outcome.OPEN
 
     @contextmanager
-    def renewed(self) -> Iterator[None]:
-        """Give signs of life while the block runs."""
+    def heartbeat(self) -> Iterator[None]:
+        """Renew the lease while the block runs."""
         stop = threading.Event()
 
         def renew() -> None:
-            while not stop.wait(RENEWED_EVERY_S):
+            while not stop.wait(HEARTBEAT_S):
                 with self._lock:
-                    if self.receipt.holder is None:  # closed, or let go
+                    if self.receipt.holder is None:  # closed or released
                         return
                     try:
                         self._write({})
                     except SlipwayError:
-                        continue  # the next step's own record says what is wrong
+                        continue  # the next `record` raises the error
 
         thread = threading.Thread(target=renew, daemon=True)
         thread.start()
@@ -95,63 +90,63 @@ class Lease:
             thread.join()
 
 
-def start(receipts: Receipts, receipt: Receipt, me: Owner) -> Lease:
-    """Open a receipt under the next number.
+def open_receipt(receipts: Receipts, receipt: Receipt, owner: Owner) -> Lease:
+    """Create a receipt with the next number, and return its lease.
 
-    That the latest is closed is looked at together with its number: whoever opened one in between has taken
-    the next, and creating it again fails.
+    The latest receipt gives both its outcome and its number. If another process opens a receipt in between,
+    it takes the next number, and the creation here fails.
 
     Raises:
-        Busy: another promotion was quicker.
+        PromotionInProgress: another promotion has an open receipt.
     """
     latest = receipts.latest()
     if latest and latest[0].outcome is Outcome.OPEN:
-        raise busy(latest[0])
+        raise in_progress(latest[0])
     number = latest[0].number + 1 if latest else 1
-    opened = receipt.model_copy(update={"number": number, "holder": me})
+    opened = receipt.model_copy(update={"number": number, "holder": owner})
     try:
-        return Lease(receipts, opened, receipts.create(opened), me)
+        return Lease(receipts, opened, receipts.create(opened), owner)
     except Conflict:
-        raise Busy(
+        raise PromotionInProgress(
             f"another promotion to {receipt.stack} has just begun: slipway history {receipt.stack}"
         ) from None
 
 
-def unfinished(receipts: Receipts, me: Owner, tell: Callable[[str], None]) -> Lease | None:
-    """Take over the receipt that a process left open when it died; None when there is none.
+def take_over(receipts: Receipts, owner: Owner, info: Callable[[str], None]) -> Lease | None:
+    """Return a lease on the receipt that a dead process left open, or None if no receipt is open.
 
     Raises:
-        Busy: it has not died.
+        PromotionInProgress: the owner of the receipt is alive.
     """
-    found = receipts.latest()
-    if found is None or found[0].outcome is not Outcome.OPEN:
+    latest = receipts.latest()
+    if latest is None or latest[0].outcome is not Outcome.OPEN:
         return None
-    receipt, held = found
-    alive = receipt.holder.alive() if receipt.holder else False
+    receipt, stored = latest
+    alive = receipt.holder.is_alive() if receipt.holder else False
     if alive is None:
-        tell(f"Promotion #{receipt.number} is open, by {receipt.holder}; waiting for a sign of life of it…")
-        alive = _shows_life(receipts, held)
+        info(f"Promotion #{receipt.number} is open, by {receipt.holder}; waiting for its heartbeat…")
+        alive = _wait_for_heartbeat(receipts, stored)
     if alive:
-        raise busy(receipt)
-    work = Lease(receipts, receipt, held, me)
-    work.record()
-    return work
+        raise in_progress(receipt)
+    lease = Lease(receipts, receipt, stored, owner)
+    lease.record()
+    return lease
 
 
-def busy(receipt: Receipt) -> Busy:
-    """Return how it is told that a promotion is at work."""
-    return Busy(
-        f"promotion #{receipt.number} of {receipt.image} to {receipt.stack} is under way ({receipt.phase}),"
+def in_progress(receipt: Receipt) -> PromotionInProgress:
+    """Return the error for an open receipt whose owner is alive."""
+    return PromotionInProgress(
+        f"promotion #{receipt.number} of {receipt.image} to {receipt.stack} is in progress ({receipt.phase}),"
         f" by {receipt.holder}"
     )
 
 
-def _shows_life(receipts: Receipts, held: Object) -> bool:
-    """Wait for a sign of life. Whose clock is right does not matter: only that the receipt changes."""
-    until = time.monotonic() + GONE_AFTER_S
-    while time.monotonic() < until:
+def _wait_for_heartbeat(receipts: Receipts, stored: Object) -> bool:
+    """Return whether the receipt changes in time; this does not depend on the clocks of the machines."""
+    deadline = time.monotonic() + EXPIRY_S
+    while time.monotonic() < deadline:
         latest = receipts.latest()
-        if latest and latest[1]["metadata"]["resourceVersion"] != held["metadata"]["resourceVersion"]:
+        if latest and latest[1]["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"]:
             return True
-        time.sleep(RENEWED_EVERY_S / 5)
+        time.sleep(HEARTBEAT_S / 5)
     return False

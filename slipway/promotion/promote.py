@@ -1,35 +1,36 @@
-"""How a promotion or rollback begins: what died before is finished first, then a receipt is opened."""
+"""The entry points of promote and rollback. An interrupted promotion is finished first."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from slipway.cluster.objects import differing, read
+from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
-from slipway.errors import SlipwayError
-from slipway.images import references as images
+from slipway.errors import SlipwayError, StackLocked, StackNotFound
+from slipway.images import references
 from slipway.images.references import Image
 from slipway.preview import commits
-from slipway.promotion import eligibility as source
-from slipway.promotion.lease import Lease, busy, start, unfinished
-from slipway.promotion.owner import Owner
-from slipway.promotion.receipts import Outcome, Phase, Receipt, good, now
-from slipway.promotion.run import Promotion, PromotionOptions, Prompter
-from slipway.pulumi.project import Locked, NoSuchStack, Project, Stack
-from slipway.pulumi.snapshot import BUILD, IMAGE, StackSnapshot, stack_file, who
+from slipway.promotion.eligibility import check_verified, eligible_image
+from slipway.promotion.lease import Lease, in_progress, open_receipt, take_over
+from slipway.promotion.phases import Promotion, PromotionOptions, Prompter
+from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
+from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.snapshot import BUILD, IMAGE, StackSnapshot, current_user, stack_file
+from slipway.recovery.drift import cluster_drift
 from slipway.recovery.repair import repair
 
 
 @dataclass(frozen=True)
 class SourceRequirements:
-    """What the source has to have shown."""
+    """The requirements on receipts of the source."""
 
     require_verified: bool = False
     min_soak_s: float = 0.0
+    """The minimum time since the version was verified in the source, in seconds."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A version that is to be moved, and where it comes from."""
+    """A version to promote, and its origin."""
 
     image: Image
     kind: str
@@ -39,51 +40,54 @@ class Candidate:
 
 def promote(
     project: Project,
-    origin: str,
+    source: str,
     target: str,
-    demands: SourceRequirements,
-    terms: PromotionOptions,
-    talk: Prompter,
+    requirements: SourceRequirements,
+    options: PromotionOptions,
+    prompter: Prompter,
 ) -> Receipt:
-    """Move what `origin` runs to `target`, which is made if it has a file and the user agrees.
+    """Promote the image of a stack to another stack.
+
+    The target is created if it has a stack file, and the user confirms.
 
     Raises:
-        SlipwayError: before anything is touched, when the source is not fit or the target is busy.
+        SlipwayError: the source cannot be promoted, or another promotion to the target is in progress.
     """
-    if origin == target:
+    if source == target:
         raise SlipwayError(f"source and target are both {target}")
     with ThreadPoolExecutor(2) as pool:
-        from_side = pool.submit(StackSnapshot.read, project, origin)
-        to_side = pool.submit(StackSnapshot.read, project, target)
+        reading_source = pool.submit(StackSnapshot.read, project, source)
+        reading_target = pool.submit(StackSnapshot.read, project, target)
+    snapshot = reading_source.result()
     return _promote(
-        from_side.result(), _existing(to_side, from_side.result(), target, talk), demands, terms, talk
+        snapshot, _target(reading_target, snapshot, target, prompter), requirements, options, prompter
     )
 
 
-def _existing(
-    found: Future[StackSnapshot], origin: StackSnapshot, target: str, talk: Prompter
+def _target(
+    reading: Future[StackSnapshot], source: StackSnapshot, target: str, prompter: Prompter
 ) -> StackSnapshot:
-    """Return the target; one that the backend does not have is made, if it has a file and the user agrees.
+    """Return the target, after creating it if it has a stack file and the user confirms.
 
-    A name without a file may be a typing error.
+    A name without a stack file may be a typing error.
     """
     try:
-        return found.result()
-    except NoSuchStack:
-        project = origin.stack.project
+        return reading.result()
+    except StackNotFound:
+        project = source.stack.project
         stack = project.stack(target)
         if not stack.file.is_file():
             raise
-        source.fit(origin)
-        talk.tell(f"There is no stack {target} yet; {stack.file.name} describes it.")
-        if not talk.agree(f"Make the stack {target}?"):
+        eligible_image(source)
+        prompter.info(f"The backend has no stack {target}, but there is a stack file, {stack.file.name}.")
+        if not prompter.confirm(f"Create the stack {target}?"):
             raise
-        make(stack)
+        create(stack)
         return StackSnapshot.read(project, target)
 
 
-def make(stack: Stack) -> None:
-    """Have the backend make a stack, and leave its file as it is."""
+def create(stack: Stack) -> None:
+    """Create a stack in the backend, without changing its stack file."""
     file = stack_file(stack)
     before = file.text()
     try:
@@ -93,146 +97,154 @@ def make(stack: Stack) -> None:
 
 
 def _promote(
-    from_side: StackSnapshot,
-    to_side: StackSnapshot,
-    demands: SourceRequirements,
-    terms: PromotionOptions,
-    talk: Prompter,
+    source: StackSnapshot,
+    target: StackSnapshot,
+    requirements: SourceRequirements,
+    options: PromotionOptions,
+    prompter: Prompter,
 ) -> Receipt:
-    origin = from_side.name
-    to_side, finished = finish(to_side, from_side.image, terms, talk)
-    if finished and from_side.image and finished.digest == from_side.image.digest:
+    target, finished = finish(target, source.image, options, prompter)
+    if finished and source.image and finished.digest == source.image.digest:
         return finished
-    image = source.fit(from_side)
-    if demands.require_verified or demands.min_soak_s:
-        source.check_verified(from_side.receipts.all(), origin, image.digest, demands.min_soak_s)
-    images.manifest(image)
-    talk.tell(view(from_side, to_side, image))
-    if to_side.repository and image.repository != to_side.repository:
-        talk.tell(f"Copying {image.by_digest} to {to_side.repository}…")
-        image = images.copy(image, to_side.repository)
-    move = Candidate(image, "promotion", origin, commits.of_last_update(from_side.updates))
-    return begin(to_side, move, terms, talk).run()
+    image = eligible_image(source)
+    if requirements.require_verified or requirements.min_soak_s:
+        check_verified(source.receipts.all(), source.name, image.digest, requirements.min_soak_s)
+    references.manifest(image)
+    prompter.info(describe(source, target, image))
+    if target.repository and image.repository != target.repository:
+        prompter.info(f"Copying {image.by_digest} to {target.repository}…")
+        image = references.copy(image, target.repository)
+    candidate = Candidate(image, "promotion", source.name, commits.of_last_update(source.updates))
+    return begin(target, candidate, options, prompter).run()
 
 
 def rollback(
-    project: Project, target: str, to: int | None, terms: PromotionOptions, talk: Prompter
+    project: Project, target: str, number: int | None, options: PromotionOptions, prompter: Prompter
 ) -> Receipt:
-    """Move the target back to what an earlier receipt proved.
+    """Roll a stack back to the image of an earlier verified receipt.
 
     Raises:
-        SlipwayError: before anything is touched, when there is no such receipt or the image is gone.
+        SlipwayError: there is no such receipt, or the registry does not have the image.
     """
-    side = StackSnapshot.read(project, target)
-    side, finished = finish(side, None, terms, talk)
-    if finished and to is None:
-        return finished  # what was under way is rolled back: that is the rollback
-    receipts = side.receipts.all()
-    chosen = choose(receipts, side.image, to, target)
-    image = Image.parse(chosen.image)
-    images.manifest(image)
-    talk.tell(f"{target} runs   {side.image}\nreceipt #{chosen.number}  {image}")
-    return begin(side, Candidate(image, "rollback", f"#{chosen.number}", chosen.commit), terms, talk).run()
+    snapshot = StackSnapshot.read(project, target)
+    snapshot, finished = finish(snapshot, None, options, prompter)
+    if finished and number is None:
+        return finished  # an interrupted promotion was rolled back: that is the rollback
+    receipt = choose_receipt(snapshot.receipts.all(), snapshot.image, number, target)
+    image = Image.parse(receipt.image)
+    references.manifest(image)
+    prompter.info(f"{target} runs   {snapshot.image}\nreceipt #{receipt.number}  {image}")
+    candidate = Candidate(image, "rollback", f"#{receipt.number}", receipt.commit)
+    return begin(snapshot, candidate, options, prompter).run()
 
 
-def choose(receipts: list[Receipt], runs: Image | None, to: int | None, target: str) -> Receipt:
-    """Return the receipt to go back to: the one asked for, or the latest good one of another version."""
-    proven = list(good(receipts))
-    if to is not None:
-        found = next((one for one in proven if one.number == to), None)
-    else:
-        found = next((one for one in proven if runs is None or one.digest != runs.digest), None)
-    if found is None:
-        numbers = ", ".join(f"#{one.number}" for one in proven) or "none"
-        asked = (
-            f"receipt #{to} of {target} is not a good one"
-            if to is not None
-            else f"{target} has no earlier version"
-        )
-        raise SlipwayError(f"{asked}; good ones are: {numbers}. See: slipway history {target}")
-    return found
+def choose_receipt(
+    receipts: list[Receipt], current: Image | None, number: int | None, target: str
+) -> Receipt:
+    """Return the receipt with a number, by default the latest verified receipt of another version.
+
+    Raises:
+        SlipwayError: there is no such receipt, or it is not verified.
+    """
+    verified = [receipt for receipt in receipts if receipt.verified]
+    for receipt in verified:
+        if receipt.number == number:
+            return receipt
+        if number is None and (current is None or receipt.digest != current.digest):
+            return receipt
+    problem = f"{target} has no earlier version" if number is None else f"receipt #{number} is not verified"
+    numbers = ", ".join(f"#{receipt.number}" for receipt in verified) or "none"
+    raise SlipwayError(f"{problem}; verified receipts: {numbers}. See: slipway history {target}")
 
 
-def begin(side: StackSnapshot, move: Candidate, terms: PromotionOptions, talk: Prompter) -> Promotion:
-    """Open a receipt. From here on, whatever happens is written down."""
-    user = who()
+def begin(
+    target: StackSnapshot, candidate: Candidate, options: PromotionOptions, prompter: Prompter
+) -> Promotion:
+    """Open a receipt for a candidate."""
+    user = current_user()
     receipt = Receipt(
-        number=0,  # the next one, once it is opened
-        stack=side.name,
-        kind=move.kind,
-        source=move.source,
-        image=str(move.image),
-        previous=str(side.image) if side.image else None,
-        previous_setting=side.file.image(),
+        number=0,  # `open_receipt` sets the number
+        stack=target.name,
+        kind=candidate.kind,
+        source=candidate.source,
+        image=str(candidate.image),
+        previous=str(target.image) if target.image else None,
+        previous_setting=target.file.image(),
         who=user,
-        commit=move.commit,
+        commit=candidate.commit,
         started=now(),
     )
-    return Promotion(side, start(side.receipts, receipt, Owner.me(user)), terms, talk)
+    lease = open_receipt(target.receipts, receipt, Owner.this_process(user))
+    return Promotion(target, lease, options, prompter)
 
 
 def finish(
-    side: StackSnapshot, wanted: Image | None, terms: PromotionOptions, talk: Prompter
+    target: StackSnapshot, image: Image | None, options: PromotionOptions, prompter: Prompter
 ) -> tuple[StackSnapshot, Receipt | None]:
-    """End what a promotion that died left open, and return the stack as it is then.
+    """Finish a promotion that a dead process left open, and return the new snapshot and its receipt.
 
-    The wanted version is promoted to its end, another one is rolled back. Its receipt is returned, None when
-    nothing of it had been applied.
+    A promotion of `image` continues; a promotion of another image is rolled back. The receipt is None if no
+    promotion is open, or if the open promotion had not changed the stack.
     """
-    work = unfinished(side.receipts, Owner.me(who()), talk.tell)
-    if work is None:
-        if side.broken:
-            raise SlipwayError(f"an update of {side.name} died: slipway recover {side.name}")
-        return side, None
-    receipt = work.receipt
-    talk.tell(f"Promotion #{receipt.number} of {receipt.image} was interrupted while {receipt.phase}.")
+    lease = take_over(target.receipts, Owner.this_process(current_user()), prompter.info)
+    if lease is None:
+        if target.interrupted_operations:
+            raise SlipwayError(f"an update of {target.name} died: slipway recover {target.name}")
+        return target, None
+    receipt = lease.receipt
+    prompter.info(f"Promotion #{receipt.number} of {receipt.image} was interrupted while {receipt.phase}.")
     if receipt.phase is Phase.PREVIEWING:
-        side.file.set_image(receipt.previous_setting)
-        work.close(Outcome.ABANDONED, "interrupted")
-        return side, None
-    side = repair(side, talk.tell)
-    same = wanted is not None and wanted.digest == receipt.digest
-    done = resume(side, work, same, terms, talk)
-    return side.reload(), done
+        abandon(target, lease)
+        return target, None
+    target = repair(target, prompter.info)
+    same = image is not None and image.digest == receipt.digest
+    closed = resume(target, lease, same, options, prompter)
+    return target.reload(), closed
+
+
+def abandon(target: StackSnapshot, lease: Lease) -> None:
+    """Close an interrupted promotion that has not changed the stack, and restore the stack file."""
+    target.file.set_image(lease.receipt.previous_setting)
+    lease.close(Outcome.ABANDONED, "interrupted")
 
 
 def resume(
-    side: StackSnapshot, work: Lease, forward: bool, terms: PromotionOptions, talk: Prompter
+    target: StackSnapshot, lease: Lease, forward: bool, options: PromotionOptions, prompter: Prompter
 ) -> Receipt:
-    """Go on with an open receipt: to its end, or back to what was before."""
-    if not forward and work.receipt.previous is not None:
-        work.record(phase=Phase.ROLLING_BACK, reason=work.receipt.reason or "interrupted")
-    return Promotion(side, work, terms, talk).run()
+    """Resume an open promotion: continue it, or roll it back unless `forward`."""
+    if not forward and lease.receipt.previous is not None:
+        lease.record(phase=Phase.ROLLING_BACK, reason=lease.receipt.reason or "interrupted")
+    return Promotion(target, lease, options, prompter).run()
 
 
-def view(origin: StackSnapshot, target: StackSnapshot, image: Image) -> str:
-    """Write what the source runs, what the target runs, and what is proposed."""
+def describe(source: StackSnapshot, target: StackSnapshot, image: Image) -> str:
+    """Return the images of source and target, the proposed image, and the problems of the target."""
     lines = [
-        f"{origin.name} runs  {origin.image}",
-        f"{target.name} runs  {target.image or 'nothing yet'}",
+        f"{source.name} runs  {source.image}",
+        f"{target.name} runs  {target.image or 'no image'}",
         f"proposed  {image}",
     ]
     objects = target.objects
-    live = read(target.cluster, objects)
+    live = live_objects(target.cluster, objects)
     lines += [f"{target.name}: {problem}" for problem in rollout_problems(objects, live)]
-    drifted = _drift(target) if list(differing(objects, live)) else []
-    lines += [f"{target.name}: {problem}" for problem in drifted] or [f"{target.name} has no drift"]
-    if missing := sorted(lacking(origin, target)):
-        lines.append(f"keys that {origin.name} has and {target.name} lacks: {', '.join(missing)}")
+    drift = _drift(target) if list(differing(objects, live)) else []
+    lines += [f"{target.name}: {problem}" for problem in drift] or [f"{target.name} has no drift"]
+    if missing := sorted(missing_keys(source, target)):
+        lines.append(f"configuration keys of {source.name} that {target.name} lacks: {', '.join(missing)}")
     return "\n".join(lines)
 
 
 def _drift(target: StackSnapshot) -> list[str]:
     try:
-        return source.drift(target)
-    except Locked:
+        return cluster_drift(target.stack)
+    except StackLocked:
         latest = target.receipts.latest()
         if latest and latest[0].outcome is Outcome.OPEN:
-            raise busy(latest[0]) from None
+            raise in_progress(latest[0]) from None
         raise
 
 
-def lacking(origin: StackSnapshot, target: StackSnapshot) -> set[str]:
-    """Return the configuration keys of the source that the target lacks, less those that say how to build."""
-    own = {f"{origin.project}:{key}" for key in (IMAGE, BUILD)}
-    return set(origin.config) - set(target.config) - own
+def missing_keys(source: StackSnapshot, target: StackSnapshot) -> set[str]:
+    """Return the configuration keys of the source that the target lacks, without the keys of the image."""
+    image_keys = {f"{source.project}:{key}" for key in (IMAGE, BUILD)}
+    return set(source.config) - set(target.config) - image_keys

@@ -1,50 +1,51 @@
-"""Receipts: what each promotion did, kept in the cluster beside the stack, one ConfigMap each.
+"""Receipts: the records of promotions, one ConfigMap each, in the cluster of the stack.
 
-The receipt that is open is also the lock: its name carries the next number, so that of two that make it one
-fails, and who holds it says so every few seconds. docs/decisions/receipts.md says why it is kept there.
+An open receipt is also the lock. Its name has the next number, so only one of two processes can create it,
+and its owner renews it every few seconds. docs/decisions/receipts.md explains the place.
 """
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator, Sequence
+import socket
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slipway.cluster.kubectl import Cluster, Conflict, NotFound, Object
-from slipway.errors import SlipwayError
-from slipway.promotion.owner import Owner
+from slipway.cluster.kubectl import Cluster, Object
+from slipway.errors import Conflict, ObjectNotFound, SlipwayError
+from slipway.process import start_time
 
 KEY = "receipt.json"
-OF = "slipway.dev/receipt-of"
+STACK_LABEL = "slipway.dev/receipt-of"
 
 
 class Outcome(StrEnum):
-    """How a promotion ended."""
+    """The result of a promotion."""
 
     OPEN = "open"
-    """It runs, or it died."""
+    """The promotion runs, or its process died."""
     VERIFIED = "verified"
     """The new version runs, and every check passed."""
     ROLLED_BACK = "rolled back"
-    """It failed; the version from before runs again, and passed the checks."""
+    """It failed; the previous version runs again, and passed the checks."""
     FAILED = "failed"
-    """It failed, and so did rolling back, or there was nothing to roll back to."""
+    """It failed, and the rollback failed too, or there was no previous version."""
     ABANDONED = "abandoned"
-    """It ended before anything was applied: declined, refused, interrupted."""
+    """It ended before the update: declined, refused, interrupted."""
     PROPOSED = "proposed"
-    """The stack file was changed and nothing applied, as `--pull-request` asks."""
+    """Only the stack file was changed, as `--pull-request` requests."""
 
     @classmethod
     def _missing_(cls, value: object) -> "Outcome | None":
-        """Read receipts of earlier versions."""
+        """Accept the value in receipts of earlier versions."""
         return cls.ROLLED_BACK if value == "put back" else None
 
 
 class Phase(StrEnum):
-    """How far an open promotion has come; each can be done again."""
+    """The step of an open promotion; each step can be repeated."""
 
     PREVIEWING = "previewing"
     APPLYING = "applying"
@@ -53,12 +54,12 @@ class Phase(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Phase | None":
-        """Read receipts of earlier versions."""
+        """Accept the value in receipts of earlier versions."""
         return cls.ROLLING_BACK if value == "putting back" else None
 
 
-class Check(BaseModel):
-    """One thing that was looked at."""
+class CheckResult(BaseModel):
+    """The result of a check."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,41 +69,77 @@ class Check(BaseModel):
     seconds: float = 0.0
 
 
+class Owner(BaseModel):
+    """A process that works on a promotion."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: str
+    host: str
+    pid: int
+    born: str
+    """The start time of the process; it identifies the process, because PIDs are reused."""
+    renewed: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    """The time of the last heartbeat."""
+
+    @classmethod
+    def this_process(cls, user: str) -> "Owner":
+        """Return this process as an owner."""
+        return cls(user=user, host=socket.gethostname(), pid=os.getpid(), born=start_time(os.getpid()))
+
+    def is_alive(self) -> bool | None:
+        """Return whether the process runs; None for a process on another machine."""
+        if self.host != socket.gethostname():
+            return None
+        return start_time(self.pid) == self.born
+
+    def renew(self) -> "Owner":
+        """Return the same process with the present time as its last heartbeat."""
+        return self.model_copy(update={"renewed": datetime.now(UTC)})
+
+    def is_same_process(self, other: "Owner | None") -> bool:
+        """Return whether both are the same process."""
+        return other is not None and (self.host, self.pid, self.born) == (other.host, other.pid, other.born)
+
+    def __str__(self) -> str:
+        return f"{self.user}, process {self.pid} on {self.host}"
+
+
 class Receipt(BaseModel):
-    """What one promotion did."""
+    """The record of a promotion or rollback."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     number: int
-    """Counts up from 1 for each stack."""
+    """The number of the receipt, from 1 for each stack."""
     stack: str
     """The target."""
     kind: str = "promotion"
     """promotion or rollback."""
     source: str
-    """The stack that the image came from; for a rollback the receipt: #3."""
+    """The stack that the image comes from; for a rollback the receipt: #3."""
     image: str
-    """The image in full, by digest."""
+    """The full image reference, with its digest."""
     previous: str | None = None
-    """What the target ran before; None when it ran nothing."""
+    """The image that the target ran before; None if it ran no image."""
     previous_setting: str | None = None
-    """What its file said before."""
+    """The image in the stack file before."""
     who: str
     commit: str = ""
-    """The commit that the source's last update was made from, where known."""
+    """The commit of the source's last update, if Pulumi recorded it."""
     started: datetime
     ended: datetime | None = None
     phase: Phase = Phase.PREVIEWING
     outcome: Outcome = Outcome.OPEN
     reason: str = ""
-    """Why it did not end verified."""
+    """The reason for an outcome other than verified."""
     plan: str = ""
-    """SHA-256 of the engine's update plan that was shown and applied."""
-    checks: tuple[Check, ...] = ()
+    """The SHA-256 of the engine's update plan that was shown and applied."""
+    checks: tuple[CheckResult, ...] = ()
     soak_s: float = 0.0
-    """For how long the checks went on, in seconds."""
+    """The duration of the soak, in seconds."""
     holder: Owner | None = Field(default=None, repr=False)
-    """Who works on it; None once it is closed."""
+    """The owner of the lease; None for a closed or released receipt."""
 
     @property
     def digest(self) -> str:
@@ -110,8 +147,8 @@ class Receipt(BaseModel):
         return self.image.rpartition("@")[2]
 
     @property
-    def good(self) -> bool:
-        """Whether the stack was proven to run it."""
+    def verified(self) -> bool:
+        """The stack ran the version, and every check passed."""
         return self.outcome is Outcome.VERIFIED
 
 
@@ -119,57 +156,57 @@ class Receipts:
     """The receipts of one stack."""
 
     def __init__(self, cluster: Cluster, project: str, stack: str) -> None:
-        """Look at a stack's receipts in the cluster that it is deployed to."""
+        """Use the receipts in the cluster that the stack is deployed to."""
         self.stack = stack
         self._cluster = cluster
         self._namespace = f"receipts-{project}"
         self._slug = slug(stack)
 
     def all(self) -> list[Receipt]:
-        """Every receipt, the latest first."""
+        """Return every receipt, the latest first."""
         return [receipt for receipt, _ in self._read()]
 
     def latest(self) -> tuple[Receipt, Object] | None:
-        """The latest receipt, and the object that holds it."""
+        """Return the latest receipt and its ConfigMap, or None."""
         return next(iter(self._read()), None)
 
     def create(self, receipt: Receipt) -> Object:
-        """Write a receipt that is not there yet.
+        """Create the ConfigMap of a receipt.
 
         Raises:
-            Conflict: when another has taken the number.
+            Conflict: another receipt has the number.
         """
         try:
             return self._cluster.create(self._manifest(receipt))
-        except NotFound:
+        except ObjectNotFound:
             self._create_namespace()
             return self._cluster.create(self._manifest(receipt))
 
-    def replace(self, receipt: Receipt, held: Object) -> Object:
-        """Write a receipt in place of what `held` was.
+    def replace(self, receipt: Receipt, stored: Object) -> Object:
+        """Replace the ConfigMap `stored`.
 
         Raises:
-            Conflict: when it is no longer that.
+            Conflict: the ConfigMap in the cluster is newer than `stored`.
         """
         manifest = self._manifest(receipt)
-        manifest["metadata"]["resourceVersion"] = held["metadata"]["resourceVersion"]
+        manifest["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
         return self._cluster.replace(manifest)
 
     def _read(self) -> list[tuple[Receipt, Object]]:
-        found = self._cluster.get("configmaps", "-n", self._namespace, "-l", f"{OF}={self._slug}")
-        read = [(self._parsed(one), one) for one in found]
-        return sorted(read, key=lambda pair: -pair[0].number)
+        objects = self._cluster.get("configmaps", "-n", self._namespace, "-l", f"{STACK_LABEL}={self._slug}")
+        receipts = [(self._parse(item), item) for item in objects]
+        return sorted(receipts, key=lambda pair: -pair[0].number)
 
-    def _parsed(self, found: Object) -> Receipt:
+    def _parse(self, stored: Object) -> Receipt:
         try:
-            return Receipt.model_validate_json(found["data"][KEY])
+            return Receipt.model_validate_json(stored["data"][KEY])
         except (KeyError, ValidationError) as error:
             raise SlipwayError(
-                f"receipt {found['metadata']['name']} in namespace {self._namespace} cannot be read: {error}"
+                f"receipt {stored['metadata']['name']} in namespace {self._namespace} cannot be read: {error}"
             ) from None
 
     def _manifest(self, receipt: Receipt) -> Object:
-        labels = {"app.kubernetes.io/managed-by": "slipway-delivery", OF: self._slug}
+        labels = {"app.kubernetes.io/managed-by": "slipway-delivery", STACK_LABEL: self._slug}
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -196,22 +233,17 @@ class Receipts:
         try:
             self._cluster.create(manifest)
         except Conflict:
-            return  # another promotion made it just now
+            return  # another promotion has just created it
 
 
 def slug(stack: str) -> str:
-    """Return a name for Kubernetes that no other stack has: lower case, at most 63 characters."""
+    """Return a unique Kubernetes name for a stack: lower case, at most 63 characters."""
     plain = re.sub(r"[^a-z0-9-]+", "-", stack.rpartition("/")[2].lower()).strip("-")[:40]
     if plain == stack:
         return plain
     return f"{plain}-{hashlib.sha256(stack.encode()).hexdigest()[:8]}".lstrip("-")
 
 
-def good(receipts: Sequence[Receipt]) -> Iterator[Receipt]:
-    """Yield those that the stack was proven to run, in the order given."""
-    return (receipt for receipt in receipts if receipt.good)
-
-
 def now() -> datetime:
-    """The present time, in whole seconds."""
+    """Return the present time, in whole seconds."""
     return datetime.now(UTC).replace(microsecond=0)

@@ -1,1 +1,1 @@
-"""Driving the Pulumi engine: projects and stacks, events, changes, state."""
+"""Pulumi projects and stacks, and the events of the engine."""

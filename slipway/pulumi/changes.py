@@ -1,13 +1,13 @@
-"""What an update does to each resource, and what else the engine tells of it."""
+"""The changes, diagnostics and violations that the engine reports for an operation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 
 class Op(StrEnum):
-    """What happens to a resource."""
+    """The operation on a resource."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -15,11 +15,11 @@ class Op(StrEnum):
     DELETE = "delete"
     IMPORT = "import"
     SAME = "same"
-    """Nothing; only among what is unchanged."""
+    """No change; only in EventSummary.unchanged."""
 
 
 class Hidden:
-    """A value that is not shown: a secret, or one that is known only once it has been applied."""
+    """A value that is not shown: a secret, or a value that is unknown until the update."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -36,20 +36,21 @@ UNKNOWN = Hidden("(known after apply)")
 
 @dataclass(frozen=True)
 class PropertyChange:
-    """One property that differs. `path` is Pulumi's: spec.template.spec.containers[0].image."""
+    """A property that differs."""
 
     path: str
+    """The property path as Pulumi writes it: spec.template.spec.containers[0].image."""
     kind: str
     """add, update or delete."""
     old: Any
     new: Any
     replaces: bool
-    """Whether it is a reason for the resource to be replaced."""
+    """The difference makes the engine replace the resource."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource. Values of secrets are SECRET, those not yet known UNKNOWN."""
+    """The change of a resource. Secret values are SECRET, unknown values UNKNOWN."""
 
     urn: str
     type: str
@@ -57,41 +58,41 @@ class Change:
     op: Op
     parent: str
     old: Mapping[str, Any] = field(repr=False)
-    """Inputs as they were; empty when it is created."""
+    """The inputs before; empty for a new resource."""
     new: Mapping[str, Any] = field(repr=False)
-    """Inputs as they will be; empty when it is deleted."""
+    """The inputs after; empty for a deleted resource."""
     live: Mapping[str, Any] = field(repr=False)
-    """What the provider last saw of it, among it what nobody asked for."""
+    """The outputs in the state, with fields that the program does not set."""
     properties: tuple[PropertyChange, ...] = ()
     deleted_first: bool = False
-    """A replacement whose old resource goes before the new one comes."""
+    """A replacement deletes the old resource before it creates the new resource."""
     retained: bool = False
-    """The program lets go of it, but it stays where it is."""
+    """The resource leaves the state, but its object stays in the cluster."""
     protected: bool = False
     provider: str = ""
-    """Reference of the provider: its URN and id; empty for components."""
+    """The provider's URN and id; empty for components."""
     custom: bool = True
-    """Whether there is something behind it: a component, of which this is False, only groups others."""
+    """False for a component, which only groups other resources."""
 
     @property
     def name(self) -> str:
-        """Its name in the program."""
+        """The name of the resource in the program."""
         return self.urn.rpartition("::")[2]
 
     @property
     def kind(self) -> str:
-        """The last part of its type: Deployment."""
+        """The last part of the type: Deployment."""
         return self.type.rpartition(":")[2]
 
     @property
     def deletes(self) -> bool:
-        """Whether something that is there now will be gone, replaced or not."""
+        """The change deletes an object that exists now, whether or not it replaces the object."""
         return self.op in (Op.DELETE, Op.REPLACE) and not self.retained
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """Something that the program, a provider or the engine had to say."""
+    """A message from the program, a provider or the engine."""
 
     severity: str
     """info, warning or error."""
@@ -101,7 +102,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Violation:
-    """A policy that a resource does not meet."""
+    """A policy that a resource violates."""
 
     policy: str
     pack: str
@@ -112,48 +113,17 @@ class Violation:
 
 @dataclass(frozen=True)
 class EventSummary:
-    """Everything that the events of one operation say."""
+    """The content of the events of an operation."""
 
     changes: tuple[Change, ...] = ()
-    """In the order in which the engine came to them; components among them."""
+    """The changed resources and components, in the engine's order."""
     drift: tuple[Change, ...] = ()
-    """How resources were found to differ from the state, when it was refreshed; op `update` or `delete`."""
+    """The differences that a refresh found between the cluster and the state; op `update` or `delete`."""
     unchanged: tuple[Change, ...] = ()
-    """Resources that stay as they are; rules look at them for what stands beside a change."""
+    """The resources that stay as they are; rules read them as the context of a change."""
     incomplete: tuple[Change, ...] = ()
-    """Components whose objects a preview cannot list: an input of theirs is known only after the update."""
+    """Components whose objects a preview cannot list, because an input is unknown until the update."""
     diagnostics: tuple[Diagnostic, ...] = ()
     violations: tuple[Violation, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Resources by the engine's own operations: {"create": 2, "same": 19}."""
-
-
-def at(value: Any, path: str) -> Any:
-    """Return what stands at one of Pulumi's property paths, or None: a.b[0]["c.d/e"]."""
-    for key in keys(path):
-        if isinstance(key, int) and isinstance(value, list):
-            value = value[key] if key < len(value) else None
-        elif isinstance(value, Mapping):
-            value = value.get(key)
-        elif isinstance(value, Hidden):
-            return value
-        else:
-            return None
-    return value
-
-
-def keys(path: str) -> Iterator[str | int]:
-    """Take a property path apart. https://www.pulumi.com/docs/iac/concepts/resources/options/ignorechanges/."""
-    rest = path
-    while rest:
-        if rest.startswith('["'):
-            key, _, rest = rest[2:].partition('"]')
-            yield key.replace('\\"', '"')
-        elif rest.startswith("["):
-            index, _, rest = rest[1:].partition("]")
-            yield int(index) if index.isdigit() else index
-        else:
-            rest = rest.removeprefix(".")
-            end = min((rest.index(mark) for mark in ".[" if mark in rest), default=len(rest))
-            yield rest[:end]
-            rest = rest[end:]
+    """The number of resources for each of the engine's own operations: {"create": 2, "same": 19}."""

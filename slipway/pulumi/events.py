@@ -1,8 +1,7 @@
-"""The engine's events, turned into changes: what an update does to each resource.
+"""The summary of the engine's events: one change for each resource.
 
-A replacement arrives as three events; here it is one change. The engine masks secrets, and has a fixed
-identifier for what only the update will tell; both become something that cannot be mistaken for text of the
-user's.
+The three events of a replacement become one change. The engine replaces secrets and unknown values by fixed
+texts; these become SECRET and UNKNOWN, which cannot be mistaken for the user's text.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,24 +19,23 @@ from slipway.pulumi.changes import (
     Op,
     PropertyChange,
     Violation,
-    at,
 )
-from slipway.pulumi.property_diff import differences, is_noise
+from slipway.pulumi.properties import differences, is_noise, value_at
 
 _MASKED = "[secret]"
 _PREVIEW_IS_INCOMPLETE = "nput properties have unknown values. Preview is incomplete."
-# https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource#SigKey: any structure with this key is
-# a special one, and a secret with this value; its content the engine has masked.
-_SIGNATURE, _IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-# https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin#UnknownStringValue and its kin
-_UNKNOWN = {
-    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7": "bool",
-    "3eeb2bf0-c639-47a8-9e75-3b44932eb421": "number",
-    "04da6b54-80e4-46f7-96ec-b56ff0331ba9": "string",
-    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2": "array",
-    "030794c1-ac77-496b-92df-f27374a8bd58": "asset",
-    "e48ece36-62e2-4504-bad9-02848725956a": "archive",
-    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff": "object",
+# https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource#SigKey: a mapping with this key has a
+# special meaning; with this value it is a secret, whose content the engine has masked.
+_SIGNATURE, _SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+# https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin#pkg-constants
+_UNKNOWN_VALUES = {
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # bool
+    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
+    "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # string
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # array
+    "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
+    "e48ece36-62e2-4504-bad9-02848725956a",  # archive
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
 }
 
 
@@ -53,21 +51,21 @@ _OPS = {
 }
 
 
-def read(events: Iterable[EngineEvent]) -> EventSummary:
-    """Turn the events of one preview or update into what they say."""
+def summarise(events: Iterable[EngineEvent]) -> EventSummary:
+    """Return the summary of the events of an operation."""
     events = list(events)
     steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
     by_urn: dict[str, list[StepEventMetadata]] = {}
     for step in steps:
         if step.op in _OPS:
             by_urn.setdefault(step.urn, []).append(step)
-    changes = tuple(_change(steps_of_one) for steps_of_one in by_urn.values())
-    unchanged = tuple(_state(step, Op.SAME) for step in steps if step.op is OpType.SAME)
+    changes = tuple(_change(resource_steps) for resource_steps in by_urn.values())
+    unchanged = tuple(_state_change(step, Op.SAME) for step in steps if step.op is OpType.SAME)
     diagnostics = tuple(_diagnostics(events))
     incomplete = tuple(_incomplete((*changes, *unchanged), diagnostics))
     return EventSummary(
         changes=_without_children(changes, incomplete),
-        drift=tuple(_drifts(_refreshed(events))),
+        drift=tuple(_drift(_refreshed(events))),
         unchanged=unchanged,
         incomplete=incomplete,
         diagnostics=diagnostics,
@@ -86,26 +84,26 @@ def _change(steps: Sequence[StepEventMetadata]) -> Change:
     main = next((step for step in steps if step.op is OpType.REPLACE), steps[0])
     first_deleted = ops.index(OpType.DELETE_REPLACED) if OpType.DELETE_REPLACED in ops else len(ops)
     first_created = ops.index(OpType.CREATE_REPLACEMENT) if OpType.CREATE_REPLACEMENT in ops else len(ops)
-    return _state(main, op=_OPS[main.op], deleted_first=first_deleted < first_created)
+    return _state_change(main, op=_OPS[main.op], deleted_first=first_deleted < first_created)
 
 
-def _state(step: StepEventMetadata, op: Op, deleted_first: bool = False) -> Change:
-    one = step.new or step.old
+def _state_change(step: StepEventMetadata, op: Op, deleted_first: bool = False) -> Change:
+    state = step.new or step.old
     old, new = _inputs(step.old), _inputs(step.new)
     return Change(
         urn=step.urn,
         type=step.type,
         op=op,
-        parent=one.parent if one else "",
+        parent=state.parent if state else "",
         old=old,
         new=new,
-        live=_clean((step.old.outputs if step.old else None) or {}),
+        live=_outputs(step.old),
         properties=tuple(_properties(step, old, new)),
         deleted_first=deleted_first,
         retained=bool(step.old and step.old.retain_on_delete),
         protected=bool(step.old and step.old.protect),
-        provider=one.provider if one else "",
-        custom=bool(one and one.custom),
+        provider=state.provider if state else "",
+        custom=bool(state and state.custom),
     )
 
 
@@ -114,10 +112,15 @@ def _inputs(state: StepEventStateMetadata | None) -> dict[str, Any]:
     return inputs
 
 
+def _outputs(state: StepEventStateMetadata | None) -> dict[str, Any]:
+    outputs: dict[str, Any] = _clean((state.outputs if state else None) or {})
+    return outputs
+
+
 def _clean(value: Any) -> Any:
-    """Put SECRET and UNKNOWN where the engine has texts that stand for them."""
+    """Replace the engine's texts for secrets and unknown values by SECRET and UNKNOWN."""
     if isinstance(value, Mapping):
-        if value.get(_SIGNATURE) == _IS_SECRET:
+        if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
             return SECRET
         return {key: _clean(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -125,7 +128,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, str):
         if value == _MASKED:
             return SECRET
-        if value in _UNKNOWN:
+        if value in _UNKNOWN_VALUES:
             return UNKNOWN
     return value
 
@@ -134,93 +137,96 @@ def _properties(
     step: StepEventMetadata, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[PropertyChange]:
     if not step.detailed_diff and old and new and step.op is not OpType.SAME:
-        yield from (_difference(*one) for one in differences(old, new))
-    live = _clean((step.old.outputs if step.old else None) or {})
+        yield from (_property_change(*difference) for difference in differences(old, new))
+    live = _outputs(step.old)
     for path, diff in (step.detailed_diff or {}).items():
         kind, _, replaces = diff.diff_kind.value.partition("-")
-        before = at(old, path)
+        before = value_at(old, path)
         if before is None:
-            before = at(live, path)
-        yield PropertyChange(path, kind, before, at(new, path), bool(replaces))
+            before = value_at(live, path)
+        yield PropertyChange(path, kind, before, value_at(new, path), bool(replaces))
 
 
 def _refreshed(events: Iterable[EngineEvent]) -> Iterator[StepEventMetadata]:
-    """What was found of each resource: the first outputs that follow the start of its refresh.
+    """Yield the refreshed outputs of each resource: the first outputs event after the start of its refresh.
 
-    `pulumi refresh` names them by what they differ in, `--refresh` before an update by `refresh`.
+    The event's op is `update` or `delete` in `pulumi refresh`, but `refresh` in `pulumi up --refresh`.
     """
-    waiting: set[str] = set()
+    started: set[str] = set()
     for event in events:
-        begun = event.resource_pre_event and event.resource_pre_event.metadata
-        ended = event.res_outputs_event and event.res_outputs_event.metadata
-        if begun and begun.op is OpType.REFRESH:
-            waiting.add(begun.urn)
-        elif ended and ended.urn in waiting:
-            waiting.discard(ended.urn)
-            yield ended
+        before = event.resource_pre_event and event.resource_pre_event.metadata
+        after = event.res_outputs_event and event.res_outputs_event.metadata
+        if before and before.op is OpType.REFRESH:
+            started.add(before.urn)
+        elif after and after.urn in started:
+            started.discard(after.urn)
+            yield after
 
 
-def _drifts(steps: Iterable[StepEventMetadata]) -> Iterator[Change]:
+def _drift(steps: Iterable[StepEventMetadata]) -> Iterator[Change]:
     for step in steps:
         custom = step.old is not None and step.old.custom and not step.type.startswith("pulumi:")
         if not custom:
             continue
         if step.new is None:
-            yield _state(step, Op.DELETE)
-        elif properties := tuple(_drifted(step)):
-            yield replace(_state(step, Op.UPDATE), properties=properties)
+            yield _state_change(step, Op.DELETE)
+        elif properties := tuple(_drifted_properties(step)):
+            yield replace(_state_change(step, Op.UPDATE), properties=properties)
 
 
-def _drifted(step: StepEventMetadata) -> Iterator[PropertyChange]:
-    old, new = (_clean((state.outputs if state else None) or {}) for state in (step.old, step.new))
-    asked = _inputs(step.old)
+def _drifted_properties(step: StepEventMetadata) -> Iterator[PropertyChange]:
+    old, new, inputs = _outputs(step.old), _outputs(step.new), _inputs(step.old)
     for path, before, after in differences(old, new):
-        scaled = path == "spec.replicas" and at(asked, path) is None  # by its autoscaler
+        scaled = path == "spec.replicas" and value_at(inputs, path) is None  # by an autoscaler
         if not is_noise(path) and not scaled:
-            yield _difference(path, before, after)
-    versions = [at(side, "metadata.resourceVersion") for side in (old, new)]
+            yield _property_change(path, before, after)
+    versions = [value_at(outputs, "metadata.resourceVersion") for outputs in (old, new)]
     if step.type == "kubernetes:core/v1:Secret" and versions[0] != versions[1]:
-        yield PropertyChange("data", "update", SECRET, SECRET, False)  # masked, so that nothing else shows it
+        yield PropertyChange("data", "update", SECRET, SECRET, False)  # the values are masked
 
 
-def _difference(path: str, old: Any, new: Any) -> PropertyChange:
+def _property_change(path: str, old: Any, new: Any) -> PropertyChange:
     kind = "add" if old is None else "delete" if new is None else "update"
     return PropertyChange(path, kind, old, new, False)
 
 
 def _diagnostics(events: Iterable[EngineEvent]) -> Iterator[Diagnostic]:
     for event in events:
-        told = event.diagnostic_event
-        if told and told.severity != "debug" and not told.ephemeral and told.message.strip():
-            severity = "info" if told.severity.startswith("info") else told.severity
-            yield Diagnostic(severity, told.message.strip(), told.urn or "")
+        diagnostic = event.diagnostic_event
+        if not diagnostic or diagnostic.severity == "debug" or diagnostic.ephemeral:
+            continue
+        if message := diagnostic.message.strip():
+            severity = "info" if diagnostic.severity.startswith("info") else diagnostic.severity
+            yield Diagnostic(severity, message, diagnostic.urn or "")
 
 
 def _incomplete(resources: Iterable[Change], diagnostics: Iterable[Diagnostic]) -> Iterator[Change]:
-    """Return the components of which the Kubernetes plugin says that it could not read their source.
+    """Yield the components whose source the Kubernetes plugin could not read.
 
-    It names the component by its URN, or by its type and name at the start of the message.
+    The diagnostic has the component's URN, or a message that starts with the component's type and name.
     """
-    said = [one for one in diagnostics if _PREVIEW_IS_INCOMPLETE in one.message]
+    warnings = [diagnostic for diagnostic in diagnostics if _PREVIEW_IS_INCOMPLETE in diagnostic.message]
     for component in resources:
-        named = f"{component.type}:{component.name} "
+        prefix = f"{component.type}:{component.name} "
         if not component.custom and any(
-            one.urn == component.urn or one.message.startswith(named) for one in said
+            warning.urn == component.urn or warning.message.startswith(prefix) for warning in warnings
         ):
             yield component
 
 
 def _without_children(changes: Sequence[Change], incomplete: Sequence[Change]) -> tuple[Change, ...]:
-    """Leave out deletions that the engine reports only because a component could not list its objects."""
+    """Drop deletions that the engine reports only because a component could not list its objects."""
     parents = {component.urn for component in incomplete}
-    return tuple(one for one in changes if one.op is not Op.DELETE or one.parent not in parents)
+    return tuple(change for change in changes if change.op is not Op.DELETE or change.parent not in parents)
 
 
 def _violations(events: Iterable[EngineEvent]) -> Iterator[Violation]:
     for event in events:
-        told = event.policy_event
-        if told:
-            mandatory = told.enforcement_level == "mandatory"
+        if policy := event.policy_event:
             yield Violation(
-                told.policy_name, told.policy_pack_name, mandatory, told.message, told.resource_urn or ""
+                policy=policy.policy_name,
+                pack=policy.policy_pack_name,
+                mandatory=policy.enforcement_level == "mandatory",
+                message=policy.message,
+                urn=policy.resource_urn or "",
             )

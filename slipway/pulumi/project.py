@@ -1,7 +1,7 @@
-"""The only place that touches Pulumi's Automation API: a project on disk, and its stacks.
+"""A Pulumi project and its stacks: the only module that calls Pulumi's Automation API.
 
-A stack is never selected: the user's current stack stays what it is. Nothing here asks for a secret in the
-clear: state and configuration are read as they lie in the backend, encrypted.
+No command selects a stack, so the user's current stack stays the same. No command decrypts secrets: state
+and configuration are read in their encrypted form.
 """
 
 import json
@@ -12,47 +12,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pulumi import automation
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
 from pulumi.automation.events import EngineEvent
 
-from slipway.errors import SlipwayError
+from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.pulumi.updates import ConfigValue, Run, Update
 
 OnEvent = Callable[[EngineEvent], None]
 
 
-class Locked(SlipwayError):
-    """The stack is locked by another operation, which may have died."""
-
-    def __init__(self, stack: str, printed: str) -> None:
-        super().__init__(
-            f"stack {stack} is locked by another operation. Wait for its end; if it died,"
-            f" `slipway recover {stack}` removes the lock"
-        )
-        self.printed = printed
-        """What pulumi said: with some backends who holds the lock."""
-
-
-class NoSuchStack(SlipwayError):
-    """The backend has no stack of that name."""
-
-    def __init__(self, stack: str) -> None:
-        super().__init__(
-            f"there is no stack {stack}; `pulumi stack ls` shows those that there are,"
-            f" `pulumi stack init {stack}` makes it"
-        )
-
-
 class _Unselected(automation.Stack):
-    """A stack that each command names by `--stack`; the SDK's own constructor selects it for all shells."""
+    """A stack that each command names by `--stack`; the SDK's own constructor selects the stack."""
 
     def __init__(self, name: str, workspace: automation.Workspace) -> None:
         self.name = name
         self.workspace = workspace
 
-    # After each operation the SDK asks for the outputs, also with secrets in the clear, and for the history:
-    # three processes more, for what nobody here reads.
+    # After each operation the SDK runs three more commands, for the outputs (with decrypted secrets) and the
+    # history. Slipway does not use the results.
     def outputs(self) -> automation.OutputMap:
         return {}
 
@@ -64,16 +43,14 @@ class Project:
     """A Pulumi project: the directory with its Pulumi.yaml."""
 
     def __init__(self, directory: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Look at a directory; `environment` is added to that of the process.
+        """Open the project in a directory; `environment` is added to the variables of this process.
 
         Raises:
-            SlipwayError: when there is no project there, or no pulumi on PATH.
+            SlipwayError: the directory is not a project, or pulumi is not installed.
         """
         self.directory = directory.resolve()
         if not (self.directory / "Pulumi.yaml").is_file():
-            raise SlipwayError(
-                f"{self.directory} has no Pulumi.yaml; run this where it is, or say where with --cwd"
-            )
+            raise SlipwayError(f"{self.directory} has no Pulumi.yaml; run this in the project, or pass --cwd")
         try:
             self._workspace = automation.LocalWorkspace(str(self.directory), env_vars=environment)
         except FileNotFoundError:
@@ -83,22 +60,27 @@ class Project:
         except automation.InvalidVersionError as error:
             raise SlipwayError(str(error)) from None
 
+    @property
+    def name(self) -> str:
+        """The name in Pulumi.yaml, which is the namespace of the project's configuration keys."""
+        return str(yaml.safe_load((self.directory / "Pulumi.yaml").read_text())["name"])
+
     def stack(self, name: str) -> "Stack":
-        """Return a stack by name; whether the backend has it shows when it is first used."""
+        """Return a stack by name; its first command fails if the backend does not have it."""
         return Stack(name, self, self._workspace)
 
     def stacks(self) -> list[str]:
-        """Names of the stacks that the backend has of this project, those with a file first."""
+        """Return the names of the project's stacks in the backend, stacks with a file first."""
         names = [stack.name for stack in self._workspace.list_stacks()]
         return sorted(names, key=lambda name: (not self.file(name).is_file(), name))
 
     def file(self, stack: str) -> Path:
-        """Return where a stack's configuration lies, whether or not it exists."""
+        """Return the path of a stack's configuration, whether or not the file exists."""
         return self.directory / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
 
 
 class Stack:
-    """One stack of a project, whatever backend it lives in."""
+    """A stack of a project, in any backend."""
 
     def __init__(self, name: str, project: Project, workspace: automation.LocalWorkspace) -> None:
         """Use `Project.stack`."""
@@ -108,13 +90,13 @@ class Stack:
 
     @property
     def file(self) -> Path:
-        """Its configuration: Pulumi.<stack>.yaml."""
+        """The path of the stack's configuration: Pulumi.<stack>.yaml."""
         return self.project.file(self.name)
 
     def create(self) -> None:
-        """Make it in the backend, with nothing deployed.
+        """Create the stack in the backend, with nothing deployed.
 
-        With a passphrase pulumi writes the salt into the stack's file: see `StackFile.undo_rewriting`.
+        With a passphrase, pulumi writes the salt into the stack's file: see `StackFile.undo_rewriting`.
         """
         self.command("stack", "init", "--no-select")
 
@@ -126,16 +108,17 @@ class Stack:
         policy_packs: Sequence[Path] = (),
         on_event: OnEvent | None = None,
     ) -> Run:
-        """Have the engine tell what `up` would do; a program that fails is told in the result.
+        """Preview an update; the result has the failure of a program that fails.
 
         Args:
-            refresh: look at what there is in the cluster first, instead of trusting the state.
-            save_plan: file to write the engine's update plan to. It holds secrets encrypted.
-            policy_packs: directories of packs to check against.
-            on_event: called with each event as it comes, from another thread.
+            refresh: read the cluster first, instead of trusting the state.
+            save_plan: file for the engine's update plan, in which secrets are encrypted.
+            policy_packs: directories of policy packs.
+            on_event: called with each event as it arrives, from another thread.
 
         Raises:
-            SlipwayError: when there is no such stack, or it is locked by another operation.
+            StackNotFound: the backend does not have the stack.
+            StackLocked: another operation holds the stack's lock.
         """
         return self._run(
             self._stack.preview,
@@ -154,10 +137,11 @@ class Stack:
         message: str | None = None,
         on_event: OnEvent | None = None,
     ) -> Run:
-        """Update the stack, without asking; with a plan, only as far as the plan allows.
+        """Update the stack without confirmation; with a plan, the engine refuses any other change.
 
         Raises:
-            SlipwayError: when there is no such stack, or it is locked by another operation.
+            StackNotFound: the backend does not have the stack.
+            StackLocked: another operation holds the stack's lock.
         """
         return self._run(
             self._stack.up,
@@ -170,28 +154,29 @@ class Stack:
         )
 
     def preview_refresh(self, on_event: OnEvent | None = None) -> Run:
-        """Have the engine tell how the cluster differs from the state; nothing is written."""
+        """Compare the cluster with the state, without writing the state."""
         return self._run(self._stack.preview_refresh, on_event, show_secrets=False)
 
     def cancel(self) -> None:
-        """Remove the lock of an operation that is no longer running."""
+        """Remove the lock of an operation that no longer runs."""
         self.command("cancel", "--yes")
 
     def config(self) -> dict[str, ConfigValue]:
-        """Its configuration, keys with their namespace: slipway:image."""
-        found = json.loads(self.command("config", "--json"))
-        return {key: ConfigValue(one.get("value"), one["secret"]) for key, one in found.items()}
+        """Return the configuration by keys with their namespace: slipway:image."""
+        entries = json.loads(self.command("config", "--json"))
+        return {key: ConfigValue(entry.get("value"), entry["secret"]) for key, entry in entries.items()}
 
     def state(self) -> dict[str, Any]:
-        """Its state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
+        """Return the state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
         state: dict[str, Any] = json.loads(self.command("stack", "export"))
         return state
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Put another state, as `state()` returns it, in place of its own; pending operations are dropped.
+        """Replace the state; pulumi drops its pending operations.
 
         Raises:
-            SlipwayError: when it is locked by another operation, or pulumi finds the state inconsistent.
+            StackLocked: another operation holds the stack's lock.
+            SlipwayError: the state is inconsistent.
         """
         with tempfile.NamedTemporaryFile("w", prefix="slipway-", suffix=".json") as file:
             json.dump(state, file)
@@ -199,24 +184,24 @@ class Stack:
             self.command("stack", "import", "--file", file.name)
 
     def history(self, last: int | None = None) -> list[Update]:
-        """Its past operations, the latest first."""
+        """Return the past operations, the latest first."""
         size = ("--page-size", str(last), "--page", "1") if last else ()
-        found = json.loads(self.command("stack", "history", "--json", *size))
-        return [Update.of(one) for one in found]
+        entries = json.loads(self.command("stack", "history", "--json", *size))
+        return [Update.from_json(entry) for entry in entries]
 
-    def command(self, *words: str) -> str:
-        """Run another command of pulumi on this stack; return what it printed.
+    def command(self, *arguments: str) -> str:
+        """Run another pulumi command on this stack, and return its output.
 
         Raises:
-            SlipwayError: with what it said, when it fails.
+            SlipwayError: the command failed; the message is its error.
         """
         try:
-            done = self._workspace.pulumi_command.run(
-                [*words, "--stack", self.name], str(self.project.directory), self._workspace.env_vars
+            result = self._workspace.pulumi_command.run(
+                [*arguments, "--stack", self.name], str(self.project.directory), self._workspace.env_vars
             )
         except CommandError as error:
-            raise self._explained(error) from None
-        return done.stdout
+            raise self._error(error) from None
+        return result.stdout
 
     @cached_property
     def _stack(self) -> automation.Stack:
@@ -225,29 +210,29 @@ class Stack:
     def _run(self, operation: Callable[..., Any], on_event: OnEvent | None, **options: Any) -> Run:
         events: list[EngineEvent] = []
 
-        def keep(event: EngineEvent) -> None:
+        def record(event: EngineEvent) -> None:
             events.append(event)
             if on_event:
                 on_event(event)
 
         failure = ""
         try:
-            operation(on_event=keep, color="never", suppress_progress=True, **options)
+            operation(on_event=record, color="never", suppress_progress=True, **options)
         except (StackNotFoundError, ConcurrentUpdateError) as error:
-            raise self._explained(error) from None
+            raise self._error(error) from None
         except CommandError as error:
             failure = str(error)
         return Run(events, failure)
 
-    def _explained(self, error: CommandError) -> SlipwayError:
+    def _error(self, error: CommandError) -> SlipwayError:
         if isinstance(error, StackNotFoundError):
-            return NoSuchStack(self.name)
+            return StackNotFound(self.name)
         if isinstance(error, ConcurrentUpdateError):
-            return Locked(self.name, str(error))
+            return StackLocked(self.name, str(error))
         return SlipwayError(_message(str(error)))
 
 
-def _message(printed: str) -> str:
-    """Take what pulumi wrote as an error out of the SDK's record of a command."""
-    stderr = printed.partition("\n stderr: ")[2].strip() or printed
+def _message(output: str) -> str:
+    """Return the error of pulumi from the SDK's text, which has all output of the command."""
+    stderr = output.partition("\n stderr: ")[2].strip() or output
     return stderr.removeprefix("error: ")

@@ -1,7 +1,7 @@
-"""The line of a stack's file that a promotion changes, and nothing else of that file.
+"""The stack file, edited so that a promotion changes one line and nothing else.
 
-The text is edited where YAML's own parser says that the value stands. Loading and writing the document would
-reformat what the promotion is not about.
+The edit replaces text at the position that the YAML parser reports. docs/decisions/stack-file-edits.md
+explains why the document is not loaded and dumped.
 """
 
 import os
@@ -19,49 +19,49 @@ SALT = "encryptionsalt"
 
 @dataclass(frozen=True)
 class StackFile:
-    """Pulumi.<stack>.yaml, and the key that names the image: slipway:image."""
+    """Pulumi.<stack>.yaml, and the key of its image: slipway:image."""
 
     path: Path
     key: str
 
     def text(self) -> str:
-        """What it holds; a stack that was never configured has no file, which is an empty text."""
+        """Return the content; a stack that was never configured has no file, which counts as empty."""
         return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
 
     def image(self) -> str | None:
-        """The value of the key, None when it is not there.
+        """Return the value of the key, or None.
 
         Raises:
-            SlipwayError: when the file is not what Pulumi writes.
+            SlipwayError: the file is not a valid stack file.
         """
         value = (self._document(self.text()).get("config") or {}).get(self.key)
         return None if value is None else str(value)
 
     def with_image(self, image: str | None) -> str:
-        """Return its text with the key set, or without the key where `image` is None."""
+        """Return the text with the key set, or without the key if `image` is None."""
         text = self.text()
         before = self._document(text)
-        after = _without(text, self.key) if image is None else _with(text, self.key, image)
-        wanted = {**before, "config": {**(before.get("config") or {})}}
-        wanted["config"].pop(self.key, None)
+        after = _remove(text, self.key) if image is None else _set(text, self.key, image)
+        expected = {**before, "config": {**(before.get("config") or {})}}
+        expected["config"].pop(self.key, None)
         if image is not None:
-            wanted["config"][self.key] = image
-        if not self._reads_as(after, wanted):
+            expected["config"][self.key] = image
+        if not self._parses_to(after, expected):
+            command = f"rm {self.key}" if image is None else f"set {self.key} {image}"
             raise SlipwayError(
-                f"{self.path.name} is written in a way that cannot be edited safely. Set the image yourself:"
-                f" pulumi config set {self.key} {image or ''}"
+                f"{self.path.name} cannot be edited safely. Set the image yourself: pulumi config {command}"
             )
         return after
 
-    def _reads_as(self, text: str, wanted: dict[str, Any]) -> bool:
+    def _parses_to(self, text: str, expected: dict[str, Any]) -> bool:
         try:
-            found = self._document(text)
+            document = self._document(text)
         except SlipwayError:
             return False
-        return {**found, "config": found.get("config") or {}} == wanted
+        return {**document, "config": document.get("config") or {}} == expected
 
     def write(self, text: str) -> None:
-        """Put a text in the file's place, whole or not at all; one that is the same is left alone."""
+        """Replace the content atomically; do nothing if the content is the same."""
         if text == self.text():
             return
         mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
@@ -78,14 +78,14 @@ class StackFile:
             raise
 
     def set_image(self, image: str | None) -> None:
-        """Change the line in the file."""
+        """Set the key in the file, or remove the key if `image` is None."""
         self.write(self.with_image(image))
 
     def undo_rewriting(self, before: str) -> None:
-        """Undo what pulumi does to a file without a salt: it adds one, and lays the whole file out anew.
+        """Undo the rewriting of a file without a salt: pulumi adds a salt, and formats the whole file.
 
-        The state has the salt as well, so that a file without secrets need not have it. A salt that was
-        there, or that secrets need, stays.
+        The state has the salt too, so a file without secrets does not need the salt. A salt that the file had
+        before, or that its secrets need, stays.
 
         Args:
             before: the text of the file before pulumi ran.
@@ -94,9 +94,9 @@ class StackFile:
         if "secure:" in self.text() or SALT in self._document(before) or SALT not in now:
             return
         image = self.image()
-        text = _without(before, self.key) if image is None else _with(before, self.key, image)
+        text = _remove(before, self.key) if image is None else _set(before, self.key, image)
         del now[SALT]
-        if self._reads_as(text, {**now, "config": now.get("config") or {}}):
+        if self._parses_to(text, {**now, "config": now.get("config") or {}}):
             self.write(text)
 
     def _document(self, text: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class StackFile:
             raise SlipwayError(f"{self.path} is not YAML: {error}") from None
         config = document.get("config") if isinstance(document, dict) else 0
         if config is not None and not isinstance(config, dict):
-            raise SlipwayError(f"{self.path} is not a stack's configuration: `config:` must be a mapping")
+            raise SlipwayError(f"{self.path} is not a stack file: `config:` must be a mapping")
         return {str(key): value for key, value in document.items()}
 
 
@@ -114,15 +114,15 @@ def _config(text: str) -> yaml.MappingNode | None:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
         return None
-    found = [value for key, value in root.value if key.value == "config"]
-    return found[0] if found and isinstance(found[0], yaml.MappingNode) and found[0].value else None
+    node = next((value for key, value in root.value if key.value == "config"), None)
+    return node if isinstance(node, yaml.MappingNode) and node.value else None
 
 
-def _with(text: str, key: str, image: str) -> str:
+def _set(text: str, key: str, image: str) -> str:
     config = _config(text)
     if config is None:
-        kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("config:"))
-        return f"{_ended(kept)}config:\n  {key}: {image}\n"
+        rest = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("config:"))
+        return f"{_with_newline(rest)}config:\n  {key}: {image}\n"
     for name, value in config.value:
         if name.value == key:
             return text[: value.start_mark.index] + image + text[_end(text, value) :]
@@ -134,10 +134,10 @@ def _with(text: str, key: str, image: str) -> str:
     line_end = text.find("\n", at)
     at = len(text) if line_end < 0 else line_end + 1
     indent = " " * config.value[0][0].start_mark.column
-    return f"{_ended(text[:at])}{indent}{key}: {image}\n{text[at:]}"
+    return f"{_with_newline(text[:at])}{indent}{key}: {image}\n{text[at:]}"
 
 
-def _without(text: str, key: str) -> str:
+def _remove(text: str, key: str) -> str:
     config = _config(text)
     for name, value in config.value if config else ():
         if name.value == key:
@@ -148,7 +148,7 @@ def _without(text: str, key: str) -> str:
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Return where a value ends; a block's mark lies behind the blank lines and comments that follow it."""
+    """Return the end of a value, before the blank lines and comments that a block's end mark includes."""
     end: int = node.end_mark.index
     if isinstance(node, yaml.ScalarNode):
         return end if node.style != "|" and node.style != ">" else len(text[:end].rstrip())
@@ -158,5 +158,5 @@ def _end(text: str, node: yaml.Node) -> int:
     return end
 
 
-def _ended(text: str) -> str:
+def _with_newline(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"

@@ -1,41 +1,48 @@
-"""What Pulumi tells of a stack: its configuration, its past operations, and how one of them ended."""
+"""Pulumi's records of a stack: configuration values, past operations, and the result of an operation."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
+from slipway.pulumi.changes import EventSummary
+
+_LAST_LINES = 30
+_GENERIC_ERROR = re.compile(r"(preview|update) failed")
+_PLAN_VIOLATION = re.compile(r"(resource (?P<urn>urn:\S+) violates plan): .*", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Run:
-    """How an operation of the engine ended, and what it told on the way."""
+    """The result of an operation of the engine."""
 
     events: Sequence[EngineEvent] = field(repr=False)
     failure: str = ""
-    """What the command printed when it failed; empty when it succeeded."""
+    """The output of a command that failed; empty after success."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether the engine came to the end without an error or a mandatory policy's refusal."""
+        """The operation had no error, and no mandatory policy refused it."""
         return not self.failure
 
 
 @dataclass(frozen=True)
 class ConfigValue:
-    """One configuration value."""
+    """A configuration value."""
 
     value: str | None
-    """None where it is a secret."""
+    """None for a secret."""
     secret: bool
 
 
 @dataclass(frozen=True)
 class Update:
-    """One past operation of a stack, as its backend remembers it."""
+    """A past operation of a stack."""
 
     version: int
-    """Counts up from 1; 0 where the backend does not count."""
+    """The number of the operation, from 1; 0 if the backend does not number operations."""
     kind: str
     """update, preview, refresh, destroy, import, …"""
     result: str
@@ -46,11 +53,11 @@ class Update:
     environment: Mapping[str, str] = field(repr=False)
     """git.head, git.author, exec.kind, …"""
     changes: Mapping[str, int]
-    """Resources by operation: {"create": 2, "same": 19}."""
+    """The number of resources for each operation: {"create": 2, "same": 19}."""
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "Update":
-        """Return an entry of `pulumi stack history --json`."""
+    def from_json(cls, entry: Mapping[str, Any]) -> "Update":
+        """Parse an entry of `pulumi stack history --json`."""
         return cls(
             version=entry.get("version", 0),
             kind=entry["kind"],
@@ -61,3 +68,24 @@ class Update:
             environment=entry["environment"],
             changes=entry.get("resourceChanges") or {},
         )
+
+
+def failure_reason(run: Run, summary: EventSummary) -> str:
+    """Return why an operation failed: the errors in its events, else the end of its output."""
+    if run.succeeded:
+        return ""
+    errors = dict.fromkeys(item.message for item in summary.diagnostics if item.severity == "error")
+    reasons = [without_values(error) for error in errors if not _GENERIC_ERROR.fullmatch(error)]
+    if reasons:
+        return "\n".join(reasons)
+    mandatory = sorted({violation.policy for violation in summary.violations if violation.mandatory})
+    if mandatory:
+        return f"refused by policy: {', '.join(mandatory)}"
+    stdout, _, stderr = run.failure.partition("\n stderr: ")
+    output = stderr.strip() or stdout.partition("stdout: ")[2].strip() or run.failure
+    return without_values("\n".join(output.splitlines()[-_LAST_LINES:]))
+
+
+def without_values(message: str) -> str:
+    """Remove property values from the engine's error about a plan; they include build secrets."""
+    return _PLAN_VIOLATION.sub(r"\1: its properties differ from the reviewed plan", message)

@@ -1,1 +1,1 @@
-"""Repairing what a killed operation left behind, and finding drift."""
+"""The repair of a stack after a killed operation, and the comparison with its cluster."""

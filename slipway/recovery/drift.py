@@ -1,16 +1,16 @@
-"""What differs between a stack's program, its state and the cluster."""
+"""The differences between a stack's program, its state and the cluster."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway.errors import SlipwayError
 from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import explained
+from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Stack
+from slipway.pulumi.updates import Run, failure_reason
 
 FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
-"""Environment in which the Kubernetes provider takes fields back that somebody else has set.
+"""Environment in which the Kubernetes provider overwrites fields that another field manager has set.
 
 https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/
 """
@@ -18,73 +18,85 @@ https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resou
 
 @dataclass(frozen=True)
 class Difference:
-    """One resource that is not the same everywhere."""
+    """A resource that differs between program, state and cluster."""
 
     kind: str
     name: str
     cluster: tuple[str, ...]
-    """How the cluster differs from what the last update made."""
+    """The differences between the cluster and the state."""
     program: tuple[str, ...]
-    """How the program differs from what the last update made."""
+    """The differences between the program and the state."""
     would: str
-    """What `pulumi up --refresh` does about it: create, update, replace, delete or nothing."""
+    """The operation of `pulumi up --refresh`: create, update, replace, delete, or adopt it into the state."""
 
     def __str__(self) -> str:
         where = [f"cluster: {text}" for text in self.cluster] + [f"program: {text}" for text in self.program]
-        return f"{self.kind} {self.name}: {'; '.join(where)} → up would {self.would}"
+        return f"{self.kind} {self.name}: {'; '.join(where)} → `up` would {self.would}"
 
 
 def differences(stack: Stack) -> list[Difference]:
-    """Have the engine compare all three; nothing is written.
+    """Compare program, state and cluster; nothing is written.
 
     Raises:
-        SlipwayError: when the program fails or the cluster cannot be read.
+        SlipwayError: the program fails, or the cluster cannot be read.
     """
-    run = stack.preview(refresh=True)
-    told = read(run.events)
+    return list(_differences(_summary(stack, stack.preview(refresh=True))))
+
+
+def cluster_drift(stack: Stack) -> list[str]:
+    """Return one sentence for each object in the cluster that differs from the state.
+
+    Raises:
+        SlipwayError: the cluster cannot be read.
+    """
+    summary = _summary(stack, stack.preview_refresh())
+    return [f"{item.kind} {item.name}: {'; '.join(item.cluster)}" for item in _differences(summary)]
+
+
+def _summary(stack: Stack, run: Run) -> EventSummary:
+    summary = summarise(run.events)
     if not run.succeeded:
-        raise SlipwayError(f"{stack.name} cannot be compared with its cluster: {explained(run, told)}")
-    return list(of(told))
+        reason = failure_reason(run, summary)
+        raise SlipwayError(f"{stack.name} cannot be compared with its cluster: {reason}")
+    return summary
 
 
-def of(told: EventSummary) -> Iterator[Difference]:
-    """Put together what a preview with refresh says."""
-    drifted = {one.urn: one for one in told.drift if one.op is Op.DELETE or one.properties}
-    changes = {one.urn: one for one in told.changes if one.custom}
-    for urn in {**drifted, **changes}:
-        drift, change = drifted.get(urn), changes.get(urn)
-        one = drift or change
-        if one is not None:
-            yield Difference(
-                kind=one.kind,
-                name=one.name,
-                cluster=tuple(_cluster(drift)) if drift else (),
-                program=tuple(_program(change, drift)) if change else (),
-                would=str(change.op) if change else "leave it, and take it into the state",
-            )
+def _differences(summary: EventSummary) -> Iterator[Difference]:
+    drift = {change.urn: change for change in summary.drift if change.op is Op.DELETE or change.properties}
+    changes = {change.urn: change for change in summary.changes if change.custom}
+    for urn in {**drift, **changes}:
+        drifted, change = drift.get(urn), changes.get(urn)
+        resource = drifted or changes[urn]
+        yield Difference(
+            kind=resource.kind,
+            name=resource.name,
+            cluster=tuple(_cluster(drifted)) if drifted else (),
+            program=tuple(_program(change, drifted)) if change else (),
+            would=str(change.op) if change else "adopt it into the state",
+        )
 
 
 def _cluster(drift: Change) -> Iterator[str]:
     if drift.op is Op.DELETE:
-        yield "it is gone"
+        yield "it is deleted"
     else:
-        yield from map(_told, drift.properties)
+        yield from map(_describe, drift.properties)
 
 
 def _program(change: Change, drift: Change | None) -> Iterator[str]:
-    """Yield what is new in the program: what would change, less what only sets the drift back."""
+    """Yield the changes of the program, without the changes that only revert the drift."""
     if drift and drift.op is Op.DELETE:
         return
-    back = {one.path for one in drift.properties} if drift else set()
+    reverted = {difference.path for difference in drift.properties} if drift else set()
     if change.op in (Op.CREATE, Op.DELETE):
-        yield "it is new" if change.op is Op.CREATE else "it is no longer there"
-    for one in change.properties:
-        if one.path not in back:
-            yield _told(one)
+        yield "it is new" if change.op is Op.CREATE else "it is removed"
+    for difference in change.properties:
+        if difference.path not in reverted:
+            yield _describe(difference)
 
 
-def _told(change: PropertyChange) -> str:
-    return f"{change.path}: {_short(change.old)} → {_short(change.new)}"
+def _describe(difference: PropertyChange) -> str:
+    return f"{difference.path}: {_short(difference.old)} → {_short(difference.new)}"
 
 
 def _short(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Plugins that outlive a killed engine: they go on with what they were asked to do, and are ended first."""
+"""Orphaned plugins: they survive a killed engine, continue its work, and must end before a repair."""
 
 import os
 import signal
@@ -11,19 +11,19 @@ GRACE_S = 5.0
 
 
 def orphans(project: Path) -> Iterator[int]:
-    """Yield the processes of plugins that serve no engine any more and worked in that directory.
+    """Yield the process ids of plugins that run in a project's directory without an engine.
 
-    Only where /proc is (Linux); elsewhere none are found.
+    This needs /proc (Linux); other systems have no result.
     """
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            words = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            arguments = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
             parent = int((directory / "stat").read_text().rpartition(")")[2].split()[1])
-            where = (directory / "cwd").resolve()
+            working_directory = (directory / "cwd").resolve()
         except (OSError, ValueError):
-            continue  # it has just ended, or is another user's
-        plugin = any(Path(word).name.startswith(PLUGINS) for word in words[:3])
-        if plugin and where == project and not _is_engine(parent):
+            continue  # the process has just ended, or belongs to another user
+        plugin = any(Path(argument).name.startswith(PLUGINS) for argument in arguments[:3])
+        if plugin and working_directory == project and not _is_engine(parent):
             yield int(directory.name)
 
 
@@ -35,14 +35,14 @@ def _is_engine(pid: int) -> bool:
 
 
 def end(processes: Iterable[int]) -> None:
-    """End processes, and kill those that are not gone within GRACE_S."""
-    left = list(processes)
-    for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
-        for pid in left:
+    """Terminate processes, and kill the processes that still run after GRACE_S."""
+    running = list(processes)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in running:
             _send(pid, number)
-        until = time.monotonic() + patience
-        while left and time.monotonic() < until:
-            left = [pid for pid in left if _send(pid, 0)]
+        deadline = time.monotonic() + GRACE_S
+        while running and time.monotonic() < deadline:
+            running = [pid for pid in running if _send(pid, 0)]
             time.sleep(0.05)
 
 

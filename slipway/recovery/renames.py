@@ -1,8 +1,8 @@
-"""Renamed resources: the object that the state has under the old name is given to the new name.
+"""Renamed resources: the state moves an object from the old resource to the new resource.
 
-The program renamed a resource, or moved it, without an alias. The update cannot create the object under the
-new name, because it exists (Kubernetes plugin from 4.29 on), or it has taken the object over and would delete
-it under the old name (earlier plugins).
+The program renamed or moved a resource without an alias. With the Kubernetes plugin from 4.29 on, the update
+cannot create the object under the new name, because the object exists. With earlier plugins, the update has
+adopted the object and would delete it under the old name.
 """
 
 import json
@@ -12,55 +12,56 @@ from typing import Any
 from slipway.preview.rules import Situation
 from slipway.preview.rules.identities import claims
 from slipway.pulumi.changes import Op
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from slipway.pulumi.snapshot import StackSnapshot
 
 
-def settle(side: StackSnapshot, tell: Callable[[str], None]) -> StackSnapshot:
-    """Give each renamed resource its object, as an alias would, and return the stack as it is then.
+def repair_renames(snapshot: StackSnapshot, info: Callable[[str], None]) -> StackSnapshot:
+    """Rename resources in the state as an alias would, and return the new snapshot.
 
-    A preview shows what was renamed; when it fails nothing is changed. Nothing in the cluster is touched.
+    A preview finds the renamed resources; if it fails, nothing changes. The cluster is not changed.
 
     Raises:
-        SlipwayError: when the stack is locked, or pulumi finds the new state inconsistent.
+        StackLocked: another operation holds the stack's lock.
+        SlipwayError: pulumi finds the new state inconsistent.
     """
-    run = side.stack.preview()
+    run = snapshot.stack.preview()
     if not run.succeeded:
-        return side
-    told = read(run.events)
+        return snapshot
+    summary = summarise(run.events)
     renames = {}
-    for claim in claims(Situation(told.changes, told.unchanged)):
+    for claim in claims(Situation(summary.changes, summary.unchanged)):
         old, new = claim.old.change, claim.new.change
         if old.op is Op.DELETE and new.op is not Op.IMPORT and old.type == new.type:
             renames[old.urn] = new.urn
-            tell(f"{claim.new.label} belongs to {new.urn}, no longer to {old.urn}: the state will say so")
+            info(f"{claim.new.label} moves in the state from {old.urn} to {new.urn}")
     if not renames:
-        return side
-    side.stack.set_state(renamed(side.stack.state(), renames))
-    return side.reload()
+        return snapshot
+    snapshot.stack.set_state(rename_resources(snapshot.stack.state(), renames))
+    return snapshot.reload()
 
 
-def renamed(state: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
-    """Return a state with other URNs; a resource whose new URN another one has already is left out."""
+def rename_resources(state: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
+    """Return a state with new URNs; drop a resource if another resource already has its new URN."""
     resources = state["deployment"].get("resources") or []
-    taken = {one["urn"] for one in resources if not one.get("delete")}
-    text = json.dumps([one for one in resources if renames.get(one["urn"]) not in taken])
+    taken = {resource["urn"] for resource in resources if not resource.get("delete")}
+    text = json.dumps([resource for resource in resources if renames.get(resource["urn"]) not in taken])
     for old, new in renames.items():
         text = text.replace(json.dumps(old), json.dumps(new))
-    kept = json.loads(text)
-    known: set[str] = set()
-    for one in kept:
-        _forget_later(one, known)
-        known.add(one["urn"])
-    return {**state, "deployment": {**state["deployment"], "resources": kept}}
+    renamed = json.loads(text)
+    earlier: set[str] = set()
+    for resource in renamed:
+        _drop_later_references(resource, earlier)
+        earlier.add(resource["urn"])
+    return {**state, "deployment": {**state["deployment"], "resources": renamed}}
 
 
-def _forget_later(resource: dict[str, Any], known: set[str]) -> None:
-    """Drop references to resources that come later in the state: pulumi refuses them, an update adds them."""
+def _drop_later_references(resource: dict[str, Any], earlier: set[str]) -> None:
+    """Drop references to later resources: pulumi refuses them, and the next update adds them again."""
     for key in ("dependencies", "replaceWith"):
         if key in resource:
-            resource[key] = [urn for urn in resource[key] if urn in known]
+            resource[key] = [urn for urn in resource[key] if urn in earlier]
     for name, urns in (resource.get("propertyDependencies") or {}).items():
-        resource["propertyDependencies"][name] = [urn for urn in urns or [] if urn in known]
-    if resource.get("deletedWith") not in known:
+        resource["propertyDependencies"][name] = [urn for urn in urns or [] if urn in earlier]
+    if resource.get("deletedWith") not in earlier:
         resource.pop("deletedWith", None)

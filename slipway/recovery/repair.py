@@ -1,7 +1,7 @@
-"""Mending what an operation of the engine leaves behind when it is killed.
+"""The repair of a stack after an operation of the engine was killed.
 
-A lock, child processes that still work, operations that the state calls pending, objects that were made but
-never written down, and a state that differs from the cluster.
+A killed operation can leave a lock, plugins that still run, pending operations in the state, objects that are
+in the cluster but not in the state, and a state that differs from the cluster.
 """
 
 import re
@@ -11,176 +11,180 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slipway.cluster.objects import StackObject, from_resource, read
-from slipway.errors import SlipwayError
-from slipway.promotion.owner import is_running
-from slipway.pulumi.project import Locked
+from slipway.cluster.objects import StackObject, from_resource, live_objects
+from slipway.errors import LockInUse, StackLocked
+from slipway.process import is_running
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery import helm
 from slipway.recovery.orphans import end, orphans
 
-Tell = Callable[[str], None]
+Info = Callable[[str], None]
 
 # "created by USER@HOST (pid N) at TIME": https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go
-_HOLDER = re.compile(r"created by (?P<user>\S*)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+_LOCK_OWNER = re.compile(r"created by (?P<user>\S*)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 LOCK_TRIES = 3
-
-
-class LockInUse(SlipwayError):
-    """The lock belongs to an operation that runs, or may run."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What was found."""
+    """The remains of a killed operation."""
 
     pending: tuple[Mapping[str, Any], ...]
-    """Operations that were under way, as the state writes them down."""
-    made: tuple[StackObject, ...]
-    """Objects that were being created and are in the cluster; the state does not know them yet."""
+    """The pending operations in the state."""
+    created: tuple[StackObject, ...]
+    """Objects that are in the cluster, but not yet in the state."""
     lost: tuple[str, ...]
-    """Names of resources that were being created and are not there."""
+    """The names of resources whose creation is pending, and that are not in the cluster."""
     processes: tuple[int, ...]
-    """Plugins of an engine that is gone."""
+    """The process ids of orphaned plugins."""
     records: tuple[helm.Record, ...] = ()
-    """Helm's records of revisions that were under way."""
+    """Helm's records of unfinished revisions."""
 
     def __bool__(self) -> bool:
         return bool(self.pending or self.processes)
 
-    def told(self) -> list[str]:
-        """One sentence for each thing, with what will be done about it."""
+    def describe(self) -> list[str]:
+        """Return one sentence for each item, with its repair."""
         return [
-            *(f"process {pid}, a plugin of an engine that is gone: will be ended" for pid in self.processes),
-            *(f"{one} was created but not written down: will be taken into the state" for one in self.made),
-            *(f"{record}: will be deleted" for record in self.records),
-            *(f"{name} was being created, and is not there: will be forgotten" for name in self.lost),
+            *(f"process {pid} is an orphaned plugin: it will be ended" for pid in self.processes),
+            *(f"{record}: it will be deleted" for record in self.records),
             *(
-                f"{_name(one)} was being {_past(one['type'])}: its state will be read from the cluster"
-                for one in self.pending
-                if one["type"] != "creating"
+                f"{item} was created but is not in the state: it will be added to the state"
+                for item in self.created
+            ),
+            *(
+                f"{name} was being created but is not in the cluster: its pending operation will be dropped"
+                for name in self.lost
+            ),
+            *(
+                f"{_name(operation)} was being {_past(operation['type'])}: its state will be refreshed"
+                for operation in self.pending
+                if operation["type"] != "creating"
             ),
         ]
 
 
-def look(side: StackSnapshot) -> Damage:
-    """Find what is broken, without changing anything."""
-    pending = side.state["deployment"].get("pending_operations") or []
-    creates = [one for one in pending if one["type"] == "creating"]
-    objects = [found for one in creates if (found := from_resource(one["resource"]))]
-    live = read(side.cluster, objects, "--show-managed-fields") if objects else {}
-    made = tuple(replace(one, seen=live[one.key]) for one in objects if one.key in live)
-    records = tuple(helm.unfinished(side.cluster, (one["resource"] for one in pending)))
-    urns = {*(one.urn for one in made), *(one.urn for one in records)}
-    lost = tuple(_name(one) for one in creates if one["resource"]["urn"] not in urns)
-    processes = tuple(orphans(side.stack.project.directory))
-    return Damage(tuple(pending), made, lost, processes, records)
+def find_damage(snapshot: StackSnapshot) -> Damage:
+    """Return the remains of a killed operation, without changing anything."""
+    pending = snapshot.state["deployment"].get("pending_operations") or []
+    creations = [operation for operation in pending if operation["type"] == "creating"]
+    objects = [item for operation in creations if (item := from_resource(operation["resource"]))]
+    live = live_objects(snapshot.cluster, objects, "--show-managed-fields") if objects else {}
+    created = tuple(replace(item, manifest=live[item.key]) for item in objects if item.key in live)
+    records = tuple(helm.unfinished(snapshot.cluster, (operation["resource"] for operation in pending)))
+    urns = {*(item.urn for item in created), *(record.urn for record in records)}
+    lost = tuple(_name(operation) for operation in creations if operation["resource"]["urn"] not in urns)
+    processes = tuple(orphans(snapshot.stack.project.directory))
+    return Damage(tuple(pending), created, lost, processes, records)
 
 
-def repair(side: StackSnapshot, tell: Tell, force_unlock: bool = False) -> StackSnapshot:
-    """Make state and cluster agree, and return the stack as it is then.
+def repair(snapshot: StackSnapshot, info: Info, force_unlock: bool = False) -> StackSnapshot:
+    """Make the state agree with the cluster, and return the new snapshot.
 
     Raises:
         LockInUse: another operation has the lock, or may have it.
-        SlipwayError: when the engine cannot read the cluster.
+        SlipwayError: the engine cannot read the cluster.
     """
-    damage = look(side)
+    damage = find_damage(snapshot)
     end(damage.processes)
-    for text in damage.told():
-        tell(text)
+    for text in damage.describe():
+        info(text)
 
-    def mend() -> None:
-        if damage.made:
-            side.stack.set_state(adopted(side.stack.state(), damage.made))
-        helm.delete(side.cluster, damage.records)
-        side.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    def update_state() -> None:
+        if damage.created:
+            snapshot.stack.set_state(adopt(snapshot.stack.state(), damage.created))
+        helm.delete(snapshot.cluster, damage.records)
+        snapshot.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
         if damage.records:
-            side.stack.set_state(helm.outdated(side.stack.state(), damage.records))
+            snapshot.stack.set_state(helm.outdated(snapshot.stack.state(), damage.records))
 
-    _unlocked(side, mend, tell, force_unlock)
-    return side.reload()
+    _unlock_and_run(snapshot, update_state, info, force_unlock)
+    return snapshot.reload()
 
 
-def adopted(state: Mapping[str, Any], made: Sequence[StackObject]) -> dict[str, Any]:
-    """Return a state that has what was being created among its resources.
+def adopt(state: Mapping[str, Any], created: Sequence[StackObject]) -> dict[str, Any]:
+    """Return a state whose resources include the created objects, and that has no pending operations.
 
     `pulumi refresh --import-pending-creates` is meant for this, but it only renames the operation from
-    creating to importing, which the engine then drops like any other
+    creating to importing, and the engine then drops the operation
     (pendingCreatesToImports in pkg/cmd/pulumi/operations/refresh.go, 3.259.0).
     """
-    objects = {one.urn: one for one in made}
+    objects = {item.urn: item for item in created}
     deployment = dict(state["deployment"])
     pending = deployment.pop("pending_operations", None) or []
     resources = list(deployment.get("resources") or [])
-    for one in pending:
-        if one["type"] == "creating" and (found := objects.get(one["resource"]["urn"])):
-            _insert(resources, {**one["resource"], "id": _id(found), "outputs": _remembered(found)})
+    for operation in pending:
+        resource = operation["resource"]
+        if operation["type"] == "creating" and (item := objects.get(resource["urn"])):
+            identifier = f"{item.namespace}/{item.name}" if item.namespace else item.name
+            _insert(resources, {**resource, "id": identifier, "outputs": _outputs(item)})
     return {**state, "deployment": {**deployment, "resources": resources}}
 
 
 def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:
-    """Put a resource last, or, if it replaces another, before that and so before those that depend on it."""
-    same = (i for i, one in enumerate(resources) if one["urn"] == new["urn"] and not one.get("delete"))
-    place = next(same, len(resources))
-    replaced = resources[place : place + 1]
-    still_there = [{**one, "delete": True} for one in replaced if not one.get("pendingReplacement")]
-    resources[place : place + 1] = [new, *still_there]
+    """Append a resource, or insert a replacement before the resource that it replaces and its dependents."""
+    place = next(
+        (
+            index
+            for index, resource in enumerate(resources)
+            if resource["urn"] == new["urn"] and not resource.get("delete")
+        ),
+        len(resources),
+    )
+    replaced = [old for old in resources[place : place + 1] if not old.get("pendingReplacement")]
+    resources[place : place + 1] = [new, *({**old, "delete": True} for old in replaced)]
 
 
-def _remembered(one: StackObject) -> dict[str, Any]:
-    """Return what the provider cannot read from the cluster: whose fields they are in server-side apply.
+def _outputs(item: StackObject) -> dict[str, Any]:
+    """Return the outputs that the provider cannot read from the cluster: its field manager's name.
 
-    Without it the next update would come under another name, and conflict with the first. From release 4.29
-    on the plugin does not create by server-side apply: it takes such fields over by itself.
+    Without the name, the next update would use another field manager, and conflict with the first. From
+    release 4.29 on, the plugin does not create objects by server-side apply, and needs no name.
     """
     managers = [
         manager["manager"]
-        for manager in one.seen["metadata"].get("managedFields") or []
+        for manager in item.manifest["metadata"].get("managedFields") or []
         if manager["operation"] == "Apply" and manager["manager"].startswith("pulumi-kubernetes")
     ]
-    return {"__initialApiVersion": one.api_version, **({"__fieldManager": managers[0]} if managers else {})}
+    return {"__initialApiVersion": item.api_version, **({"__fieldManager": managers[0]} if managers else {})}
 
 
-def _unlocked(side: StackSnapshot, work: Callable[[], None], tell: Tell, force: bool) -> None:
+def _unlock_and_run(snapshot: StackSnapshot, action: Callable[[], None], info: Info, force: bool) -> None:
     for _ in range(LOCK_TRIES):
         try:
-            return work()
-        except Locked as error:
-            holders = list(_HOLDER.finditer(error.printed))
-            _check_gone(side, holders, force)
-            tell(f"a lock of {_names(holders)}, which is gone: will be removed")
-            side.stack.cancel()
+            return action()
+        except StackLocked as error:
+            owners = list(_LOCK_OWNER.finditer(error.output))
+            if not force:
+                _check_dead(snapshot.name, owners)
+            info(f"the lock of {_names(owners)} will be removed")
+            snapshot.stack.cancel()
             time.sleep(0.1)
     raise LockInUse(
-        f"stack {side.name} is locked again as soon as its lock is removed: another operation is at work"
+        f"stack {snapshot.name} is locked again after its lock was removed: another operation is running"
     )
 
 
-def _check_gone(side: StackSnapshot, holders: Sequence[re.Match[str]], force: bool) -> None:
-    """Return if the lock's processes are known to be gone; where nobody can know, the user must say so."""
-    if force:
-        return
-    for one in holders:
-        if one["host"] != socket.gethostname():
+def _check_dead(stack: str, owners: Sequence[re.Match[str]]) -> None:
+    """Raise LockInUse unless every owner of the lock is a process of this machine that has ended."""
+    for owner in owners:
+        if owner["host"] != socket.gethostname():
             raise LockInUse(
-                f"stack {side.name} is locked by {_names([one])}, and only there can be seen whether that"
-                " still runs. When it does not: --force-unlock"
+                f"stack {stack} is locked by {_names([owner])}, which cannot be checked from here."
+                " If the process does not run, pass --force-unlock"
             )
-        if is_running(int(one["pid"]), "pulumi"):
-            raise LockInUse(f"stack {side.name} is being worked on by {_names([one])}; nothing was touched")
-    if not holders:
+        if is_running(int(owner["pid"]), "pulumi"):
+            raise LockInUse(f"stack {stack} is in use by {_names([owner])}; nothing was changed")
+    if not owners:
         raise LockInUse(
-            f"stack {side.name} is locked, and its backend does not say by whom. When that operation does"
-            " not run any more: --force-unlock"
+            f"stack {stack} is locked, and its backend does not name the owner of the lock."
+            " If the operation does not run, pass --force-unlock"
         )
 
 
-def _names(holders: Sequence[re.Match[str]]) -> str:
-    return ", ".join(f"{one['user']}, process {one['pid']} on {one['host']}" for one in holders) or "somebody"
-
-
-def _id(one: StackObject) -> str:
-    return f"{one.namespace}/{one.name}" if one.namespace else one.name
+def _names(owners: Sequence[re.Match[str]]) -> str:
+    texts = [f"{owner['user']}, process {owner['pid']} on {owner['host']}" for owner in owners]
+    return ", ".join(texts) or "an unknown owner"
 
 
 def _name(operation: Mapping[str, Any]) -> str:

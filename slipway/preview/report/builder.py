@@ -9,9 +9,9 @@ from slipway.preview.report.model import Consequence, LevelName, Property, Resou
 from slipway.preview.report.vocabulary import visible
 from slipway.preview.rules import Consequence as Found
 from slipway.preview.rules import Situation, consequences
-from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyChange, at
+from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyChange
 from slipway.pulumi.changes import Violation as Violated
-from slipway.pulumi.property_diff import is_noise
+from slipway.pulumi.properties import is_noise, value_at
 
 _LOOKS_SECRET = re.compile(
     r"(password|passwd|passphrase|secret|token|credential|api_?key|private_?key)$", re.IGNORECASE
@@ -120,7 +120,9 @@ def _property(change: Change, one: PropertyChange) -> Property:
 def _is_secret(change: Change, path: str) -> bool:
     """Whether a text is one by its place: the value of something that is named like one."""
     owner = path.removesuffix(".value")
-    named = owner != path and any(_LOOKS_SECRET.search(str(at(o, f"{owner}.name"))) for o in _both(change))
+    named = owner != path and any(
+        _LOOKS_SECRET.search(str(value_at(o, f"{owner}.name"))) for o in _both(change)
+    )
     return named or bool(_LOOKS_SECRET.search(path.rstrip('"]')))
 
 

@@ -75,7 +75,7 @@ def clone(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         it.git(*command)
     yield it
     it.make("destroy")
-    it.run("bash", "-c", f'eval "$(.venv/bin/python -m sandbox env)"; pulumi stack rm --yes {it.stack}')
+    it.run("bash", "-c", f'eval "$(.venv/bin/sandbox env)"; pulumi stack rm --yes {it.stack}')
 
 
 def test_make_up_deploys_and_shows_what_runs(clone: Clone) -> None:

@@ -1,4 +1,4 @@
-"""The shell in which `sandbox env` was evaluated: it has the project's Python, and stops on an error."""
+"""`eval "$(sandbox env)"`: the shell gets the project's programs, and stops on an error."""
 
 import os
 import subprocess
@@ -21,23 +21,25 @@ def instance(tmp_path: Path) -> Instance:
 
 
 def shell(tmp_path: Path, script: str, name: str = "shell", python: str = sys.executable) -> str:
-    """Evaluate `sandbox env` as a user does whose PATH has the system's programs; return what was printed."""
-    own = {
+    """Return the output of a script in a plain shell; ENV evaluates `sandbox env`."""
+    variables = {
         "PATH": os.defpath,
         "SANDBOX_NAME": name,
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "HOME": str(tmp_path),
     }
-    words = ("sh", "-c", script.replace("ENV", f'eval "$({python} -m sandbox env)"'))
-    return subprocess.run(words, cwd=PROJECT, env=own, capture_output=True, text=True, check=False).stdout
+    command = ("sh", "-c", script.replace("ENV", f'eval "$({python} -m sandbox env)"'))
+    return subprocess.run(
+        command, cwd=PROJECT, env=variables, capture_output=True, text=True, check=False
+    ).stdout
 
 
-def test_slipway_runs_with_the_projects_packages(instance: Instance, tmp_path: Path) -> None:
+def test_slipway_runs_with_the_packages_of_the_project(instance: Instance, tmp_path: Path) -> None:
     assert "promote" in shell(tmp_path, "ENV && python -m slipway --help")
 
 
-def test_the_sandboxs_own_tools_come_before_the_virtualenvs(
+def test_the_tools_of_the_sandbox_come_before_those_of_the_virtualenv(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     virtualenv = str(Path(sys.executable).parent)
@@ -48,14 +50,14 @@ def test_the_sandboxs_own_tools_come_before_the_virtualenvs(
 
 @pytest.mark.parametrize("script", ["ENV && echo went on", "set -e; ENV; echo went on"])
 @pytest.mark.parametrize("name", ["No Name", "never-started"])
-def test_an_error_stops_what_follows(tmp_path: Path, script: str, name: str) -> None:
+def test_an_error_stops_the_script(tmp_path: Path, script: str, name: str) -> None:
     assert "went on" not in shell(tmp_path, script, name)
 
 
-def test_a_python_without_the_projects_packages_stops_what_follows(tmp_path: Path) -> None:
+def test_a_python_without_the_packages_stops_the_script(tmp_path: Path) -> None:
     bare = f"{sys.executable} -S"
     assert "went on" not in shell(tmp_path, "ENV && echo went on", python=bare)
 
 
-def test_the_script_goes_on_without_an_error(instance: Instance, tmp_path: Path) -> None:
+def test_without_an_error_the_script_continues(instance: Instance, tmp_path: Path) -> None:
     assert "went on" in shell(tmp_path, "set -e; ENV; echo went on")

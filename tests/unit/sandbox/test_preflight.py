@@ -1,4 +1,4 @@
-"""`up` says all that is missing before it changes anything."""
+"""The preflight check reports every problem, and changes nothing."""
 
 import socket
 from pathlib import Path
@@ -14,7 +14,7 @@ def instance(tmp_path: Path) -> Instance:
     return Instance("preflight-test", tmp_path / "state", tmp_path / "cache")
 
 
-def test_all_problems_are_named_at_once_each_with_what_to_do(
+def test_all_problems_are_reported_with_their_solutions(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -23,7 +23,7 @@ def test_all_problems_are_named_at_once_each_with_what_to_do(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(SandboxError) as caught:
         preflight.check(instance, to_build=True)
-    said = str(caught.value)
+    message = str(caught.value)
     for words in (
         "run as root",
         "GiB are needed",
@@ -32,11 +32,11 @@ def test_all_problems_are_named_at_once_each_with_what_to_do(
         "etcd-server",
         "Go",
     ):
-        assert words in said
-    assert not instance.state.exists(), "nothing is touched"
+        assert words in message
+    assert not instance.state.exists(), "the check creates nothing"
 
 
-def test_a_taken_port_is_named(instance: Instance) -> None:
+def test_a_taken_port_is_reported(instance: Instance) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", instance.registry_port))
         listener.listen()
@@ -45,12 +45,12 @@ def test_a_taken_port_is_named(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize("state", ["/var/lib/x", "/run/x"])
-def test_state_where_nodes_overlay_is_refused(state: str, tmp_path: Path) -> None:
+def test_state_in_an_overlaid_directory_is_refused(state: str, tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="set XDG_STATE_HOME elsewhere"):
         preflight.check(Instance("a", Path(state), tmp_path), to_build=False)
 
 
-def test_too_old_a_go_is_named(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_go_is_reported(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "go"
     old.write_text("#!/bin/sh\necho go1.19.8\n")
     old.chmod(0o755)
@@ -59,19 +59,16 @@ def test_too_old_a_go_is_named(instance: Instance, tmp_path: Path, monkeypatch: 
         preflight.check(instance, to_build=True)
 
 
-def test_a_machine_whose_file_watches_are_used_up_is_told_how_to_have_more(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_few_inotify_instances_are_reported(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "_spare_inotify_instances", lambda: 3)
     with pytest.raises(SandboxError, match=r"only 3 inotify .* `sysctl fs.inotify.max_user_instances=1024`"):
         preflight.check(instance, to_build=False)
 
 
-def test_too_little_free_memory_names_the_sandboxes_that_can_be_stopped(
-    instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_low_memory_names_the_other_sandboxes(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "FREE_MEMORY_GIB", 10**6)
     monkeypatch.setattr("sandbox.platform.cgroups.instances", lambda: {"sandbox", instance.name})
-    stop = "`SANDBOX_NAME=sandbox python -m sandbox down` stops another"
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "sandbox" else f"/bin/{name}")
+    stop = r"`SANDBOX_NAME=sandbox \.venv/bin/sandbox down` stops another"
     with pytest.raises(SandboxError, match=rf"GiB of memory are free.*; {stop}"):
         preflight.check(instance, to_build=False)

@@ -1,4 +1,4 @@
-"""What a user sees of long work."""
+"""The progress of long steps, with and without a terminal."""
 
 import io
 
@@ -9,10 +9,10 @@ from sandbox import progress
 from sandbox.progress import Progress
 
 
-def told(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What two overlapping steps, one with parts, print."""
-    monkeypatch.setattr(progress, "WORTH_A_LINE_S", 0)
-    monkeypatch.setattr(progress, "SIGN_OF_LIFE_S", 0)
+def output(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the output of two overlapping steps, one of them with parts."""
+    monkeypatch.setattr(progress, "SHOW_AFTER_S", 0)
+    monkeypatch.setattr(progress, "REPEAT_AFTER_S", 0)
     out = io.StringIO()
     with (
         Progress(Console(file=out, force_terminal=terminal, width=200)) as shown,
@@ -24,23 +24,23 @@ def told(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> str:
     return out.getvalue()
 
 
-def test_without_a_terminal_lines_tell_what_runs_how_far_it_is_what_is_left_and_how_long_it_took(
+def test_without_a_terminal_steps_print_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lines = told(False, monkeypatch).splitlines()
+    lines = output(False, monkeypatch).splitlines()
     assert lines[0] == "… build engine (cli, host), then plugin"
     assert lines[1].startswith("  build engine: 12 of at most 345 packages after 0.")
     assert [line.rpartition(" 0.")[0] for line in lines[2:]] == ["✓ start cluster", "✓ build engine"]
 
 
-def test_on_a_terminal_steps_that_overlap_are_shown_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = told(True, monkeypatch)
-    assert "build engine: 12 of at most 345 packages, 0.0 s, then plugin" in said
-    assert said.index("start cluster") < said.rindex("build engine")
+def test_on_a_terminal_overlapping_steps_are_shown_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = output(True, monkeypatch)
+    assert "build engine: 12 of at most 345 packages, 0.0 s, then plugin" in shown
+    assert shown.index("start cluster") < shown.rindex("build engine")
 
 
-def test_a_step_that_fails_is_not_called_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "WORTH_A_LINE_S", 0)
+def test_a_failed_step_has_no_check_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SHOW_AFTER_S", 0)
     out = io.StringIO()
     with pytest.raises(OSError), Progress(Console(file=out)) as shown, shown.step("fails"):
         raise OSError

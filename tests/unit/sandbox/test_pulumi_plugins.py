@@ -1,4 +1,4 @@
-"""Which release of a plugin is installed, and what the user reads about it."""
+"""The installed release of a plugin, and its description."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ STAND_IN = (
 
 
 class Machine:
-    """An instance with a compiled plugin, on a machine that reaches no releases; `pulumi` is simulated."""
+    """An instance with a compiled plugin and a simulated `pulumi`, on a machine without downloads."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.instance = Instance("test", home / "state", home / "cache")
@@ -68,32 +68,32 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(tmp_path, monkeypatch)
 
 
-def test_the_compiled_release_takes_the_place_of_the_one_that_the_sdk_asks_for(machine: Machine) -> None:
+def test_the_compiled_release_replaces_the_required_one(machine: Machine) -> None:
     assert machine.ensure() == ["kubernetes 4.25.0 (official, compiled here) for 4.34.2"]
     assert machine.installed() == "compiled"
-    assert machine.ensure() and len(machine.commands) == 1, "what is installed is not installed again"
+    assert machine.ensure() and len(machine.commands) == 1, "the second call installs nothing"
 
 
-def test_a_release_that_can_be_downloaded_is(machine: Machine) -> None:
+def test_an_available_release_is_downloaded(machine: Machine) -> None:
     machine.ensure()
     machine.download = "works"
     assert machine.ensure() == ["kubernetes 4.34.2 (official)"]
     assert machine.installed() == "downloaded"
 
 
-def test_a_download_that_fails_leaves_the_compiled_release(machine: Machine) -> None:
+def test_a_failed_download_keeps_the_compiled_release(machine: Machine) -> None:
     machine.download = "fails"
     assert machine.ensure() == ["kubernetes 4.25.0 (official, compiled here) for 4.34.2"]
 
 
-def test_the_users_own_plugin_of_that_version_is_used(machine: Machine) -> None:
+def test_the_plugin_of_the_user_is_used(machine: Machine) -> None:
     machine.own.mkdir(parents=True)
     (machine.own / PLUGIN.executable).write_text("the user's")
     assert machine.ensure() == ["kubernetes 4.34.2 (official)"]
     assert machine.installed() == "the user's"
 
 
-def test_the_stand_in_of_an_earlier_version_is_replaced_where_a_state_may_name_it(machine: Machine) -> None:
+def test_the_stand_ins_of_earlier_versions_are_replaced(machine: Machine) -> None:
     for directory, program in (
         ("resource-kubernetes-v4.32.0", "pulumi-resource-kubernetes"),
         ("language-python-v3.259.0", "pulumi-language-python"),

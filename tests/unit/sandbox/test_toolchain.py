@@ -1,4 +1,4 @@
-"""Tools are built once, from what determines them."""
+"""Tools are compiled once, and again when their sources change."""
 
 import os
 import re
@@ -32,13 +32,13 @@ FAMILY = Family("hello", Stage.CLUSTER, "hello", (Tool("hello", "./hello"),))
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A family of one tiny program in place of the real ones."""
+    """Replace the families by one with a tiny program."""
     module = tmp_path / "tools/hello"
     directory = module / "hello"
     directory.mkdir(parents=True)
     (module / "go.mod").write_text("module hello\n\ngo 1.21\n")
     (module / "go.sum").touch()
-    # Go would take a program that it has built before from its cache, without a word.
+    # Go takes a known program from its cache, without output.
     (directory / "main.go").write_text(f"{HELLO}// {time.time_ns()}\n")
     monkeypatch.setattr(toolchain, "SOURCES", tmp_path / "tools")
     monkeypatch.setattr(toolchain, "FAMILIES", (FAMILY,))
@@ -50,20 +50,20 @@ def tools_of(tmp_path: Path) -> Toolchain:
     return Toolchain(Instance("test", tmp_path / "state", tmp_path / "cache"))
 
 
-def test_a_tool_is_built_once_and_again_when_its_source_changes(sources: Path, tmp_path: Path) -> None:
+def test_a_tool_is_compiled_once_and_again_after_a_change(sources: Path, tmp_path: Path) -> None:
     tools = tools_of(tmp_path)
     counted: list[tuple[int, int]] = []
     assert tools.missing(Stage.CLUSTER) == [FAMILY]
     tools.build(FAMILY, lambda done, total: counted.append((done, total)))
     assert tools.missing(Stage.CLUSTER) == []
-    assert counted, "the progress of a build is told"
+    assert counted, "a build reports its progress"
 
     (sources / "main.go").write_text(HELLO.replace("hello", "changed"))
     toolchain.key.cache_clear()
     assert tools.missing(Stage.CLUSTER) == [FAMILY]
 
 
-def test_a_build_that_fails_leaves_nothing_that_looks_built(sources: Path, tmp_path: Path) -> None:
+def test_a_failed_build_leaves_no_tool(sources: Path, tmp_path: Path) -> None:
     (sources / "main.go").write_text("package main\n\nfunc main() { nonsense }\n")
     tools = tools_of(tmp_path)
     with pytest.raises(SandboxError, match="undefined: nonsense"):
@@ -72,12 +72,12 @@ def test_a_build_that_fails_leaves_nothing_that_looks_built(sources: Path, tmp_p
     assert [path.name for path in (tmp_path / "cache/tools").iterdir()] == [".lock"]
 
 
-def test_a_build_that_is_killed_half_way_leaves_nothing_that_looks_built(
+def test_a_killed_build_leaves_no_tool(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools, cache = tools_of(tmp_path), tmp_path / "cache/tools"
     (sources / "main.go").write_text('package main\n\nimport "net/http"\n\nfunc main() { http.Get("") }\n')
-    # An empty cache, so that it takes long enough to be caught at work.
+    # With an empty cache, the build takes long enough to be killed.
     monkeypatch.setenv("GOCACHE", str(tmp_path / "go"))
     building = os.fork()
     if building == 0:
@@ -86,7 +86,7 @@ def test_a_build_that_is_killed_half_way_leaves_nothing_that_looks_built(
         os._exit(0)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "go").glob("*/*")):
-        assert time.monotonic() < deadline, "the compiler has not begun"
+        assert time.monotonic() < deadline, "the compiler has not started"
         time.sleep(0.05)
     os.killpg(building, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(building, 0)[1]) == -signal.SIGKILL
@@ -98,11 +98,11 @@ def test_a_build_that_is_killed_half_way_leaves_nothing_that_looks_built(
     key.cache_clear()
     tools.build(FAMILY, lambda done, total: None)
     assert tools.missing(Stage.CLUSTER) == []
-    assert not list(cache.glob(".building-*")), "what the killed build left is swept away"
+    assert not list(cache.glob(".building-*")), "the next build removes the directory of the killed one"
 
 
 @pytest.mark.parametrize(
-    ("said", "suits"),
+    ("version", "suitable"),
     [
         ("Client Version: v1.34.0\n", True),
         ("Client Version: v1.36.4\n", True),
@@ -111,19 +111,19 @@ def test_a_build_that_is_killed_half_way_leaves_nothing_that_looks_built(
     ],
 )
 def test_kubectl_on_path_is_used_within_one_minor_version(
-    said: str, suits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: str, suitable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text(f"#!/bin/sh\nprintf '{said}'\n".replace("\n'", "\\n'"))
+    kubectl.write_text(f"#!/bin/sh\nprintf '{version}'\n".replace("\n'", "\\n'"))
     kubectl.chmod(0o755)
     monkeypatch.setattr(toolchain, "_search_path", lambda: f"{tmp_path}:/bin")
     on_path.cache_clear()
     tool = next(tool for tool in SYSTEM if tool.name == "kubectl")
-    assert on_path(tool) == (str(kubectl) if suits else None)
+    assert on_path(tool) == (str(kubectl) if suitable else None)
     on_path.cache_clear()
 
 
-def test_every_family_has_its_module_with_sums() -> None:
+def test_every_family_has_a_module_with_checksums() -> None:
     for family in FAMILIES:
         directory = toolchain.SOURCES / family.module
         assert (directory / "go.mod").exists() and (directory / "go.sum").exists()
@@ -140,14 +140,12 @@ def test_every_family_has_its_module_with_sums() -> None:
         ("pulumi", "github.com/pulumi/pulumi/pkg/v3", PULUMI),
     ],
 )
-def test_the_version_of_a_tool_is_the_one_that_its_module_pins(
-    directory: str, module: str, version: str
-) -> None:
+def test_the_module_pins_the_version_of_the_tool(directory: str, module: str, version: str) -> None:
     assert re.search(rf"\t{module} v{version}\s", (toolchain.SOURCES / directory / "go.mod").read_text())
 
 
 @pytest.mark.parametrize("reachable", [True, False])
-def test_a_plugin_is_compiled_only_where_it_cannot_be_downloaded(
+def test_a_plugin_is_compiled_only_without_downloads(
     reachable: bool, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family = replace(FAMILY, tools=(Tool("hello", "./hello", plugin=True),))
@@ -156,7 +154,7 @@ def test_a_plugin_is_compiled_only_where_it_cannot_be_downloaded(
     assert tools_of(tmp_path).missing(Stage.CLUSTER) == ([] if reachable else [family])
 
 
-def test_a_familys_files_are_copied_from_their_module(sources: Path, tmp_path: Path) -> None:
+def test_the_files_of_a_family_are_copied_from_their_module(sources: Path, tmp_path: Path) -> None:
     data = sources.parent / "data"
     data.mkdir()
     (data / "schema.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""What is promoted, and what a rollback goes back to."""
+"""The versions that promote and rollback choose."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.preview.plan import without_made_up_secrets
 from slipway.promotion.eligibility import check_verified
-from slipway.promotion.promote import choose
+from slipway.promotion.promote import choose_receipt
 from slipway.promotion.receipts import Outcome, Receipt, now, slug
 
 
@@ -39,30 +39,31 @@ HISTORY = [
 ]
 
 
-def test_a_rollback_goes_to_the_latest_other_version_that_was_proven() -> None:
-    assert choose(HISTORY, image("d"), None, "prod").number == 3
+def test_rollback_to_the_latest_other_verified_version() -> None:
+    assert choose_receipt(HISTORY, image("d"), None, "prod").number == 3
 
 
-def test_after_a_rollback_the_next_one_goes_further_back_only_when_asked() -> None:
-    assert choose(HISTORY, image("b"), None, "prod").number == 5
-    assert choose(HISTORY, image("b"), 1, "prod").number == 1
+def test_rollback_after_a_rollback() -> None:
+    """It goes further back only if a number is given."""
+    assert choose_receipt(HISTORY, image("b"), None, "prod").number == 5
+    assert choose_receipt(HISTORY, image("b"), 1, "prod").number == 1
 
 
 @pytest.mark.parametrize("number", [4, 9])
-def test_a_rollback_to_what_was_never_proven_is_refused_with_those_that_were(number: int) -> None:
+def test_rollback_to_an_unverified_receipt(number: int) -> None:
     with pytest.raises(SlipwayError, match=r"#5, #3, #2, #1"):
-        choose(HISTORY, image("d"), number, "prod")
+        choose_receipt(HISTORY, image("d"), number, "prod")
 
 
-def test_a_stack_with_nothing_to_go_back_to_says_so() -> None:
-    with pytest.raises(SlipwayError, match="no earlier version; good ones are: #1"):
-        choose([receipt(1, "a")], image("a"), None, "prod")
+def test_no_earlier_version() -> None:
+    with pytest.raises(SlipwayError, match="no earlier version; verified receipts: #1"):
+        choose_receipt([receipt(1, "a")], image("a"), None, "prod")
 
 
-def test_a_version_has_to_be_verified_in_the_source_for_as_long_as_asked() -> None:
+def test_source_requirements() -> None:
     receipts = [receipt(2, "b", age_s=10), receipt(1, "b", age_s=100)]
     check_verified(receipts, "staging", image("b").digest, 90)
-    with pytest.raises(SlipwayError, match="asks for 110 s"):
+    with pytest.raises(SlipwayError, match="requires 110 s"):
         check_verified(receipts, "staging", image("b").digest, 110)
     with pytest.raises(SlipwayError, match="never verified"):
         check_verified([receipt(1, "b", Outcome.ROLLED_BACK)], "staging", image("b").digest, 0)
@@ -92,15 +93,15 @@ def test_what_names_no_digest_is_no_image(text: str) -> None:
         Image.parse(text)
 
 
-def test_stacks_that_differ_have_receipts_of_different_names() -> None:
+def test_receipt_names_are_unique() -> None:
     names = ["prod", "Prod", "prod.eu", "prod_eu", "prod-eu", "acme/slipway/prod", "p" * 100, "p" * 99, "_"]
     slugs = [slug(name) for name in names]
     assert len(set(slugs)) == len(names)
-    for one in slugs:
-        assert one == one.lower().strip("-.") and len(one) <= 63
+    for name in slugs:
+        assert name == name.lower().strip("-.") and len(name) <= 63
 
 
-def test_a_receipt_reads_as_it_was_written() -> None:
+def test_receipt_round_trip() -> None:
     written = receipt(1, "a").model_copy(update={"started": datetime(2026, 1, 1, tzinfo=UTC)})
     assert Receipt.model_validate_json(written.model_dump_json()) == written
 

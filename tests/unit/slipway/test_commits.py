@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.preview.commits import HistoryUnavailable, of_last_update, since
+from slipway.errors import HistoryUnavailable
+from slipway.preview.commits import of_last_update, since
 from slipway.pulumi.updates import Update
 
 HEAD = "a" * 40

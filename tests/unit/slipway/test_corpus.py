@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from slipway.cluster.capacity import cluster_of
+from slipway.cluster.capacity import from_objects
 from slipway.preview.rules import Consequence, Situation, consequences
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from tests.e2e.slipway.corpus.cases import CLUSTER, OBSERVED, Case, cases
 
 CASES = cases()
@@ -22,9 +22,9 @@ MOST_FALSE_ALARMS = 0.05
 
 @cache
 def found(case: Case) -> tuple[Consequence, ...]:
-    told = read(case.events())
+    told = summarise(case.events())
     changes = tuple(change for change in told.changes if change.custom)
-    cluster = cluster_of(json.loads(CLUSTER.read_text()))
+    cluster = from_objects(json.loads(CLUSTER.read_text()))
     return consequences(Situation(changes, told.unchanged, cluster))
 
 

@@ -1,60 +1,68 @@
-"""What is read from the engine's events."""
+"""The summary of the engine's events."""
 
 from typing import Any
 
 import pytest
 from pulumi.automation.events import EngineEvent
 
-from slipway.pulumi.changes import SECRET, UNKNOWN, Op, at, keys
-from slipway.pulumi.events import read
+from slipway.pulumi.changes import SECRET, UNKNOWN, Op
+from slipway.pulumi.events import summarise
+from slipway.pulumi.properties import parse_path, value_at
 from tests.unit.slipway import engine
 from tests.unit.slipway.engine import step
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
-def test_a_replacement_that_arrives_as_three_events_is_one_change() -> None:
+def test_replacement_is_one_change() -> None:
     ops = ("create-replacement", "replace", "delete-replaced")
-    told = read([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}, {"a": "update-replace"}) for op in ops])
-    [change] = told.changes
+    summary = summarise(
+        [step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}, {"a": "update-replace"}) for op in ops]
+    )
+    [change] = summary.changes
     assert change.op is Op.REPLACE
     assert not change.deleted_first
-    assert [(one.path, one.old, one.new, one.replaces) for one in change.properties] == [("a", 1, 2, True)]
+    assert [(item.path, item.old, item.new, item.replaces) for item in change.properties] == [
+        ("a", 1, 2, True)
+    ]
 
 
-def test_a_replacement_that_deletes_first_says_so() -> None:
+def test_replacement_that_deletes_first() -> None:
     ops = ("delete-replaced", "replace", "create-replacement")
-    [change] = read([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}) for op in ops]).changes
+    [change] = summarise([step(op, DEPLOYMENT, "web", {"a": 1}, {"a": 2}) for op in ops]).changes
     assert change.deleted_first
 
 
-def test_a_replacement_that_only_follows_from_anothers_still_tells_what_differs() -> None:
-    [change] = read([step("replace", DEPLOYMENT, "web", {"a": {"b": [1]}}, {"a": {"b": [1, 2]}})]).changes
-    assert [(one.path, one.kind, one.new) for one in change.properties] == [("a.b[1]", "add", 2)]
+def test_replacement_without_detailed_diff() -> None:
+    """A replacement that another replacement causes has property changes too."""
+    [change] = summarise(
+        [step("replace", DEPLOYMENT, "web", {"a": {"b": [1]}}, {"a": {"b": [1, 2]}})]
+    ).changes
+    assert [(item.path, item.kind, item.new) for item in change.properties] == [("a.b[1]", "add", 2)]
 
 
-def test_secrets_and_what_is_not_known_yet_cannot_be_taken_for_text() -> None:
+def test_secrets_and_unknown_values() -> None:
     inputs = {"data": engine.SECRET, "image": engine.UNKNOWN, "list": ["[secret]"]}
-    [change] = read([step("create", DEPLOYMENT, "web", None, inputs)]).changes
+    [change] = summarise([step("create", DEPLOYMENT, "web", None, inputs)]).changes
     assert change.new == {"data": SECRET, "image": UNKNOWN, "list": [SECRET]}
-    assert at(change.new, "data.password") is SECRET
+    assert value_at(change.new, "data.password") is SECRET
 
 
-def test_what_stays_as_it_is_is_no_change() -> None:
-    told = read([step("same", DEPLOYMENT, "web", {"a": 1}, {"a": 1})])
-    assert not told.changes
-    assert [one.op for one in told.unchanged] == [Op.SAME]
+def test_unchanged_resource() -> None:
+    summary = summarise([step("same", DEPLOYMENT, "web", {"a": 1}, {"a": 1})])
+    assert not summary.changes
+    assert [change.op for change in summary.unchanged] == [Op.SAME]
 
 
 def refreshed(before: dict[str, Any], after: dict[str, Any], kind: str = DEPLOYMENT, **inputs: Any) -> Any:
-    found = []
-    for op in ("refresh", "update"):  # as `preview --refresh` and `refresh --preview-only` name it
-        begun = step("refresh", kind, "web", inputs, inputs)
-        ended = step(op, kind, "web", inputs, inputs, event="resOutputsEvent", outputs=(before, after))
-        told = read([begun, ended]).drift
-        found.append([(one.path, one.old, one.new) for change in told for one in change.properties])
-    assert found[0] == found[1]
-    return found[0]
+    results = []
+    for op in ("refresh", "update"):  # the ops of `preview --refresh` and `refresh --preview-only`
+        start = step("refresh", kind, "web", inputs, inputs)
+        end = step(op, kind, "web", inputs, inputs, event="resOutputsEvent", outputs=(before, after))
+        drift = summarise([start, end]).drift
+        results.append([(item.path, item.old, item.new) for change in drift for item in change.properties])
+    assert results[0] == results[1]
+    return results[0]
 
 
 @pytest.mark.parametrize(
@@ -67,11 +75,11 @@ def refreshed(before: dict[str, Any], after: dict[str, Any], kind: str = DEPLOYM
         {"spec": {"replicas": 3}},
     ],
 )
-def test_what_the_cluster_keeps_for_itself_is_no_drift(noise: dict[str, Any]) -> None:
+def test_fields_of_the_cluster_are_not_drift(noise: dict[str, Any]) -> None:
     assert refreshed({}, noise) == []
 
 
-def test_what_a_hand_has_added_or_changed_is_drift() -> None:
+def test_manual_changes_are_drift() -> None:
     before = {"spec": {"replicas": 1, "template": {"env": []}}}
     after = {
         "spec": {"replicas": 5, "template": {"env": [{"name": "X"}]}},
@@ -84,25 +92,25 @@ def test_what_a_hand_has_added_or_changed_is_drift() -> None:
     ]
 
 
-def test_a_secret_changed_by_hand_is_drift_although_its_content_is_masked() -> None:
-    before, after = ({"metadata": {"resourceVersion": one}, "data": engine.SECRET} for one in "12")
+def test_changed_secret_is_drift() -> None:
+    before, after = ({"metadata": {"resourceVersion": version}, "data": engine.SECRET} for version in "12")
     assert refreshed(before, after, kind="kubernetes:core/v1:Secret") == [("data", SECRET, SECRET)]
 
 
-def test_what_is_gone_from_the_cluster_is_drift() -> None:
-    begun = step("refresh", DEPLOYMENT, "web", {"a": 1}, {"a": 1})
-    gone = step("refresh", DEPLOYMENT, "web", {"a": 1}, None, event="resOutputsEvent")
-    [change] = read([begun, gone]).drift
+def test_deleted_object_is_drift() -> None:
+    start = step("refresh", DEPLOYMENT, "web", {"a": 1}, {"a": 1})
+    end = step("refresh", DEPLOYMENT, "web", {"a": 1}, None, event="resOutputsEvent")
+    [change] = summarise([start, end]).drift
     assert change.op is Op.DELETE
 
 
-def test_the_engines_own_notes_are_not_passed_on() -> None:
+def test_debug_messages_are_dropped() -> None:
     texts = ("debug", "info", "warning", "error")
     events = [
         EngineEvent.from_json({"diagnosticEvent": {"message": f"{text}\n", "severity": text}})
         for text in texts
     ]
-    assert [(one.severity, one.message) for one in read(events).diagnostics] == [
+    assert [(item.severity, item.message) for item in summarise(events).diagnostics] == [
         (text, text) for text in texts[1:]
     ]
 
@@ -118,5 +126,5 @@ def test_the_engines_own_notes_are_not_passed_on() -> None:
         ("", []),
     ],
 )
-def test_property_paths_are_taken_apart_as_pulumi_writes_them(path: str, parts: list[str | int]) -> None:
-    assert list(keys(path)) == parts
+def test_property_paths(path: str, parts: list[str | int]) -> None:
+    assert list(parse_path(path)) == parts

@@ -16,8 +16,8 @@ RECORD = helm.Record(URN, "cache", "shop", "sh.helm.release.v1.cache.v2")
 class Recording(Cluster):
     """Answers with one Secret, and keeps what it was asked."""
 
-    def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        self.__dict__.setdefault("asked", []).append(words)
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: int = 0) -> str:
+        self.__dict__.setdefault("asked", []).append(arguments)
         return json.dumps({"items": [{"metadata": {"name": RECORD.secret}}]})
 
 
@@ -28,9 +28,9 @@ def resource(kind: str = TYPE, **inputs: Any) -> dict[str, Any]:
 def test_an_unfinished_revision_is_looked_for_in_the_namespace_of_its_release() -> None:
     cluster = Recording("sandbox")
     assert list(helm.unfinished(cluster, [resource()])) == [RECORD]
-    [words] = cluster.__dict__["asked"]
-    assert words[:4] == ("get", "secrets", "-n", "shop")
-    assert "owner=helm,name=cache,status in (pending-install, pending-upgrade" in words[4]
+    [arguments] = cluster.__dict__["asked"]
+    assert arguments[:4] == ("get", "secrets", "-n", "shop")
+    assert "owner=helm,name=cache,status in (pending-install, pending-upgrade" in arguments[4]
 
 
 @pytest.mark.parametrize(

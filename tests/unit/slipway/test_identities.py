@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from slipway.preview.rules import Consequence, Situation, consequences
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, step
 
 CONFIG = "kubernetes:core/v1:ConfigMap"
@@ -18,7 +18,7 @@ def config(name: Any = "settings", namespace: str = "shop", **data: str) -> dict
 
 
 def told(*events: Any) -> list[Consequence]:
-    found = read(events)
+    found = summarise(events)
     situation = Situation(found.changes, found.unchanged)
     return [one for one in consequences(situation) if one.concern == "identity"]
 

@@ -1,4 +1,4 @@
-"""A promotion to a stack that the backend does not have yet."""
+"""A promotion to a stack that the backend does not have."""
 
 import os
 from collections.abc import Callable
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import SlipwayError
-from slipway.promotion import eligibility as source
+from slipway.errors import SlipwayError, StackNotFound
 from slipway.promotion import promote as flow
-from slipway.promotion.run import PromotionOptions, Prompter
-from slipway.pulumi.project import NoSuchStack, Project
+from slipway.promotion.phases import PromotionOptions, Prompter
+from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
 PULUMI = """#!/bin/sh
@@ -36,7 +35,7 @@ Promote = Callable[..., list[str]]
 
 @pytest.fixture
 def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory with a file for each stack that the pulumi on PATH has: `dev`."""
+    """The directory with a file for each stack of the fake pulumi: `dev`."""
     for name in ("bin", "backend", "project"):
         (tmp_path / name).mkdir()
     (tmp_path / "backend/dev").touch()
@@ -51,16 +50,16 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def promote(backend: Path, monkeypatch: pytest.MonkeyPatch) -> Promote:
-    """Begins a promotion from dev; returns the stacks that would be promoted from and to."""
-    sides: list[StackSnapshot] = []
-    monkeypatch.setattr(source, "fit", lambda side: None)
-    monkeypatch.setattr(flow, "_promote", lambda origin, target, *rest: sides.extend((origin, target)))
+    """Start a promotion from dev, and return the names of source and target."""
+    snapshots: list[StackSnapshot] = []
+    monkeypatch.setattr(flow, "eligible_image", lambda source: None)
+    monkeypatch.setattr(flow, "_promote", lambda source, target, *rest: snapshots.extend((source, target)))
 
     def run(target: str = "staging", agree: bool = True) -> list[str]:
-        talk = Prompter(lambda text: None, lambda report: None, lambda question: agree)
+        prompter = Prompter(lambda text: None, lambda report: None, lambda question: agree)
         project = Project(backend.parent / "project")
-        flow.promote(project, "dev", target, flow.SourceRequirements(), PromotionOptions(), talk)
-        return [side.name for side in sides]
+        flow.promote(project, "dev", target, flow.SourceRequirements(), PromotionOptions(), prompter)
+        return [snapshot.name for snapshot in snapshots]
 
     return run
 
@@ -69,40 +68,38 @@ def stacks(backend: Path) -> set[str]:
     return {path.name for path in backend.iterdir()}
 
 
-def test_made_when_the_user_agrees(promote: Promote, backend: Path) -> None:
-    """The stack is made, promoted to, and its file stays as it was committed."""
+def test_created_after_confirmation(promote: Promote, backend: Path) -> None:
+    """The stack is created and promoted to, and its file does not change."""
     assert promote() == ["dev", "staging"]
     assert stacks(backend) == {"dev", "staging"}
     assert (backend.parent / "project/Pulumi.staging.yaml").read_text() == FILE
 
 
-def test_not_made_when_the_user_declines(promote: Promote, backend: Path) -> None:
-    with pytest.raises(NoSuchStack, match="there is no stack staging"):
+def test_declined(promote: Promote, backend: Path) -> None:
+    with pytest.raises(StackNotFound, match="there is no stack staging"):
         promote(agree=False)
     assert stacks(backend) == {"dev"}
 
 
-def test_not_made_without_a_file(promote: Promote, backend: Path) -> None:
-    """A mistyped name makes no stack, even with --yes."""
-    with pytest.raises(NoSuchStack, match="there is no stack stagin;"):
+def test_no_stack_file(promote: Promote, backend: Path) -> None:
+    """A mistyped name creates no stack, even with --yes."""
+    with pytest.raises(StackNotFound, match="there is no stack stagin;"):
         promote("stagin")
     assert stacks(backend) == {"dev"}
 
 
-def test_not_made_from_an_unfit_source(
-    promote: Promote, backend: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(side: StackSnapshot) -> None:
-        raise SlipwayError(f"{side.name} runs nothing")
+def test_source_cannot_be_promoted(promote: Promote, backend: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: StackSnapshot) -> None:
+        raise SlipwayError(f"{source.name} has no image")
 
-    monkeypatch.setattr(source, "fit", refuse)
-    with pytest.raises(SlipwayError, match="dev runs nothing"):
+    monkeypatch.setattr(flow, "eligible_image", refuse)
+    with pytest.raises(SlipwayError, match="dev has no image"):
         promote()
     assert stacks(backend) == {"dev"}
 
 
-def test_a_source_that_is_missing_is_not_made(promote: Promote, backend: Path) -> None:
+def test_missing_source(promote: Promote, backend: Path) -> None:
     (backend / "dev").unlink()
-    with pytest.raises(NoSuchStack, match="there is no stack dev"):
+    with pytest.raises(StackNotFound, match="there is no stack dev"):
         promote()
     assert stacks(backend) == set()

@@ -7,7 +7,7 @@ from pulumi.automation.events import EngineEvent
 
 from slipway.preview.report.builder import resource
 from slipway.preview.rules import Consequence, Situation, consequences
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, URN, step
 
 UNKNOWN_INPUTS = "properties have unknown values. Preview is incomplete."
@@ -19,7 +19,7 @@ def release(version: str = "0.1.0", chart: str = "./charts/cache", **inputs: Any
 
 
 def report(op: str, *sides: dict[str, Any] | None, live: Any = None, **options: Any) -> list[Consequence]:
-    found = read([step(op, TYPE, "cache", *sides, outputs=({"resourceNames": live}, {}), **options)])
+    found = summarise([step(op, TYPE, "cache", *sides, outputs=({"resourceNames": live}, {}), **options)])
     return list(consequences(Situation(found.changes)))
 
 
@@ -41,7 +41,7 @@ def test_an_upgrade_names_the_versions_and_the_values_that_change_but_not_their_
 def test_values_that_are_named_like_secrets_are_masked_in_the_properties() -> None:
     old, new = (release(values={"auth": {"password": f"planted-{one}"}, "memory": one}) for one in "12")
     diff = {"values.auth.password": "update", "values.memory": "update"}
-    [change] = read([step("update", TYPE, "cache", old, new, diff)]).changes
+    [change] = summarise([step("update", TYPE, "cache", old, new, diff)]).changes
     assert [(one.path, one.old, one.new) for one in resource(change).properties] == [
         ("values.auth.password", "[secret]", "[secret]"),
         ("values.memory", "1", "2"),
@@ -124,7 +124,7 @@ class TestObjectsThatAPreviewCannotList:
         owner = URN.format(type=parent, name="cache")
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache"}}
         gone = step("delete", "kubernetes:core/v1:Service", "cache", service, parent=owner)
-        found = read([component, EngineEvent.from_json({"diagnosticEvent": message}), gone])
+        found = summarise([component, EngineEvent.from_json({"diagnosticEvent": message}), gone])
         return list(consequences(Situation(found.changes, found.unchanged, incomplete=found.incomplete)))
 
     @pytest.mark.parametrize(

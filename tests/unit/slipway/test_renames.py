@@ -1,4 +1,4 @@
-"""After an update that stopped between two names of one object, the state has it once, under the new name."""
+"""An object that two resources claim after a failed update is once in the state, under the new name."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from slipway.cluster.kubectl import Cluster
 from slipway.pulumi.project import Stack
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.updates import Run
-from slipway.recovery.renames import renamed, settle
+from slipway.recovery.renames import rename_resources, repair_renames
 from tests.unit.slipway.engine import URN, step
 
 CONFIG = "kubernetes:core/v1:ConfigMap"
@@ -22,29 +22,29 @@ def state(*resources: dict[str, Any]) -> dict[str, Any]:
 
 
 def resource(urn: str, *dependencies: str, **more: Any) -> dict[str, Any]:
-    used = {"dependencies": [*dependencies], "propertyDependencies": {"data": [*dependencies]}}
-    return {"urn": urn, "id": "shop/settings", "type": CONFIG, "custom": True, **used, **more}
+    references = {"dependencies": [*dependencies], "propertyDependencies": {"data": [*dependencies]}}
+    return {"urn": urn, "id": "shop/settings", "type": CONFIG, "custom": True, **references, **more}
 
 
 class FakeStack:
-    """A stack of a fake engine, whose previews say always the same."""
+    """A stack whose previews always have the same events."""
 
     name = "dev"
 
-    def __init__(self, kept: dict[str, Any], *events: EngineEvent, failure: str = "") -> None:
-        self.kept, self.run = kept, Run(events, failure)
+    def __init__(self, stored: dict[str, Any], *events: EngineEvent, failure: str = "") -> None:
+        self.stored, self.run = stored, Run(events, failure)
 
     def preview(self) -> Run:
         return self.run
 
     def state(self) -> dict[str, Any]:
-        return self.kept
+        return self.stored
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.kept = state
+        self.stored = state
 
 
-def side(stack: FakeStack) -> StackSnapshot:
+def snapshot(stack: FakeStack) -> StackSnapshot:
     return StackSnapshot(cast(Stack, stack), "shop", {}, Cluster("sandbox"), stack.state())
 
 
@@ -53,30 +53,33 @@ SAME = step("same", CONFIG, "new", OBJECT, OBJECT)
 DELETED = step("delete", CONFIG, "old", OBJECT)
 
 
-def test_an_object_that_could_not_be_created_because_it_exists_gets_its_new_name() -> None:
-    """Kubernetes plugin 4.29 and later: the state still has the old resource alone."""
+def test_object_that_exists() -> None:
+    """Kubernetes plugin 4.29 and later: the state has only the old resource."""
     stack = FakeStack(state(resource(OLD), resource(CLIENT, OLD)), CREATED, DELETED)
-    said: list[str] = []
-    after = settle(side(stack), said.append)
-    assert after.state == stack.kept == state(resource(NEW), resource(CLIENT, NEW))
-    assert [OLD in text and NEW in text for text in said] == [True]
+    messages: list[str] = []
+    after = repair_renames(snapshot(stack), messages.append)
+    assert after.state == stack.stored == state(resource(NEW), resource(CLIENT, NEW))
+    assert [OLD in text and NEW in text for text in messages] == [True]
 
 
-def test_an_object_that_was_taken_over_is_not_deleted_under_its_old_name() -> None:
+def test_object_that_was_adopted() -> None:
     """Kubernetes plugin before 4.29: the state has both resources."""
     stack = FakeStack(state(resource(OLD), resource(CLIENT), resource(NEW)), SAME, DELETED)
-    settle(side(stack), lambda _: None)
-    assert stack.kept == state(resource(CLIENT), resource(NEW))
+    repair_renames(snapshot(stack), lambda _: None)
+    assert stack.stored == state(resource(CLIENT), resource(NEW))
 
 
-def test_what_depends_on_the_old_resource_never_refers_to_a_later_one() -> None:
+def test_dependents() -> None:
+    """A resource never refers to a later resource."""
     before = state(resource(OLD), resource(CLIENT, OLD, deletedWith=OLD), resource(NEW))
-    assert renamed(before, {OLD: NEW}) == state(resource(CLIENT), resource(NEW))
+    assert rename_resources(before, {OLD: NEW}) == state(resource(CLIENT), resource(NEW))
 
 
-def test_a_resource_whose_new_name_is_only_about_to_be_deleted_is_renamed() -> None:
+def test_new_name_is_being_deleted() -> None:
+    """A resource that is being deleted does not take the new name."""
     before = state(resource(OLD), resource(NEW, delete=True))
-    assert [one["urn"] for one in renamed(before, {OLD: NEW})["deployment"]["resources"]] == [NEW, NEW]
+    after = rename_resources(before, {OLD: NEW})
+    assert [item["urn"] for item in after["deployment"]["resources"]] == [NEW, NEW]
 
 
 @pytest.mark.parametrize(
@@ -88,16 +91,18 @@ def test_a_resource_whose_new_name_is_only_about_to_be_deleted_is_renamed() -> N
     ],
     ids=["preview fails", "two resources stay", "only deleted"],
 )
-def test_a_state_is_left_alone_unless_a_preview_says_that_something_was_renamed(stack: FakeStack) -> None:
-    before = side(stack)
-    assert settle(before, lambda _: None) is before
-    assert stack.kept == state(resource(OLD))
+def test_no_rename(stack: FakeStack) -> None:
+    """The state does not change unless a preview shows a rename."""
+    before = snapshot(stack)
+    assert repair_renames(before, lambda _: None) is before
+    assert stack.stored == state(resource(OLD))
 
 
-def test_another_kind_of_resource_keeps_its_name() -> None:
+def test_another_type() -> None:
+    """A resource of another type is not a rename."""
     other = {**OBJECT, "kind": "ConfigMap"}
     stack = FakeStack(
         state(resource(OLD)), step("create", "kubernetes:core/v2:ConfigMap", "new", None, other), DELETED
     )
-    settle(side(stack), lambda _: None)
-    assert stack.kept == state(resource(OLD))
+    repair_renames(snapshot(stack), lambda _: None)
+    assert stack.stored == state(resource(OLD))

@@ -1,21 +1,21 @@
-"""What was created but not written down comes into the state, where the engine expects it."""
+"""Objects that were created but are not in the state are added where the engine expects them."""
 
 from dataclasses import replace
 from typing import Any
 
 from slipway.cluster.objects import StackObject
-from slipway.recovery.repair import adopted
+from slipway.recovery.repair import adopt
 
 URN = "urn:pulumi:dev::hits::kubernetes:core/v1:ConfigMap::settings"
 DEPENDENT = URN.replace("settings", "dependent")
 NEW = {"urn": URN, "type": "kubernetes:core/v1:ConfigMap", "inputs": {"data": {"a": "2"}}}
-MADE = StackObject(
+CREATED = StackObject(
     urn=URN,
     api_version="v1",
     kind="ConfigMap",
     namespace="hits",
     name="settings-2",
-    seen={
+    manifest={
         "metadata": {
             "managedFields": [
                 {"manager": "kubectl", "operation": "Update"},
@@ -31,14 +31,15 @@ def state(*resources: dict[str, Any], kind: str = "creating") -> dict[str, Any]:
     return {"version": 3, "deployment": {"resources": [*resources], "pending_operations": pending}}
 
 
-def resources(given: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = given["deployment"]["resources"]
-    return found
+def resources(state: dict[str, Any]) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = state["deployment"]["resources"]
+    return items
 
 
-def test_a_new_object_comes_last_and_keeps_its_field_manager() -> None:
+def test_new_object() -> None:
+    """It becomes the last resource, and keeps its field manager."""
     before = state({"urn": "other"})
-    after = adopted(before, [MADE])
+    after = adopt(before, [CREATED])
     assert after["version"] == 3 and "pending_operations" not in after["deployment"]
     other, new = resources(after)
     assert other == {"urn": "other"}
@@ -50,31 +51,34 @@ def test_a_new_object_comes_last_and_keeps_its_field_manager() -> None:
     assert resources(before) == [{"urn": "other"}]
 
 
-def test_an_object_that_was_not_made_by_server_side_apply_has_no_field_manager_to_keep() -> None:
-    """As the Kubernetes plugin makes objects from release 4.29 on."""
+def test_object_without_server_side_apply() -> None:
+    """It has no field manager: the Kubernetes plugin creates objects so from release 4.29 on."""
     managers = [{"manager": "pulumi-kubernetes", "operation": "Update"}]
-    made = replace(MADE, seen={"metadata": {"managedFields": managers}})
-    [new] = resources(adopted(state(), [made]))
+    created = replace(CREATED, manifest={"metadata": {"managedFields": managers}})
+    [new] = resources(adopt(state(), [created]))
     assert new["outputs"] == {"__initialApiVersion": "v1"}
 
 
-def test_what_is_not_in_the_cluster_or_was_not_being_created_is_left_out() -> None:
-    assert resources(adopted(state(), [])) == []
-    assert resources(adopted(state({"urn": URN, "id": "old"}, kind="updating"), [MADE])) == [
+def test_other_pending_operations() -> None:
+    """An object that is not in the cluster, or was not being created, adds no resource."""
+    assert resources(adopt(state(), [])) == []
+    assert resources(adopt(state({"urn": URN, "id": "old"}, kind="updating"), [CREATED])) == [
         {"urn": URN, "id": "old"}
     ]
 
 
-def test_the_replaced_object_is_deleted_by_the_next_update() -> None:
-    after = adopted(state({"urn": URN, "id": "hits/settings-1"}, {"urn": DEPENDENT}), [MADE])
-    assert [(one["urn"], one.get("id"), one.get("delete")) for one in resources(after)] == [
+def test_replaced_object() -> None:
+    """It stays in the state for the next update to delete."""
+    after = adopt(state({"urn": URN, "id": "hits/settings-1"}, {"urn": DEPENDENT}), [CREATED])
+    assert [(item["urn"], item.get("id"), item.get("delete")) for item in resources(after)] == [
         (URN, "hits/settings-2", None),
         (URN, "hits/settings-1", True),
         (DEPENDENT, None, None),
     ]
 
 
-def test_an_object_that_was_deleted_before_its_replacement_is_forgotten() -> None:
+def test_object_deleted_before_its_replacement() -> None:
+    """It leaves the state."""
     old = {"urn": URN, "id": "hits/settings-1", "pendingReplacement": True}
-    after = adopted(state(old, {"urn": DEPENDENT}), [MADE])
-    assert [one.get("id") for one in resources(after)] == ["hits/settings-2", None]
+    after = adopt(state(old, {"urn": DEPENDENT}), [CREATED])
+    assert [item.get("id") for item in resources(after)] == ["hits/settings-2", None]

@@ -15,8 +15,8 @@ from slipway.preview.report import html, markdown, terminal
 from slipway.preview.report.builder import stack_report
 from slipway.preview.report.model import SCHEMA, Report, schema
 from slipway.preview.rules import Situation
-from slipway.pulumi.events import read
-from slipway.pulumi.failures import without_values
+from slipway.pulumi.events import summarise
+from slipway.pulumi.updates import without_values
 from tests.unit.slipway.engine import step
 
 CANARY = "canary-7f3a"
@@ -25,7 +25,7 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
 def report(*events: EngineEvent, name: str = "prod", failure: str = "", refresh: bool = False) -> Report:
-    told = read(events)
+    told = summarise(events)
     situation = Situation(tuple(one for one in told.changes if one.custom), told.unchanged)
     drift = told.drift if refresh else None
     return Report(stacks=(stack_report(name, told, situation, drift=drift, failure=failure),))
@@ -143,7 +143,9 @@ def test_dangerous_consequences_are_the_last_to_be_folded() -> None:
 
 
 def test_commits_with_endless_subjects_are_folded_like_values() -> None:
-    told = read([step("update", DEPLOYMENT, "web", deployment(), deployment(image="web@sha256:1"), IMAGE)])
+    told = summarise(
+        [step("update", DEPLOYMENT, "web", deployment(), deployment(image="web@sha256:1"), IMAGE)]
+    )
     commits = tuple(f"abc{number} {'x' * 10_000}" for number in range(20))
     made = stack_report("prod", told, Situation(told.changes, commits=commits))
     comment = markdown.render(Report(stacks=(made,)))
@@ -215,5 +217,5 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 def test_values_that_differ_from_a_plan_are_not_told() -> None:
     said = "resource urn:pulumi:dev::a::b::c violates plan: properties changed: ~~secrets[{canary}]\nmore"
-    assert without_values(said).startswith("resource urn:pulumi:dev::a::b::c violates plan: it would be")
+    assert without_values(said).startswith("resource urn:pulumi:dev::a::b::c violates plan: its properties")
     assert "canary" not in without_values(said)

@@ -6,7 +6,7 @@ import pytest
 
 from slipway.preview.rules import Cluster, Consequence, Node, Quota, Situation, consequences
 from slipway.preview.rules import quantities as q
-from slipway.pulumi.events import read
+from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, step
 
 DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
@@ -25,7 +25,7 @@ def workload(kind: str = "Deployment", image: str = "web@sha256:1", **spec: Any)
 
 
 def told(*events: Any, cluster: Cluster | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
-    found = read(events)
+    found = summarise(events)
     return list(consequences(Situation(found.changes, found.unchanged, cluster, commits)))
 
 

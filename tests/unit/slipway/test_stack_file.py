@@ -45,7 +45,7 @@ def changed(before: str, after: str) -> list[str]:
     return [line for line in lines if line[0] in "+-"]
 
 
-def test_a_new_version_changes_one_line_and_keeps_its_comment(tmp_path: Path) -> None:
+def test_one_line_changes(tmp_path: Path) -> None:
     file = stack_file(tmp_path, FILE)
     file.set_image(NEW)
     assert file.image() == NEW
@@ -72,7 +72,7 @@ def test_a_new_version_changes_one_line_and_keeps_its_comment(tmp_path: Path) ->
         f"config:\n  {KEY}: >-\n    {OLD}\n  other:key: 1\n",
     ],
 )
-def test_however_a_file_is_written_only_the_version_changes(text: str, tmp_path: Path) -> None:
+def test_layouts(text: str, tmp_path: Path) -> None:
     file = stack_file(tmp_path, text)
     before = yaml.safe_load(text) or {}
     file.set_image(NEW)
@@ -82,7 +82,7 @@ def test_however_a_file_is_written_only_the_version_changes(text: str, tmp_path:
     assert [line for line in text.splitlines() if "#" in line and line not in file.text()] == []
 
 
-def test_setting_and_taking_away_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_set_and_remove(tmp_path: Path) -> None:
     text = FILE.replace(f"  {KEY}: {OLD}  # the version\n", "")
     file = stack_file(tmp_path, text)
     file.set_image(NEW)
@@ -100,7 +100,7 @@ values = st.recursive(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 @given(config=st.dictionaries(names, values, max_size=5), flow=st.booleans(), indent=st.integers(2, 6))
-def test_whatever_stands_beside_it_stays_as_it_is(
+def test_other_values_stay(
     config: dict[str, object], flow: bool, indent: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     inner = yaml.safe_dump(config, default_flow_style=True, width=10**6)
@@ -112,7 +112,7 @@ def test_whatever_stands_beside_it_stays_as_it_is(
         assert yaml.safe_load(file.text()) == {"config": {**config, KEY: image}, "zebra": 1}
 
 
-def test_what_is_no_stack_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_invalid_file_is_refused(tmp_path: Path) -> None:
     for text in ("config: [1, 2]\n", "config: {unclosed\n"):
         file = stack_file(tmp_path, text)
         with pytest.raises(SlipwayError, match=r"not YAML|must be a mapping"):
@@ -120,14 +120,14 @@ def test_what_is_no_stack_file_is_refused_and_left_alone(tmp_path: Path) -> None
         assert file.text() == text
 
 
-def test_what_pulumi_does_to_a_file_without_salt_is_undone(tmp_path: Path) -> None:
+def test_rewriting_is_undone(tmp_path: Path) -> None:
     rewritten = FILE.replace("  #", " #").replace(OLD, NEW)
     file = stack_file(tmp_path, rewritten + "encryptionsalt: v1:added\n")
     file.undo_rewriting(before=FILE)
     assert file.text() == FILE.replace(OLD, NEW)
 
 
-def test_a_salt_that_was_there_or_that_secrets_need_stays(tmp_path: Path) -> None:
+def test_needed_salt_stays(tmp_path: Path) -> None:
     salted = FILE + "encryptionsalt: v1:old\n"
     secret = FILE.replace("config:", "config:\n  slipway:p:\n    secure: v1:x") + "encryptionsalt: v1:new\n"
     for text, before in ((salted, salted), (secret, FILE)):

@@ -1,6 +1,6 @@
 """Applies cases of the corpus on the sandbox and writes down what happens: pods, requests, data, open ports.
 
-    eval "$(.venv/bin/python -m sandbox env)"
+    eval "$(.venv/bin/sandbox env)"
     .venv/bin/python -m tests.e2e.slipway.corpus.observing IMAGE IMAGE2 [CASE …]
 
 CASE is a case's whole name; without any, all are applied, which takes hours. Between cases everything is put

@@ -1,6 +1,6 @@
 """Previews every case of the corpus on the real engine and cluster, and keeps what was said.
 
-    eval "$(.venv/bin/python -m sandbox env)"
+    eval "$(.venv/bin/sandbox env)"
     .venv/bin/python -m tests.e2e.slipway.corpus.recording IMAGE IMAGE2 [CASE …]
 
 IMAGE and IMAGE2 are two versions of app/ in the sandbox's registry, by digest. CASE is part of a name;

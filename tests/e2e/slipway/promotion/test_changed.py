@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from slipway.images.references import Image, NoSuchImage
-from slipway.preview.staleness import Fingerprint, OutOfDate
+from slipway.errors import ImageNotFound, OutOfDate
+from slipway.images.references import Image
+from slipway.preview.staleness import Fingerprint
 from slipway.promotion import promote as flow
-from slipway.promotion.run import PromotionOptions, Prompter
+from slipway.promotion.phases import PromotionOptions, Prompter
 from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
@@ -119,7 +120,7 @@ def test_a_tag_that_moved_or_an_image_that_is_gone_is_found(restored: Ground) ->
     moved = Image(image.repository, image.digest, "two")
     with pytest.raises(OutOfDate, match="tag"):
         seen.check_unchanged(side, moved)
-    with pytest.raises(NoSuchImage):
+    with pytest.raises(ImageNotFound):
         seen.check_unchanged(side, Image(image.repository, "sha256:" + "0" * 64, image.tag))
 
 

@@ -75,7 +75,7 @@ def test_of_two_promotions_to_one_stack_one_wins_and_the_other_says_so(fresh: Pi
     ended = [(*process.communicate(), process.returncode) for process in both]
     assert sorted(code for _, _, code in ended) == [0, 1], ended
     [loser] = [stderr for _, stderr, code in ended if code]
-    assert "is under way" in loser or "has just begun" in loser
+    assert "is in progress" in loser or "has just begun" in loser
     numbers = [receipt["number"] for receipt in fresh.history("staging")]
     assert len(numbers) == len(set(numbers))
 

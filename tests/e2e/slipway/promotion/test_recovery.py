@@ -111,5 +111,5 @@ def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None
         time.sleep(0.05)
     done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
     assert done.code == 1
-    assert f"process {process.pid}" in done.stderr and "nothing was touched" in done.stderr
+    assert f"process {process.pid}" in done.stderr and "nothing was changed" in done.stderr
     assert process.wait() == 0

@@ -1,4 +1,4 @@
-"""What is read from an image's files, and how it is named."""
+"""The packages in the SBOM of an image."""
 
 import io
 import tarfile
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import SlipwayError
-from slipway.images import sbom as bill
+from slipway.images import sbom
 from slipway.images.references import Image
-from slipway.images.sbom import Package, read
+from slipway.images.sbom import Package, read_packages
 
 DPKG = """Package: libc6
 Status: install ok installed
@@ -30,7 +30,7 @@ RELEASE = 'NAME="Debian"\nID=debian\nVERSION_ID="12"\n'
 
 
 def archive(**files: str) -> io.BytesIO:
-    """A file system as a tar; in names a double underscore stands for a slash."""
+    """Return a file system as a tar archive; a double underscore in a name stands for a slash."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w") as tar:
         for name, text in files.items():
@@ -42,7 +42,7 @@ def archive(**files: str) -> io.BytesIO:
 
 
 @pytest.mark.parametrize(
-    ("path", "text", "found"),
+    ("path", "text", "packages"),
     [
         ("var__lib__dpkg__status", DPKG, {Package("deb", "libc6", "2.36-9+deb12u10", "amd64")}),
         ("var__lib__dpkg__status.d__base", DISTROLESS, {Package("deb", "base-files", "12.4", "amd64")}),
@@ -61,33 +61,35 @@ def archive(**files: str) -> io.BytesIO:
         ("lib__site-packages__x.dist-info__METADATA", "Metadata-Version: 2.1\nName: x\n", set()),
     ],
 )
-def test_packages_are_read_where_each_kind_keeps_them(path: str, text: str, found: set[Package]) -> None:
-    assert read(archive(**{path: text})) == ({}, found)
+def test_package_databases(path: str, text: str, packages: set[Package]) -> None:
+    assert read_packages(archive(**{path: text})) == ({}, packages)
 
 
-def test_a_package_is_named_with_its_distribution() -> None:
-    release, packages = read(archive(var__lib__dpkg__status=DPKG, **{"usr__lib__os-release": RELEASE}))
-    assert [one.url(release).to_string() for one in packages] == [
+def test_a_package_url_contains_the_distribution() -> None:
+    release, packages = read_packages(
+        archive(var__lib__dpkg__status=DPKG, **{"usr__lib__os-release": RELEASE})
+    )
+    assert [package.url(release).to_string() for package in packages] == [
         "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64&distro=debian-12"
     ]
 
 
-def test_a_python_package_is_named_as_the_index_does() -> None:
+def test_the_name_of_a_python_package_is_normalised() -> None:
     assert Package("pypi", "Flask_Cors", "5.0").url({}).to_string() == "pkg:pypi/flask-cors@5.0"
 
 
-def test_an_image_of_rpm_packages_is_refused_instead_of_half_listed() -> None:
+def test_an_image_with_rpm_packages_is_refused() -> None:
     with pytest.raises(SlipwayError, match="use syft"):
-        read(archive(**{"usr__lib__sysimage__rpm__rpmdb.sqlite": "x", "var__lib__dpkg__status": DPKG}))
+        read_packages(
+            archive(**{"usr__lib__sysimage__rpm__rpmdb.sqlite": "x", "var__lib__dpkg__status": DPKG})
+        )
 
 
-@pytest.mark.parametrize("sent", ["", "head --bytes=2048 {}"], ids=["nothing", "half of it"])
-def test_an_export_that_fails_is_no_shorter_bill(
-    sent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("output", ["", "head --bytes=2048 {}"], ids=["none", "half"])
+def test_a_failed_export_is_an_error(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = tmp_path / "whole.tar"
     whole.write_bytes(archive(var__lib__dpkg__status=DPKG, etc__hosts="x" * 2000).getvalue())
-    script = f"cat >/dev/null; {sent.format(whole) or 'true'}; echo no such image >&2; exit 1"
-    monkeypatch.setattr(bill, "buildx", lambda *_: ("sh", "-c", script))
+    script = f"cat >/dev/null; {output.format(whole) or 'true'}; echo no such image >&2; exit 1"
+    monkeypatch.setattr(sbom, "buildx", lambda *_: ("sh", "-c", script))
     with pytest.raises(SlipwayError, match="no such image"):
-        bill.bill(Image("localhost/hits", f"sha256:{'1' * 64}"))
+        sbom.generate(Image("localhost/hits", f"sha256:{'1' * 64}"))

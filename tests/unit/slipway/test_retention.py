@@ -1,4 +1,4 @@
-"""Pruning deletes what none needs, and never what one needs."""
+"""Pruning finds all images that no stack needs, and no image that a stack needs."""
 
 import hashlib
 import random
@@ -30,14 +30,16 @@ class Simulated:
         return self.manifests[digest]
 
     def without(self, deleted: Mapping[str, object]) -> "Simulated":
-        """What is left once a registry has also collected what no tag leads to."""
+        """Return the registry after the deletion and its garbage collection."""
         tags = {tag: digest for tag, digest in self.tags.items() if digest not in deleted}
-        reached = {one for digest in tags.values() for one in (digest, *self.manifests[digest])}
-        return Simulated(tags, {one: inside for one, inside in self.manifests.items() if one in reached})
+        reached = {reached for digest in tags.values() for reached in (digest, *self.manifests[digest])}
+        return Simulated(
+            tags, {digest: parts for digest, parts in self.manifests.items() if digest in reached}
+        )
 
 
 def filled(seed: int) -> Simulated:
-    chance = random.Random(seed)  # noqa: S311  # not for secrets
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
     registry = Simulated()
     while len(registry.tags) < TAGS:
         number = len(registry.tags)
@@ -60,31 +62,31 @@ def filled(seed: int) -> Simulated:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9), use=st.floats(0, 1))
-def test_of_a_thousand_tags_none_that_is_needed_goes_and_the_rest_does(seed: int, use: float) -> None:
+def test_only_unneeded_images_are_deleted(seed: int, use: float) -> None:
     registry = filled(seed)
-    chance = random.Random(seed + 1)  # noqa: S311
+    chance = random.Random(seed + 1)  # noqa: S311 - not for secrets
     needed = {digest for digest in registry.manifests if chance.random() < use}
-    goes = unneeded(registry.tags, needed, registry.children)
-    left = registry.without(goes)
+    deleted = unneeded(registry.tags, needed, registry.children)
+    left = registry.without(deleted)
     for digest in needed:
         if digest in registry.without({}).manifests:
-            assert digest in left.manifests, "what a stack needs can still be pulled"
-            assert registry.manifests[digest] <= left.manifests.keys(), "in whole"
+            assert digest in left.manifests, "a needed image can still be pulled"
+            assert registry.manifests[digest] <= left.manifests.keys(), "with all its parts"
     for tag, digest in left.tags.items():
         holds = bool(registry.manifests[digest] & needed)
-        part = any(digest in registry.manifests[one] for one in left.tags.values())
+        part = any(digest in registry.manifests[index] for index in left.tags.values())
         signature = tag.startswith("sha256-") or any(
             other.startswith("sha256-") for other, same in registry.tags.items() if same == digest
         )
-        assert digest in needed or holds or part or signature, "nothing else is kept"
+        assert digest in needed or holds or part or signature, "no other image is kept"
 
 
-def test_an_empty_need_frees_everything() -> None:
+def test_all_images_are_deleted_when_no_stack_needs_one() -> None:
     registry = filled(1)
     assert registry.without(unneeded(registry.tags, set(), registry.children)).tags == {}
 
 
-def test_a_signature_stays_with_its_image() -> None:
+def test_a_signature_is_kept_with_its_image() -> None:
     registry = Simulated()
     image = registry.push("v1")
     signature = registry.push(f"{image.replace(':', '-')}.sig")

@@ -1,0 +1,172 @@
+"""The phases of a promotion: preview, update, verify, roll back.
+
+Each phase can be interrupted and repeated. The receipt in the cluster has the phase, and a repeated phase
+gives the same result wherever the last attempt stopped.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slipway import interrupts
+from slipway.errors import PromotionInProgress, SlipwayError
+from slipway.images.references import Image
+from slipway.preview.plan import without_made_up_secrets
+from slipway.preview.preview import Options, policy_packs, preview
+from slipway.preview.report.model import Report
+from slipway.preview.staleness import Fingerprint
+from slipway.promotion.lease import Lease
+from slipway.promotion.receipts import Outcome, Phase, Receipt
+from slipway.promotion.verification import Target, VerifyOptions, verify
+from slipway.pulumi.events import summarise
+from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.updates import failure_reason
+
+
+@dataclass(frozen=True)
+class Prompter:
+    """The interface to the user of a promotion."""
+
+    info: Callable[[str], None]
+    """Print a message."""
+    show_report: Callable[[Report], None]
+    """Print the report of a preview."""
+    confirm: Callable[[str], bool]
+    """Ask a yes-or-no question."""
+
+
+@dataclass(frozen=True)
+class PromotionOptions:
+    """The options of a promotion."""
+
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
+    pull_request: bool = False
+    roll_back: bool = True
+
+
+class Promotion:
+    """A promotion of a version to a stack, with an open receipt."""
+
+    def __init__(
+        self, target: StackSnapshot, lease: Lease, options: PromotionOptions, prompter: Prompter
+    ) -> None:
+        """Work on the receipt of the lease."""
+        self.target = target
+        self.lease = lease
+        self.options = options
+        self.prompter = prompter
+        self.original_file = target.file.text()
+
+    @property
+    def image(self) -> Image:
+        """The image that is promoted."""
+        return Image.parse(self.lease.receipt.image)
+
+    def run(self) -> Receipt:
+        """Run the phases from the receipt's phase on, and return the closed receipt."""
+        with self.lease.heartbeat():
+            try:
+                if self.lease.receipt.phase is Phase.ROLLING_BACK:
+                    self._roll_back(self.lease.receipt.reason)
+                else:
+                    self._promote()
+            except PromotionInProgress:
+                raise  # another process owns the receipt, and must not be disturbed
+            except SlipwayError as error:
+                self._stop(str(error))
+                raise
+            finally:
+                self.target.file.undo_rewriting(self.original_file)
+        return self.lease.receipt
+
+    def _promote(self) -> None:
+        resumed = self.lease.receipt.phase is not Phase.PREVIEWING
+        self.target.file.set_image(str(self.image))
+        if self.options.pull_request and not resumed:
+            self.lease.close(Outcome.PROPOSED, "the stack file is changed; merging it applies the change")
+            return
+        with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
+            plan = Path(directory, "plan.json")
+            fingerprint = Fingerprint.take(self.target, self.image)
+            self.prompter.show_report(self._preview(plan))
+            if not resumed and not self.prompter.confirm(f"Apply this to {self.target.name}?"):
+                self._restore_file()
+                self.lease.close(Outcome.ABANDONED, "declined")
+                return
+            interrupts.check()
+            fingerprint.check_unchanged(self.target.reload(), self.image)
+            self.lease.record(phase=Phase.APPLYING, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
+            failure = self._update(plan)
+        interrupts.check()
+        failure = failure or self._verify(self.image, self.options.verify)
+        if not failure:
+            self.lease.close(Outcome.VERIFIED)
+        elif self.lease.receipt.previous is None or not self.options.roll_back:
+            self.lease.close(Outcome.FAILED, failure)
+        else:
+            self._roll_back(failure)
+
+    def _preview(self, plan: Path) -> Report:
+        self.prompter.info(f"Previewing {self.target.name}…")
+        stack = self.target.stack
+        result = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
+        if not result.run.succeeded:
+            reason = failure_reason(result.run, result.told)
+            raise SlipwayError(f"the preview of {stack.name} failed: {reason}")
+        plan.write_text(json.dumps(without_made_up_secrets(json.loads(plan.read_text()))))
+        return Report(stacks=(result.report,))
+
+    def _update(self, plan: Path | None) -> str:
+        """Update the stack, and return the reason of a failure."""
+        self.prompter.info(f"Updating {self.target.name}…")
+        receipt = self.lease.receipt
+        message = f"{receipt.kind} #{receipt.number} from {receipt.source}"
+        run = self.target.stack.up(plan=plan, message=message)
+        interrupts.check()
+        if run.succeeded:
+            return ""
+        return f"the update failed: {failure_reason(run, summarise(run.events))}"
+
+    def _verify(self, image: Image, options: VerifyOptions) -> str:
+        """Run the checks, and return the reason of a failure."""
+        if self.lease.receipt.phase is not Phase.ROLLING_BACK:
+            self.lease.record(phase=Phase.VERIFYING)
+        snapshot = self.target.reload()
+        target = Target(snapshot.name, snapshot.cluster, tuple(snapshot.objects), image, self.prompter.info)
+        results = verify(target, options)
+        interrupts.check()  # Ctrl-C also kills the process of a check, which does not make the version bad
+        soak_s = options.soak_s if results[-1].passed else 0.0
+        self.lease.record(checks=(*self.lease.receipt.checks, *results), soak_s=soak_s)
+        return "" if results[-1].passed else f"{results[-1].name}: {results[-1].detail}"
+
+    def _roll_back(self, reason: str) -> None:
+        """Update the stack to the previous version, and verify it."""
+        self.prompter.info(f"✗ {reason}\nRolling {self.target.name} back to its previous version…")
+        self.lease.record(phase=Phase.ROLLING_BACK, reason=reason)
+        previous = Image.parse(self.lease.receipt.previous or "")
+        self.target.file.set_image(self.lease.receipt.previous_setting or str(previous))
+        failure = self._update(None) or self._verify(previous, self.options.verify.without_soak())
+        if failure:
+            self.lease.close(Outcome.FAILED, f"{reason}; the rollback failed too: {failure}")
+        else:
+            self.lease.close(Outcome.ROLLED_BACK, reason)
+
+    def _restore_file(self) -> None:
+        self.target.file.set_image(self.lease.receipt.previous_setting)
+
+    def _stop(self, reason: str) -> None:
+        """Close a promotion that has not changed the stack; leave another for the next command to resume."""
+        if self.lease.closed:
+            return
+        if self.lease.receipt.phase is Phase.PREVIEWING:
+            self._restore_file()
+            self.lease.close(Outcome.ABANDONED, reason)
+        else:
+            self.lease.release()
+            self.prompter.info(
+                f"Stopped while {self.lease.receipt.phase}. Run the same command again, or"
+                f" `slipway recover {self.target.name}`, to continue."
+            )

@@ -1,0 +1,96 @@
+"""Property paths, and the differences between the properties of a resource.
+
+The engine's detailed diff says what `up` changes. Two kinds of diff need more: a replacement that is caused
+by another replacement has no detailed diff, and the diff of a refresh omits fields that the program does not
+set, such as a variable that was added by hand.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from slipway.pulumi.changes import Hidden
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+# Fields that Kubernetes, its controllers and Pulumi maintain, and hashes of other properties.
+_NOISE = re.compile(
+    r"""
+    __ | status\b | metadata\.(managedFields|resourceVersion|generation|uid|creationTimestamp|selfLink)\b
+    | metadata\.annotations\["(
+        pulumi\.com/ | kubectl\.kubernetes\.io/last-applied | deployment\.kubernetes\.io/revision
+        | deprecated\.daemonset\.template\.generation | pv\.kubernetes\.io/ | volume(\.beta)?\.kubernetes\.io/
+        | autoscaling\.alpha\.kubernetes\.io/
+      )
+    | spec\.(volumeName|nodeName)$
+    | contextHash$ | context\.location$ | dockerfile(\.location)?$ | secrets\b
+    """,
+    re.VERBOSE,
+)
+
+
+def is_noise(path: str) -> bool:
+    """Return whether a reviewer can ignore a property."""
+    return bool(_NOISE.match(path))
+
+
+def parse_path(path: str) -> Iterator[str | int]:
+    """Yield the keys of a property path: a.b[0]["c.d/e"].
+
+    https://www.pulumi.com/docs/iac/concepts/resources/options/ignorechanges/
+    """
+    rest = path
+    while rest:
+        if rest.startswith('["'):
+            key, _, rest = rest[2:].partition('"]')
+            yield key.replace('\\"', '"')
+        elif rest.startswith("["):
+            index, _, rest = rest[1:].partition("]")
+            yield int(index) if index.isdigit() else index
+        else:
+            rest = rest.removeprefix(".")
+            end = min((rest.index(mark) for mark in ".[" if mark in rest), default=len(rest))
+            yield rest[:end]
+            rest = rest[end:]
+
+
+def value_at(value: Any, path: str) -> Any:
+    """Return the value at a property path, or None."""
+    for key in parse_path(path):
+        if isinstance(key, int) and isinstance(value, list):
+            value = value[key] if key < len(value) else None
+        elif isinstance(value, Mapping):
+            value = value.get(key)
+        elif isinstance(value, Hidden):
+            return value
+        else:
+            return None
+    return value
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the paths at which two values differ, with both values; None stands for a missing value.
+
+    An item that a list gains or loses is one difference; any other mapping is one difference for each key.
+    """
+    if _are_mappings(old, new) or (_are_mappings(old or {}, new or {}) and not path.endswith("]")):
+        before, after = old or {}, new or {}
+        for key in sorted({*before, *after}):
+            yield from differences(before.get(key), after.get(key), _join(path, key))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            before, after = (items[index] if index < len(items) else None for items in (old, new))
+            yield from differences(before, after, f"{path}[{index}]")
+    elif old != new:
+        yield path, old, new
+
+
+def _are_mappings(*values: Any) -> bool:
+    return all(isinstance(value, Mapping) for value in values)
+
+
+def _join(path: str, key: str) -> str:
+    """Return the path of a key as Pulumi writes it: spec.replicas, metadata.labels["a/b"]."""
+    if not _PLAIN.fullmatch(key):
+        quoted = key.replace('"', '\\"')
+        return f'{path}["{quoted}"]'
+    return f"{path}.{key}" if path else key
