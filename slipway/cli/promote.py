@@ -48,8 +48,12 @@ RollBack = Annotated[
 
 
 def promote(
-    source: Annotated[str, typer.Argument(help="Stack that runs the version.", autocompletion=stack_names)],
-    target: Annotated[str, typer.Argument(help="Stack to deploy it to.", autocompletion=stack_names)],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Stack that runs the version.", autocompletion=stack_names)
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="Stack to deploy it to.", autocompletion=stack_names)
+    ],
     yes: Yes = False,
     pull_request: Annotated[
         bool,
@@ -107,7 +111,7 @@ def rollback(
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Deploy an earlier version to TARGET that was verified there before. Builds nothing.
+    """Deploy an earlier version to a stack that was verified there before. Builds nothing.
 
     Exit code: 0 verified (or declined), 1 failed.
     """

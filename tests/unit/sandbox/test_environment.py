@@ -21,7 +21,7 @@ def instance(tmp_path: Path) -> Instance:
 
 
 def shell(tmp_path: Path, script: str, name: str = "shell", python: str = sys.executable) -> str:
-    """Return the output of a script in a shell whose PATH has the system's programs; ENV evaluates `sandbox env`."""
+    """Return the output of a script, in which ENV evaluates `sandbox env`; PATH has the system's programs."""
     variables = {
         "PATH": os.defpath,
         "SANDBOX_NAME": name,
