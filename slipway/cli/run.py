@@ -37,12 +37,17 @@ def run(
     """
     snapshot = StackSnapshot.read(Project(cwd), stack)
     workload = component_workloads(snapshot.cluster, snapshot.objects, component)[0]
-    signal.signal(signal.SIGTERM, _exit)
+    exit_on_sigterm()
     raise typer.Exit(_run(snapshot.cluster, one_off_pod(workload, command, interactive), interactive))
 
 
-def _exit(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+def exit_on_sigterm() -> None:
+    """Let SIGTERM raise SystemExit, so that the command deletes and ends what it has started."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _run(cluster: Cluster, manifest: Object, interactive: bool) -> int:
