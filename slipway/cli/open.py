@@ -56,14 +56,14 @@ def choose(services: Sequence[Object], component: str | None) -> Object:
         SlipwayError: when there is none, or more than one.
     """
     if component is None:
-        found = [service for service in services if _serves_http(service)]
+        matches = [service for service in services if _serves_http(service)]
     else:
-        found = [service for service in services if component_name(service) == component]
-        found = [service for service in found if _serves_http(service)] or found[:1]
-    if len(found) == 1:
-        return found[0]
+        own = [service for service in services if component_name(service) == component]
+        matches = [service for service in own if _serves_http(service)] or own[:1]
+    if len(matches) == 1:
+        return matches[0]
     names = ", ".join(sorted({component_name(service) for service in services})) or "none"
-    problem = f"no Service of {component}" if component else f"{len(found)} Services for HTTP, not one"
+    problem = f"no Service of {component}" if component else f"{len(matches)} Services for HTTP, not one"
     raise SlipwayError(f"the stack has {problem}; the components with Services are: {names}")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import info, prompter
+from slipway.cli.console import info, make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
 from slipway.promotion.receipts import Outcome, Receipt
@@ -91,8 +91,8 @@ def promote(
     options = PromotionOptions(verify, pull_request, roll_back)
     requirements = promotion.SourceRequirements(require_verified, min_soak)
     with interrupts.deferred():
-        talk = prompter(yes or pull_request)
-        show(promotion.promote(Project(cwd), source, target, requirements, options, talk), as_json)
+        prompter = make_prompter(yes or pull_request)
+        show(promotion.promote(Project(cwd), source, target, requirements, options, prompter), as_json)
 
 
 def rollback(
@@ -117,7 +117,7 @@ def rollback(
     """
     options = PromotionOptions(VerifyOptions(check_path, service, check_command, soak, rate, max_errors))
     with interrupts.deferred():
-        receipt = promotion.rollback(Project(cwd), target, to, options, prompter(yes))
+        receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes))
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
 
 

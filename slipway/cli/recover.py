@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import info, prompter
+from slipway.cli.console import info, make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
 from slipway.promotion.lease import Lease, unfinished
@@ -45,19 +45,19 @@ def recover(
     """
     with interrupts.deferred():
         snapshot = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
-        talk = prompter(yes)
-        lease = unfinished(snapshot.receipts, Owner.me(who()), talk.tell)
+        prompter = make_prompter(yes)
+        lease = unfinished(snapshot.receipts, Owner.me(who()), prompter.tell)
         findings = _findings(snapshot, lease)
         for text in findings or ["found no damage; will compare state and cluster"]:
-            talk.tell(text)
-        if not talk.agree(f"Recover {stack}?"):
+            prompter.tell(text)
+        if not prompter.agree(f"Recover {stack}?"):
             if lease:
                 lease.release()
             return
-        snapshot = repair(snapshot, talk.tell, force_unlock)
+        snapshot = repair(snapshot, prompter.tell, force_unlock)
         if up:
-            snapshot = settle(snapshot, talk.tell)
-        outcome = _finish(snapshot, lease, up, talk)
+            snapshot = settle(snapshot, prompter.tell)
+        outcome = _finish(snapshot, lease, up, prompter)
     if as_json:
         print(json.dumps({"stack": stack, "found": findings, "outcome": outcome}, indent=2))
     info(f"{stack}: {outcome}")
@@ -74,19 +74,19 @@ def _findings(snapshot: StackSnapshot, lease: Lease | None) -> list[str]:
     return findings
 
 
-def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, talk: Prompter) -> str:
+def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, prompter: Prompter) -> str:
     """Finish the promotion or the update of a repaired stack, and return the outcome."""
     if lease and lease.receipt.phase is Phase.PREVIEWING:
         snapshot.file.set_image(lease.receipt.previous_setting)
         lease.close(Outcome.ABANDONED, "interrupted")
     elif lease:
-        receipt = resume(snapshot, lease, True, PromotionOptions(), talk)
+        receipt = resume(snapshot, lease, True, PromotionOptions(), prompter)
         if receipt.outcome is Outcome.FAILED:
             raise SlipwayError(f"promotion #{receipt.number} failed: {receipt.reason}")
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
         return "repaired, without an update"
-    talk.tell(f"Updating {snapshot.name}…")
+    prompter.tell(f"Updating {snapshot.name}…")
     before = snapshot.file.text()
     run = snapshot.stack.up(message="recover")
     snapshot.file.undo_rewriting(before)

@@ -31,11 +31,11 @@ def component_workloads(cluster: Cluster, objects: Sequence[StackObject], name: 
     live = list(live_objects(cluster, workloads(objects)).values())
     if not live:
         raise SlipwayError("the stack has no workloads in its cluster: deploy it with `pulumi up`")
-    found = [workload for workload in live if name in (None, component_name(workload))]
-    if not found:
+    selected = [workload for workload in live if name in (None, component_name(workload))]
+    if not selected:
         names = ", ".join(sorted({component_name(workload) for workload in live}))
         raise SlipwayError(f"the stack has no component {name}; its components are: {names}")
-    return found
+    return selected
 
 
 def ready_pod(cluster: Cluster, candidates: Sequence[Object]) -> Object:
@@ -148,7 +148,7 @@ def read_pod(cluster: Cluster, pod: Object) -> Object:
         SlipwayError: when it was deleted.
     """
     metadata = pod["metadata"]
-    found = cluster.get("pods", metadata["name"], "-n", metadata["namespace"])
-    if not found:
+    pods = cluster.get("pods", metadata["name"], "-n", metadata["namespace"])
+    if not pods:
         raise SlipwayError(f"the pod {metadata['name']} was deleted")
-    return found[0]
+    return pods[0]

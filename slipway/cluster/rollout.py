@@ -18,10 +18,10 @@ def workloads(objects: Sequence[StackObject]) -> list[StackObject]:
 def rollout_problems(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[str]:
     """Yield one sentence for each workload whose rollout is not complete."""
     for workload in workloads(objects):
-        found = live.get(workload.key)
-        if found is None:
+        current = live.get(workload.key)
+        if current is None:
             yield f"{workload} is not in the cluster"
-        elif problem := _incomplete(found):
+        elif problem := _incomplete(current):
             yield f"{workload} {problem}"
 
 

@@ -134,11 +134,11 @@ def test_a_pod_that_cannot_start_is_an_error(status: dict[str, Any], message: st
 
 def test_components_are_found_by_their_label() -> None:
     web, cache = workload(), workload("StatefulSet", "cache")
-    found = [in_state(web), in_state(cache)]
-    assert component_workloads(cluster(web, cache), found, "cache") == [cache]
-    assert component_workloads(cluster(web, cache), found, None) == [web, cache]
+    objects = [in_state(web), in_state(cache)]
+    assert component_workloads(cluster(web, cache), objects, "cache") == [cache]
+    assert component_workloads(cluster(web, cache), objects, None) == [web, cache]
     with pytest.raises(SlipwayError, match="no component wbe; its components are: cache, web"):
-        component_workloads(cluster(web, cache), found, "wbe")
+        component_workloads(cluster(web, cache), objects, "wbe")
 
 
 def test_a_ready_pod_is_preferred_to_a_running_one() -> None:
