@@ -27,7 +27,7 @@ def print_error(error: SlipwayError) -> None:
     console.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
 
 
-def prompter(yes: bool) -> "Prompter":
+def make_prompter(yes: bool) -> "Prompter":
     """Return the prompter of a command; with `yes` it confirms every question itself.
 
     Raises:

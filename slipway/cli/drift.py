@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import prompter
+from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
 from slipway.pulumi.events import summarise
@@ -33,7 +33,7 @@ def drift(
     """
     with interrupts.deferred():
         target = Project(cwd, FORCE_PATCH).stack(stack)
-        talk = prompter(yes) if fix else None
+        prompter = make_prompter(yes) if fix else None
         file = StackFile(target.file, "")
         before = file.text()
         drifts = differences(target)
@@ -41,13 +41,13 @@ def drift(
             print(json.dumps([dataclasses.asdict(difference) for difference in drifts], indent=2))
         else:
             print("\n".join(map(str, drifts)) or f"{stack}: program, state and cluster agree")
-        if drifts and talk and talk.confirm(f"Update {stack} to match its program?"):
+        if drifts and prompter and prompter.confirm(f"Update {stack} to match its program?"):
             interrupts.check()
             run = target.up(refresh=True, message="drift --fix")
             if not run.succeeded:
                 reason = failure_reason(run, summarise(run.events))
                 raise SlipwayError(f"the update of {stack} failed: {reason}")
-            talk.info(f"{stack} matches its program")
+            prompter.info(f"{stack} matches its program")
             drifts = []
         file.undo_rewriting(before)
     if drifts:

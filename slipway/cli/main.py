@@ -12,6 +12,7 @@ from slipway.errors import SlipwayError
 _PANELS: Mapping[str, Mapping[str, str]] = {
     "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
     "Inspect": {"status": "status", "history": "history", "drift": "drift", "sbom": "sbom"},
+    "Pods": {"logs": "logs", "shell": "shell", "run": "run", "open": "open"},
     "Maintain": {"recover": "recover", "prune": "prune"},
 }
 """The commands by the panel of `--help` that lists them, each with its module in this package."""

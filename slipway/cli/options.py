@@ -12,7 +12,10 @@ def stack_names(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-Stack = Annotated[str, typer.Argument(help="Name of the stack.", autocompletion=stack_names)]
+Stack = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.", autocompletion=stack_names)]
+_COMPONENT = "Name of the component: its label app.kubernetes.io/name, or else the name of its workload."
+Component = Annotated[str, typer.Argument(metavar="COMPONENT", help=_COMPONENT)]
+OptionalComponent = Annotated[str | None, typer.Argument(metavar="COMPONENT", help=_COMPONENT)]
 Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of the project.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[

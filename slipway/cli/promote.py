@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import info, prompter
+from slipway.cli.console import info, make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
 from slipway.promotion.phases import PromotionOptions
@@ -48,8 +48,12 @@ RollBack = Annotated[
 
 
 def promote(
-    source: Annotated[str, typer.Argument(help="Stack that runs the version.", autocompletion=stack_names)],
-    target: Annotated[str, typer.Argument(help="Stack to deploy it to.", autocompletion=stack_names)],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Stack that runs the version.", autocompletion=stack_names)
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="Stack to deploy it to.", autocompletion=stack_names)
+    ],
     yes: Yes = False,
     pull_request: Annotated[
         bool,
@@ -87,8 +91,8 @@ def promote(
     options = PromotionOptions(verify, pull_request, roll_back)
     requirements = promotion.SourceRequirements(require_verified, min_soak)
     with interrupts.deferred():
-        talk = prompter(yes or pull_request)
-        show(promotion.promote(Project(cwd), source, target, requirements, options, talk), as_json)
+        prompter = make_prompter(yes or pull_request)
+        show(promotion.promote(Project(cwd), source, target, requirements, options, prompter), as_json)
 
 
 def rollback(
@@ -107,13 +111,13 @@ def rollback(
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Deploy an earlier version to TARGET that was verified there before. Builds nothing.
+    """Deploy an earlier version to a stack that was verified there before. Builds nothing.
 
     Exit code: 0 verified (or declined), 1 failed.
     """
     options = PromotionOptions(VerifyOptions(check_path, service, check_command, soak, rate, max_errors))
     with interrupts.deferred():
-        receipt = promotion.rollback(Project(cwd), target, to, options, prompter(yes))
+        receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes))
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import prompter
+from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Json, Yes
 from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
@@ -37,22 +37,22 @@ def prune(
     images that others use.
     """
     with interrupts.deferred():
-        talk = prompter(yes or not delete)
+        prompter = make_prompter(yes or not delete)
         project = Project(cwd)
         names = project.stacks()
         images = _unneeded(project, names, last, repository)
         for name, digests in images.items():
             for digest, tags in digests.items():
-                talk.info(f"{name}@{digest} ({', '.join(tags)})")
+                prompter.info(f"{name}@{digest} ({', '.join(tags)})")
         count = sum(map(len, images.values()))
-        talk.info(
+        prompter.info(
             f"{count} images are not needed by {', '.join(names)}" + ("" if delete else "; nothing deleted")
         )
         deleted = 0
-        if delete and count and talk.confirm(f"Delete {count} images?"):
+        if delete and count and prompter.confirm(f"Delete {count} images?"):
             # Read again: a stack may have been deployed while the question waited.
             deleted = _delete(images, _unneeded(project, names, last, repository))
-            talk.info(f"{deleted} images deleted; the registry's garbage collection frees their layers")
+            prompter.info(f"{deleted} images deleted; the registry's garbage collection frees their layers")
     if as_json:
         print(json.dumps({"unneeded": images, "deleted": deleted}, indent=2))
 

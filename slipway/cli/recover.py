@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import info, prompter
+from slipway.cli.console import info, make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
 from slipway.promotion.lease import Lease, take_over
@@ -44,19 +44,19 @@ def recover(
     """
     with interrupts.deferred():
         snapshot = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
-        talk = prompter(yes)
-        lease = take_over(snapshot.receipts, Owner.this_process(current_user()), talk.info)
+        prompter = make_prompter(yes)
+        lease = take_over(snapshot.receipts, Owner.this_process(current_user()), prompter.info)
         findings = _findings(snapshot, lease)
         for text in findings or ["found no damage; will compare state and cluster"]:
-            talk.info(text)
-        if not talk.confirm(f"Recover {stack}?"):
+            prompter.info(text)
+        if not prompter.confirm(f"Recover {stack}?"):
             if lease:
                 lease.release()
             return
-        snapshot = repair(snapshot, talk.info, force_unlock)
+        snapshot = repair(snapshot, prompter.info, force_unlock)
         if up:
-            snapshot = repair_renames(snapshot, talk.info)
-        outcome = _finish(snapshot, lease, up, talk)
+            snapshot = repair_renames(snapshot, prompter.info)
+        outcome = _finish(snapshot, lease, up, prompter)
     if as_json:
         print(json.dumps({"stack": stack, "found": findings, "outcome": outcome}, indent=2))
     info(f"{stack}: {outcome}")
@@ -73,18 +73,18 @@ def _findings(snapshot: StackSnapshot, lease: Lease | None) -> list[str]:
     return findings
 
 
-def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, talk: Prompter) -> str:
+def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, prompter: Prompter) -> str:
     """Finish the promotion or the update of a repaired stack, and return the outcome."""
     if lease and lease.receipt.phase is Phase.PREVIEWING:
         abandon(snapshot, lease)
     elif lease:
-        receipt = resume(snapshot, lease, True, PromotionOptions(), talk)
+        receipt = resume(snapshot, lease, True, PromotionOptions(), prompter)
         if receipt.outcome is Outcome.FAILED:
             raise SlipwayError(f"promotion #{receipt.number} failed: {receipt.reason}")
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
         return "repaired, without an update"
-    talk.info(f"Updating {snapshot.name}…")
+    prompter.info(f"Updating {snapshot.name}…")
     before = snapshot.file.text()
     run = snapshot.stack.up(message="recover")
     snapshot.file.undo_rewriting(before)

@@ -50,7 +50,7 @@ def objects_in_state(state: Mapping[str, Any]) -> list[StackObject]:
         and resource["type"].startswith("kubernetes:")
         and not resource.get("delete")
     ]
-    return [found for resource in resources if (found := from_resource(resource))]
+    return [item for resource in resources if (item := from_resource(resource))]
 
 
 def from_resource(resource: Mapping[str, Any]) -> StackObject | None:
@@ -88,8 +88,9 @@ def live_objects(
     live: dict[tuple[str, str, str], Object] = {}
     for namespace, resources in names.items():
         where = ("-n", namespace) if namespace else ()
-        for found in cluster.get(*resources, *where, *options):
-            live[found["kind"], found["metadata"].get("namespace", ""), found["metadata"]["name"]] = found
+        for current in cluster.get(*resources, *where, *options):
+            metadata = current["metadata"]
+            live[current["kind"], metadata.get("namespace", ""), metadata["name"]] = current
     return live
 
 
@@ -100,8 +101,8 @@ def differing(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[Sta
     drift, such as an autoscaler's number of replicas: `pulumi refresh` decides that.
     """
     for item in objects:
-        found = live.get(item.key)
-        if found is None or not _same(item.manifest, found):
+        current = live.get(item.key)
+        if current is None or not _same(item.manifest, current):
             yield item
 
 

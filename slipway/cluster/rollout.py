@@ -6,6 +6,9 @@ from typing import Any
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import WORKLOADS, LiveObjects, StackObject
 
+ONE_OFF = "slipway/one-off"
+"""The label of a pod of `slipway run`, which no workload manages."""
+
 
 def workloads(objects: Sequence[StackObject]) -> list[StackObject]:
     """Return the Deployments, StatefulSets and DaemonSets."""
@@ -15,10 +18,10 @@ def workloads(objects: Sequence[StackObject]) -> list[StackObject]:
 def rollout_problems(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[str]:
     """Yield one sentence for each workload whose rollout is not complete."""
     for workload in workloads(objects):
-        found = live.get(workload.key)
-        if found is None:
+        current = live.get(workload.key)
+        if current is None:
             yield f"{workload} is not in the cluster"
-        elif problem := _incomplete(found):
+        elif problem := _incomplete(current):
             yield f"{workload} {problem}"
 
 
@@ -62,8 +65,12 @@ def selects(service: Object, template: Mapping[str, Any]) -> bool:
 
 
 def pods_of(cluster: Cluster, workload: Object) -> list[Object]:
-    """Return the pods that a workload's selector matches, without those that are being deleted."""
+    """Return the pods of a workload, without those that are being deleted, and without one-off pods."""
     labels = workload["spec"]["selector"].get("matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     pods = cluster.get("pods", "-n", workload["metadata"]["namespace"], "-l", selector)
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    return [
+        pod
+        for pod in pods
+        if "deletionTimestamp" not in pod["metadata"] and ONE_OFF not in pod["metadata"].get("labels", {})
+    ]

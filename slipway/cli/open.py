@@ -1,0 +1,108 @@
+"""`slipway open`: a component in the browser."""
+
+import re
+import subprocess
+import webbrowser
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from slipway.cli.console import info
+from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
+from slipway.cli.run import exit_on_sigterm
+from slipway.cluster.kubectl import Cluster, Object
+from slipway.cluster.objects import live_objects
+from slipway.cluster.pods import component_name
+from slipway.errors import SlipwayError
+from slipway.pulumi.project import Project
+from slipway.pulumi.snapshot import StackSnapshot
+
+_FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
+
+
+def open(
+    stack: Stack,
+    component: OptionalComponent = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Local port (default: a free one).", show_default=False)
+    ] = 0,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    cwd: Directory = HERE,
+) -> None:
+    """Forward a port of 127.0.0.1 to the Service of a component, print its address, and open a browser.
+
+    COMPONENT may be omitted if the stack has one Service with a port named http. Ends with Ctrl-C.
+    """
+    snapshot = StackSnapshot.read(Project(cwd), stack)
+    objects = [item for item in snapshot.objects if item.kind == "Service"]
+    service = choose(list(live_objects(snapshot.cluster, objects).values()), component)
+    exit_on_sigterm()
+    try:
+        for number, local in enumerate(forward(snapshot.cluster, service, port)):
+            scheme = "https" if service_port(service).get("name") == "https" else "http"
+            if number == 0:
+                info(f"{scheme}://127.0.0.1:{local}")
+                if browser:
+                    webbrowser.open(f"{scheme}://127.0.0.1:{local}")
+    except KeyboardInterrupt:
+        pass
+
+
+def choose(services: Sequence[Object], component: str | None) -> Object:
+    """Return the Service of a component, or the only one for HTTP.
+
+    Raises:
+        SlipwayError: when there is none, or more than one.
+    """
+    if component is None:
+        matches = [service for service in services if _serves_http(service)]
+    else:
+        own = [service for service in services if component_name(service) == component]
+        matches = [service for service in own if _serves_http(service)] or own[:1]
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(sorted({component_name(service) for service in services})) or "none"
+    problem = f"no Service of {component}" if component else f"{len(matches)} Services for HTTP, not one"
+    raise SlipwayError(f"the stack has {problem}; the components with Services are: {names}")
+
+
+def service_port(service: Object) -> Object:
+    """Return the port for HTTP, or else the first one."""
+    ports: list[Object] = service["spec"]["ports"]
+    return next((port for port in ports if port.get("name") in ("http", "https")), ports[0])
+
+
+def _serves_http(service: Object) -> bool:
+    port = service_port(service)
+    return port.get("name") in ("http", "https") or port["port"] in (80, 443)
+
+
+def forward(cluster: Cluster, service: Object, local: int) -> Iterator[str]:
+    """Yield the local port for each connection: kubectl's ends with its pod, and the next takes another pod.
+
+    Raises:
+        SlipwayError: when kubectl cannot connect.
+    """
+    metadata = service["metadata"]
+    chosen = str(local) if local else ""
+    while True:
+        command = cluster.command(
+            "port-forward", f"service/{metadata['name']}", f"{chosen}:{service_port(service)['port']}",
+            f"--namespace={metadata['namespace']}", "--address=127.0.0.1",
+        )  # fmt: skip
+        output = []
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            connected = False
+            try:
+                for line in process.stdout or ():
+                    output.append(line)
+                    if not connected and (match := _FORWARDING.match(line)):
+                        chosen, connected = match[1], True
+                        yield chosen
+            finally:
+                process.terminate()
+        if not connected:
+            raise SlipwayError(f"cannot forward a port to {metadata['name']}: {''.join(output).strip()}")

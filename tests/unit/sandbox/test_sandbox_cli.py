@@ -1,0 +1,37 @@
+"""The `sandbox` command line."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sandbox import cli
+from sandbox.platform.instance import Instance, SandboxError
+
+
+@pytest.mark.parametrize(("on_path", "program"), [(True, "sandbox"), (False, ".venv/bin/sandbox")])
+def test_messages_name_commands_as_a_user_types_them(
+    on_path: bool, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_path:
+        (tmp_path / "sandbox").write_text("#!/bin/sh\n")
+        (tmp_path / "sandbox").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("SANDBOX_NAME", "second")
+    with pytest.raises(SandboxError, match=f"`SANDBOX_NAME=second {program} up`"):
+        cli.env()
+    assert Instance("sandbox", tmp_path, tmp_path).command("up") == f"{program} up"
+
+
+def test_the_names_of_processes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    logs = Instance.from_environment().logs
+    logs.mkdir(parents=True)
+    for name in ("kube-proxy", "kube-apiserver", "etcd"):
+        (logs / f"{name}.log").touch()
+    assert cli._process_names("kube-") == ["kube-apiserver", "kube-proxy"]
+
+
+def test_the_help_offers_shell_completion() -> None:
+    assert "--install-completion" in CliRunner().invoke(cli.app, ["--help"]).stdout
