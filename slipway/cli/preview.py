@@ -18,6 +18,7 @@ from slipway.preview.preview import Options, Preview, policy_packs
 from slipway.preview.preview import preview as preview_one
 from slipway.preview.report import html, markdown, terminal
 from slipway.preview.report.model import Report
+from slipway.preview.rules import Level
 from slipway.pulumi.project import Project, Stack
 
 _AT_ONCE = 4
@@ -124,10 +125,10 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.CHANGES) -> int:
     """Return what gates in a pipeline go by; an error counts whatever was asked for."""
     if any(stack.status == "failed" or any(v.mandatory for v in stack.violations) for stack in report.stacks):
         return 1
-    if report.level == "dangerous":
+    if report.level is Level.DANGEROUS:
         return 0 if fail_on is FailOn.NEVER else 3
     changed = any(stack.status == "changed" for stack in report.stacks)
-    counts = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level == "attention")
+    counts = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level is Level.ATTENTION)
     return 2 if changed and counts else 0
 
 

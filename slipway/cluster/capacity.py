@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from slipway.cluster.quantities import amount
 from slipway.preview.rules import Cluster, Quota
 from slipway.preview.rules.model import get, mapping
-from slipway.preview.rules.quantities import amount
 from slipway.preview.rules.resources import free_of
 
 _SECONDS = 15

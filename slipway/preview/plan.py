@@ -85,7 +85,7 @@ def preview_and_save(stack: Stack, options: Options, file: Path, progress: OnEve
         plan = Plan(
             stack=stack.name,
             made=datetime.now(UTC),
-            level=found.report.level,
+            level=found.report.level.value,
             refresh=options.refresh,
             drift=tuple(sorted(_described(found.told.drift))) if options.refresh else (),
             program=program,

@@ -33,7 +33,7 @@ def settle(side: StackSnapshot, tell: Callable[[str], None]) -> StackSnapshot:
         old, new = claim.old.change, claim.new.change
         if old.op is Op.DELETE and new.op is not Op.IMPORT and old.type == new.type:
             renames[old.urn] = new.urn
-            tell(f"{claim.new.label} belongs to {new.urn}, no longer to {old.urn}: the state will say so")
+            tell(f"{claim.new} belongs to {new.urn}, no longer to {old.urn}: the state will say so")
     if not renames:
         return side
     side.stack.set_state(renamed(side.stack.state(), renames))
