@@ -15,9 +15,9 @@ from slipway import interrupts
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.preview import plan as plans
+from slipway.preview.fingerprint import Fingerprint
 from slipway.preview.preview import Options, policy_packs, preview
 from slipway.preview.report.model import Report
-from slipway.preview.staleness import Fingerprint
 from slipway.promotion import verification as checks
 from slipway.promotion.lease import Busy, Lease
 from slipway.promotion.receipts import Outcome, Phase, Receipt
@@ -87,7 +87,7 @@ class Promotion:
             return
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             plan = Path(directory, "plan.json")
-            seen = Fingerprint.take(self.target, self.image)
+            seen = Fingerprint.from_snapshot(self.target, self.image)
             report = self._preview(plan)
             if not self._agreed(report, applied_before):
                 self._undo_file()
@@ -110,7 +110,7 @@ class Promotion:
         stack = self.target.stack
         found = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
         if found.run.succeeded:
-            engine = plans.without_made_up_secrets(json.loads(plan.read_text()))
+            engine = plans.without_generated_secrets(json.loads(plan.read_text()))
             plan.write_text(json.dumps(engine))
             return Report(stacks=(found.report,))
         raise SlipwayError(f"{stack.name} cannot be previewed: {explained(found.run, found.told)}")
