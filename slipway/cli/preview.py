@@ -14,7 +14,7 @@ from slipway.cli.output import save
 from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.preview import plan as plans
-from slipway.preview.preview import Options, Preview, policy_packs
+from slipway.preview.preview import Preview, PreviewOptions, policy_packs
 from slipway.preview.preview import preview as preview_one
 from slipway.preview.report import html, markdown, terminal
 from slipway.preview.report.model import Report
@@ -93,9 +93,9 @@ def preview(
             )
     project = Project(cwd)
     if base_ref:
-        commits.resolved(project.directory, base_ref)
+        commits.resolve(project.directory, base_ref)
     packs = policy_packs(project, policy_pack)
-    options = Options(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
+    options = PreviewOptions(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
     names = list(dict.fromkeys(stack))
     with (
         Console(stderr=True).status(f"Previewing {', '.join(names)} …"),
@@ -115,7 +115,7 @@ def preview(
     raise typer.Exit(exit_code(report, fail_on))
 
 
-def _one(stack: Stack, options: Options, directory: Path | None) -> Preview:
+def _one(stack: Stack, options: PreviewOptions, directory: Path | None) -> Preview:
     if directory is None:
         return preview_one(stack, options)
     return plans.preview_and_save(stack, options, directory / f"{stack.name.replace('/', '-')}.json")

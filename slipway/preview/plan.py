@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slipway.errors import SlipwayError
 from slipway.preview.fingerprint import Fingerprint, OutOfDate
-from slipway.preview.preview import Options, Preview, preview
+from slipway.preview.preview import Preview, PreviewOptions, preview
 from slipway.preview.report.builder import resource
 from slipway.pulumi.changes import Change
 from slipway.pulumi.events import read
@@ -65,7 +65,7 @@ class Plan(BaseModel):
 
 
 def preview_and_save(
-    stack: Stack, options: Options, file: Path, progress: OnEvent | None = None
+    stack: Stack, options: PreviewOptions, file: Path, progress: OnEvent | None = None
 ) -> Preview:
     """Preview a stack and save the plan in a file that only its owner can read; no file if the preview fails.
 
@@ -85,7 +85,7 @@ def preview_and_save(
             made=datetime.now(UTC),
             level=result.report.level.value,
             refresh=options.refresh,
-            drift=tuple(sorted(_described(result.told.drift))) if options.refresh else (),
+            drift=tuple(sorted(_described(result.events.drift))) if options.refresh else (),
             fingerprint=fingerprint,
             engine=without_generated_secrets(json.loads(engine.read_text())),
         )

@@ -111,7 +111,7 @@ def _promote(
     if to_side.repository and image.repository != to_side.repository:
         talk.tell(f"Copying {image.by_digest} to {to_side.repository}…")
         image = images.copy(image, to_side.repository)
-    move = Candidate(image, "promotion", origin, commits.of_last_update(from_side.updates))
+    move = Candidate(image, "promotion", origin, commits.last_update_commit(from_side.updates))
     return begin(to_side, move, terms, talk).run()
 
 

@@ -16,7 +16,7 @@ from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.preview import plan as plans
 from slipway.preview.fingerprint import Fingerprint
-from slipway.preview.preview import Options, policy_packs, preview
+from slipway.preview.preview import PreviewOptions, policy_packs, preview
 from slipway.preview.report.model import Report
 from slipway.promotion import verification as checks
 from slipway.promotion.lease import Busy, Lease
@@ -108,12 +108,12 @@ class Promotion:
     def _preview(self, plan: Path) -> Report:
         self.talk.tell(f"Previewing {self.target.name}…")
         stack = self.target.stack
-        found = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
+        found = preview(stack, PreviewOptions(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
         if found.run.succeeded:
             engine = plans.without_generated_secrets(json.loads(plan.read_text()))
             plan.write_text(json.dumps(engine))
             return Report(stacks=(found.report,))
-        raise SlipwayError(f"{stack.name} cannot be previewed: {explained(found.run, found.told)}")
+        raise SlipwayError(f"{stack.name} cannot be previewed: {explained(found.run, found.events)}")
 
     def _agreed(self, report: Report, applied_before: bool) -> bool:
         self.talk.show(report)
