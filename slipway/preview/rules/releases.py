@@ -30,7 +30,7 @@ def updates(situation: Situation) -> Iterator[Consequence]:
                 " is unknown",
             )
             if get(change.new, "recreatePods") is True:
-                reason = "deletes all pods of the workloads that it changes at once (recreatePods)"
+                reason = "deletes all pods of its changed workloads at once (recreatePods)"
                 yield _consequence(change, Level.DANGEROUS, reason, concern="downtime")
 
 

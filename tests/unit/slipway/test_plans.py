@@ -3,13 +3,17 @@
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from slipway.errors import SlipwayError
-from slipway.preview.fingerprint import Fingerprint, hash_program, hash_state
-from slipway.preview.plan import Plan
+from slipway.preview.fingerprint import Fingerprint, OutOfDate, hash_program, hash_state
+from slipway.preview.plan import Plan, check
+from slipway.pulumi.project import Stack
 
 
 @pytest.fixture(params=["git", "no git"])
@@ -79,6 +83,22 @@ def test_differences_name_every_part_that_changed() -> None:
     after = Fingerprint(program="b", configuration="a", state="b")
     assert before.differences(before) == []
     assert before.differences(after) == ["the program", "the stack's state"]
+
+
+def test_an_outdated_plan_is_refused_with_every_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = Fingerprint(program="a", configuration="a", state="a")
+    now = Fingerprint(program="b", configuration="b", state="a")
+    monkeypatch.setattr(Fingerprint, "from_stack", lambda stack, plans: now)
+    fields: dict[str, Any] = {"stack": "dev", "made": datetime.now(UTC), "level": "safe"}
+    plan = Plan(**fields, refresh=False, drift=(), fingerprint=then, engine={})
+    stack = cast(Stack, SimpleNamespace(name="dev"))
+    with pytest.raises(OutOfDate) as refused:
+        check(plan, stack, tmp_path / "dev.json")
+    assert "the program has changed" in str(refused.value)
+    assert "the stack file's configuration has changed" in str(refused.value)
+    assert "the stack's state has changed" not in str(refused.value)
 
 
 VERSION_1 = {
