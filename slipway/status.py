@@ -1,4 +1,4 @@
-"""What each stack of a project runs, and how it is."""
+"""Health and version of every stack of a project."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -16,21 +16,21 @@ from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
 
 AT_ONCE = 2
-"""Each stack takes a pulumi and a kubectl."""
+"""The number of stacks to read in parallel; each takes a pulumi and a kubectl process."""
 
 
 class Health(StrEnum):
-    """How a stack is."""
+    """The health of a stack."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
     EMPTY = "not deployed"
     UNKNOWN = "unknown"
-    """It could not be read."""
+    """The stack cannot be read."""
 
 
 class Row(BaseModel):
-    """One stack."""
+    """The status of one stack."""
 
     stack: str
     health: Health
@@ -41,16 +41,16 @@ class Row(BaseModel):
     commit: str = ""
     drifted: bool = False
     age_s: float | None = None
-    """Seconds since the version was promoted to it, or last updated."""
+    """Seconds since the version was promoted to the stack, or since the last update."""
     update: str = ""
-    """The last operation, and how it ended: update succeeded."""
+    """The last operation and its result: update succeeded."""
     updated: datetime | None = None
     verified: bool = False
-    """Whether the latest receipt is about this version, and a good one."""
+    """Whether the latest receipt is for this version, and its outcome is verified."""
 
 
 def overview(project: Project, names: list[str] | None = None) -> list[Row]:
-    """Look at stacks, by default at all that the backend has of the project."""
+    """Return the status of stacks, by default of all stacks of the project in the backend."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         rows = pool.map(lambda name: _row(project, name), names or project.stacks())
     return list(rows)
@@ -58,47 +58,50 @@ def overview(project: Project, names: list[str] | None = None) -> list[Row]:
 
 def _row(project: Project, name: str) -> Row:
     try:
-        return _looked_at(StackSnapshot.read(project, name))
+        return _status(StackSnapshot.read(project, name))
     except SlipwayError as error:
         return Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
 
 
-def _looked_at(side: StackSnapshot) -> Row:
-    last = next(iter(side.updates), None)
+def _status(stack: StackSnapshot) -> Row:
+    last = next(iter(stack.updates), None)
     updated = datetime.fromisoformat(last.ended or last.started) if last else None
     row = Row(
-        stack=side.name,
+        stack=stack.name,
         health=Health.EMPTY,
         update=f"{last.kind} {last.result}" if last else "",
         updated=updated,
     )
-    if side.image is None:
+    if stack.image is None:
         return row
-    objects = side.objects
-    live = live_objects(side.cluster, objects)
-    problems = [f"{one} was under way when an update died" for one in side.interrupted_operations]
+    objects = stack.objects
+    live = live_objects(stack.cluster, objects)
+    problems = [
+        f"{operation} was under way when an update died" for operation in stack.interrupted_operations
+    ]
     problems += rollout_problems(objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
-    drifted = cluster_drift(side.stack) if any(differing(objects, live)) else []
-    latest = next(iter(side.receipts.all()), None)
-    about = latest is not None and latest.digest == side.image.digest
-    since = latest.ended if latest and about and latest.ended else updated
+    drifted = cluster_drift(stack.stack) if any(differing(objects, live)) else []
+    latest = next(iter(stack.receipts.all()), None)
+    if latest is not None and latest.digest != stack.image.digest:
+        latest = None
+    since = latest.ended if latest and latest.ended else updated
     return row.model_copy(
         update={
             "health": Health.UNHEALTHY if problems else Health.HEALTHY,
             "problems": tuple(problems + drifted),
-            "version": side.image.tag,
-            "digest": side.image.digest,
-            "commit": (latest.commit if latest and about else "") or commits.of_last_update(side.updates),
+            "version": stack.image.tag,
+            "digest": stack.image.digest,
+            "commit": (latest.commit if latest else "") or commits.last_update_commit(stack.updates),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
-            "verified": about and latest is not None and latest.outcome is Outcome.VERIFIED,
+            "verified": latest is not None and latest.outcome is Outcome.VERIFIED,
         }
     )
 
 
 def age(seconds: float | None) -> str:
-    """Return 3 d, 4 h, 5 min or 6 s."""
+    """Format an age in its largest unit: 3 d, 4 h, 5 min or 6 s."""
     if seconds is None:
         return ""
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):

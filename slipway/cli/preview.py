@@ -14,10 +14,11 @@ from slipway.cli.options import HERE, Directory, Json, PolicyPacks, stack_names
 from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.preview.plan import preview_and_save
-from slipway.preview.preview import Options, Preview, policy_packs
+from slipway.preview.preview import Preview, PreviewOptions, policy_packs
 from slipway.preview.preview import preview as preview_stack
 from slipway.preview.report import html, markdown, terminal
 from slipway.preview.report.model import Report
+from slipway.preview.rules import Level
 from slipway.pulumi.project import Project, Stack
 
 _WORKERS = 4
@@ -95,9 +96,9 @@ def preview(
             )
     project = Project(cwd)
     if base_ref:
-        commits.resolved(project.directory, base_ref)
+        commits.resolve(project.directory, base_ref)
     packs = policy_packs(project, policy_pack)
-    options = Options(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
+    options = PreviewOptions(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
     names = list(dict.fromkeys(stack))
     with (
         Console(stderr=True).status(f"Previewing {', '.join(names)} …"),
@@ -113,7 +114,7 @@ def preview(
     raise typer.Exit(exit_code(report, fail_on))
 
 
-def _preview(stack: Stack, options: Options, directory: Path | None) -> Preview:
+def _preview(stack: Stack, options: PreviewOptions, directory: Path | None) -> Preview:
     if directory is None:
         return preview_stack(stack, options)
     return preview_and_save(stack, options, directory / f"{stack.name.replace('/', '-')}.json")
@@ -123,10 +124,10 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.CHANGES) -> int:
     """Return the exit code for a report; an error counts at every level."""
     if any(stack.status == "failed" or any(v.mandatory for v in stack.violations) for stack in report.stacks):
         return 1
-    if report.level == "dangerous":
+    if report.level is Level.DANGEROUS:
         return 0 if fail_on is FailOn.NEVER else 3
     changed = any(stack.status == "changed" for stack in report.stacks)
-    fails = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level == "attention")
+    fails = fail_on is FailOn.CHANGES or (fail_on is FailOn.ATTENTION and report.level is Level.ATTENTION)
     return 2 if changed and fails else 0
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from slipway.cluster import kubectl
+from slipway.cluster.quantities import amount
 from slipway.errors import CapacityUnavailable, SlipwayError
 from slipway.preview.rules import Cluster, Quota
 from slipway.preview.rules.model import get, mapping
-from slipway.preview.rules.quantities import amount
 from slipway.preview.rules.resources import free_of
 
 _TIMEOUT_S = 15

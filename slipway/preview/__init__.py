@@ -1,1 +1,1 @@
-"""What a change will do: the plan, whether it is still current, its consequences and the report."""
+"""Previews: their consequences, their report, and plans that apply exactly what was reviewed."""

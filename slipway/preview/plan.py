@@ -1,7 +1,7 @@
-"""Plans: what was reviewed is what is applied, or nothing is.
+"""Plans: an update applies exactly what was reviewed, or nothing.
 
-The engine's own plan bounds each resource to the operations and values of the preview. What it does not see
-is added: the program, the configuration and the state that the preview was made from, and the cluster itself.
+The engine's own plan limits each resource to the operations and values of the preview. A Plan adds what the
+engine does not check: the program, the configuration, the state, and the cluster.
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slipway.errors import SlipwayError
-from slipway.preview import fingerprints
-from slipway.preview.preview import Options, Preview, preview
+from slipway.errors import OutOfDate, SlipwayError
+from slipway.preview.fingerprint import Fingerprint
+from slipway.preview.preview import Preview, PreviewOptions, preview
 from slipway.preview.report.builder import resource
 from slipway.pulumi.changes import Change
 from slipway.pulumi.events import summarise
@@ -29,22 +29,20 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, not a secr
 
 
 class Plan(BaseModel):
-    """What `preview --save-plan` writes and `apply --plan` reads. Secrets in it are encrypted."""
+    """The file that `preview --save-plan` writes and `apply --plan` reads. Its secrets are encrypted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     stack: str
     made: datetime
     level: str
-    """The highest of its consequences, as reported."""
+    """The highest level of its consequences."""
     refresh: bool
-    """Whether the cluster was looked at first."""
+    """Whether the preview refreshed the state first."""
     drift: tuple[str, ...]
-    """How the cluster then differed from the state."""
-    program: str
-    configuration: str
-    state: str
+    """Differences between cluster and state at the time of the preview."""
+    fingerprint: Fingerprint
     engine: dict[str, Any]
     """The engine's own plan."""
 
@@ -53,7 +51,7 @@ class Plan(BaseModel):
         """Read a plan.
 
         Raises:
-            SlipwayError: when it is not there, or is none.
+            SlipwayError: the file cannot be read, or is not a plan file of this version.
         """
         try:
             return cls.model_validate_json(file.read_text())
@@ -61,71 +59,64 @@ class Plan(BaseModel):
             raise SlipwayError(f"the plan {file} cannot be read: {error.strerror}") from None
         except ValidationError:
             raise SlipwayError(
-                f"{file} is no plan of this version; `slipway preview --save-plan` makes one"
+                f"{file} is not a plan file of this version; `slipway preview --save-plan` writes one"
             ) from None
 
 
-def preview_and_save(stack: Stack, options: Options, file: Path, progress: OnEvent | None = None) -> Preview:
-    """Preview a stack and keep the plan in a file that only its owner can read; none if the preview fails.
+def preview_and_save(
+    stack: Stack, options: PreviewOptions, file: Path, progress: OnEvent | None = None
+) -> Preview:
+    """Preview a stack and save the plan in a file that only its owner can read; no file if the preview fails.
 
     Raises:
         SlipwayError: as preview does.
     """
     file.unlink(missing_ok=True)
-    # Taken first: what changes meanwhile is then found changed when the plan is applied.
-    program = fingerprints.program(stack.project.directory, without=file.parent)
-    configuration = fingerprints.configuration(stack)
-    state = fingerprints.state(stack.state())
+    # Taken before the preview: apply() then detects changes during the preview too.
+    fingerprint = Fingerprint.from_stack(stack, file.parent)
     with tempfile.TemporaryDirectory() as directory:
         engine = Path(directory, "plan.json")
-        found = preview(stack, options, save_plan=engine, progress=progress)
-        if not found.run.succeeded:
-            return found
+        result = preview(stack, options, save_plan=engine, progress=progress)
+        if not result.run.succeeded:
+            return result
         plan = Plan(
             stack=stack.name,
             made=datetime.now(UTC),
-            level=found.report.level,
+            level=result.report.level.value,
             refresh=options.refresh,
-            drift=tuple(sorted(_described(found.told.drift))) if options.refresh else (),
-            program=program,
-            configuration=configuration,
-            state=state,
-            engine=without_made_up_secrets(json.loads(engine.read_text())),
+            drift=tuple(sorted(_described(result.events.drift))) if options.refresh else (),
+            fingerprint=fingerprint,
+            engine=without_generated_secrets(json.loads(engine.read_text())),
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(plan.model_dump_json(indent=1) + "\n")
-    return found
+    return result
 
 
 def check(plan: Plan, stack: Stack, file: Path) -> None:
-    """Refuse a plan, read from a file, whose ground has changed since it was made.
+    """Refuse a plan, which was read from `file`, if it is out of date.
 
     Raises:
-        SlipwayError: with everything that has changed.
+        OutOfDate: lists everything that has changed since the preview.
     """
-    now = {
-        "the program": (plan.program, fingerprints.program(stack.project.directory, without=file.parent)),
-        f"the configuration ({stack.file.name})": (plan.configuration, fingerprints.configuration(stack)),
-        "the stack's state, by another update,": (plan.state, fingerprints.state(stack.state())),
-    }
-    problems = [f"{what} has changed" for what, (then, today) in now.items() if then != today]
-    problems += [] if problems else _drifted_since(plan, stack)
+    changed = plan.fingerprint.differences(Fingerprint.from_stack(stack, file.parent))
+    problems = [f"{name} has changed" for name in changed] or _drifted_since(plan, stack)
     if problems:
-        raise SlipwayError(
-            f"the plan for {stack.name} of {plan.made:%Y-%m-%d %H:%M} UTC is not applied:\n"
+        raise OutOfDate(
+            f"the plan for {stack.name} of {plan.made:%Y-%m-%d %H:%M} UTC is out of date:\n"
             + "\n".join(f"  {problem}" for problem in problems)
-            + "\nNothing was touched. Preview again, and have that reviewed."
+            + "\nNothing was touched. Run the preview again, and review the new plan."
         )
 
 
 def apply(
     file: Path, stack: Stack, policy_packs: Sequence[Path] = (), on_event: OnEvent | None = None
 ) -> Run:
-    """Check the plan in a file and update the stack exactly as it says.
+    """Check the plan in a file, and update the stack exactly as planned.
 
     Raises:
-        SlipwayError: when something has changed since, or the update fails.
+        SlipwayError: the plan is out of date, or the update fails.
     """
     plan = Plan.load(file)
     check(plan, stack, file)
@@ -141,29 +132,29 @@ def apply(
 
 def _drifted_since(plan: Plan, stack: Stack) -> list[str]:
     run = stack.preview_refresh()
-    told = summarise(run.events)
+    events = summarise(run.events)
     if not run.succeeded:
-        raise SlipwayError(f"the cluster cannot be looked at: {failure_reason(run, told)}")
-    found = set(_described(told.drift))
+        raise SlipwayError(f"{stack.name} cannot be compared with its cluster: {failure_reason(run, events)}")
+    before, now = set(plan.drift), set(_described(events.drift))
     return [
-        *(f"the cluster has changed: {one}" for one in sorted(found - set(plan.drift))),
-        *(f"the cluster has changed back: {one}" for one in sorted(set(plan.drift) - found)),
+        *(f"the cluster has changed: {change}" for change in sorted(now - before)),
+        *(f"the cluster has changed back: {change}" for change in sorted(before - now)),
     ]
 
 
 def _described(drift: Sequence[Change]) -> Iterator[str]:
     for change in drift:
         if not change.properties:
-            yield f"{change.kind} {change.name} is gone"
-        for one in resource(change).properties:
-            yield f"{change.kind} {change.name}: {one.path} is {one.new}, was {one.old}"
+            yield f"{change.kind} {change.name} was deleted"
+        for item in resource(change).properties:
+            yield f"{change.kind} {change.name}: {item.path} is {item.new}, was {item.old}"
 
 
-def without_made_up_secrets(engine: dict[str, Any]) -> dict[str, Any]:
-    """Let secrets that each run makes anew be what they will be then: the engine holds it to the preview's.
+def without_generated_secrets(engine: dict[str, Any]) -> dict[str, Any]:
+    """Replace secrets that every run generates anew by unknown values, which the update may set.
 
-    Secrets of image builds are no part of the image. A secret of what is only now created, as a password
-    that the program makes up, was never shown to a reviewer.
+    The engine would hold the update to the preview's values. These secrets are the secrets of image builds,
+    which are not part of the image, and secrets of new resources, such as a generated password.
     """
     for urn, planned in engine.get("resourcePlans", {}).items():
         difference = (planned.get("goal") or {}).get("inputDiff") or {}

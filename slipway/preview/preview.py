@@ -1,4 +1,4 @@
-"""One stack's preview: what the engine says, what the cluster has room for, what is new in the source."""
+"""The preview of one stack: a report on the engine's preview, the cluster's capacity and new commits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +9,7 @@ import yaml
 from pulumi.automation.events import EngineEvent
 
 from slipway import process
-from slipway.cluster import capacity as room
+from slipway.cluster import capacity
 from slipway.errors import CapacityUnavailable, HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
@@ -22,52 +22,51 @@ from slipway.pulumi.updates import Run, failure_reason
 
 _POLICIES = "policy"
 _UPDATES = 10
-"""How many operations are looked through for the last update that succeeded."""
+"""The number of updates that are searched for the last successful one."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """How stacks are previewed."""
+class PreviewOptions:
+    """Options of a preview."""
 
     refresh: bool = False
-    """Look at the cluster first, and tell how it differs from the state."""
+    """Compare the cluster with the state first, and report the drift."""
     policy_packs: Sequence[Path] = ()
     base_ref: str | None = None
-    """Commits are told since this one, instead of since the last update."""
+    """List commits since this ref instead of those since the last update."""
     capacity: bool = True
-    """Ask the cluster for what it has room for."""
+    """Ask the cluster for its capacity."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What was found, and the report on it."""
+    """The result of a preview."""
 
-    told: EventSummary
+    events: EventSummary
     run: Run
     report: model.Stack
 
 
 def preview(
     stack: Stack,
-    options: Options,
+    options: PreviewOptions,
     *,
     save_plan: Path | None = None,
     progress: Callable[[EngineEvent], None] | None = None,
 ) -> Preview:
-    """Preview a stack; what keeps the engine from coming to an end is told in the report.
+    """Preview a stack. A preview that fails is reported as failed; it raises nothing.
 
     Raises:
-        SlipwayError: when there is no such stack, or another operation holds it.
+        SlipwayError: the stack does not exist, or another operation has locked it.
     """
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        looking: list[Future[Cluster]] = []
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        requests: list[Future[Cluster]] = []
+        directory = stack.project.directory
 
-        def notice(event: EngineEvent) -> None:
-            # The first event has the configuration, and so says which cluster to look at meanwhile.
-            if event.prelude_event and options.capacity and not looking:
-                looking.append(
-                    beside.submit(room.read, dict(event.prelude_event.config), stack.project.directory)
-                )
+        def on_event(event: EngineEvent) -> None:
+            # The first event has the configuration, which names the cluster.
+            if event.prelude_event and options.capacity and not requests:
+                requests.append(pool.submit(capacity.read, dict(event.prelude_event.config), directory))
             if progress:
                 progress(event)
 
@@ -75,69 +74,79 @@ def preview(
             refresh=options.refresh,
             save_plan=save_plan,
             policy_packs=options.policy_packs,
-            on_event=notice,
+            on_event=on_event,
         )
-        told = summarise(run.events)
-        found, notes = _found(looking) if told.changes else (None, [])
-    return Preview(told, run, _report(stack, options, run, told, found, notes))
+        events = summarise(run.events)
+        cluster, notes = _capacity(requests) if events.changes else (None, [])
+    return Preview(events, run, _report(stack, options, run, events, cluster, notes))
 
 
-def _found(looking: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
+def _capacity(requests: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
     try:
-        return (looking[0].result() if looking else None), []
+        return (requests[0].result() if requests else None), []
     except CapacityUnavailable as reason:
-        return None, [f"Whether nodes and quotas have room was not looked at: {reason}"]
+        return None, [f"The capacity of nodes and quotas was not checked: {reason}"]
 
 
 def _report(
-    stack: Stack, options: Options, run: Run, told: EventSummary, found: Cluster | None, notes: Sequence[str]
+    stack: Stack,
+    options: PreviewOptions,
+    run: Run,
+    events: EventSummary,
+    cluster: Cluster | None,
+    notes: Sequence[str],
 ) -> model.Stack:
-    changes = tuple(change for change in told.changes if change.custom)
-    new, unknown = _commits(stack, options, changes)
-    situation = Situation(changes, told.unchanged, found, new, told.incomplete)
-    drift = told.drift if options.refresh else None
-    failure = failure_reason(run, told)
-    return stack_report(stack.name, told, situation, drift=drift, notes=[*notes, *unknown], failure=failure)
+    changes = tuple(change for change in events.changes if change.custom)
+    new, unavailable = _commits(stack, options, changes)
+    situation = Situation(changes, events.unchanged, cluster, new, events.incomplete)
+    return stack_report(
+        stack.name,
+        events,
+        situation,
+        drift=events.drift if options.refresh else None,
+        notes=[*notes, *unavailable],
+        failure=failure_reason(run, events),
+    )
 
 
 def _commits(
-    stack: Stack, options: Options, changes: Sequence[Change]
+    stack: Stack, options: PreviewOptions, changes: Sequence[Change]
 ) -> tuple[tuple[str, ...], Sequence[str]]:
-    """Only asked for when an image changes: it costs a few commands."""
+    """Return the commits in new images, and notes. Without a new image git is not asked."""
     if not any(_new_image(change) for change in changes):
         return (), ()
-    ref = options.base_ref or commits.of_last_update(stack.history(last=_UPDATES))
+    ref = options.base_ref or commits.last_update_commit(stack.history(last=_UPDATES))
     try:
         return (commits.since(stack.project.directory, ref) if ref else ()), ()
     except HistoryUnavailable as reason:
-        return (), [f"Which commits the new image has was not found out: {reason}"]
+        return (), [f"The commits in the new image are unknown: {reason}"]
 
 
 def _new_image(change: Change) -> bool:
     return change.op in (Op.UPDATE, Op.REPLACE) and any(
-        one.path.endswith(".image") or one.path == "tags" for one in change.properties
+        item.path.endswith(".image") or item.path == "tags" for item in change.properties
     )
 
 
-def policy_packs(project: Project, named: Sequence[Path] | None) -> list[Path]:
-    """Return the packs to check against, ready to run: those named, else the project's own `policy/`.
+def policy_packs(project: Project, packs: Sequence[Path] | None) -> list[Path]:
+    """Return the policy packs to check, installed: the given packs, or the project's own `policy/`.
 
     Raises:
-        SlipwayError: when one is none, or what it needs cannot be installed.
+        SlipwayError: a directory is not a policy pack, or its requirements cannot be installed.
     """
-    if named is None:
+    if packs is None:
         own = project.directory / _POLICIES
-        named = [own] if (own / "PulumiPolicy.yaml").is_file() else []
-    for pack in named:
+        packs = [own] if (own / "PulumiPolicy.yaml").is_file() else []
+    for pack in packs:
         settings = pack / "PulumiPolicy.yaml"
         if not settings.is_file():
-            raise SlipwayError(f"{pack} is no policy pack: it has no PulumiPolicy.yaml")
+            raise SlipwayError(f"{pack} is not a policy pack: it has no PulumiPolicy.yaml")
         _install(pack, yaml.safe_load(settings.read_text()))
-    return list(named)
+    return list(packs)
 
 
 def _install(pack: Path, settings: Mapping[str, object]) -> None:
-    """Make a pack's virtualenv where it is not there yet, as the engine does not."""
+    """Create a pack's virtualenv if it is missing; the engine does not."""
     runtime = settings.get("runtime")
     options = runtime.get("options", {}) if isinstance(runtime, Mapping) else {}
     virtualenv = options.get("virtualenv")

@@ -14,10 +14,10 @@ from pathlib import Path
 from slipway import interrupts
 from slipway.errors import PromotionInProgress, SlipwayError
 from slipway.images.references import Image
-from slipway.preview.plan import without_made_up_secrets
-from slipway.preview.preview import Options, policy_packs, preview
+from slipway.preview.fingerprint import Fingerprint
+from slipway.preview.plan import without_generated_secrets
+from slipway.preview.preview import PreviewOptions, policy_packs, preview
 from slipway.preview.report.model import Report
-from slipway.preview.staleness import Fingerprint
 from slipway.promotion.lease import Lease
 from slipway.promotion.receipts import Outcome, Phase, Receipt
 from slipway.promotion.verification import Target, VerifyOptions, verify
@@ -90,7 +90,7 @@ class Promotion:
             return
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             plan = Path(directory, "plan.json")
-            fingerprint = Fingerprint.take(self.target, self.image)
+            fingerprint = Fingerprint.from_snapshot(self.target, self.image)
             self.prompter.show_report(self._preview(plan))
             if not resumed and not self.prompter.confirm(f"Apply this to {self.target.name}?"):
                 self._restore_file()
@@ -112,11 +112,13 @@ class Promotion:
     def _preview(self, plan: Path) -> Report:
         self.prompter.info(f"Previewing {self.target.name}…")
         stack = self.target.stack
-        result = preview(stack, Options(policy_packs=policy_packs(stack.project, None)), save_plan=plan)
+        result = preview(
+            stack, PreviewOptions(policy_packs=policy_packs(stack.project, None)), save_plan=plan
+        )
         if not result.run.succeeded:
-            reason = failure_reason(result.run, result.told)
+            reason = failure_reason(result.run, result.events)
             raise SlipwayError(f"the preview of {stack.name} failed: {reason}")
-        plan.write_text(json.dumps(without_made_up_secrets(json.loads(plan.read_text()))))
+        plan.write_text(json.dumps(without_generated_secrets(json.loads(plan.read_text()))))
         return Report(stacks=(result.report,))
 
     def _update(self, plan: Path | None) -> str:

@@ -114,7 +114,7 @@ def _promote(
     if target.repository and image.repository != target.repository:
         prompter.info(f"Copying {image.by_digest} to {target.repository}…")
         image = references.copy(image, target.repository)
-    candidate = Candidate(image, "promotion", source.name, commits.of_last_update(source.updates))
+    candidate = Candidate(image, "promotion", source.name, commits.last_update_commit(source.updates))
     return begin(target, candidate, options, prompter).run()
 
 

@@ -34,7 +34,7 @@ def repair_renames(snapshot: StackSnapshot, info: Callable[[str], None]) -> Stac
         old, new = claim.old.change, claim.new.change
         if old.op is Op.DELETE and new.op is not Op.IMPORT and old.type == new.type:
             renames[old.urn] = new.urn
-            info(f"{claim.new.label} moves in the state from {old.urn} to {new.urn}")
+            info(f"{claim.new} moves in the state from {old.urn} to {new.urn}")
     if not renames:
         return snapshot
     snapshot.stack.set_state(rename_resources(snapshot.stack.state(), renames))

@@ -1,1 +1,1 @@
-"""The report on what a change will do: one model, and a module for each format."""
+"""The report of a preview: its model, and one module for each format."""

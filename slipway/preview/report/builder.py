@@ -1,16 +1,16 @@
-"""From what the engine told to a report: consequences, properties as text, noise left out."""
+"""Building of a stack's report: consequences, differences as text, masked secrets."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from slipway.preview.report.model import Consequence, LevelName, Property, Resource, Stack, Violation, highest
+from slipway.preview.report.model import Property, Resource, Stack, Violation
 from slipway.preview.report.vocabulary import visible
-from slipway.preview.rules import Consequence as Found
-from slipway.preview.rules import Situation, consequences
+from slipway.preview.rules import Consequence, Level, Situation, consequences, highest
+from slipway.pulumi import changes
 from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyChange
-from slipway.pulumi.changes import Violation as Violated
 from slipway.pulumi.properties import is_noise, value_at
 
 _LOOKS_SECRET = re.compile(
@@ -20,59 +20,51 @@ _LOOKS_SECRET = re.compile(
 
 def stack_report(
     name: str,
-    told: EventSummary,
+    events: EventSummary,
     situation: Situation,
     *,
     drift: Sequence[Change] | None = None,
     notes: Sequence[str] = (),
     failure: str = "",
 ) -> Stack:
-    """Put together what is said of one stack."""
-    found = consequences(situation)
-    levels = {urn: highest(_level(one) for one in found if one.urn == urn) for urn in {o.urn for o in found}}
-    resources = tuple(resource(change, levels.get(change.urn, "safe")) for change in situation.changes)
+    """Build the report of one stack."""
+    found = tuple(map(_visible, consequences(situation)))
+    levels = _levels(found)
+    resources = tuple(resource(change, levels.get(change.urn, Level.SAFE)) for change in situation.changes)
+    messages = (item.message for item in events.diagnostics if item.severity in ("warning", "error"))
+    violations = sorted(events.violations, key=lambda violation: not violation.mandatory)
     return Stack(
         name=name,
         status="failed" if failure else "changed" if resources else "unchanged",
-        level=highest(_level(one) for one in found),
-        counts={**_counts(situation), "same": told.counts.get("same", len(told.unchanged))},
-        consequences=tuple(
-            Consequence(
-                level=_level(one),
-                concern=one.concern,
-                reason=visible(one.reason),
-                urn=one.urn,
-                details=tuple(map(visible, one.details)),
-            )
-            for one in found
-        ),
+        level=highest(consequence.level for consequence in found),
+        counts={**_counts(situation), "same": events.counts.get("same", len(events.unchanged))},
+        consequences=found,
         resources=resources,
-        drift=None if drift is None else tuple(resource(change, "attention") for change in drift),
-        violations=tuple(
-            _violation(one) for one in sorted(told.violations, key=lambda one: not one.mandatory)
-        ),
-        messages=tuple(
-            dict.fromkeys(
-                one.message
-                for one in told.diagnostics
-                if one.severity in ("warning", "error") and one.message not in failure
-            )
-        ),
+        drift=None if drift is None else tuple(resource(change, Level.ATTENTION) for change in drift),
+        violations=tuple(map(_violation, violations)),
+        messages=tuple(dict.fromkeys(message for message in messages if message not in failure)),
         notes=tuple(notes),
         failure=failure,
     )
 
 
-def _violation(one: Violated) -> Violation:
-    # The engine puts the policy's description on a line before what the policy says.
-    description, _, message = one.message.strip().partition("\n")
-    return Violation(
-        policy=one.policy, mandatory=one.mandatory, message=message.strip() or description, urn=one.urn
+def resource(change: Change, level: Level = Level.SAFE) -> Resource:
+    """Return the report of one change, with masked secrets."""
+    shown = [item for item in change.properties if not is_noise(item.path)]
+    return Resource(
+        urn=change.urn,
+        type=change.type,
+        name=change.name,
+        parent=change.parent,
+        op=change.op,
+        level=level,
+        properties=tuple(_property(change, item) for item in shown),
+        noise=len(change.properties) - len(shown),
     )
 
 
 def text(value: Any) -> str | None:
-    """Write a value: text as it is, all else as JSON, what is hidden as what hides it."""
+    """Format a value: text and hidden values as they are, other values as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, Hidden):
@@ -80,8 +72,27 @@ def text(value: Any) -> str | None:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _level(one: Found) -> LevelName:
-    return one.level.value
+def _visible(consequence: Consequence) -> Consequence:
+    details = tuple(map(visible, consequence.details))
+    return replace(consequence, reason=visible(consequence.reason), details=details)
+
+
+def _levels(found: Sequence[Consequence]) -> dict[str, Level]:
+    levels: dict[str, Level] = {}
+    for consequence in found:
+        levels[consequence.urn] = max(consequence.level, levels.get(consequence.urn, Level.SAFE))
+    return levels
+
+
+def _violation(violation: changes.Violation) -> Violation:
+    # The engine prints the policy's description on a line before the policy's message.
+    description, _, message = violation.message.strip().partition("\n")
+    return Violation(
+        policy=violation.policy,
+        mandatory=violation.mandatory,
+        message=message.strip() or description,
+        urn=violation.urn,
+    )
 
 
 def _counts(situation: Situation) -> dict[str, int]:
@@ -89,45 +100,25 @@ def _counts(situation: Situation) -> dict[str, int]:
     return {op.value: ops.count(op) for op in Op if op in ops}
 
 
-def resource(change: Change, level: LevelName = "safe") -> Resource:
-    """Say of a change what reports show, secrets masked."""
-    shown = [one for one in change.properties if not is_noise(one.path)]
-    return Resource(
-        urn=change.urn,
-        type=change.type,
-        name=change.name,
-        parent=change.parent,
-        op=change.op.value,
-        level=level,
-        properties=tuple(_property(change, one) for one in shown),
-        noise=len(change.properties) - len(shown),
-    )
-
-
-def _property(change: Change, one: PropertyChange) -> Property:
-    content = change.type == "kubernetes:core/v1:Secret" and one.path.startswith(("data", "stringData"))
-    hidden = _is_secret(change, one.path)
+def _property(change: Change, item: PropertyChange) -> Property:
+    content = change.type == "kubernetes:core/v1:Secret" and item.path.startswith(("data", "stringData"))
+    secret = _is_secret(change, item.path)
     old, new = (
-        _mask(value) if content or (hidden and isinstance(value, str)) else _masked(value)
-        for value in (one.old, one.new)
+        _mask(value) if content or (secret and isinstance(value, str)) else _masked(value)
+        for value in (item.old, item.new)
     )
-    kind = one.kind if one.kind in ("add", "delete") else "update"
+    kind = item.kind if item.kind in ("add", "delete") else "update"
     return Property.model_validate(
-        {"path": one.path, "kind": kind, "old": text(old), "new": text(new), "replaces": one.replaces}
+        {"path": item.path, "kind": kind, "old": text(old), "new": text(new), "replaces": item.replaces}
     )
 
 
 def _is_secret(change: Change, path: str) -> bool:
-    """Whether a text is one by its place: the value of something that is named like one."""
+    """Return whether a property's own name, or the name next to its value, looks like that of a secret."""
     owner = path.removesuffix(".value")
-    named = owner != path and any(
-        _LOOKS_SECRET.search(str(value_at(o, f"{owner}.name"))) for o in _both(change)
-    )
+    names = (str(value_at(inputs, f"{owner}.name")) for inputs in (change.old, change.new))
+    named = owner != path and any(_LOOKS_SECRET.search(name) for name in names)
     return named or bool(_LOOKS_SECRET.search(path.rstrip('"]')))
-
-
-def _both(change: Change) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return change.old, change.new
 
 
 def _mask(value: Any) -> Any:
@@ -135,7 +126,7 @@ def _mask(value: Any) -> Any:
 
 
 def _masked(value: Any) -> Any:
-    """Mask what is named like a secret inside of a larger value."""
+    """Mask the parts of a value whose names look like those of secrets."""
     if isinstance(value, Mapping):
         named = _LOOKS_SECRET.search(str(value.get("name", ""))) and isinstance(value.get("value"), str)
         return {

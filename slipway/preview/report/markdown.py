@@ -1,56 +1,58 @@
-"""The report as a comment on a pull request: consequences first, details folded, never too long.
+"""The report as a comment on a pull request.
 
-GitHub refuses comments of more than 65,536 characters. What does not fit is folded step by step, the same
-for all stacks, and the comment says what was.
+GitHub refuses comments of more than 65,536 characters. A report that is longer loses details step by step,
+in the same way for all stacks, and the comment lists the omitted details.
 """
 
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
-from slipway.preview.report.model import Consequence, Report, Resource, Stack
+from slipway.preview.report.model import Report, Resource, Stack
 from slipway.preview.report.vocabulary import OPS, headline, shortened, summary
+from slipway.preview.rules import Consequence, Level
 
 LIMIT = 65_536
 MARK = "<!-- slipway preview -->"
-"""The first line; by it a comment is found again, to be updated in place."""
+"""The first line of a comment, by which pipelines find it to update it in place."""
 
-_ICONS = {"safe": "🟢", "attention": "🟠", "dangerous": "🔴"}
+_ICONS = {Level.SAFE: "🟢", Level.ATTENTION: "🟠", Level.DANGEROUS: "🔴"}
 
 
 @dataclass(frozen=True)
 class _Detail:
-    """How much is shown, and what to say of what is not."""
+    """The amount of detail in a comment, and a phrase for the omitted details."""
 
     value: int
-    """Characters of a value."""
-    properties: str
-    """all, telling (of resources with more than safe consequences) or none."""
+    """Characters for each value."""
+    properties: Literal["all", "risky", "none"]
+    """risky: of resources with consequences above safe."""
     resources: bool
-    """Each by its name, or counted by kind."""
+    """Whether resources are listed by name, or counted by kind."""
     consequences: int
-    """How many of each stack."""
+    """The number of consequences for each stack."""
     folded: str = ""
 
 
 _STEPS = (
     _Detail(200, "all", True, 1000),
     _Detail(60, "all", True, 1000, "values longer than 60 characters"),
-    _Detail(60, "telling", True, 1000, "properties of resources whose change is safe"),
+    _Detail(60, "risky", True, 1000, "properties of resources whose change is safe"),
     _Detail(60, "none", True, 1000, "all properties"),
-    _Detail(60, "none", False, 200, "all properties, and resources but for their number"),
-    _Detail(60, "none", False, 25, "all but the gravest consequences of each stack"),
-    _Detail(60, "none", False, 3, "all but the three gravest consequences of each stack"),
+    _Detail(60, "none", False, 200, "all properties and the names of resources"),
+    _Detail(60, "none", False, 25, "all but the 25 gravest consequences of each stack"),
+    _Detail(60, "none", False, 3, "all but the 3 gravest consequences of each stack"),
 )
 
 
 def render(report: Report, limit: int = LIMIT) -> str:
-    """Write a report in at most `limit` characters."""
+    """Return the comment, with at most `limit` characters."""
     for detail in _STEPS:
         text = _render(report, detail)
         if len(text) <= limit:
             return text
-    end = "\n\n… cut: too long even without details. The JSON and HTML reports have everything.\n"
+    end = "\n\n… cut, because it is too long even without details. The JSON and HTML reports are complete.\n"
     return text[: limit - len(end)] + end
 
 
@@ -60,7 +62,9 @@ def _render(report: Report, detail: _Detail) -> str:
         parts.append(_overview(report))
     parts += [_stack(stack, detail) for stack in report.stacks]
     if detail.folded:
-        parts.append(f"Folded to fit into a comment: {detail.folded}. The HTML and JSON reports have them.")
+        parts.append(
+            f"Folded to fit into a comment: {detail.folded}. The HTML and JSON reports are complete."
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -76,7 +80,7 @@ def _stack(stack: Stack, detail: _Detail) -> str:
     icon = "❌" if stack.status == "failed" else _ICONS[stack.level]
     parts = [f"### {icon} {_escaped(stack.name)}: {headline(stack)}", summary(stack)]
     shown = stack.consequences[: detail.consequences]
-    lines = [line for one in shown for line in _consequence(one, detail)]
+    lines = [line for consequence in shown for line in _consequence(consequence, detail)]
     if left := len(stack.consequences) - len(shown):
         lines.append(f"- and {left} more, none graver")
     parts.append("\n".join(lines))
@@ -92,28 +96,29 @@ def _stack(stack: Stack, detail: _Detail) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _consequence(one: Consequence, detail: _Detail) -> list[str]:
-    lines = [f"- {_ICONS[one.level]} **{one.concern}** {_escaped(one.reason)}"]
-    lines += [f"  - {_code(shortened(line, detail.value))}" for line in one.details[: detail.consequences]]
-    if (left := len(one.details) - detail.consequences) > 0:
+def _consequence(consequence: Consequence, detail: _Detail) -> list[str]:
+    lines = [f"- {_ICONS[consequence.level]} **{consequence.concern}** {_escaped(consequence.reason)}"]
+    shown = consequence.details[: detail.consequences]
+    lines += [f"  - {_code(shortened(line, detail.value))}" for line in shown]
+    if left := len(consequence.details) - len(shown):
         lines.append(f"  - and {left} more")
     return lines
 
 
 def _violations(stack: Stack) -> list[str]:
     return [
-        f"- {'🚫 refused by policy' if one.mandatory else '💬 policy advises'} **{_escaped(one.policy)}**:"
-        f" {_escaped(shortened(one.message, 500))}"
-        for one in stack.violations[:50]
+        f"- {'🚫 refused by policy' if violation.mandatory else '💬 policy advises'}"
+        f" **{_escaped(violation.policy)}**: {_escaped(shortened(violation.message, 500))}"
+        for violation in stack.violations[:50]
     ]
 
 
 def _resources(resources: tuple[Resource, ...], title: str, detail: _Detail) -> str:
     if not detail.resources:
-        kinds = Counter((OPS[one.op][1], one.type.rpartition(":")[2]) for one in resources)
+        kinds = Counter((OPS[resource.op][1], resource.type.rpartition(":")[2]) for resource in resources)
         counted = [f"{number} {kind} {done}" for (done, kind), number in sorted(kinds.items())]
         return f"{title}: {', '.join(counted)}"
-    lines = [line for one in resources for line in _resource(one, detail)]
+    lines = [line for resource in resources for line in _resource(resource, detail)]
     body = "\n".join(lines)
     return f"<details><summary>{title}, property by property</summary>\n\n```diff\n{body}\n```\n\n</details>"
 
@@ -123,20 +128,20 @@ def _resource(resource: Resource, detail: _Detail) -> list[str]:
     sign = {"create": "+", "delete": "-"}.get(resource.op, "!")
     kind = resource.type.rpartition(":")[2]
     lines = [f"{sign} {mark} {_plain(kind)} {_plain(resource.name)} {done}"]
-    telling = detail.properties == "telling" and resource.level != "safe"
-    if detail.properties != "all" and not telling:
+    risky = detail.properties == "risky" and resource.level > Level.SAFE
+    if detail.properties != "all" and not risky:
         return lines
-    for one in resource.properties:
-        why = "  (replaces)" if one.replaces else ""
-        if one.kind != "add":
-            lines.append(f"-     {one.path}: {_plain(shortened(one.old or '', detail.value))}{why}")
-        if one.kind != "delete":
-            lines.append(f"+     {one.path}: {_plain(shortened(one.new or '', detail.value))}{why}")
+    for item in resource.properties:
+        end = "  (replaces)" if item.replaces else ""
+        if item.kind != "add":
+            lines.append(f"-     {item.path}: {_plain(shortened(item.old or '', detail.value))}{end}")
+        if item.kind != "delete":
+            lines.append(f"+     {item.path}: {_plain(shortened(item.new or '', detail.value))}{end}")
     return lines
 
 
 def _plain(value: str) -> str:
-    """Keep text from ending the block that it stands in."""
+    """Remove the marks that would end a code block."""
     return value.replace("```", "'''").replace("\r", "")
 
 
@@ -145,7 +150,7 @@ def _fenced(value: str) -> str:
 
 
 def _code(value: str) -> str:
-    """Keep text from being anything else, its own backticks too."""
+    """Return text as a code span, whatever backticks it contains."""
     # https://spec.commonmark.org/0.31.2/#code-spans
     fence = "`" * (1 + max(map(len, re.findall("`+", value)), default=0))
     space = " " * ("`" in value)
@@ -153,7 +158,7 @@ def _code(value: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Keep text from becoming markup, links or mentions."""
+    """Escape text, so that it is not read as markup, link or mention."""
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
     for mark in "\\`*_[]|#":
         value = value.replace(mark, f"\\{mark}")

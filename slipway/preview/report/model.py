@@ -1,41 +1,23 @@
-"""What a report says: the model behind every format, and the schema of the JSON one.
+"""The report model behind every format, and the JSON schema of its JSON format.
 
-`slipway.report.model` writes the schema.
+`python -m slipway.preview.report.model` writes the schema.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = Path(__file__).with_name("report.schema.json")
+from slipway.preview.rules import Consequence, Level, highest
+from slipway.pulumi.changes import Op
 
-LevelName = Literal["safe", "attention", "dangerous"]
-OpName = Literal["create", "update", "replace", "delete", "import", "same"]
+SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Consequence(_Part):
-    """One thing that will happen to those who use what is changed."""
-
-    level: LevelName
-    """How much attention it deserves: dangerous means lost data, failed requests or something opened."""
-    concern: str
-    """pods, downtime, data, identity, exposure, privilege, configuration, secret, resources, capacity or
-    image.
-    """
-    reason: str
-    """One sentence."""
-    urn: str
-    """The resource that it comes from; empty when it comes from several."""
-    details: tuple[str, ...]
-    """Further lines, such as the commits in a new image."""
 
 
 class Property(_Part):
@@ -44,102 +26,94 @@ class Property(_Part):
     path: str
     """Pulumi's property path: spec.template.spec.containers[0].image."""
     kind: Literal["add", "update", "delete"]
-    """What happens to it."""
+    """The kind of difference."""
     old: str | None
-    """Text is as it is, all else is JSON; secrets are [secret]. None when it was not there."""
+    """Text as it is, other values as JSON, secrets as [secret]. None if the property is new."""
     new: str | None
-    """Likewise; (known after apply) when only the update will tell."""
+    """Likewise; (known after apply) if only the update determines it. None if the property is removed."""
     replaces: bool
-    """Whether the resource is replaced because of it."""
+    """Whether this difference causes the replacement of the resource."""
 
 
 class Resource(_Part):
     """One resource that changes."""
 
     urn: str
-    """Its address in Pulumi."""
+    """Its URN in Pulumi."""
     type: str
     """kubernetes:apps/v1:Deployment."""
     name: str
     """Its name in the program."""
     parent: str
     """URN of the component or stack that it belongs to."""
-    op: OpName
-    """What happens to it."""
-    level: LevelName
-    """The highest of its consequences."""
+    op: Op
+    """The operation on it."""
+    level: Level
+    """The highest level of its consequences."""
     properties: tuple[Property, ...]
-    """What differs in it, without noise."""
+    """Its differences, without noise."""
     noise: int
-    """Properties left out: hashes, and what the cluster or Pulumi keep for themselves."""
+    """The number of omitted differences: hashes, and fields that the cluster or Pulumi maintain."""
 
 
 class Violation(_Part):
-    """A policy that a resource does not meet."""
+    """A violation of a policy."""
 
     policy: str
-    """Its name in the pack."""
+    """The policy's name in the pack."""
     mandatory: bool
     """Whether it stops the update."""
     message: str
-    """What is wrong, and what to do."""
+    """The problem, and its solution."""
     urn: str
-    """The resource; empty when it is about the stack."""
+    """The resource; empty for a policy about the whole stack."""
 
 
 class Stack(_Part):
-    """What will happen to one stack."""
+    """The changes of one stack."""
 
     name: str
-    """As given on the command line."""
+    """The name on the command line."""
     status: Literal["unchanged", "changed", "failed"]
-    """Failed: the preview did not come to its end, so the rest is incomplete."""
-    level: LevelName
-    """The highest of its consequences."""
+    """Failed: the preview stopped early, so the other fields are incomplete."""
+    level: Level
+    """The highest level of its consequences."""
     counts: dict[str, int]
-    """Resources by what happens to them, "same" among them."""
+    """The number of resources by operation, including "same"."""
     consequences: tuple[Consequence, ...]
-    """The worst first."""
+    """Its consequences, the worst first."""
     resources: tuple[Resource, ...]
-    """Those that change, in the program's order."""
+    """Resources that change, in the program's order."""
     drift: tuple[Resource, ...] | None
-    """How the cluster differs from the state; None when it was not looked at."""
+    """Differences between the cluster and the state; None if they were not compared."""
     violations: tuple[Violation, ...]
-    """Of the policy packs, the mandatory ones first."""
+    """Violated policies, the mandatory ones first."""
     messages: tuple[str, ...]
     """Warnings and errors of program, providers and engine."""
     notes: tuple[str, ...]
-    """What was not looked at, and why."""
+    """Checks that were not made, and the reasons."""
     failure: str
-    """Why the preview failed; empty when it did not."""
+    """Why the preview failed; empty if it succeeded."""
 
 
 class Report(_Part):
-    """What will happen to the stacks that were asked for."""
+    """The changes of all stacks on the command line."""
 
     version: Literal[1] = 1
-    """Of this format; a change that breaks readers raises it."""
+    """Version of this format; incompatible changes increase it."""
     stacks: tuple[Stack, ...]
-    """In the order in which they were asked for."""
+    """The stacks, in the order of the command line."""
 
     @property
-    def level(self) -> LevelName:
-        """The highest of all stacks'."""
+    def level(self) -> Level:
+        """The highest level of all stacks."""
         return highest(stack.level for stack in self.stacks)
 
 
-_LEVELS: tuple[LevelName, ...] = ("safe", "attention", "dangerous")
-
-
-def highest(levels: Iterable[LevelName]) -> LevelName:
-    """Return the worst of some levels; safe when there are none."""
-    return max(levels, key=_LEVELS.index, default="safe")
-
-
-def tally(stack: Stack) -> dict[LevelName, int]:
+def tally(stack: Stack) -> dict[Level, int]:
     """Count a stack's consequences by level, the worst first."""
-    found = Counter(one.level for one in stack.consequences)
-    return {level: found[level] for level in reversed(_LEVELS) if found[level]}
+    numbers = Counter(consequence.level for consequence in stack.consequences)
+    return {level: numbers[level] for level in sorted(numbers, reverse=True)}
 
 
 def schema() -> str:

@@ -1,13 +1,14 @@
-"""The report in a terminal."""
+"""The report for a terminal."""
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from slipway.preview.report.model import Report, Resource, Stack
+from slipway.preview.report.model import Property, Report, Resource, Stack
 from slipway.preview.report.vocabulary import LEVELS, OPS, headline, shortened, summary
+from slipway.preview.rules import Level
 
-_COLOURS = {"safe": "green", "attention": "yellow", "dangerous": "bold red"}
+_COLOURS = {Level.SAFE: "green", Level.ATTENTION: "yellow", Level.DANGEROUS: "bold red"}
 _OP_COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red"}
 _WIDTH = 120
 
@@ -27,8 +28,7 @@ def _stack(stack: Stack) -> RenderableType:
     for violation in stack.violations:
         kind = "refused by policy" if violation.mandatory else "policy advises"
         parts.append(Text(f"{kind} {violation.policy}: {violation.message}", style="red"))
-    for resource in stack.resources:
-        parts.append(_resource(resource))
+    parts += [_resource(resource) for resource in stack.resources]
     if stack.drift is not None:
         parts.append(Text("OutOfDate in the cluster since the last update:" if stack.drift else "No drift."))
         parts += [_resource(resource) for resource in stack.drift]
@@ -41,11 +41,12 @@ def _stack(stack: Stack) -> RenderableType:
 
 def _consequences(stack: Stack) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
-    for one in stack.consequences:
-        reason = Text(one.reason, overflow="fold")  # a URN may be longer than the line
-        for line in one.details:
+    for consequence in stack.consequences:
+        level = Text(LEVELS[consequence.level], style=_COLOURS[consequence.level])
+        reason = Text(consequence.reason, overflow="fold")  # a URN may be longer than the line
+        for line in consequence.details:
             reason.append(f"\n  {line}", style="dim")
-        table.add_row(Text(LEVELS[one.level], style=_COLOURS[one.level]), Text(one.concern), reason)
+        table.add_row(level, Text(consequence.concern), reason)
     return table
 
 
@@ -53,10 +54,14 @@ def _resource(resource: Resource) -> RenderableType:
     mark, _ = OPS[resource.op]
     kind = resource.type.rpartition(":")[2]
     lines = Text.assemble((f" {mark} {kind} {resource.name}", _OP_COLOURS.get(resource.op, "")))
-    for one in resource.properties:
-        lines.append(f"\n     {one.path}: ", style="dim")
-        old, new = (shortened(value or "", _WIDTH) for value in (one.old, one.new))
-        lines.append(new if one.kind == "add" else old if one.kind == "delete" else f"{old} → {new}")
-        lines.append({"add": " (added)", "delete": " (removed)"}.get(one.kind, ""), style="dim")
-        lines.append("  replaces" if one.replaces else "", style="magenta")
+    for item in resource.properties:
+        lines.append(f"\n     {item.path}: ", style="dim")
+        lines.append(_values(item))
+        lines.append({"add": " (added)", "delete": " (removed)"}.get(item.kind, ""), style="dim")
+        lines.append("  replaces" if item.replaces else "", style="magenta")
     return lines
+
+
+def _values(item: Property) -> str:
+    old, new = (shortened(value or "", _WIDTH) for value in (item.old, item.new))
+    return {"add": new, "delete": old}.get(item.kind, f"{old} → {new}")

@@ -1,51 +1,51 @@
-"""Consequences: what a change does to those who use what it changes.
+"""Rules that derive consequences from a change.
 
-Each rule is a function of what is known to the consequences it sees, and knows nothing of the others.
+A rule is a function from a Situation to the consequences that it finds. Rules are independent of each other.
 """
 
 from collections.abc import Callable, Iterable
 
 from slipway.preview.rules import (
     configuration,
+    data_loss,
     downtime,
     identities,
     images,
+    network_policies,
     pods,
     privileges,
+    rbac,
     releases,
     resources,
     services,
 )
-from slipway.preview.rules import data_loss as data
-from slipway.preview.rules import network_policies as traffic
-from slipway.preview.rules import rbac as access
-from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Quota, Situation
+from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Quota, Situation, highest
 
 Rule = Callable[[Situation], Iterable[Consequence]]
 
 RULES: tuple[Rule, ...] = (
-    data.losses,
-    data.restarts,
-    data.claims,
+    data_loss.deletions,
+    data_loss.restarts,
+    data_loss.claims,
     identities.identities,
     downtime.removals,
     downtime.replacements,
-    downtime.restarts,
-    downtime.later,
+    downtime.outages,
+    downtime.later_outages,
     services.reachability,
     services.exposure,
-    traffic.policies,
+    network_policies.traffic,
     privileges.pods,
     privileges.namespaces,
-    access.roles,
-    access.bindings,
+    rbac.roles,
+    rbac.bindings,
     configuration.values,
     configuration.unfinished,
-    pods.restarts,
+    pods.rollouts,
     pods.scaling,
     resources.limits,
     resources.capacity,
-    resources.sums,
+    resources.totals,
     images.images,
     releases.updates,
     releases.removals,
@@ -54,9 +54,9 @@ RULES: tuple[Rule, ...] = (
 
 
 def consequences(situation: Situation) -> tuple[Consequence, ...]:
-    """Return what all rules say, the worst first."""
-    found = (one for rule in RULES for one in rule(situation))
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: -one.level.rank))
+    """Return the consequences of all rules, the worst first."""
+    found = dict.fromkeys(consequence for rule in RULES for consequence in rule(situation))
+    return tuple(sorted(found, key=lambda consequence: consequence.level, reverse=True))
 
 
-__all__ = ["Cluster", "Consequence", "Level", "Node", "Quota", "Situation", "consequences"]
+__all__ = ["Cluster", "Consequence", "Level", "Node", "Quota", "Situation", "consequences", "highest"]

@@ -1,4 +1,4 @@
-"""What objects are configured with: who reads the new value, who keeps the old one, who finds none."""
+"""ConfigMaps and Secrets, and the pods that read them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,101 +15,78 @@ _REFERENCES = {
 
 
 def values(situation: Situation) -> Iterator[Consequence]:
-    """Changed content, and objects that are gone while pods need them."""
+    """Yield ConfigMaps and Secrets whose content changes, and those that are deleted while pods need them."""
     restarted = {new.object.change.urn for _, new in restarting(situation)}
     after = tuple(workloads(situation, situation.after))
     for old, new in situation.updates(*_CONCERNS):
         if _content_changes(new.change):
-            yield from _changed(old, new, after, restarted)
+            yield from _updated(old, new, after, restarted)
     for old in situation.removed(*_CONCERNS):
         readers = _readers(old, after)
-        if readers and not _there(old, situation.after):
-            yield Consequence(
-                Level.DANGEROUS,
-                _CONCERNS[old.kind],
-                f"{old.label} is deleted, but {_names(readers)} needs it: new pods cannot start",
-                old.change.urn,
-            )
+        if readers and all(item.key != old.key for item in situation.after):
+            reason = f"is deleted, but {_names(readers)} still needs it: new pods cannot start"
+            yield old.consequence(Level.DANGEROUS, _CONCERNS[old.kind], reason)
 
 
 def unfinished(situation: Situation) -> Iterator[Consequence]:
-    """Objects that are updated though nothing of them changes: the engine knows that they never got ready."""
+    """Yield objects that are updated without a difference: they were not ready after the last update."""
     for _, new in situation.updates():
         if new.change.op is Op.UPDATE and not new.change.properties:
-            reason = "was not ready when its last update ended: it is applied again, and waited for"
-            yield Consequence(Level.ATTENTION, "configuration", f"{new.label} {reason}", new.change.urn)
+            reason = "was not ready after the last update: Pulumi applies it again and waits for it"
+            yield new.consequence(Level.ATTENTION, "configuration", reason)
 
 
-def _changed(
+def _updated(
     old: Object, new: Object, after: tuple[Workload, ...], restarted: set[str]
 ) -> Iterator[Consequence]:
     concern = _CONCERNS[new.kind]
-    stale = [one for one in _readers(new, after) if one.object.change.urn not in restarted]
+    stale = [reader for reader in _readers(new, after) if reader.object.change.urn not in restarted]
     renamed = new.name != old.name
     if stale and not renamed:
-        yield Consequence(
-            Level.ATTENTION,
-            concern,
-            f"{new.label} changes, but {_names(stale)} may keep the old value until it restarts",
-            new.change.urn,
-        )
+        reason = f"changes, but {_names(stale)} may use the old value until its pods restart"
+        yield new.consequence(Level.ATTENTION, concern, reason)
     elif new.kind == "Secret":
-        keys = sorted(
-            {str(one.path) for one in new.change.properties if one.path.startswith(("data", "string"))}
-        )
-        yield Consequence(
-            Level.ATTENTION,
-            "secret",
-            f"{new.label} is rotated ({count(len(keys), 'key')}): whoever else uses it is locked out",
-            new.change.urn,
-        )
+        paths = {change.path for change in new.change.properties}
+        keys = count(sum(path.startswith(("data", "string")) for path in paths), "key")
+        reason = f"is rotated ({keys}): clients outside of this stack must get the new value"
+        yield new.consequence(Level.ATTENTION, "secret", reason)
     elif new.change.op is Op.REPLACE and not renamed and new.change.deleted_first:
-        yield Consequence(
-            Level.ATTENTION,
-            concern,
-            f"{new.label} is missing for a moment: pods that start meanwhile fail",
-            new.change.urn,
-        )
+        reason = "is missing briefly while it is replaced: pods that start meanwhile fail"
+        yield new.consequence(Level.ATTENTION, concern, reason)
 
 
 def _content_changes(change: Change) -> bool:
     return any(
-        one.path.split(".")[0].split("[")[0] in ("data", "stringData", "binaryData", "spec")
-        for one in change.properties
+        difference.path.split(".")[0].split("[")[0] in ("data", "stringData", "binaryData", "spec")
+        for difference in change.properties
     )
 
 
-def _readers(one: Object, pods: Iterable[Workload]) -> list[Workload]:
+def _readers(item: Object, pods: Iterable[Workload]) -> list[Workload]:
     return [
         workload
         for workload in pods
-        if workload.object.namespace == one.namespace
-        and one.name in set(_referred(workload.pod, _REFERENCES[one.kind]))
+        if workload.object.namespace == item.namespace
+        and item.name in set(_references(workload.pod, _REFERENCES[item.kind]))
     ]
 
 
-def _referred(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    """Names in what a pod reads from; what is optional need not be there."""
+def _references(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    """Yield the names that a pod's spec refers to under some keys, without optional references."""
     if isinstance(value, list):
         for item in value:
-            yield from _referred(item, keys)
+            yield from _references(item, keys)
         return
     for key, item in mapping(value).items():
         if key in keys and not mapping(item).get("optional"):
             name = mapping(item).get("name") or mapping(item).get("secretName")
             if name is not None:
                 yield str(name)
-        yield from _referred(item, keys)
+        yield from _references(item, keys)
     if "secretRef" in keys:
-        yield from (
-            str(one["name"]) for one in items(mapping(value).get("imagePullSecrets")) if "name" in one
-        )
-
-
-def _there(one: Object, objects: Iterable[Object]) -> bool:
-    wanted = (one.kind, one.namespace, one.name)
-    return any((other.kind, other.namespace, other.name) == wanted for other in objects)
+        secrets = items(mapping(value).get("imagePullSecrets"))
+        yield from (str(secret["name"]) for secret in secrets if "name" in secret)
 
 
 def _names(readers: Iterable[Workload]) -> str:
-    return ", ".join(sorted(one.object.label for one in readers))
+    return ", ".join(sorted(str(reader.object) for reader in readers))

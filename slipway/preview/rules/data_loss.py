@@ -1,20 +1,22 @@
-"""What is kept, and will be gone."""
+"""Data that a change may delete."""
 
 from collections.abc import Iterator
 
+from slipway.cluster.quantities import amount
 from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, get, is_object, items
-from slipway.preview.rules.quantities import amount
 from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 
 HOLDERS = {
-    "PersistentVolumeClaim": "what is on its volume",
-    "PersistentVolume": "what is on it",
-    "StatefulSet": "its pods, and what they keep outside of claims that stay,",
-    "Namespace": "everything in it, claims and volumes too,",
+    "PersistentVolumeClaim": "the data on its volume",
+    "PersistentVolume": "the data on it",
+    "StatefulSet": "data of its pods outside of retained volume claims",
+    "Namespace": "everything in it, including volume claims,",
     "CustomResourceDefinition": "every object of its kind",
 }
-# Made again, these are as they were. All other kinds, and whatever is not Kubernetes, may hold something.
+"""Kinds that hold data, and the data that is lost with them."""
+# These hold no data: they are the same when they are recreated. All other kinds, and all resources outside of
+# Kubernetes, may hold data.
 HARMLESS_KINDS = {
     "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "DaemonSet", "Deployment", "EndpointSlice",
     "Endpoints", "Gateway", "GatewayClass", "GRPCRoute", "HorizontalPodAutoscaler", "HTTPRoute", "Ingress",
@@ -23,80 +25,72 @@ HARMLESS_KINDS = {
     "RuntimeClass", "Secret", "Service", "ServiceAccount", "StorageClass", "ValidatingWebhookConfiguration",
 }  # fmt: skip
 _HARMLESS_TYPES = ("pulumi:", "docker-build:", "docker:")
+_VOLUMES = {"persistentVolumeClaim", "nfs", "csi", "iscsi", "hostPath"}
+"""Volumes that outlive a pod."""
 
 
-def losses(situation: Situation) -> Iterator[Consequence]:
-    """Things that hold data and are deleted, replaced or not, and those that the program only lets go of."""
+def deletions(situation: Situation) -> Iterator[Consequence]:
+    """Yield data holders that are deleted or replaced, and those that only leave the stack."""
     for change in situation.changes:
         if change.op is Op.DELETE and change.retained and change.kind in HOLDERS and is_object(change.old):
-            reason = f"{Object(change, change.old).label} stays in the cluster, but leaves the stack"
-            yield Consequence(Level.SAFE, "data", reason, change.urn)
-        if change.deletes and (what := _held(change)):
-            verb = "is deleted and made again" if change.op is Op.REPLACE else "is deleted"
+            reason = "leaves the stack and stays in the cluster"
+            yield Object(change, change.old).consequence(Level.SAFE, "data", reason)
+        if change.deletes and (data := _data(change)):
+            verb = "is deleted and recreated" if change.op is Op.REPLACE else "is deleted"
             name = (
-                Object(change, change.old).label if is_object(change.old) else f"{change.kind} {change.name}"
+                str(Object(change, change.old)) if is_object(change.old) else f"{change.kind} {change.name}"
             )
-            yield Consequence(Level.DANGEROUS, "data", f"{name} {verb}: {what} may be lost", change.urn)
+            yield Consequence(Level.DANGEROUS, "data", f"{name} {verb}: {data} may be lost", change.urn)
 
 
-def _held(change: Change) -> str | None:
-    if change.type == RELEASE:  # has rules of its own, which know what goes with it
+def _data(change: Change) -> str | None:
+    if change.type == RELEASE:  # releases.py has the rules for these
         return None
     if not is_object(change.old):
-        harmless = change.type.startswith(_HARMLESS_TYPES)
-        return None if harmless else "what it holds"
-    if change.kind in HOLDERS:
-        return HOLDERS[change.kind]
-    return None if change.kind in HARMLESS_KINDS else "what it holds or manages"
+        return None if change.type.startswith(_HARMLESS_TYPES) else "the data in it"
+    return HOLDERS.get(change.kind, None if change.kind in HARMLESS_KINDS else "the data in it")
 
 
 def restarts(situation: Situation) -> Iterator[Consequence]:
-    """Members of a StatefulSet without a volume: what they keep goes with the pod."""
+    """Yield StatefulSets whose pods stop without a volume: their data is lost with the pods."""
     for old, new in restarting(situation):
         if new.object.kind != "StatefulSet" or new.strategy == "OnDelete":
             continue
         if not _has_volume(old):
-            yield _lost(new, "restarts without a volume: what its pods keep is gone")
+            yield _lost(new.object, "restarts without a volume: the data in its pods is lost")
         elif not _has_volume(new):
-            yield _lost(new, "restarts without its volume: its new pods have none of what is on it")
+            yield _lost(new.object, "restarts without its volume: its new pods start without the data on it")
     for before, after in situation.updates("StatefulSet"):
-        replicas = [get(one.manifest, "spec", "replicas") for one in (before, after)]
-        fewer = [amount(1 if one is None else one) for one in replicas]
-        if fewer[1] < fewer[0] and not _has_volume(Workload(after, 0, 0)):
-            yield _lost(Workload(after, 0, 0), "loses pods that have no volume: what they keep is gone")
+        replicas = [get(item.manifest, "spec", "replicas") for item in (before, after)]
+        numbers = [amount(1 if number is None else number) for number in replicas]
+        if numbers[1] < numbers[0] and not _has_volume(Workload(after, 0, 0)):
+            yield _lost(after, "removes pods without a volume: the data in them is lost")
 
 
-def _lost(workload: Workload, reason: str) -> Consequence:
-    return Consequence(
-        Level.DANGEROUS, "data", f"{workload.object.label} {reason}", workload.object.change.urn
-    )
+def _lost(item: Object, reason: str) -> Consequence:
+    return item.consequence(Level.DANGEROUS, "data", reason)
 
 
 def _has_volume(workload: Workload) -> bool:
     claims = items(get(workload.object.manifest, "spec", "volumeClaimTemplates"))
-    lasting = ("persistentVolumeClaim", "nfs", "csi", "iscsi", "hostPath")
-    return bool(claims) or any(
-        set(lasting) & set(volume) for volume in items(get(workload.pod, "volumes")) if volume
-    )
+    volumes = items(get(workload.pod, "volumes"))
+    return bool(claims) or any(_VOLUMES & set(volume) for volume in volumes if volume)
 
 
 def claims(situation: Situation) -> Iterator[Consequence]:
-    """Claims whose size changes, and StatefulSets that take their claims with them."""
+    """Yield volume claims whose size changes, and StatefulSets that start to delete their claims."""
     for old, new in situation.updates("PersistentVolumeClaim"):
-        sizes = [get(one.manifest, "spec", "resources", "requests", "storage") for one in (old, new)]
+        sizes = [get(item.manifest, "spec", "resources", "requests", "storage") for item in (old, new)]
         if sizes[0] != sizes[1] and new.change.op is Op.UPDATE:
             smaller = amount(sizes[1]) < amount(sizes[0])
-            why = "volumes cannot shrink" if smaller else "only some storage classes can grow a volume"
-            yield Consequence(
-                Level.ATTENTION, "data", f"{new.label} asks for {sizes[1]} instead of {sizes[0]}: {why}",
-                new.change.urn,
-            )  # fmt: skip
+            rule = "volumes cannot shrink" if smaller else "only some storage classes can grow a volume"
+            reason = f"requests {sizes[1]} instead of {sizes[0]}: {rule}"
+            yield new.consequence(Level.ATTENTION, "data", reason)
     policy = ("spec", "persistentVolumeClaimRetentionPolicy")
     for old, new in situation.updates("StatefulSet"):
-        for when in ("whenDeleted", "whenScaled"):
-            kept = [get(one.manifest, *policy, when) or "Retain" for one in (old, new)]
-            if kept[1] == "Delete" != kept[0]:
-                yield Consequence(
-                    Level.ATTENTION, "data", f"{new.label} deletes its claims from now on ({when})",
-                    new.change.urn,
-                )  # fmt: skip
+        for key in ("whenDeleted", "whenScaled"):
+            retention = [get(item.manifest, *policy, key) or "Retain" for item in (old, new)]
+            if retention[1] == "Delete" != retention[0]:
+                event = "when it is deleted" if key == "whenDeleted" else "when it is scaled down"
+                reason = f"will delete its volume claims {event} ({key}: Delete)"
+                yield new.consequence(Level.ATTENTION, "data", reason)

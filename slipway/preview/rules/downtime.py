@@ -1,75 +1,79 @@
-"""What stops answering, for a moment or for good."""
+"""Interruptions of service, now or at a later rollout."""
 
 from collections.abc import Iterator
 
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
 from slipway.preview.rules.workloads import SERVING, restarting
 
+ENTRANCES = ("Service", "Ingress", "Gateway", "HTTPRoute")
+"""Kinds with an address that clients use."""
 
-def _consequence(level: Level, one: Object, reason: str) -> Consequence:
-    return Consequence(level, "downtime", f"{one.label} {reason}", one.change.urn)
+
+def _downtime(level: Level, item: Object, reason: str) -> Consequence:
+    return item.consequence(level, "downtime", reason)
 
 
 def removals(situation: Situation) -> Iterator[Consequence]:
-    """Workloads and what leads to them, when they go for good."""
-    for one in situation.removed(*SERVING):
-        yield _consequence(Level.DANGEROUS, one, "is deleted with all its pods")
-    for one in situation.removed("Service", "Ingress", "Gateway", "HTTPRoute"):
-        yield _consequence(Level.DANGEROUS, one, "is deleted: who uses its address gets no answer")
-    for one in situation.removed("PodDisruptionBudget"):
-        yield _consequence(Level.ATTENTION, one, "is deleted: a node's drain may take all pods at once")
-    for one in situation.removed("CronJob", "Job"):
-        yield _consequence(Level.ATTENTION, one, "is deleted: it runs no more")
+    """Yield workloads, and objects that lead to them, that are deleted for good."""
+    for item in situation.removed(*SERVING):
+        yield _downtime(Level.DANGEROUS, item, "is deleted with all its pods")
+    for item in situation.removed(*ENTRANCES):
+        yield _downtime(Level.DANGEROUS, item, "is deleted: requests to its address fail")
+    for item in situation.removed("PodDisruptionBudget"):
+        yield _downtime(Level.ATTENTION, item, "is deleted: draining a node may evict all pods at once")
+    for item in situation.removed("CronJob", "Job"):
+        yield _downtime(Level.ATTENTION, item, "is deleted: it stops running")
 
 
 def replacements(situation: Situation) -> Iterator[Consequence]:
-    """Workloads and Services that are deleted and made again."""
+    """Yield workloads, and objects that lead to them, that are replaced."""
     for old, new in situation.replaced(*SERVING):
         if old.change.deleted_first or old.kind == "StatefulSet":
-            yield _consequence(
-                Level.DANGEROUS, old, "is deleted and made again: nothing answers until new pods are ready"
+            yield _downtime(
+                Level.DANGEROUS, old, "is deleted and recreated: requests fail until new pods are ready"
             )
         else:
-            renamed = f" under the name {new.name}" if new.name != old.name else ""
-            yield _consequence(
-                Level.ATTENTION, old, f"is made again{renamed} before it is deleted: all pods change at once"
-            )
-    for old, _ in situation.replaced("Service", "Ingress", "Gateway", "HTTPRoute"):
-        yield _consequence(
-            Level.DANGEROUS, old, "is deleted and made again: its address may change, and fails meanwhile"
+            name = f" by {new.name}" if new.name != old.name else ""
+            reason = f"is replaced{name}, the new one first: all pods change at once"
+            yield _downtime(Level.ATTENTION, old, reason)
+    for old, _ in situation.replaced(*ENTRANCES):
+        yield _downtime(
+            Level.DANGEROUS,
+            old,
+            "is deleted and recreated: requests fail meanwhile, and its address may change",
         )
     for old, _ in situation.replaced("Job"):
-        yield _consequence(Level.ATTENTION, old, "is deleted and runs again from the start")
+        yield _downtime(Level.ATTENTION, old, "is deleted and runs again from the start")
 
 
-def restarts(situation: Situation) -> Iterator[Consequence]:
-    """Restarts that leave no pod to answer."""
+def outages(situation: Situation) -> Iterator[Consequence]:
+    """Yield workloads whose restart leaves too few pods to serve requests."""
     for old, new in restarting(situation):
         if new.strategy == "OnDelete" or not old.replicas or new.object.kind == "DaemonSet":
             continue
         if new.strategy == "Recreate":
-            yield _consequence(
-                Level.DANGEROUS, new.object, "stops all its pods before it starts new ones (Recreate)"
-            )
+            reason = "stops all its pods before it starts new ones (strategy Recreate)"
+            yield _downtime(Level.DANGEROUS, new.object, reason)
         elif new.object.kind == "StatefulSet" and new.replicas == 1:
-            yield _consequence(
-                Level.DANGEROUS, new.object, "has one pod, which is stopped before the new one starts"
-            )
+            reason = "stops its only pod before it starts the new one"
+            yield _downtime(Level.DANGEROUS, new.object, reason)
         elif new.object.kind == "StatefulSet":
-            yield _consequence(Level.ATTENTION, new.object, "restarts its members, one missing at a time")
+            reason = "restarts its pods one at a time: one is always missing meanwhile"
+            yield _downtime(Level.ATTENTION, new.object, reason)
         elif new.unavailable >= new.replicas > 0:
-            yield _consequence(
-                Level.DANGEROUS, new.object, f"may stop all {new.replicas} pods before new ones are ready"
-            )
+            pods = "its only pod" if new.replicas == 1 else f"all {new.replicas} pods"
+            reason = f"may stop {pods} before new ones are ready"
+            yield _downtime(Level.DANGEROUS, new.object, reason)
 
 
-def later(situation: Situation) -> Iterator[Consequence]:
-    """What changes nothing now, but at the next rollout, schedule or rush."""
+def later_outages(situation: Situation) -> Iterator[Consequence]:
+    """Yield changes that have no effect now, but at the next rollout or schedule."""
     restarted = {new.object.change.urn for _, new in restarting(situation)}
     for old, new in situation.updates("Deployment"):
-        strategies = [get(one.manifest, "spec", "strategy", "type") for one in (old, new)]
+        strategies = [get(item.manifest, "spec", "strategy", "type") for item in (old, new)]
         if strategies[1] == "Recreate" != strategies[0] and new.change.urn not in restarted:
-            yield _consequence(Level.ATTENTION, new, "will stop all its pods at once in the next rollout")
+            reason = "will stop all its pods at once in the next rollout (strategy Recreate)"
+            yield _downtime(Level.ATTENTION, new, reason)
     for old, new in situation.updates("CronJob"):
         if get(new.manifest, "spec", "suspend") and not get(old.manifest, "spec", "suspend"):
-            yield _consequence(Level.ATTENTION, new, "is suspended: it runs no more")
+            yield _downtime(Level.ATTENTION, new, "is suspended: it stops running")

@@ -1,7 +1,7 @@
-"""Kubernetes objects that two resources stand for, as after a rename or a move without an alias.
+"""Kubernetes objects that two resources claim, as after a rename or a move without an alias.
 
-When the Kubernetes plugin is to create an object that exists, releases before 4.29 take the object over, and
-then delete it for the resource of the old name. Later releases refuse, and the update stops half-way.
+If an object exists already, releases of the Kubernetes plugin before 4.29 adopt it for the new resource, and
+then delete it with the old one. Later releases refuse to create it, and the update stops half-way.
 """
 
 from collections import defaultdict
@@ -17,21 +17,21 @@ Identity = tuple[str, str, str, str, str]
 
 @dataclass(frozen=True)
 class Claim:
-    """Two resources of the program that stand for the same object, at least one of which is new or goes."""
+    """Two resources of the program with the same object. At least one of them is created or deleted."""
 
     old: Object
-    """As the resource that has the object before the update."""
+    """The object as a resource before the update."""
     new: Object
-    """As the resource that has it after the update."""
+    """The object as a resource after the update."""
 
     @property
     def moves(self) -> bool:
-        """Whether the object only changes its name in the program, so that an alias keeps it."""
+        """Whether the object only moves to another resource, so that an alias keeps it."""
         return _leaves(self.old) and _arrives(self.new)
 
 
 def claims(situation: Situation) -> Iterator[Claim]:
-    """Return the objects that two resources of the program stand for."""
+    """Yield the objects that two resources of the program claim."""
     owners: dict[Identity, list[Object]] = defaultdict(list)
     for old in situation.before:
         if identity := _identity(old):
@@ -46,63 +46,64 @@ def claims(situation: Situation) -> Iterator[Claim]:
 
 
 def identities(situation: Situation) -> Iterator[Consequence]:
-    """Report the objects that the update deletes or cannot create, because two resources stand for them."""
+    """Yield the objects that the update deletes or cannot create, because two resources claim them."""
     for claim in claims(situation):
         if not claim.moves and claim.old.change.retained:
-            continue  # one of the two lets go of it
+            continue  # one of the two resources retains it
         level = Level.ATTENTION if claim.old.change.retained else Level.DANGEROUS
-        yield Consequence(level, "identity", f"{claim.new.label} {_reason(claim)}", claim.new.change.urn)
+        yield claim.new.consequence(level, "identity", _reason(claim))
 
 
 def _reason(claim: Claim) -> str:
     old, new = claim.old.change, claim.new.change
-    # Names, and where they do not differ the types of the parents as well.
+    # If the names are equal, the types of the parents tell the resources apart.
     first, second = (
-        f"resource {one.name if old.name != new.name else one.urn.split('::', 2)[2]}" for one in (old, new)
+        f"resource {change.name if old.name != new.name else change.urn.split('::', 2)[2]}"
+        for change in (old, new)
     )
     if claim.moves:
-        end = "let go of" if old.retained else "deleted"
-        then = "" if old.retained else ", or deletes it in the end"
+        end = "retained" if old.retained else "deleted"
+        effect = "" if old.retained else " or deletes it in the end"
         return (
-            f"becomes {second} and is {end} as {first}: the Kubernetes plugin refuses to create what exists"
-            f" (from 4.29 on){then}; {_alias(old, new)} for {second} keeps it"
+            f"moves to {second} and is {end} as {first}: the Kubernetes plugin refuses to create an object"
+            f" that exists (from 4.29 on){effect}; {_alias(old, new)} for {second} keeps it"
         )
     if _leaves(claim.old):
         return (
-            f"is deleted as {first}, and {second} loses it;"
-            f" `pulumi state delete '{old.urn}'` forgets {first} and deletes nothing"
+            f"is deleted as {first}, and {second} loses it: `pulumi state delete '{old.urn}'` removes {first}"
+            " from the state and deletes nothing in the cluster"
         )
     return (
-        f"would belong to {first} and to {second}: the Kubernetes plugin refuses to create what exists (from"
-        " 4.29 on), or deletes it for both when either goes; remove one of them from the program"
+        f"belongs to both {first} and {second}: the Kubernetes plugin refuses to create an object that exists"
+        " (from 4.29 on), or deletes it when either resource is deleted; remove one of them from the program"
     )
 
 
-def _identity(one: Object) -> Identity | None:
-    """Return what no two objects share; None where it is unknown, and for a Patch, which owns no object."""
-    kind, name = get(one.manifest, "kind"), get(one.manifest, "metadata", "name")
-    namespace = get(one.manifest, "metadata", "namespace") or "default"
-    if not name or isinstance(name, Hidden) or isinstance(namespace, Hidden) or one.kind == f"{kind}Patch":
+def _identity(item: Object) -> Identity | None:
+    """Return the identity of an object; None if it is unknown, and for a Patch, which owns no object."""
+    kind, name = get(item.manifest, "kind"), get(item.manifest, "metadata", "name")
+    namespace = get(item.manifest, "metadata", "namespace") or "default"
+    if not name or isinstance(name, Hidden) or isinstance(namespace, Hidden) or item.kind == f"{kind}Patch":
         return None
-    group = str(get(one.manifest, "apiVersion")).rpartition("/")[0]
-    return _provider(one.change), group, str(kind), str(namespace), str(name)
+    group = str(get(item.manifest, "apiVersion")).rpartition("/")[0]
+    return _provider(item.change), group, str(kind), str(namespace), str(name)
 
 
 def _provider(change: Change) -> str:
-    """Return an explicit provider, which may lead to another cluster; empty for a default one."""
+    """Return the URN of an explicit provider, which may use another cluster; empty for a default provider."""
     urn = change.provider.rpartition("::")[0]
     return "" if urn.rpartition("::")[2].startswith("default") else urn
 
 
 def _arrives(new: Object) -> bool:
-    """Whether the resource did not have the object before."""
+    """Return whether the resource does not have the object before the update."""
     change = new.change
     moved = change.op is Op.REPLACE and _identity(Object(change, change.old)) != _identity(new)
     return moved or change.op in (Op.CREATE, Op.IMPORT)
 
 
 def _leaves(old: Object) -> bool:
-    """Whether the resource does not have the object afterwards."""
+    """Return whether the resource does not have the object after the update."""
     change = old.change
     moved = change.op is Op.REPLACE and _identity(Object(change, change.new)) != _identity(old)
     return moved or change.op is Op.DELETE

@@ -1,4 +1,4 @@
-"""Which image runs, and which will."""
+"""Images that change."""
 
 import re
 from collections.abc import Iterator
@@ -10,33 +10,36 @@ from slipway.pulumi.changes import Hidden
 
 
 def images(situation: Situation) -> Iterator[Consequence]:
-    """Tell each image that changes, old and new, and what is new in it."""
+    """Yield the images that change, with the old and the new reference and the commits between."""
     built = dict(_built(situation))
     for old, new in situation.updates(*KINDS):
-        for name, was, will in _changes(template_of(old), template_of(new)):
-            text = built.get(repository(was), str(will)) if isinstance(will, Hidden) else short(str(will))
-            pinned = isinstance(will, Hidden) or "@sha256:" in str(will)
-            advice = "" if pinned else ", by a tag, which may lead elsewhere tomorrow"
+        for name, before, after in _changes(template_of(old), template_of(new)):
+            unbuilt = isinstance(after, Hidden)
+            text = built.get(repository(before), str(after)) if unbuilt else short(str(after))
+            pinned = unbuilt or "@sha256:" in str(after)
+            advice = "" if pinned else "; a tag without a digest may name another image later"
             yield Consequence(
                 Level.SAFE if pinned else Level.ATTENTION,
                 "image",
-                f"{new.label} ({name}): {short(str(was))} → {text}{advice}",
+                f"{new} ({name}): {short(str(before))} → {text}{advice}",
                 new.change.urn,
                 details=situation.commits,
             )
 
 
 def _changes(old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    for kind in ("initContainers", "containers"):
-        before = {get(one, "name"): get(one, "image") for one in items(get(old, "spec", kind))}
-        for one in items(get(new, "spec", kind)):
-            name, image = get(one, "name"), get(one, "image")
+    for key in ("initContainers", "containers"):
+        before = {
+            get(container, "name"): get(container, "image") for container in items(get(old, "spec", key))
+        }
+        for container in items(get(new, "spec", key)):
+            name, image = get(container, "name"), get(container, "image")
             if name in before and before[name] != image:
                 yield str(name), before[name], image
 
 
 def _built(situation: Situation) -> Iterator[tuple[str, str]]:
-    """What images will be called that `up` builds: the tag is known before, the digest is not."""
+    """Yield the images that the update will build. Their tags are fixed before, their digests are not."""
     for change in situation.changes:
         if change.type == "docker-build:index:Image":
             for tag in items(get(change.new, "tags")):
@@ -45,14 +48,14 @@ def _built(situation: Situation) -> Iterator[tuple[str, str]]:
 
 
 def repository(reference: Any) -> str:
-    """Return an image's name without tag and digest: ghcr.io/you/web."""
+    """Return an image reference without tag and digest: ghcr.io/you/web."""
     name = str(reference).partition("@")[0]
     head, colon, tail = name.rpartition(":")
     return head if colon and "/" not in tail else name
 
 
 def short(reference: str) -> str:
-    """Write a reference with as much of its hashes as tells them apart."""
+    """Shorten the hashes of an image reference to 12 digits."""
     name, at, digest = reference.partition("@sha256:")
     head, colon, tag = name.rpartition(":")
     if colon and re.fullmatch("[0-9a-f]{16,}", tag):

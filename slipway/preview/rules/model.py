@@ -1,10 +1,13 @@
-"""What a change leads to, how bad that is, and why; and what the rules that say so look at."""
+"""Consequences, their levels, and the situation that rules examine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
+from enum import Enum
+from functools import cached_property, total_ordering
 from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as validated_dataclass
 
 from slipway.pulumi.changes import Change, Hidden, Op
 
@@ -13,27 +16,41 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 """The type of a Helm release: one resource, whose objects the engine does not list."""
 
 
-class Level(StrEnum):
-    """How much attention a reviewer owes it."""
+@total_ordering
+class Level(Enum):
+    """The attention that a consequence deserves. Levels are ordered; DANGEROUS is the highest."""
 
     SAFE = "safe"
-    """Users notice nothing, and it can be undone by undoing the change."""
+    """Users notice nothing. Undoing the change undoes the consequence."""
     ATTENTION = "attention"
-    """May be noticed, or depends on something that is not seen from here."""
+    """Users may notice it, or it depends on something that a preview cannot examine."""
     DANGEROUS = "dangerous"
-    """Data is lost, requests fail, or something is opened to whom it was closed."""
+    """Data is lost, requests fail, or access is opened."""
 
-    @property
-    def rank(self) -> int:
-        """0, 1 or 2, to compare with."""
-        return list(Level).index(self)
+    def __lt__(self, other: "Level") -> bool:
+        order = list(Level)
+        return order.index(self) < order.index(other)
+
+    def __str__(self) -> str:
+        return self.value
 
 
-@dataclass(frozen=True)
+def highest(levels: Iterable[Level]) -> Level:
+    """Return the highest of some levels; SAFE if there are none."""
+    return max(levels, default=Level.SAFE)
+
+
+@validated_dataclass(
+    frozen=True,
+    config=ConfigDict(
+        extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    ),
+)
 class Consequence:
-    """One thing that will happen."""
+    """One effect of a change on the people who use the changed resources."""
 
     level: Level
+    """The attention it deserves: dangerous means lost data, failed requests or opened access."""
     concern: str
     """pods, downtime, data, identity, exposure, privilege, configuration, secret, resources, capacity or
     image.
@@ -41,14 +58,14 @@ class Consequence:
     reason: str
     """One sentence."""
     urn: str = ""
-    """The resource that it comes from."""
+    """The resource that causes it; empty when several do."""
     details: tuple[str, ...] = ()
-    """Further lines, such as the commits of an image."""
+    """Further lines, such as the commits in a new image."""
 
 
 @dataclass(frozen=True)
 class Object:
-    """A Kubernetes object of the program, as it is or as it will be."""
+    """A Kubernetes object of the program, before or after the change."""
 
     change: Change
     manifest: Manifest
@@ -65,23 +82,30 @@ class Object:
 
     @property
     def namespace(self) -> str:
-        """Its namespace; empty for objects that are in none."""
+        """Its namespace; empty for a cluster-scoped object."""
         return str(get(self.manifest, "metadata", "namespace") or "")
 
     @property
-    def labels(self) -> Mapping[str, Any]:
-        """Its own labels."""
-        return mapping(get(self.manifest, "metadata", "labels"))
+    def key(self) -> tuple[str, str, str]:
+        """Its kind, namespace and name."""
+        return self.kind, self.namespace, self.name
 
     @property
-    def label(self) -> str:
-        """Kind and name, as people write them: Deployment web."""
+    def labels(self) -> Mapping[str, Any]:
+        """The object's own labels."""
+        return mapping(get(self.manifest, "metadata", "labels"))
+
+    def consequence(self, level: Level, concern: str, reason: str) -> Consequence:
+        """Return a consequence of this object's change; its sentence begins with the object."""
+        return Consequence(level, concern, f"{self} {reason}", self.change.urn)
+
+    def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
 class Node:
-    """What a node has left. CPU in cores, memory in bytes."""
+    """The size of a node and its free capacity: CPU in cores, memory in bytes."""
 
     name: str
     cpu: float
@@ -92,7 +116,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Quota:
-    """What a namespace may still ask for, by the quota's own names: requests.cpu, pods."""
+    """The unused part of a ResourceQuota, by the quota's own keys: requests.cpu, pods."""
 
     name: str
     namespace: str
@@ -101,7 +125,7 @@ class Quota:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What was seen of the cluster, apart from the stack."""
+    """The capacity of the cluster, apart from the stack."""
 
     nodes: tuple[Node, ...]
     quotas: tuple[Quota, ...] = ()
@@ -109,66 +133,66 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that rules look at."""
+    """Everything that rules examine."""
 
     changes: tuple[Change, ...]
-    """Resources that change; no components."""
+    """Resources that change, without components."""
     unchanged: tuple[Change, ...] = ()
     cluster: Cluster | None = None
-    """None when it was not asked, or did not answer."""
+    """None if the cluster was not asked, or did not answer."""
     commits: tuple[str, ...] = ()
-    """One line each: what is new since the last update."""
+    """Commits since the last update, one line each."""
     incomplete: tuple[Change, ...] = ()
     """Components whose objects the preview cannot list."""
 
     @cached_property
     def before(self) -> tuple[Object, ...]:
-        """The Kubernetes objects that there are."""
+        """The Kubernetes objects before the change."""
         return tuple(
             Object(change, change.old) for change in (*self.changes, *self.unchanged) if is_object(change.old)
         )
 
     @cached_property
     def after(self) -> tuple[Object, ...]:
-        """The Kubernetes objects that there will be."""
+        """The Kubernetes objects after the change."""
         return tuple(
             Object(change, change.new) for change in (*self.changes, *self.unchanged) if is_object(change.new)
         )
 
     def updates(self, *kinds: str) -> Iterator[tuple[Object, Object]]:
-        """Objects that stay but change, before and after; of all kinds when none is named."""
+        """Yield the objects that change and stay, before and after; of all kinds by default."""
         for change in self.changes:
             if change.old and change.new and is_object(change.new) and (not kinds or change.kind in kinds):
                 yield Object(change, change.old), Object(change, change.new)
 
     def created(self, *kinds: str) -> Iterator[Object]:
-        """Objects that were not there."""
+        """Yield the objects that are new; of all kinds by default."""
         for change in self.changes:
-            created = change.op in (Op.CREATE, Op.IMPORT) and is_object(change.new)
-            if created and (not kinds or change.kind in kinds):
+            new = change.op in (Op.CREATE, Op.IMPORT) and is_object(change.new)
+            if new and (not kinds or change.kind in kinds):
                 yield Object(change, change.new)
 
     def removed(self, *kinds: str) -> Iterator[Object]:
-        """Objects that will be gone and not replaced."""
+        """Yield the objects that are deleted and not replaced; of all kinds by default."""
         for change in self.changes:
-            gone = change.op is Op.DELETE and not change.retained and is_object(change.old)
-            if gone and (not kinds or change.kind in kinds):
+            deleted = change.op is Op.DELETE and not change.retained and is_object(change.old)
+            if deleted and (not kinds or change.kind in kinds):
                 yield Object(change, change.old)
 
     def replaced(self, *kinds: str) -> Iterator[tuple[Object, Object]]:
-        """Objects that go and come again, before and after."""
+        """Yield the objects that are replaced, before and after; of all kinds by default."""
         for old, new in self.updates(*kinds):
             if old.change.op is Op.REPLACE:
                 yield old, new
 
 
 def is_object(manifest: Manifest) -> bool:
-    """Whether these are the inputs of a Kubernetes object."""
+    """Return whether these are the inputs of a Kubernetes object."""
     return "kind" in manifest and "apiVersion" in manifest
 
 
 def get(value: Any, *path: str | int) -> Any:
-    """Return what is at a path, None where it ends early; a hidden value stands for all below it."""
+    """Return the value at a path, or None if the path ends early; a hidden value hides all below it."""
     for key in path:
         if isinstance(value, Hidden):
             return value
@@ -182,15 +206,15 @@ def get(value: Any, *path: str | int) -> Any:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping, an empty one where there is none or it is hidden."""
+    """Return a mapping as it is, and an empty mapping for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: Any) -> list[Any]:
-    """Return a list, an empty one where there is none or it is hidden."""
+    """Return a list as it is, and an empty list for anything else."""
     return value if isinstance(value, list) else []
 
 
-def count(number: int, what: str) -> str:
-    """Write a number of things: 1 pod, 2 pods."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def count(number: int, noun: str) -> str:
+    """Format a number of things: 1 pod, 2 pods."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

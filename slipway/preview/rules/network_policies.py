@@ -1,7 +1,6 @@
-"""Network policies: who may talk to whom now, and who no longer.
+"""Network policies: the traffic of each workload that they allow, before and after a change.
 
-Policies only ever add: pods that one selects for a direction are closed but for what all of them allow
-together. So what counts is each workload's sum, before and after.
+Policies are additive: a selected pod accepts the union of their rules.
 https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
 
@@ -11,82 +10,123 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
-from slipway.preview.rules.workloads import kept, selects
+from slipway.preview.rules.workloads import persisting, selects
 from slipway.pulumi.changes import Hidden
 
-_ANY = "anyone"
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _PEERS = {"Ingress": "from", "Egress": "to"}
-_WORDS = {"Ingress": "be reached by", "Egress": "reach"}
+_VERBS = {"Ingress": "be reached by", "Egress": "reach"}
+_Group = tuple[str, Mapping[str, Any]]
+"""Pods of one namespace with the same labels."""
 
 
 @dataclass(frozen=True)
-class Allowed:
-    """One peer on one port; both may be anything."""
+class Peer:
+    """The other end of the traffic: addresses, or the pods that selectors match. Without a field: anyone."""
 
-    peer: str
+    addresses: str = ""
+    """A CIDR block; for a kind of peer that is not part of the API yet, its JSON."""
+    pods: str | None = None
+    """A label selector; empty for all pods, None without a selector."""
+    namespaces: str | None = None
+    """Likewise, for namespaces; None for the policy's own namespace."""
+
+    @classmethod
+    def parse(cls, peer: Any) -> "Peer":
+        """Read an entry of `from` or `to`."""
+        if not peer:
+            return _ANYONE
+        if block := get(peer, "ipBlock"):
+            cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
+            if cidr in _EVERYWHERE and not exceptions:
+                return _ANYONE
+            return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
+        pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
+        if pods is None and namespaces is None:
+            return cls(json.dumps(peer, default=str, sort_keys=True))
+        return cls("", _selector(pods), _selector(namespaces))
+
+    @property
+    def in_namespace(self) -> bool:
+        """Whether it is limited to pods of the policy's own namespace."""
+        return self.pods is not None and self.namespaces is None
+
+    def __str__(self) -> str:
+        if self == _ANYONE:
+            return "anyone"
+        pods = f"pods with {self.pods}" if self.pods else "all pods"
+        if self.namespaces is None:
+            return self.addresses or pods
+        namespaces = f"namespaces with {self.namespaces}" if self.namespaces else "all namespaces"
+        return f"{pods} in {namespaces}"
+
+
+_ANYONE = Peer()
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Traffic with one peer on one port; an empty port stands for every port."""
+
+    peer: Peer
     port: str
 
-    def covers(self, other: "Allowed") -> bool:
-        """Whether this allows all that the other does."""
-        return self.peer in (_ANY, other.peer) and self.port in ("", other.port)
+    def covers(self, other: "Traffic") -> bool:
+        """Return whether it contains all of the other traffic."""
+        return self.peer in (_ANYONE, other.peer) and self.port in ("", other.port)
 
     def __str__(self) -> str:
         return f"{self.peer} on {f'port {self.port}' if self.port else 'every port'}"
 
 
 @dataclass(frozen=True)
-class Direction:
-    """What policies make of one group of pods in one direction."""
+class Permissions:
+    """The sum of all policies for one group of pods in one direction."""
 
-    closed: bool
-    """Whether a policy selects the pods at all; if not, everything is allowed."""
-    allowed: frozenset[Allowed]
+    restricted: bool
+    """Whether a policy selects the pods; if none does, all traffic is allowed."""
+    allowed: frozenset[Traffic]
 
 
-def policies(situation: Situation) -> Iterator[Consequence]:
-    """Tell what is opened and what is cut off, for each workload that stays."""
+def traffic(situation: Situation) -> Iterator[Consequence]:
+    """Yield the traffic that policies newly allow or forbid, for each workload that stays."""
     if not any(change.kind == "NetworkPolicy" for change in situation.changes):
         return
     for label, urn, old, new in _groups(situation):
-        for direction in ("Ingress", "Egress"):
-            before = _side(situation.before, old, direction)
-            after = _side(situation.after, new, direction)
+        for direction in _PEERS:
+            before = _permissions(situation.before, old, direction)
+            after = _permissions(situation.after, new, direction)
             for level, concern, reason in _compare(before, after, direction):
                 yield Consequence(level, concern, f"{label} {reason}", urn)
 
 
-_Group = tuple[str, Mapping[str, Any]]
-
-
 def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
-    for old, new in kept(situation):
+    for old, new in persisting(situation):
         if new.labels:
-            before, after = ((one.object.namespace, one.labels) for one in (old, new))
-            yield new.object.label, new.object.change.urn, before, after
-    empty = {one.name for one in situation.created("Namespace")}
+            before, after = ((workload.object.namespace, workload.labels) for workload in (old, new))
+            yield str(new.object), new.object.change.urn, before, after
+    empty = {namespace.name for namespace in situation.created("Namespace")}
     for change in situation.changes:
-        selectors = [get(one, "spec", "podSelector") for one in (change.old, change.new)]
+        selectors = [get(manifest, "spec", "podSelector") for manifest in (change.old, change.new)]
         namespace = str(get(change.new or change.old, "metadata", "namespace") or "")
         if change.kind == "NetworkPolicy" and {} in selectors and namespace not in empty:
             group = (namespace, {"": "any other pod"})
-            yield f"Any other pod of namespace {namespace}", change.urn, group, group
+            yield f"Any other pod in namespace {namespace}", change.urn, group, group
 
 
-def _side(objects: Iterable[Object], group: _Group, direction: str) -> Direction:
+def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Permissions:
     namespace, labels = group
-    selecting = [
-        one.manifest
-        for one in objects
-        if one.kind == "NetworkPolicy"
-        and one.namespace == namespace
-        and direction in _directions(one.manifest)
-        and selects(get(one.manifest, "spec", "podSelector"), labels)
+    policies = [
+        item.manifest
+        for item in objects
+        if item.kind == "NetworkPolicy"
+        and item.namespace == namespace
+        and direction in _directions(item.manifest)
+        and selects(get(item.manifest, "spec", "podSelector"), labels)
     ]
-    rules = [rule for one in selecting for rule in items(get(one, "spec", direction.lower()))]
-    return Direction(
-        bool(selecting), frozenset(one for rule in rules for one in _allowed(rule, _PEERS[direction]))
-    )
+    rules = [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
+    allowed = frozenset(part for rule in rules for part in _allowed(rule, _PEERS[direction]))
+    return Permissions(bool(policies), allowed)
 
 
 def _directions(manifest: Mapping[str, Any]) -> list[Any]:
@@ -94,33 +134,18 @@ def _directions(manifest: Mapping[str, Any]) -> list[Any]:
     return types or ["Ingress", *(["Egress"] if get(manifest, "spec", "egress") else [])]
 
 
-def _allowed(rule: Any, key: str) -> Iterator[Allowed]:
+def _allowed(rule: Any, key: str) -> Iterator[Traffic]:
     for peer in items(get(rule, key)) or [None]:
         for port in items(get(rule, "ports")) or [None]:
-            yield Allowed(_peer(peer), _port(port))
+            yield Traffic(Peer.parse(peer), _port(port))
 
 
-def _peer(peer: Any) -> str:
-    if not peer:
-        return _ANY
-    block = get(peer, "ipBlock")
-    if block and not get(block, "except"):
-        return _ANY if get(block, "cidr") in _EVERYWHERE else str(get(block, "cidr"))
-    pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
-    return " ".join(
-        f"{what} {'any' if not selector else _labels(selector)}"
-        for what, selector in (("pods", pods), ("namespaces", namespaces))
-        if selector is not None
-    ) or json.dumps(peer, default=str, sort_keys=True)
-
-
-def _labels(selector: Any) -> str:
-    if isinstance(selector, Hidden):
-        return str(selector)
-    labels = get(selector, "matchLabels")
-    rest = get(selector, "matchExpressions")
+def _selector(selector: Any) -> str | None:
+    if selector is None or isinstance(selector, Hidden):
+        return None if selector is None else str(selector)
+    labels, expressions = get(selector, "matchLabels"), get(selector, "matchExpressions")
     text = ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
-    return text + (json.dumps(rest, default=str, sort_keys=True) if rest else "")
+    return text + (json.dumps(expressions, default=str, sort_keys=True) if expressions else "")
 
 
 def _port(port: Any) -> str:
@@ -131,35 +156,29 @@ def _port(port: Any) -> str:
     return f"{port['port']}{last}{protocol}"
 
 
-def _compare(before: Direction, after: Direction, direction: str) -> Iterator[tuple[Level, str, str]]:
-    may = _WORDS[direction]
-    inward = direction == "Ingress"
-    if before.closed and not after.closed:
-        level = Level.DANGEROUS if inward else Level.ATTENTION
-        yield level, "exposure", f"may {may} anyone: no network policy holds for it any more"
-        return
-    if not before.closed and not after.closed:
-        return
-    if not before.closed:
-        kept = "; ".join(sorted(map(str, after.allowed)))
-        yield (
-            Level.ATTENTION if kept else Level.DANGEROUS,
-            "downtime",
-            f"may {may} only {kept}" if kept else f"may no longer {may} anyone",
-        )
-        return
-    added = [one for one in after.allowed if not any(old.covers(one) for old in before.allowed)]
-    lost = [one for one in before.allowed if not any(new.covers(one) for new in after.allowed)]
-    for one in sorted(added, key=str):
-        level = _level_of_opening(one, inward)
-        yield level, "exposure", f"may {may} {one}"
-    for one in sorted(lost, key=str):
-        yield Level.DANGEROUS, "downtime", f"may no longer {may} {one}: what used that is cut off"
+def _compare(before: Permissions, after: Permissions, direction: str) -> Iterator[tuple[Level, str, str]]:
+    verb, inward = _VERBS[direction], direction == "Ingress"
+    if not after.restricted:
+        if before.restricted:
+            level = Level.DANGEROUS if inward else Level.ATTENTION
+            yield level, "exposure", f"can {verb} anyone: no NetworkPolicy restricts it any longer"
+    elif not before.restricted:
+        rest = "; ".join(sorted(map(str, after.allowed)))
+        reason = f"can only {verb} {rest}" if rest else f"can no longer {verb} anyone"
+        yield Level.ATTENTION if rest else Level.DANGEROUS, "downtime", reason
+    else:
+        for part in _uncovered(after, before):
+            yield _opening(part, inward), "exposure", f"can now {verb} {part}"
+        for part in _uncovered(before, after):
+            yield Level.DANGEROUS, "downtime", f"can no longer {verb} {part}: that traffic is blocked"
 
 
-def _level_of_opening(one: Allowed, inward: bool) -> Level:
-    if one.peer == _ANY:
-        return Level.DANGEROUS if inward else Level.ATTENTION
-    if one.peer.startswith("pods") and "namespaces" not in one.peer:
-        return Level.SAFE
-    return Level.ATTENTION
+def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
+    parts = [part for part in these.allowed if not any(other.covers(part) for other in those.allowed)]
+    return sorted(parts, key=str)
+
+
+def _opening(opened: Traffic, inward: bool) -> Level:
+    if opened.peer == _ANYONE and inward:
+        return Level.DANGEROUS
+    return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

@@ -1,90 +1,81 @@
-"""Which pods are made anew, and how."""
+"""Pods that restart, and the order in which they do."""
 
 from collections.abc import Iterator
 
-from slipway.preview.rules import quantities
+from slipway.cluster import quantities
 from slipway.preview.rules.model import Consequence, Level, Situation, count, get
-from slipway.preview.rules.workloads import Workload, kept, restarting, selects
+from slipway.preview.rules.workloads import Workload, persisting, restarting, selects
 
 
-def restarts(situation: Situation) -> Iterator[Consequence]:
-    """Tell of each workload whose pods restart: one after another, or all at once."""
+def rollouts(situation: Situation) -> Iterator[Consequence]:
+    """Yield the workloads whose pods restart: one after another, or all at once."""
     for old, new in restarting(situation):
-        level, reason = _how(old, new)
-        yield Consequence(level, "pods", f"{new.object.label}: {reason}", new.object.change.urn)
-        yield from _unready(situation, old, new)
+        level, reason = _rollout(old, new)
+        yield new.object.consequence(level, "pods", reason)
+        yield from _early_and_late_requests(situation, old, new)
 
 
-def _how(old: Workload, new: Workload) -> tuple[Level, str]:
+def _rollout(old: Workload, new: Workload) -> tuple[Level, str]:
     pods = count(old.replicas, "pod")
     if new.strategy == "OnDelete":
-        return Level.ATTENTION, f"{pods} stay as they are until somebody deletes them"
+        return Level.ATTENTION, f"keeps its {pods} unchanged until they are deleted (strategy OnDelete)"
     if new.strategy == "Recreate":
-        return Level.ATTENTION, f"{pods} stopped at once, then started anew"
+        return Level.ATTENTION, f"stops its {pods} at once, then starts new ones"
     if new.object.kind == "DaemonSet":
-        return Level.SAFE, f"its pods restart, {new.unavailable} node at a time"
+        return Level.SAFE, f"restarts its pods, {count(new.unavailable, 'node')} at a time"
     if new.object.kind == "StatefulSet":
-        return Level.SAFE, "its pod restarts" if old.replicas == 1 else f"{pods} restart, one after another"
-    extra = new.requests() * new.surge
-    surge = (
-        f"up to {new.surge} more meanwhile (CPU {quantities.cpu(extra.cpu)},"
-        f" memory {quantities.memory(extra.memory)})"
-    )
+        return Level.SAFE, "restarts its pod" if old.replicas == 1 else f"restarts its {pods} one by one"
     if new.unavailable and new.unavailable * 2 >= new.replicas:
-        return Level.ATTENTION, f"{pods} replaced, up to {new.unavailable} missing meanwhile"
-    missing = f", up to {new.unavailable} missing" if new.unavailable else ", none missing"
-    return Level.SAFE, f"{pods} replaced one after another, {surge}{missing}"
+        return Level.ATTENTION, f"replaces its {pods}, up to {new.unavailable} missing meanwhile"
+    extra = new.requests() * new.surge
+    room = f"CPU {quantities.cpu(extra.cpu)}, memory {quantities.memory(extra.memory)}"
+    missing = f"up to {new.unavailable} missing" if new.unavailable else "none missing"
+    return (
+        Level.SAFE,
+        f"replaces its {pods} one after another: up to {new.surge} extra meanwhile ({room}), {missing}",
+    )
 
 
-def _unready(situation: Situation, old: Workload, new: Workload) -> Iterator[Consequence]:
-    """A rollout without a gap needs pods that tell when they are ready, and serve on when told to stop."""
+def _early_and_late_requests(situation: Situation, old: Workload, new: Workload) -> Iterator[Consequence]:
+    """Yield reasons why a rollout fails requests: no readiness probe, or no preStop hook any longer."""
     served = any(
-        one.kind == "Service"
-        and one.namespace == new.object.namespace
-        and get(one.manifest, "spec", "selector")
-        and selects(get(one.manifest, "spec", "selector"), new.labels)
-        for one in situation.after
+        item.kind == "Service"
+        and item.namespace == new.object.namespace
+        and get(item.manifest, "spec", "selector")
+        and selects(get(item.manifest, "spec", "selector"), new.labels)
+        for item in situation.after
     )
     if not served:
         return
-    urn, label = new.object.change.urn, new.object.label
     if not all(get(container, "readinessProbe") for container in new.containers):
-        yield Consequence(
-            Level.ATTENTION,
-            "pods",
-            f"{label}: without a readiness probe pods get requests before they can answer",
-            urn,
-        )
-    if any(get(one, "lifecycle", "preStop") for one in old.containers) and not any(
-        get(one, "lifecycle", "preStop") for one in new.containers
-    ):
-        yield Consequence(
-            Level.ATTENTION,
-            "pods",
-            f"{label}: without preStop pods stop while requests are still sent to them",
-            urn,
-        )
+        reason = "has a container without a readiness probe: its pods get requests before they are ready"
+        yield new.object.consequence(Level.ATTENTION, "pods", reason)
+    if _has_pre_stop(old) and not _has_pre_stop(new):
+        reason = "loses its preStop hook: its pods stop while requests still arrive"
+        yield new.object.consequence(Level.ATTENTION, "pods", reason)
+
+
+def _has_pre_stop(workload: Workload) -> bool:
+    return any(get(container, "lifecycle", "preStop") for container in workload.containers)
 
 
 def scaling(situation: Situation) -> Iterator[Consequence]:
-    """Tell of workloads that get fewer pods, or whose number is given away."""
-    for old, new in kept(situation):
+    """Yield the workloads that get fewer pods, or stop setting their number."""
+    for old, new in persisting(situation):
         found = _fewer(old, new)
         if found and new.object.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
-            yield Consequence(found[0], "downtime", f"{new.object.label} {found[1]}", new.object.change.urn)
+            level, reason = found
+            yield new.object.consequence(level, "downtime", reason)
 
 
 def _fewer(old: Workload, new: Workload) -> tuple[Level, str] | None:
     fixed = get(old.object.manifest, "spec", "replicas") is not None
     if new.replicas == 0 and old.replicas:
-        return Level.DANGEROUS, "gets no pod at all: what it serves is down"
+        return Level.DANGEROUS, "is scaled to 0 pods: requests to it fail"
     if fixed and get(new.object.manifest, "spec", "replicas") is None and old.replicas > 1:
-        return (
-            Level.ATTENTION,
-            f"gives its number of replicas away: it may fall from {old.replicas} to 1 for a while",
-        )
+        return Level.ATTENTION, f"stops setting `replicas`: it may drop from {old.replicas} to 1 briefly"
     if new.replicas == 1 and old.replicas > 1:
-        return Level.ATTENTION, "may have a single pod: whenever that goes, nothing answers"
+        return Level.ATTENTION, "may have a single pod: requests fail whenever that pod stops"
     if new.object.kind == "StatefulSet" and new.replicas < old.replicas:
-        return Level.ATTENTION, f"gets fewer members: {old.replicas} → {new.replicas}"
+        return Level.ATTENTION, f"is scaled down from {old.replicas} to {count(new.replicas, 'pod')}"
     return None

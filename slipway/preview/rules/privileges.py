@@ -1,4 +1,4 @@
-"""What pods may do to their node and to the cluster, as far as it changes.
+"""Privileges of pods on their node and in the cluster, as far as they change.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
@@ -10,83 +10,81 @@ from slipway.preview.rules.model import Consequence, Level, Situation, get, item
 from slipway.preview.rules.workloads import Workload, workloads
 
 _HARMLESS = {"NET_BIND_SERVICE"}
-_PSA = "pod-security.kubernetes.io/enforce"
-_LEVELS = ("privileged", "baseline", "restricted")
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+_STANDARDS = ("privileged", "baseline", "restricted")
+"""Pod Security Standards, from the weakest to the strictest."""
+
+_ROOT = "may run as root"
+_ESCALATION = "may gain more privileges than its parent process (allowPrivilegeEscalation)"
+_WRITABLE = "may write to its root file system"
+_TOKEN = "gets a token for the API server"  # noqa: S105 # a sentence
+_DEFAULTS = (_ROOT, _ESCALATION, _WRITABLE, _TOKEN)
+"""Privileges that every pod has by default. For new pods the policy pack reports them."""
 
 
 def pods(situation: Situation) -> Iterator[Consequence]:
-    """Tell what pods may do now and could not; of new ones only what is beyond the baseline."""
-    before = {one.object.change.urn: one for one in workloads(situation, situation.before)}
+    """Yield the privileges that pods gain; of new pods, those beyond the defaults of Kubernetes."""
+    before = {workload.object.change.urn: workload for workload in workloads(situation, situation.before)}
     for new in workloads(situation, situation.after):
         old = before.get(new.object.change.urn)
-        had = _privileges(old) if old else _taken_for_granted()
-        for what, level in _privileges(new).items():
-            if what not in had:
-                concern = "exposure" if what.startswith("opens") else "privilege"
-                yield Consequence(level, concern, f"{new.object.label}: {what}", new.object.change.urn)
-
-
-_ROOT = "may run as root"
-_ESCALATION = "may gain privileges that its parent process has not"
-_WRITABLE = "may write to its root file system"
-_TOKEN = "gets a token for the API server"  # noqa: S105 # a sentence
-
-
-def _taken_for_granted() -> dict[str, Level]:
-    """What Kubernetes gives every pod that does not say otherwise; the policies speak of that."""
-    return dict.fromkeys((_ROOT, _ESCALATION, _WRITABLE, _TOKEN), Level.SAFE)
+        earlier = _privileges(old) if old else dict.fromkeys(_DEFAULTS, Level.SAFE)
+        for privilege, level in _privileges(new).items():
+            if privilege not in earlier:
+                concern = "exposure" if privilege.startswith("opens") else "privilege"
+                yield new.object.consequence(level, concern, privilege)
 
 
 def _privileges(workload: Workload) -> dict[str, Level]:
     pod = workload.pod
-    found = {
-        f"uses its node's {name}": Level.DANGEROUS
+    privileges = {
+        f"uses the {name} of its node ({key})": Level.DANGEROUS
         for key, name in (("hostNetwork", "network"), ("hostPID", "processes"), ("hostIPC", "shared memory"))
         if get(pod, key)
     }
     for volume in items(get(pod, "volumes")):
         if path := get(volume, "hostPath", "path"):
-            found[f"sees {path} of its node"] = Level.DANGEROUS
+            privileges[f"can read {path} on its node (hostPath)"] = Level.DANGEROUS
     if get(pod, "automountServiceAccountToken") is not False:
-        found[_TOKEN] = Level.ATTENTION
+        privileges[_TOKEN] = Level.ATTENTION
     for container in (*workload.containers, *items(get(pod, "initContainers"))):
-        found |= _of_container(container, mapping(get(pod, "securityContext")))
-    return found
+        privileges |= _container_privileges(container, mapping(get(pod, "securityContext")))
+    return privileges
 
 
-def _of_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Level]:
+def _container_privileges(container: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Level]:
     own = mapping(get(container, "securityContext"))
     both = {**pod, **own}
-    found: dict[str, Level] = {}
+    privileges: dict[str, Level] = {}
     if own.get("privileged"):
-        found["is privileged: root in it is root on its node"] = Level.DANGEROUS
+        privileges["has a privileged container: root in it is root on its node"] = Level.DANGEROUS
     if both.get("runAsUser") == 0 or not (both.get("runAsNonRoot") or both.get("runAsUser")):
-        found[_ROOT] = Level.DANGEROUS
+        privileges[_ROOT] = Level.DANGEROUS
     if own.get("allowPrivilegeEscalation") is not False:
-        found[_ESCALATION] = Level.DANGEROUS
+        privileges[_ESCALATION] = Level.DANGEROUS
     if not own.get("readOnlyRootFilesystem"):
-        found[_WRITABLE] = Level.ATTENTION
+        privileges[_WRITABLE] = Level.ATTENTION
     if get(both, "seccompProfile", "type") == "Unconfined":
-        found["may make every system call"] = Level.DANGEROUS
+        privileges["may make every system call (seccomp profile Unconfined)"] = Level.DANGEROUS
     if own.get("procMount") == "Unmasked":
-        found["sees all of /proc"] = Level.DANGEROUS
+        privileges["can read all of /proc (procMount Unmasked)"] = Level.DANGEROUS
     for capability in items(get(own, "capabilities", "add")):
         level = Level.ATTENTION if capability in _HARMLESS else Level.DANGEROUS
-        found[f"gets the capability {capability}"] = level
+        privileges[f"gets the capability {capability}"] = level
     for port in items(get(container, "ports")):
         if number := get(port, "hostPort"):
-            found[f"opens port {number} of its node"] = Level.DANGEROUS
-    return found
+            privileges[f"opens port {number} on its node"] = Level.DANGEROUS
+    return privileges
 
 
 def namespaces(situation: Situation) -> Iterator[Consequence]:
-    """Namespaces that let more run than before, or less."""
+    """Yield namespaces that enforce another Pod Security Standard."""
     for old, new in situation.updates("Namespace"):
-        before, after = (str(one.labels.get(_PSA, "privileged")) for one in (old, new))
-        if before == after or before not in _LEVELS or after not in _LEVELS:
+        before, after = (str(item.labels.get(_ENFORCE, "privileged")) for item in (old, new))
+        if before == after or before not in _STANDARDS or after not in _STANDARDS:
             continue
-        if _LEVELS.index(after) < _LEVELS.index(before):
-            reason, level = f"lets pods run that are not {before}, only {after}", Level.DANGEROUS
+        if _STANDARDS.index(after) < _STANDARDS.index(before):
+            reason = f"enforces the Pod Security Standard {after} instead of {before}: it admits more pods"
+            yield new.consequence(Level.DANGEROUS, "privilege", reason)
         else:
-            reason, level = f"refuses new pods that are not {after}", Level.ATTENTION
-        yield Consequence(level, "privilege", f"{new.label} {reason}", new.change.urn)
+            reason = f"enforces the Pod Security Standard {after}: it refuses new pods that violate it"
+            yield new.consequence(Level.ATTENTION, "privilege", reason)

@@ -1,4 +1,4 @@
-"""Rights at the API server: roles and who has them.
+"""Roles, and the subjects that they are bound to.
 
 https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 """
@@ -14,12 +14,12 @@ _ROLES, _BINDINGS = ("Role", "ClusterRole"), ("RoleBinding", "ClusterRoleBinding
 _POWERFUL_ROLES = ("cluster-admin", "admin", "edit")
 _POWERFUL_VERBS = ("*", "escalate", "bind", "impersonate")
 _POWERFUL_RESOURCES = ("*", "secrets", "pods/exec", "pods/attach", "nodes/proxy", "serviceaccounts/token")
-_EVERYBODY = ("system:anonymous", "system:authenticated", "system:unauthenticated")
+_EVERYBODY = {"system:anonymous", "system:authenticated", "system:unauthenticated"}
 
 
 @dataclass(frozen=True)
 class Right:
-    """One verb on one resource; `names` when it is only for some objects."""
+    """One verb on one resource; `names` restricts it to some objects."""
 
     verb: str
     resource: str
@@ -28,11 +28,11 @@ class Right:
 
     @property
     def powerful(self) -> bool:
-        """Whether it leads to more rights than it names."""
+        """Whether its holder can gain further rights with it."""
         return self.verb in _POWERFUL_VERBS or self.resource in _POWERFUL_RESOURCES or self.group == "*"
 
     def covers(self, other: "Right") -> bool:
-        """Whether it allows all that the other does."""
+        """Return whether it allows everything that the other right allows."""
         return (
             self.verb in ("*", other.verb)
             and self.resource in ("*", other.resource)
@@ -41,50 +41,54 @@ class Right:
         )
 
     def __str__(self) -> str:
-        named = f" {', '.join(self.names)}" if self.names else ""
-        return f"{self.verb} {self.resource}{named}".replace("* *", "everything")
+        names = f" {', '.join(self.names)}" if self.names else ""
+        return f"{self.verb} {self.resource}{names}".replace("* *", "everything")
 
 
 def roles(situation: Situation) -> Iterator[Consequence]:
-    """Rights that a role gets or loses."""
-    for one in situation.created(*_ROLES):
-        yield from _more(one, _rights(one.manifest))
+    """Yield the rights that roles gain and lose, and roles, bindings and accounts that are deleted."""
+    for role in situation.created(*_ROLES):
+        yield from _gained(role, _rights(role.manifest))
     for old, new in situation.updates(*_ROLES):
         before, after = _rights(old.manifest), _rights(new.manifest)
-        yield from _more(new, [one for one in after if not any(had.covers(one) for had in before)])
-        lost = [one for one in before if not any(has.covers(one) for has in after)]
-        if lost:
-            yield _consequence(Level.ATTENTION, new, f"may no longer {_list(lost)}")
-    used = {get(one.pod, "serviceAccountName") for one in workloads(situation, situation.after)}
-    accounts = (one for one in situation.removed("ServiceAccount") if one.name in used)
-    for one in (*situation.removed(*_ROLES, *_BINDINGS), *accounts):
-        yield _consequence(Level.ATTENTION, one, "is deleted: who has rights by it loses them")
+        yield from _gained(new, _uncovered(after, before))
+        if lost := _uncovered(before, after):
+            yield _privilege(Level.ATTENTION, new, f"no longer grants: {_list(lost)}")
+    used = {get(workload.pod, "serviceAccountName") for workload in workloads(situation, situation.after)}
+    accounts = (account for account in situation.removed("ServiceAccount") if account.name in used)
+    for item in (*situation.removed(*_ROLES, *_BINDINGS), *accounts):
+        yield _privilege(Level.ATTENTION, item, "is deleted: its subjects lose the rights that it gives them")
 
 
 def bindings(situation: Situation) -> Iterator[Consequence]:
-    """Subjects that get a role."""
-    for one in situation.created(*_BINDINGS):
-        yield from _bound(one, set())
+    """Yield the subjects that get a role."""
+    for binding in situation.created(*_BINDINGS):
+        yield from _bound(binding, set())
     for old, new in situation.updates(*_BINDINGS):
         yield from _bound(new, _subjects(old.manifest) if _role(old) == _role(new) else set())
 
 
-def _bound(one: Object, before: set[str]) -> Iterator[Consequence]:
-    if more := sorted(_subjects(one.manifest) - before):
-        powerful = _role(one)[1] in _POWERFUL_ROLES or set(_EVERYBODY) & {name.split()[-1] for name in more}
+def _bound(binding: Object, before: set[str]) -> Iterator[Consequence]:
+    if added := sorted(_subjects(binding.manifest) - before):
+        kind, name = _role(binding)
+        powerful = name in _POWERFUL_ROLES or _EVERYBODY & {subject.split()[-1] for subject in added}
         level = Level.DANGEROUS if powerful else Level.ATTENTION
-        yield _consequence(level, one, f"gives {' '.join(_role(one))} to {', '.join(more)}")
+        yield _privilege(level, binding, f"gives {kind} {name} to {', '.join(added)}")
 
 
-def _more(one: Object, rights: list[Right]) -> Iterator[Consequence]:
+def _gained(role: Object, rights: list[Right]) -> Iterator[Consequence]:
     for powerful in (True, False):
-        if found := [right for right in rights if right.powerful is powerful]:
+        if gained := [right for right in rights if right.powerful is powerful]:
             level = Level.DANGEROUS if powerful else Level.ATTENTION
-            yield _consequence(level, one, f"may now {_list(found)}")
+            yield _privilege(level, role, f"newly grants: {_list(gained)}")
 
 
-def _consequence(level: Level, one: Object, reason: str) -> Consequence:
-    return Consequence(level, "privilege", f"{one.label} {reason}", one.change.urn)
+def _privilege(level: Level, item: Object, reason: str) -> Consequence:
+    return item.consequence(level, "privilege", reason)
+
+
+def _uncovered(rights: list[Right], by: list[Right]) -> list[Right]:
+    return [right for right in rights if not any(other.covers(right) for other in by)]
 
 
 def _list(rights: list[Right]) -> str:
@@ -101,9 +105,9 @@ def _rights(manifest: Mapping[str, Any]) -> list[Right]:
     ]
 
 
-def _role(one: Object) -> tuple[str, str]:
-    return str(get(one.manifest, "roleRef", "kind")), str(get(one.manifest, "roleRef", "name"))
+def _role(binding: Object) -> tuple[str, str]:
+    return str(get(binding.manifest, "roleRef", "kind")), str(get(binding.manifest, "roleRef", "name"))
 
 
 def _subjects(manifest: Mapping[str, Any]) -> set[str]:
-    return {f"{get(one, 'kind')} {get(one, 'name')}" for one in items(get(manifest, "subjects"))}
+    return {f"{get(subject, 'kind')} {get(subject, 'name')}" for subject in items(get(manifest, "subjects"))}

@@ -1,41 +1,41 @@
 """Helm releases: one resource, whose objects the engine does not list.
 
-The engine knows every object of a `Chart`, a `ConfigGroup` and a kustomize `Directory`: the other rules read
-these. Of a `Release` it knows the chart, the values, and the names of the objects that Helm made last.
+The engine lists every object of a `Chart`, a `ConfigGroup` and a kustomize `Directory`; the other rules
+examine them. A `Release` has only the chart, the values, and the names of the objects of its last revision.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slipway.preview.rules.data_loss import HARMLESS_KINDS, HOLDERS
+from slipway.preview.rules.downtime import ENTRANCES
 from slipway.preview.rules.model import RELEASE, Consequence, Level, Situation, get, items, mapping
 from slipway.preview.rules.workloads import SERVING
 from slipway.pulumi.changes import Change, Hidden, Op
 
-_ENTRANCES = ("Service", "Ingress", "Gateway", "HTTPRoute")
-_UNSEEN = "the engine does not list its objects"
+_UNLISTED = "the engine does not list its objects"
 
 
 def updates(situation: Situation) -> Iterator[Consequence]:
-    """Releases that are installed, upgraded, or moved to another name or namespace."""
+    """Yield releases that are installed or upgraded."""
     for change in _releases(situation):
         if change.op in (Op.CREATE, Op.IMPORT):
             chart = f"{_short(_chart(change.new))} {_version(change.new)}"
-            yield _consequence(change, Level.ATTENTION, f"installs chart {chart}: {_UNSEEN}")
+            yield _consequence(change, Level.ATTENTION, f"installs chart {chart}: {_UNLISTED}")
         elif change.op is Op.UPDATE:
             yield _consequence(
                 change,
                 Level.ATTENTION,
-                f"is upgraded ({_difference(change)}): {_UNSEEN}, so what becomes of pods, Services and data"
+                f"is upgraded ({_difference(change)}): {_UNLISTED}, so the effect on pods, Services and data"
                 " is unknown",
             )
             if get(change.new, "recreatePods") is True:
-                reason = "deletes all pods of what it changes at once (recreatePods)"
+                reason = "deletes all pods of its changed workloads at once (recreatePods)"
                 yield _consequence(change, Level.DANGEROUS, reason, concern="downtime")
 
 
 def removals(situation: Situation) -> Iterator[Consequence]:
-    """Releases that Helm uninstalls, for good or to install them under another name."""
+    """Yield releases that Helm uninstalls, for good or to install them under another name."""
     for change in _releases(situation):
         if change.deletes:
             level, concern, reason = _uninstalled(_objects(change))
@@ -50,10 +50,10 @@ def removals(situation: Situation) -> Iterator[Consequence]:
 
 
 def unlisted(situation: Situation) -> Iterator[Consequence]:
-    """Charts, manifests and kustomizations whose objects depend on a value that only the update knows."""
+    """Yield charts, manifests and kustomizations that depend on a value of the update."""
     for component in situation.incomplete:
         reason = (
-            "depends on a value that is known only after the update: what becomes of its objects is unknown"
+            "depends on a value that is known only after the update: the effect on its objects is unknown"
         )
         yield Consequence(
             Level.ATTENTION,
@@ -68,15 +68,15 @@ def _releases(situation: Situation) -> Iterator[Change]:
 
 
 def _uninstalled(objects: list[tuple[str, str]]) -> tuple[Level, str, str]:
-    """Judge by the names that Helm left what goes with a release; a kind that no rule knows may hold data."""
+    """Return the consequence of uninstalling a release. Objects of an unfamiliar kind may hold data."""
     kinds = {kind for kind, _ in objects}
     if not kinds:
-        return Level.DANGEROUS, "data", "which objects go with it is unknown"
+        return Level.DANGEROUS, "data", "the objects that are deleted with it are unknown"
     if holders := sorted(kind for kind in kinds if kind in HOLDERS or kind not in HARMLESS_KINDS):
-        return Level.DANGEROUS, "data", f"what its {' and '.join(holders)} objects hold may be lost"
-    if serving := sorted(kinds & {*SERVING, *_ENTRANCES}):
+        return Level.DANGEROUS, "data", f"the data of its {' and '.join(holders)} objects may be lost"
+    if serving := sorted(kinds & {*SERVING, *ENTRANCES}):
         return Level.DANGEROUS, "downtime", f"its {' and '.join(serving)} objects stop serving"
-    return Level.ATTENTION, "configuration", f"its {' and '.join(sorted(kinds))} objects go with it"
+    return Level.ATTENTION, "configuration", f"its {' and '.join(sorted(kinds))} objects are deleted"
 
 
 def _objects(change: Change) -> list[tuple[str, str]]:
@@ -90,14 +90,16 @@ def _objects(change: Change) -> list[tuple[str, str]]:
 
 
 def _difference(change: Change) -> str:
-    charts, versions = (tuple(read(side) for side in (change.old, change.new)) for read in (_chart, _version))
+    charts, versions = (
+        tuple(read(inputs) for inputs in (change.old, change.new)) for read in (_chart, _version)
+    )
     if charts[0] != charts[1]:
         chart = f"chart {charts[0]} {versions[0]} → {charts[1]} {versions[1]}"
     elif versions[0] != versions[1]:
         chart = f"chart {_short(charts[1])} {versions[0]} → {versions[1]}"
     else:
         chart = f"chart {_short(charts[1])} {versions[1]}"
-    paths = [one.path for one in change.properties if one.path not in ("chart", "version")]
+    paths = [item.path for item in change.properties if item.path not in ("chart", "version")]
     return f"{chart}; changes {', '.join(paths)}" if paths else chart
 
 
@@ -106,12 +108,12 @@ def _chart(inputs: Mapping[str, Any]) -> str:
 
 
 def _short(chart: str) -> str:
-    """Write a chart without its address: cache for ./charts/cache and oci://registry/charts/cache."""
+    """Return a chart without its address: cache for ./charts/cache and oci://registry/charts/cache."""
     return chart.rstrip("/").rpartition("/")[2]
 
 
 def _version(inputs: Mapping[str, Any]) -> str:
-    """Write the version; the plugin leaves it empty where it depends on what only the update knows."""
+    """Return the version. The plugin leaves it empty if it depends on a value of the update."""
     version = get(inputs, "version")
     return str(version) if version and not isinstance(version, Hidden) else "unknown version"
 

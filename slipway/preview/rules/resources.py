@@ -1,50 +1,47 @@
-"""What is asked of the nodes in all, and whether they have it."""
+"""Resource requests and limits, and the capacity of nodes and quotas for them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from slipway.preview.rules import quantities
-from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Situation, get, items
-from slipway.preview.rules.quantities import amount
-from slipway.preview.rules.workloads import SERVING, Compute, Workload, kept, restarting, workloads
+from slipway.cluster import quantities
+from slipway.cluster.quantities import amount
+from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Situation, count, get, items
+from slipway.preview.rules.workloads import SERVING, Compute, Workload, persisting, restarting, workloads
 from slipway.pulumi.changes import Op
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Requests and limits of all pods of a stack at their least number, and the requests at their most."""
+    """Requests and limits of a stack's pods at their lowest number, and requests at their highest."""
 
     requests: Compute
     limits: Compute
     most: Compute
 
+    @classmethod
+    def add(cls, pods: Iterable[Workload]) -> "Totals":
+        """Add up the requests and limits of workloads."""
+        pods = tuple(pods)
+        return cls(
+            sum((workload.requests() * workload.replicas for workload in pods), Compute()),
+            sum((workload.limits() * workload.replicas for workload in pods), Compute()),
+            sum((workload.requests() * workload.most for workload in pods), Compute()),
+        )
 
-def totals(found: Iterable[Workload]) -> Totals:
-    """Add up what workloads ask for."""
-    found = tuple(found)
-    return Totals(
-        sum((one.requests() * one.replicas for one in found), Compute()),
-        sum((one.limits() * one.replicas for one in found), Compute()),
-        sum((one.requests() * one.most for one in found), Compute()),
-    )
 
-
-def sums(situation: Situation) -> Iterator[Consequence]:
-    """How the totals change."""
-    before = totals(workloads(situation, situation.before))
-    after = totals(workloads(situation, situation.after))
+def totals(situation: Situation) -> Iterator[Consequence]:
+    """Yield the change of the stack's requests and limits."""
+    before = Totals.add(workloads(situation, situation.before))
+    after = Totals.add(workloads(situation, situation.after))
     if before == after:
         return
+    scales = (before.most, after.most) != (before.requests, after.requests)
     parts = [
         *_differences("requests", before.requests, after.requests),
         *_differences("limits", before.limits, after.limits),
-        *(_differences("requests at most", before.most, after.most) if _scales(before, after) else ()),
+        *(_differences("requests at full scale", before.most, after.most) if scales else ()),
     ]
     yield Consequence(Level.SAFE, "resources", f"All pods together: {', '.join(parts)}")
-
-
-def _scales(before: Totals, after: Totals) -> bool:
-    return (before.most, after.most) != (before.requests, after.requests)
 
 
 def _differences(title: str, old: Compute, new: Compute) -> Iterator[str]:
@@ -55,78 +52,66 @@ def _differences(title: str, old: Compute, new: Compute) -> Iterator[str]:
 
 
 def limits(situation: Situation) -> Iterator[Consequence]:
-    """Limits that go or shrink."""
-    for old, new in kept(situation):
-        urn, label = new.object.change.urn, new.object.label
-        had, has = old.limits(), new.limits()
-        if had.memory and not has.memory:
-            yield Consequence(
-                Level.ATTENTION, "resources", f"{label} loses its memory limit: it may starve its node", urn
-            )
-        elif has.memory < had.memory:
-            sizes = f"{quantities.memory(had.memory)} → {quantities.memory(has.memory)}"
-            yield Consequence(
-                Level.ATTENTION,
-                "resources",
-                f"{label} gets less memory ({sizes}): above it, it is killed",
-                urn,
-            )
+    """Yield memory limits that are removed or lowered."""
+    for old, new in persisting(situation):
+        before, after = old.limits().memory, new.limits().memory
+        if before and not after:
+            reason = "loses its memory limit: it may use up the memory of its node"
+            yield new.object.consequence(Level.ATTENTION, "resources", reason)
+        elif after < before:
+            sizes = f"{quantities.memory(before)} → {quantities.memory(after)}"
+            reason = f"gets a lower memory limit ({sizes}): a pod that exceeds it is killed"
+            yield new.object.consequence(Level.ATTENTION, "resources", reason)
 
 
 def capacity(situation: Situation) -> Iterator[Consequence]:
-    """Whether nodes and quotas hold the pods that come, those of rollouts among them."""
-    wanted = list(_additional(situation))
+    """Yield new pods, surge pods included, that nodes or quotas have no capacity for."""
+    additional = list(_additional(situation))
     if situation.cluster:
-        yield from _on_nodes(situation.cluster, wanted)
-        yield from _in_quotas(situation.cluster, wanted)
-    for one in situation.removed("HorizontalPodAutoscaler"):
-        yield Consequence(
-            Level.ATTENTION,
-            "capacity",
-            f"{one.label} is deleted: more load gets no more pods",
-            one.change.urn,
-        )
-    for one in (*situation.created("ResourceQuota"), *(new for _, new in situation.updates("ResourceQuota"))):
-        yield Consequence(
-            Level.ATTENTION, "capacity", f"{one.label} bounds what namespace {one.namespace} may ask for",
-            one.change.urn,
-        )  # fmt: skip
+        yield from _on_nodes(situation.cluster, additional)
+        yield from _in_quotas(situation.cluster, additional)
+    for scaler in situation.removed("HorizontalPodAutoscaler"):
+        reason = "is deleted: more load adds no pods any longer"
+        yield scaler.consequence(Level.ATTENTION, "capacity", reason)
+    updated = (new for _, new in situation.updates("ResourceQuota"))
+    for quota in (*situation.created("ResourceQuota"), *updated):
+        reason = f"limits the resources that pods in namespace {quota.namespace} may request"
+        yield quota.consequence(Level.ATTENTION, "capacity", reason)
 
 
 def _additional(situation: Situation) -> Iterator[tuple[Workload, int]]:
-    """Workloads with the number of pods that have to find a place beside all that runs."""
-    before = {one.object.change.urn: one for one in workloads(situation, situation.before)}
+    """Yield workloads with the number of pods that need capacity next to the running pods."""
+    before = {workload.object.change.urn: workload for workload in workloads(situation, situation.before)}
     restarted = {new.object.change.urn for _, new in restarting(situation)}
     for new in workloads(situation, situation.after):
-        urn = new.object.change.urn
-        old = before.get(urn)
         if new.object.kind not in SERVING or new.object.kind == "DaemonSet":
             continue
-        kept = old.replicas if old and new.object.change.op is not Op.REPLACE else 0
-        more = max(0, new.replicas - kept)
-        yield new, more + (new.surge or 1 if urn in restarted else 0)
+        urn = new.object.change.urn
+        old = before.get(urn)
+        running = old.replicas if old and new.object.change.op is not Op.REPLACE else 0
+        extra = new.surge or 1 if urn in restarted else 0
+        yield new, max(0, new.replicas - running) + extra
 
 
-def _on_nodes(cluster: Cluster, wanted: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
+def _on_nodes(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
     free = {node.name: [node.cpu_free, node.memory_free] for node in cluster.nodes}
-    for workload, number in wanted:
+    for workload, number in additional:
         need = workload.requests()
         placed = sum(_place(free, need) for _ in range(number))
         if placed == number or (workload.unavailable and placed):
             continue
-        ever = any(_could_hold(node, need) for node in cluster.nodes)
-        why = "the nodes have no room for it" if ever else "no node is that large"
-        yield Consequence(
-            Level.ATTENTION,
-            "capacity",
-            f"{workload.object.label} needs room for {number} more pods of CPU {quantities.cpu(need.cpu)} and"
-            f" memory {quantities.memory(need.memory)}, {placed} fit: {why}, so they wait",
-            workload.object.change.urn,
+        fits = any(_could_hold(node, need) for node in cluster.nodes)
+        problem = "the nodes have too little free capacity" if fits else "no node is large enough"
+        size = f"CPU {quantities.cpu(need.cpu)}, memory {quantities.memory(need.memory)}"
+        reason = (
+            f"needs capacity for {count(number, 'additional pod')} ({size}), but {problem}:"
+            f" {count(number - placed, 'pod')} will stay pending"
         )
+        yield workload.object.consequence(Level.ATTENTION, "capacity", reason)
 
 
 def _place(free: dict[str, list[float]], need: Compute) -> bool:
-    """Take room from the node that has most of it; whether there was enough."""
+    """Place a pod, by preference on the node with the most free CPU; return whether it fits on a node."""
     best = max(free.values(), key=lambda left: left[0], default=None)
     for left in ([best] if best else []) + list(free.values()):
         if left[0] >= need.cpu and left[1] >= need.memory:
@@ -140,44 +125,43 @@ def _could_hold(node: Node, need: Compute) -> bool:
     return node.cpu >= need.cpu and node.memory >= need.memory
 
 
-def _in_quotas(cluster: Cluster, wanted: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
+def _in_quotas(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
     for quota in cluster.quotas:
-        here = [(one, number) for one, number in wanted if one.object.namespace == quota.namespace]
-        requests = sum((one.requests() * number for one, number in here), Compute())
-        limit = sum((one.limits() * number for one, number in here), Compute())
-        asked = {
-            "pods": sum(number for _, number in here),
+        pods = [(pod, number) for pod, number in additional if pod.object.namespace == quota.namespace]
+        requests = sum((pod.requests() * number for pod, number in pods), Compute())
+        limit = sum((pod.limits() * number for pod, number in pods), Compute())
+        needs = {
+            "pods": sum(number for _, number in pods),
             "requests.cpu": requests.cpu, "cpu": requests.cpu,
             "requests.memory": requests.memory, "memory": requests.memory,
             "limits.cpu": limit.cpu, "limits.memory": limit.memory,
         }  # fmt: skip
-        over = sorted(what for what, left in quota.left.items() if asked.get(what, 0) > left)
-        if over:
+        if exceeded := sorted(key for key, left in quota.left.items() if needs.get(key, 0) > left):
             yield Consequence(
                 Level.ATTENTION,
                 "capacity",
-                f"ResourceQuota {quota.name} has too little left of {', '.join(over)}: pods are refused",
+                f"ResourceQuota {quota.name} has too little left of {', '.join(exceeded)}:"
+                " new pods are rejected",
             )
 
 
 def free_of(nodes: Iterable[dict[str, object]], pods: Iterable[dict[str, object]]) -> tuple[Node, ...]:
-    """Return what schedulable nodes have left, from what the API server says of nodes and pods."""
+    """Return the free capacity of schedulable nodes, from the API server's nodes and pods."""
     used: dict[str, Compute] = {}
     for pod in pods:
         if get(pod, "status", "phase") in ("Succeeded", "Failed"):
             continue
-        requests = [get(one, "resources", "requests") for one in items(get(pod, "spec", "containers"))]
         name = str(get(pod, "spec", "nodeName") or "")
-        for one in requests:
-            used[name] = used.get(name, Compute()) + Compute(
-                amount(get(one, "cpu")), amount(get(one, "memory"))
-            )
-    found = []
+        for container in items(get(pod, "spec", "containers")):
+            requests = get(container, "resources", "requests")
+            size = Compute(amount(get(requests, "cpu")), amount(get(requests, "memory")))
+            used[name] = used.get(name, Compute()) + size
+    free = []
     for node in nodes:
-        name = str(get(node, "metadata", "name"))
         if get(node, "spec", "unschedulable"):
             continue
-        has = Compute(*(amount(get(node, "status", "allocatable", what)) for what in ("cpu", "memory")))
+        name = str(get(node, "metadata", "name"))
+        cpu, memory = (amount(get(node, "status", "allocatable", key)) for key in ("cpu", "memory"))
         taken = used.get(name, Compute())
-        found.append(Node(name, has.cpu, has.memory, has.cpu - taken.cpu, has.memory - taken.memory))
-    return tuple(found)
+        free.append(Node(name, cpu, memory, cpu - taken.cpu, memory - taken.memory))
+    return tuple(free)

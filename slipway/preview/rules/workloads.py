@@ -1,16 +1,17 @@
-"""Objects that run pods, seen alike: how many, made from what, replaced how."""
+"""Workloads: one view of every kind of object that runs pods."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.cluster.quantities import amount
 from slipway.preview.rules.model import Manifest, Object, Situation, get, items, mapping
-from slipway.preview.rules.quantities import amount, share
 from slipway.pulumi.changes import Op
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 SERVING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
-"""Those whose pods are meant to stay."""
+"""Kinds whose pods run until they are stopped."""
 
 _TEMPLATE = {
     "Pod": (),
@@ -34,17 +35,17 @@ class Compute:
 
 @dataclass(frozen=True)
 class Workload:
-    """One of KINDS, and how many pods it keeps."""
+    """An object of one of KINDS, and the number of its pods."""
 
     object: Object
     replicas: int
-    """The least that it has: an autoscaler's minimum, the number of nodes for a DaemonSet, 0 for jobs."""
+    """The lowest number of pods: an autoscaler's minimum, the number of nodes for a DaemonSet, 0 for jobs."""
     most: int
-    """The most that it may have."""
+    """The highest number of pods."""
 
     @property
     def template(self) -> Manifest:
-        """The pod: metadata and spec."""
+        """The pod template: metadata and spec."""
         return mapping(template_of(self.object))
 
     @property
@@ -59,7 +60,7 @@ class Workload:
 
     @property
     def containers(self) -> list[Manifest]:
-        """The containers that run together; not those that run before."""
+        """The containers, without init containers."""
         return items(get(self.pod, "containers"))
 
     @property
@@ -70,66 +71,75 @@ class Workload:
 
     @property
     def surge(self) -> int:
-        """Pods above the wanted number while a new version comes."""
+        """The number of extra pods during a rollout."""
         if self.object.kind == "Deployment" and self.strategy == "RollingUpdate":
             return self._share("strategy", "maxSurge", "25%", up=True)
         return 0
 
     @property
     def unavailable(self) -> int:
-        """Pods below the wanted number while a new version comes."""
+        """The number of pods that may be missing during a rollout."""
         if self.strategy == "Recreate":
             return self.replicas
         if self.object.kind == "Deployment":
             unavailable = self._share("strategy", "maxUnavailable", "25%", up=False)
-            return max(unavailable, 0 if self.surge else 1)  # as the controller does when both come to 0
+            return max(unavailable, 0 if self.surge else 1)  # as the controller does when both are 0
         return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=self.object.kind == "DaemonSet"))
 
     def requests(self) -> Compute:
-        """What one pod is promised."""
+        """Return the resource requests of one pod."""
         return self._sum("requests")
 
     def limits(self) -> Compute:
-        """What one pod may take."""
+        """Return the resource limits of one pod."""
         return self._sum("limits")
 
-    def _share(self, key: str, which: str, default: int | str, *, up: bool) -> int:
-        value = get(self.object.manifest, "spec", key, "rollingUpdate", which)
+    def _share(self, key: str, field: str, default: int | str, *, up: bool) -> int:
+        value = get(self.object.manifest, "spec", key, "rollingUpdate", field)
         return share(default if value is None else value, self.replicas, up=up)
 
-    def _sum(self, which: str) -> Compute:
-        found = [mapping(get(container, "resources", which)) for container in self.containers]
+    def _sum(self, key: str) -> Compute:
+        resources = [mapping(get(container, "resources", key)) for container in self.containers]
         return Compute(
-            sum(amount(one.get("cpu")) for one in found), sum(amount(one.get("memory")) for one in found)
+            sum(amount(values.get("cpu")) for values in resources),
+            sum(amount(values.get("memory")) for values in resources),
         )
 
 
-def template_of(one: Object) -> Any:
-    """Return what pods are made from: metadata and spec."""
-    return get(one.manifest, *_TEMPLATE.get(one.kind, ("spec", "template")))
+def share(value: Any, replicas: int, *, up: bool) -> int:
+    """Return maxSurge (rounded up) or maxUnavailable (rounded down) as a number of pods."""
+    if isinstance(value, str) and value.endswith("%"):
+        exact = amount(value[:-1]) * replicas / 100
+        return math.ceil(exact) if up else math.floor(exact)
+    return int(amount(value))
+
+
+def template_of(item: Object) -> Any:
+    """Return the pod template of an object: metadata and spec."""
+    return get(item.manifest, *_TEMPLATE.get(item.kind, ("spec", "template")))
 
 
 def workloads(situation: Situation, objects: Iterable[Object]) -> Iterator[Workload]:
-    """Return the workloads among objects that are there at the same time."""
+    """Yield the workloads among the objects of `situation.before` or `situation.after`."""
     objects = tuple(objects)
     nodes = len(situation.cluster.nodes) if situation.cluster else 1
-    scalers = {_target(one): one.manifest for one in objects if one.kind == "HorizontalPodAutoscaler"}
-    for one in objects:
-        if one.kind in KINDS:
-            yield Workload(one, *_replicas(one, scalers.get((one.namespace, one.kind, one.name)), nodes))
+    scalers = {_target(item): item.manifest for item in objects if item.kind == "HorizontalPodAutoscaler"}
+    for item in objects:
+        if item.kind in KINDS:
+            yield Workload(item, *_replicas(item, scalers.get(item.key), nodes))
 
 
-def kept(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
-    """Return the workloads that are there before and after, changed or not."""
-    before = {one.object.change.urn: one for one in workloads(situation, situation.before)}
+def persisting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
+    """Yield the workloads that exist before and after the change, whether they change or not."""
+    before = {workload.object.change.urn: workload for workload in workloads(situation, situation.before)}
     for new in workloads(situation, situation.after):
         if old := before.get(new.object.change.urn):
             yield old, new
 
 
 def restarting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
-    """Return the workloads that stay and whose pods are made anew, before and after."""
-    for old, new in kept(situation):
+    """Yield the workloads that stay and whose pods restart, before and after."""
+    for old, new in persisting(situation):
         change = new.object.change
         managed = change.kind in SERVING and change.kind != "Pod"
         if change.op is Op.UPDATE and managed and _template_changes(old.object, new.object):
@@ -137,17 +147,17 @@ def restarting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
 
 
 def selects(selector: Any, labels: Mapping[str, Any]) -> bool:
-    """Whether a label selector, or the plain labels of a Service, match; an empty one matches all."""
+    """Return whether a label selector or a Service's selector matches; an empty one matches everything."""
     selector = mapping(selector)
     if not {"matchLabels", "matchExpressions"} & set(selector):
         return all(labels.get(key) == value for key, value in selector.items())
-    wanted = mapping(selector.get("matchLabels"))
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _meets(one, labels) for one in items(selector.get("matchExpressions"))
+    required = mapping(selector.get("matchLabels"))
+    return all(labels.get(key) == value for key, value in required.items()) and all(
+        _matches(expression, labels) for expression in items(selector.get("matchExpressions"))
     )
 
 
-def _meets(expression: Manifest, labels: Mapping[str, Any]) -> bool:
+def _matches(expression: Manifest, labels: Mapping[str, Any]) -> bool:
     key, values = expression.get("key"), items(expression.get("values"))
     match expression.get("operator"):
         case "In":
@@ -161,23 +171,24 @@ def _meets(expression: Manifest, labels: Mapping[str, Any]) -> bool:
 
 
 def _template_changes(old: Object, new: Object) -> bool:
-    if any(one.path == "spec" or one.path.startswith("spec.template") for one in new.change.properties):
+    paths = [change.path for change in new.change.properties]
+    if any(path == "spec" or path.startswith("spec.template") for path in paths):
         return True
-    return not new.change.properties and template_of(old) != template_of(new)
+    return not paths and template_of(old) != template_of(new)
 
 
 def _target(scaler: Object) -> tuple[str, str, str]:
     target = mapping(get(scaler.manifest, "spec", "scaleTargetRef"))
-    return scaler.namespace, str(target.get("kind")), str(target.get("name"))
+    return str(target.get("kind")), scaler.namespace, str(target.get("name"))
 
 
-def _replicas(one: Object, scaler: Manifest | None, nodes: int) -> tuple[int, int]:
-    if one.kind in ("Job", "CronJob"):
+def _replicas(item: Object, scaler: Manifest | None, nodes: int) -> tuple[int, int]:
+    if item.kind in ("Job", "CronJob"):
         return 0, 0
-    if one.kind in ("DaemonSet", "Pod"):
-        number = nodes if one.kind == "DaemonSet" else 1
+    if item.kind in ("DaemonSet", "Pod"):
+        number = nodes if item.kind == "DaemonSet" else 1
         return number, number
-    fixed = get(one.manifest, "spec", "replicas")
+    fixed = get(item.manifest, "spec", "replicas")
     if scaler and fixed is None:
         least = get(scaler, "spec", "minReplicas")
         return int(amount(1 if least is None else least)), int(amount(get(scaler, "spec", "maxReplicas")))

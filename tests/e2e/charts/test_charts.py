@@ -51,8 +51,8 @@ class TestConsequences:
     ) -> None:
         for source in PLAIN_SOURCES:
             name = deployment_of(source)
-            assert levels(changed, f"Deployment {name} (redis): redis:7-bookworm → redis:7,") == ["attention"]
-            assert levels(changed, f"Service {name} answers no more on port 6379") == ["dangerous"]
+            assert levels(changed, f"Deployment {name} (redis): redis:7-bookworm → redis:7;") == ["attention"]
+            assert levels(changed, f"Service {name} stops listening on port 6379") == ["dangerous"]
 
     def test_a_changed_release_needs_attention_because_its_objects_are_not_listed(
         self, changed: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Events as the engine writes them, for tests that need one or two."""
+"""Events in the engine's format."""
 
 from typing import Any
 
@@ -21,22 +21,22 @@ def step(
     outputs: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
     **state: Any,
 ) -> EngineEvent:
-    """One step on a resource; `diff` has kinds of difference by path."""
+    """Return the event of one step on a resource; `diff` maps paths to kinds of difference."""
     urn = URN.format(type=kind, name=name)
 
-    def of(inputs: dict[str, Any] | None, seen: dict[str, Any]) -> dict[str, Any] | None:
+    def state_of(inputs: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any] | None:
         if inputs is None:
             return None
         common = {"type": kind, "urn": urn, "custom": True, "id": name, "parent": "", "provider": ""}
-        return {**common, "inputs": inputs, "outputs": seen, **state}
+        return {**common, "inputs": inputs, "outputs": values, **state}
 
     metadata = {
         "op": op,
         "urn": urn,
         "type": kind,
         "provider": "",
-        "old": of(old, outputs[0]),
-        "new": of(new, outputs[1]),
-        "detailedDiff": {path: {"diffKind": one} for path, one in (diff or {}).items()},
+        "old": state_of(old, outputs[0]),
+        "new": state_of(new, outputs[1]),
+        "detailedDiff": {path: {"diffKind": difference} for path, difference in (diff or {}).items()},
     }
     return EngineEvent.from_json({event: {"metadata": metadata}})

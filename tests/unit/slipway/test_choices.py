@@ -6,7 +6,7 @@ import pytest
 
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
-from slipway.preview.plan import without_made_up_secrets
+from slipway.preview.plan import without_generated_secrets
 from slipway.promotion.eligibility import check_verified
 from slipway.promotion.promote import choose_receipt
 from slipway.promotion.receipts import Outcome, Receipt, now, slug
@@ -106,7 +106,7 @@ def test_receipt_round_trip() -> None:
     assert Receipt.model_validate_json(written.model_dump_json()) == written
 
 
-def test_a_password_that_each_run_makes_up_is_no_part_of_a_plan_but_a_known_one_is() -> None:
+def test_a_plan_contains_no_generated_secret_of_a_new_resource() -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}
 
     def planned(step: str) -> dict[str, object]:
@@ -114,7 +114,7 @@ def test_a_password_that_each_run_makes_up_is_no_part_of_a_plan_but_a_known_one_
         return {"goal": goal, "steps": [step]}
 
     urn = "urn:pulumi:prod::slipway::kubernetes:core/v1:Secret::"
-    engine = without_made_up_secrets(
+    engine = without_generated_secrets(
         {"resourcePlans": {f"{urn}new": planned("create"), f"{urn}old": planned("update")}}
     )
     adds = {

@@ -1,79 +1,60 @@
-"""Every labelled change, as the real engine told it in a preview, gets the level that its label says.
+"""Levels of the corpus: labelled changes with the recorded events of their previews.
 
-tests/e2e/slipway/corpus/ has the changes; recording.py there records them anew.
+The corpus is in tests/e2e/slipway/corpus/; recording.py there records it.
 """
 
 import json
-from collections import Counter
 from functools import cache
 from typing import Any
 
 import pytest
 
 from slipway.cluster.capacity import from_objects
-from slipway.preview.rules import Consequence, Situation, consequences
+from slipway.preview.rules import Consequence, Level, Situation, consequences, highest
 from slipway.pulumi.events import summarise
 from tests.e2e.slipway.corpus.cases import CLUSTER, OBSERVED, Case, cases
 
 CASES = cases()
+BY_NAME = {case.name: case for case in CASES}
+OBSERVATIONS = json.loads(OBSERVED.read_text()).items()
 ALL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.slug)
-MOST_FALSE_ALARMS = 0.05
 
 
 @cache
 def found(case: Case) -> tuple[Consequence, ...]:
-    told = summarise(case.events())
-    changes = tuple(change for change in told.changes if change.custom)
+    summary = summarise(case.events())
+    changes = tuple(change for change in summary.changes if change.custom)
     cluster = from_objects(json.loads(CLUSTER.read_text()))
-    return consequences(Situation(changes, told.unchanged, cluster))
+    return consequences(Situation(changes, summary.unchanged, cluster))
 
 
-def level(case: Case) -> str:
-    return max((one.level for one in found(case)), key=lambda one: one.rank, default="safe")
-
-
-@ALL
-def test_a_change_gets_the_level_that_its_label_says_for_the_reasons_that_it_says(case: Case) -> None:
-    told = found(case)
-    assert level(case) == case.level, told
-    assert set(case.about) <= {one.concern for one in told}
-    if case.level != "safe":
-        assert set(case.about) & {one.concern for one in told if one.level == case.level}
-
-
-def test_there_are_at_least_a_hundred_of_each_a_share() -> None:
-    shares = Counter(case.level for case in CASES)
-    assert sum(shares.values()) >= 100
-    assert min(shares[one] for one in ("safe", "attention", "dangerous")) >= 25
-
-
-def test_every_destructive_change_is_called_dangerous_and_few_others_are() -> None:
-    dangerous = {case.name for case in CASES if level(case) == "dangerous"}
-    labelled = {case.name for case in CASES if case.level == "dangerous"}
-    assert not labelled - dangerous
-    assert len(dangerous - labelled) <= MOST_FALSE_ALARMS * len(CASES)
-
-
-def observations() -> list[tuple[str, dict[str, Any]]]:
-    return list(json.loads(OBSERVED.read_text()).items()) if OBSERVED.exists() else []
-
-
-@pytest.mark.parametrize(("name", "seen"), observations())
-def test_what_was_seen_to_do_harm_on_a_cluster_is_called_dangerous(name: str, seen: dict[str, Any]) -> None:
-    [case] = [one for one in CASES if one.name == name]
-    if seen["lost"] or seen["opened"] or seen["outage"]:
-        assert level(case) == "dangerous"
-
-
-@pytest.mark.parametrize(("name", "seen"), observations())
-def test_pods_seen_to_restart_were_said_to(name: str, seen: dict[str, Any]) -> None:
-    [case] = [one for one in CASES if one.name == name]
-    told = " ".join(one.reason for one in found(case))
-    assert not [one for one in seen["restarted"] if one not in told]
+def level(case: Case) -> Level:
+    return highest(consequence.level for consequence in found(case))
 
 
 @ALL
-def test_no_planted_secret_is_in_what_was_recorded(case: Case) -> None:
+def test_a_change_has_the_level_and_concerns_of_its_label(case: Case) -> None:
+    label = Level(case.level)
+    assert level(case) is label, found(case)
+    assert set(case.about) <= {consequence.concern for consequence in found(case)}
+    highest_concerns = {item.concern for item in found(case) if item.level is label}
+    assert label is Level.SAFE or set(case.about) & highest_concerns
+
+
+@pytest.mark.parametrize(("name", "observed"), OBSERVATIONS)
+def test_observed_harm_is_dangerous(name: str, observed: dict[str, Any]) -> None:
+    harm = observed["lost"] or observed["opened"] or observed["outage"]
+    assert not harm or level(BY_NAME[name]) is Level.DANGEROUS
+
+
+@pytest.mark.parametrize(("name", "observed"), OBSERVATIONS)
+def test_observed_restarts_are_reported(name: str, observed: dict[str, Any]) -> None:
+    reasons = " ".join(consequence.reason for consequence in found(BY_NAME[name]))
+    assert not [pod for pod in observed["restarted"] if pod not in reasons]
+
+
+@ALL
+def test_recordings_contain_no_planted_secret(case: Case) -> None:
     text = case.recording.read_text()
     assert "planted-token" not in text
     assert "planted-password" not in text

@@ -1,14 +1,19 @@
-"""When a plan is refused."""
+"""Plan files, and the fingerprints that detect an outdated plan."""
 
+import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from slipway.errors import SlipwayError
-from slipway.preview import fingerprints
-from slipway.preview.plan import Plan
+from slipway.errors import OutOfDate, SlipwayError
+from slipway.preview.fingerprint import Fingerprint, hash_program, hash_state
+from slipway.preview.plan import Plan, check
+from slipway.pulumi.project import Stack
 
 
 @pytest.fixture(params=["git", "no git"])
@@ -43,10 +48,10 @@ Edit = Callable[[Path], object]
         lambda project: (project / "Pulumi.yaml").write_text("name: y"),
     ],
 )
-def test_any_change_of_the_program_counts(project: Path, edit: Edit) -> None:
-    before = fingerprints.program(project, without=project / "plans")
+def test_a_change_of_the_program_changes_its_hash(project: Path, edit: Edit) -> None:
+    before = hash_program(project, project / "plans")
     edit(project)
-    assert fingerprints.program(project, without=project / "plans") != before
+    assert hash_program(project, project / "plans") != before
 
 
 @pytest.mark.parametrize(
@@ -58,28 +63,65 @@ def test_any_change_of_the_program_counts(project: Path, edit: Edit) -> None:
         lambda project: (project / "app/a.py").touch(),
     ],
 )
-def test_documents_configuration_and_plans_are_not_the_program(project: Path, edit: Edit) -> None:
-    before = fingerprints.program(project, without=project / "plans")
+def test_documents_stack_files_and_plans_are_not_part_of_the_program(project: Path, edit: Edit) -> None:
+    before = hash_program(project, project / "plans")
     edit(project)
-    assert fingerprints.program(project, without=project / "plans") == before
+    assert hash_program(project, project / "plans") == before
 
 
-def test_the_state_is_the_same_when_only_its_secrets_are_encrypted_anew() -> None:
+def test_new_ciphertexts_do_not_change_the_hash_of_the_state() -> None:
     states = [
-        {"deployment": {"manifest": {"time": one}, "resources": [{"urn": "a", "x": {"ciphertext": one}}]}}
-        for one in "ab"
+        {"deployment": {"manifest": {"time": text}, "resources": [{"urn": "a", "x": {"ciphertext": text}}]}}
+        for text in "ab"
     ]
-    assert fingerprints.state(states[0]) == fingerprints.state(states[1])
-    assert fingerprints.state(states[0]) != fingerprints.state({"deployment": {"resources": []}})
+    assert hash_state(states[0]) == hash_state(states[1])
+    assert hash_state(states[0]) != hash_state({"deployment": {"resources": []}})
 
 
-@pytest.mark.parametrize("text", ["", "{}", "no json", '{"version": 2}'])
-def test_a_file_that_is_no_plan_is_refused_with_what_makes_one(text: str, tmp_path: Path) -> None:
+def test_differences_name_every_part_that_changed() -> None:
+    before = Fingerprint(program="a", configuration="a", state="a")
+    after = Fingerprint(program="b", configuration="a", state="b")
+    assert before.differences(before) == []
+    assert before.differences(after) == ["the program", "the stack's state"]
+
+
+def test_an_outdated_plan_is_refused_with_every_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = Fingerprint(program="a", configuration="a", state="a")
+    now = Fingerprint(program="b", configuration="b", state="a")
+    monkeypatch.setattr(Fingerprint, "from_stack", lambda stack, plans: now)
+    fields: dict[str, Any] = {"stack": "dev", "made": datetime.now(UTC), "level": "safe"}
+    plan = Plan(**fields, refresh=False, drift=(), fingerprint=then, engine={})
+    stack = cast(Stack, SimpleNamespace(name="dev"))
+    with pytest.raises(OutOfDate) as refused:
+        check(plan, stack, tmp_path / "dev.json")
+    assert "the program has changed" in str(refused.value)
+    assert "the stack file's configuration has changed" in str(refused.value)
+    assert "the stack's state has changed" not in str(refused.value)
+
+
+VERSION_1 = {
+    "version": 1,
+    "stack": "dev",
+    "made": "2026-01-01T00:00:00Z",
+    "level": "safe",
+    "refresh": False,
+    "drift": [],
+    "program": "a",
+    "configuration": "a",
+    "state": "a",
+    "engine": {},
+}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no json", json.dumps(VERSION_1)])
+def test_a_file_that_is_not_a_plan_is_refused(text: str, tmp_path: Path) -> None:
     (file := tmp_path / "plan.json").write_text(text)
-    with pytest.raises(SlipwayError, match="preview --save-plan"):
+    with pytest.raises(SlipwayError, match=r"is not a plan file .* `slipway preview --save-plan` writes"):
         Plan.load(file)
 
 
-def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_plan_is_named(tmp_path: Path) -> None:
     with pytest.raises(SlipwayError, match=r"nowhere\.json cannot be read"):
         Plan.load(tmp_path / "nowhere.json")

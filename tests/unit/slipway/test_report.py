@@ -1,8 +1,7 @@
-"""What reports promise in every format."""
+"""Reports in every format."""
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -25,10 +24,11 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
 def report(*events: EngineEvent, name: str = "prod", failure: str = "", refresh: bool = False) -> Report:
-    told = summarise(events)
-    situation = Situation(tuple(one for one in told.changes if one.custom), told.unchanged)
-    drift = told.drift if refresh else None
-    return Report(stacks=(stack_report(name, told, situation, drift=drift, failure=failure),))
+    summary = summarise(events)
+    changes = tuple(change for change in summary.changes if change.custom)
+    situation = Situation(changes, summary.unchanged)
+    drift = summary.drift if refresh else None
+    return Report(stacks=(stack_report(name, summary, situation, drift=drift, failure=failure),))
 
 
 def deployment(name: str = "web", image: str = "web@sha256:0", **pod: Any) -> dict[str, Any]:
@@ -48,29 +48,29 @@ IMAGE = {"spec.template.spec.containers[0].image": "update"}
 ENVIRONMENT = [{"name": "API_TOKEN", "value": CANARY}, {"name": "X", "value": "y"}]
 
 
-def shown(one: Report, width: int) -> str:
+def shown(content: Report, width: int) -> str:
     console = Console(width=width, color_system=None, file=None)
     with console.capture() as captured:
-        terminal.show(one, console)
+        terminal.show(content, console)
     return captured.get()
 
 
-def formats(one: Report) -> dict[str, str]:
+def formats(content: Report) -> dict[str, str]:
     return {
-        "terminal": shown(one, 200),
-        "markdown": markdown.render(one),
-        "html": html.render(one),
-        "json": json.dumps(one.model_dump(mode="json")),
+        "terminal": shown(content, 200),
+        "markdown": markdown.render(content),
+        "html": html.render(content),
+        "json": json.dumps(content.model_dump(mode="json")),
     }
 
 
 def test_consequences_come_before_properties_in_every_format() -> None:
     for form, text in formats(report(OPENED)).items():
-        if form != "html":  # where the page's script sets the order
+        if form != "html":  # the page's script sets the order
             assert text.index("becomes a LoadBalancer") < text.index("spec.type"), form
 
 
-def test_a_narrow_terminal_shows_a_long_name_to_its_end() -> None:
+def test_a_narrow_terminal_shows_long_names_in_full() -> None:
     name = "a-service-of-a-long-name" * 4
     text = shown(
         report(step("delete", SERVICE, "web", service("ClusterIP") | {"metadata": {"name": name}})), 60
@@ -78,13 +78,13 @@ def test_a_narrow_terminal_shows_a_long_name_to_its_end() -> None:
     assert name in re.sub(r"\s", "", text)
 
 
-def test_the_schema_that_is_checked_in_is_that_of_the_reports() -> None:
+def test_the_schema_file_is_up_to_date() -> None:
     assert SCHEMA.read_text() == schema()
     jsonschema.validate(report(OPENED).model_dump(mode="json"), json.loads(SCHEMA.read_text()))
 
 
 @pytest.mark.parametrize("old", [None, "x"])
-def test_a_secret_is_in_no_format_even_where_nobody_marked_it_as_one(old: str | None) -> None:
+def test_no_format_contains_a_secret_even_if_it_is_not_marked(old: str | None) -> None:
     container = {"name": "web", "image": "web@sha256:0", "env": ENVIRONMENT}
     before, after = deployment(), deployment(containers=[container])
     marked = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}, "stringData": {"a": CANARY}}
@@ -109,17 +109,17 @@ def test_a_secret_is_in_no_format_even_where_nobody_marked_it_as_one(old: str | 
 
 
 @pytest.mark.parametrize("number", [200, 1000])
-def test_a_comment_is_never_longer_than_github_allows_and_says_what_it_folded(number: int) -> None:
+def test_a_comment_fits_into_githubs_limit_and_lists_omitted_details(number: int) -> None:
     events = [
         step(
             "update",
             DEPLOYMENT,
-            f"web-{one}",
-            deployment(f"web-{one}", "x" * 500),
-            deployment(f"web-{one}", "y" * 500),
+            f"web-{index}",
+            deployment(f"web-{index}", "x" * 500),
+            deployment(f"web-{index}", "y" * 500),
             {"spec.template.spec.containers[0].image": "update"},
         )
-        for one in range(number)
+        for index in range(number)
     ]
     text = markdown.render(report(*events))
     assert len(text) <= 65_536
@@ -132,41 +132,41 @@ def test_dangerous_consequences_are_the_last_to_be_folded() -> None:
         step(
             "update",
             DEPLOYMENT,
-            f"w{one}",
-            deployment(f"w{one}"),
-            deployment(f"w{one}", "b"),
+            f"w{index}",
+            deployment(f"w{index}"),
+            deployment(f"w{index}", "b"),
             {"spec.template": "update"},
         )
-        for one in range(1000)
+        for index in range(1000)
     ]
     assert "becomes a LoadBalancer" in markdown.render(report(*changes, OPENED))
 
 
-def test_commits_with_endless_subjects_are_folded_like_values() -> None:
-    told = summarise(
+def test_long_subjects_of_commits_are_shortened() -> None:
+    summary = summarise(
         [step("update", DEPLOYMENT, "web", deployment(), deployment(image="web@sha256:1"), IMAGE)]
     )
     commits = tuple(f"abc{number} {'x' * 10_000}" for number in range(20))
-    made = stack_report("prod", told, Situation(told.changes, commits=commits))
-    comment = markdown.render(Report(stacks=(made,)))
+    stack = stack_report("prod", summary, Situation(summary.changes, commits=commits))
+    comment = markdown.render(Report(stacks=(stack,)))
     assert len(comment) < 20_000
     assert [f"abc{number} x" in comment for number in range(20)] == [True] * 20
-    short = markdown.render(Report(stacks=(made,)), limit=1_200)
+    short = markdown.render(Report(stacks=(stack,)), limit=1_200)
     assert "and 17 more" in short
 
 
 @pytest.mark.parametrize("text", ["</script><b>", "```\n# Title", "<img src=x>", "@everyone [a](b)", "a|b"])
-def test_text_of_users_is_no_markup(text: str) -> None:
-    one = report(step("create", SERVICE, text, None, service("NodePort") | {"metadata": {"name": text}}))
-    page = html.render(one)
+def test_text_of_users_is_escaped(text: str) -> None:
+    content = report(step("create", SERVICE, text, None, service("NodePort") | {"metadata": {"name": text}}))
+    page = html.render(content)
     assert page.count("</script>") == 1
-    comment = markdown.render(one)
+    comment = markdown.render(content)
     assert comment.count("```") in (0, 2)
     assert "<img" not in re.sub("```diff.*```", "", comment, flags=re.DOTALL)
     assert "[a](b)" not in re.sub("```diff.*```", "", comment, flags=re.DOTALL)
 
 
-def test_several_stacks_are_one_comment_that_begins_with_a_table_of_them() -> None:
+def test_a_comment_on_several_stacks_begins_with_a_table() -> None:
     stacks = (*report(OPENED).stacks, *report(name="dev").stacks)
     text = markdown.render(Report(stacks=stacks))
     assert text.count(markdown.MARK) == 1
@@ -187,7 +187,7 @@ def test_several_stacks_are_one_comment_that_begins_with_a_table_of_them() -> No
         ),
     ],
 )
-def test_exit_codes_tell_a_pipeline_what_to_do(events: list[EngineEvent], failure: str, code: int) -> None:
+def test_exit_codes(events: list[EngineEvent], failure: str, code: int) -> None:
     assert exit_code(report(*events, failure=failure)) == code
 
 
@@ -195,7 +195,7 @@ def test_exit_codes_tell_a_pipeline_what_to_do(events: list[EngineEvent], failur
     ("fail_on", "code"),
     [(FailOn.CHANGES, 2), (FailOn.ATTENTION, 0), (FailOn.DANGEROUS, 0), (FailOn.NEVER, 0)],
 )
-def test_fail_on_lets_through_what_is_below_it(fail_on: FailOn, code: int) -> None:
+def test_levels_below_fail_on_exit_with_0(fail_on: FailOn, code: int) -> None:
     assert exit_code(report(step("create", SERVICE, "web", None, service("ClusterIP"))), fail_on) == code
     assert exit_code(report(OPENED), fail_on) == (0 if fail_on is FailOn.NEVER else 3)
 
@@ -206,16 +206,16 @@ def test_noise_is_counted_but_not_shown() -> None:
         step("update", "docker-build:index:Image", "web", {"tags": ["a"]}, {"tags": ["b"]}, paths)
     ).stacks
     [resource] = stack.resources
-    assert [one.path for one in resource.properties] == ["tags"]
+    assert [item.path for item in resource.properties] == ["tags"]
     assert resource.noise == 2
 
 
-def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
+def test_the_page_is_self_contained() -> None:
     page = html.render(report(OPENED))
     assert not re.search(r"""(src|href)\s*=|@import|url\(|https?://""", page)
 
 
-def test_values_that_differ_from_a_plan_are_not_told() -> None:
-    said = "resource urn:pulumi:dev::a::b::c violates plan: properties changed: ~~secrets[{canary}]\nmore"
-    assert without_values(said).startswith("resource urn:pulumi:dev::a::b::c violates plan: its properties")
-    assert "canary" not in without_values(said)
+def test_explanations_contain_no_values_that_violate_a_plan() -> None:
+    message = "resource urn:pulumi:dev::a::b::c violates plan: properties changed: ~~secrets[{canary}]\nmore"
+    assert without_values(message).startswith("resource urn:pulumi:dev::a::b::c violates plan: its properties differ")
+    assert "canary" not in without_values(message)

@@ -1,15 +1,17 @@
-"""What rules say of changes that the API server will not have previewed, and of what is not Kubernetes."""
+"""Rules, for changes that the recorded corpus does not contain."""
 
 from typing import Any
 
 import pytest
 
-from slipway.preview.rules import Cluster, Consequence, Node, Quota, Situation, consequences
-from slipway.preview.rules import quantities as q
+from slipway.cluster import quantities
+from slipway.preview.rules import Cluster, Consequence, Level, Node, Quota, Situation, consequences
+from slipway.preview.rules.workloads import share
 from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, step
 
 DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
+DAEMON_SET, STATEFUL_SET = "kubernetes:apps/v1:DaemonSet", "kubernetes:apps/v1:StatefulSet"
 IMAGE = {"spec.template.spec.containers[0].image": "update"}
 
 
@@ -24,32 +26,49 @@ def workload(kind: str = "Deployment", image: str = "web@sha256:1", **spec: Any)
     }
 
 
-def told(*events: Any, cluster: Cluster | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
-    found = summarise(events)
-    return list(consequences(Situation(found.changes, found.unchanged, cluster, commits)))
+def report(*events: Any, cluster: Cluster | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
+    summary = summarise(events)
+    return list(consequences(Situation(summary.changes, summary.unchanged, cluster, commits)))
 
 
-def of(level: str, found: list[Consequence]) -> list[str]:
-    return [one.concern for one in found if one.level == level]
+def concerns(level: Level, found: list[Consequence]) -> list[str]:
+    return [consequence.concern for consequence in found if consequence.level is level]
 
 
-def test_recreate_stops_everything_at_once() -> None:
+def dangers(*events: Any) -> list[str]:
+    return concerns(Level.DANGEROUS, report(*events))
+
+
+def test_levels_are_ordered() -> None:
+    assert sorted([Level.DANGEROUS, Level.SAFE, Level.ATTENTION]) == list(Level)
+    assert max(Level) is Level.DANGEROUS
+
+
+def test_recreate_stops_all_pods() -> None:
     strategy: dict[str, Any] = {"strategy": {"type": "Recreate"}}
     new = workload(image="web@sha256:2", **strategy)
-    assert of("dangerous", told(step("update", DEPLOYMENT, "web", workload(), new, IMAGE))) == ["downtime"]
-    later = told(
+    assert dangers(step("update", DEPLOYMENT, "web", workload(), new, IMAGE)) == ["downtime"]
+    later = report(
         step("update", DEPLOYMENT, "web", workload(), workload(**strategy), {"spec.strategy": "update"})
     )
-    assert of("dangerous", later) == []
-    assert of("attention", later) == ["downtime"]
+    assert concerns(Level.DANGEROUS, later) == []
+    assert concerns(Level.ATTENTION, later) == ["downtime"]
 
 
-def test_a_stateful_set_of_several_loses_one_member_at_a_time() -> None:
+def test_stateful_set_restarts_one_pod_at_a_time() -> None:
     claims = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
-    old, new = (workload("StatefulSet", f"web@sha256:{one}", **claims) for one in "12")
-    found = told(step("update", "kubernetes:apps/v1:StatefulSet", "web", old, new, IMAGE))
-    assert of("dangerous", found) == []
-    assert of("attention", found) == ["downtime"]
+    old, new = (workload("StatefulSet", f"web@sha256:{digest}", **claims) for digest in "12")
+    found = report(step("update", STATEFUL_SET, "web", old, new, IMAGE))
+    assert concerns(Level.DANGEROUS, found) == []
+    assert concerns(Level.ATTENTION, found) == ["downtime"]
+
+
+@pytest.mark.parametrize(("limit", "nodes"), [(1, "1 node"), (2, "2 nodes")])
+def test_daemon_set_names_the_nodes_at_a_time(limit: int, nodes: str) -> None:
+    strategy: dict[str, Any] = {"updateStrategy": {"rollingUpdate": {"maxUnavailable": limit}}}
+    old, new = (workload("DaemonSet", f"web@sha256:{digest}", **strategy) for digest in "12")
+    found = report(step("update", DAEMON_SET, "web", old, new, IMAGE))
+    assert f"DaemonSet web restarts its pods, {nodes} at a time" in [item.reason for item in found]
 
 
 @pytest.mark.parametrize(
@@ -62,49 +81,49 @@ def test_a_stateful_set_of_several_loses_one_member_at_a_time() -> None:
         ("pulumi:providers:kubernetes", False),
     ],
 )
-def test_what_no_rule_knows_may_hold_something(kind: str, dangerous: bool) -> None:
+def test_unfamiliar_resources_may_hold_data(kind: str, dangerous: bool) -> None:
     inputs = {"kind": "X", "apiVersion": "v1"} if kind.startswith("kubernetes:") else {"a": 1}
-    assert ("data" in of("dangerous", told(step("delete", kind, "x", inputs)))) is dangerous
-    assert not of("dangerous", told(step("delete", kind, "x", inputs, retainOnDelete=True)))
+    assert ("data" in dangers(step("delete", kind, "x", inputs))) is dangerous
+    assert not dangers(step("delete", kind, "x", inputs, retainOnDelete=True))
 
 
-def test_a_claim_that_the_program_lets_go_of_is_said_to_stay() -> None:
+def test_a_retained_claim_stays_in_the_cluster() -> None:
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-cache-0"}}
     kind = "kubernetes:core/v1:PersistentVolumeClaim"
-    [found] = told(step("delete", kind, "cache-data", claim, retainOnDelete=True))
-    assert (found.level, found.concern) == ("safe", "data")
-    assert found.reason == "PersistentVolumeClaim data-cache-0 stays in the cluster, but leaves the stack"
+    [found] = report(step("delete", kind, "cache-data", claim, retainOnDelete=True))
+    assert (found.level, found.concern) == (Level.SAFE, "data")
+    assert found.reason == "PersistentVolumeClaim data-cache-0 leaves the stack and stays in the cluster"
 
 
-def test_an_image_that_is_to_be_built_is_told_by_its_tag_with_the_commits_in_it() -> None:
+def test_an_image_to_be_built_is_named_by_its_tag_with_its_commits() -> None:
     old = workload(image="host:5000/web:0000000000000000@sha256:1")
     tags = [{"tags": ["host:5000/web:0000000000000000"]}, {"tags": ["host:5000/web:1111111111111111"]}]
-    found = told(
+    found = report(
         step("update", "docker-build:index:Image", "web", tags[0], tags[1], {"tags": "update"}),
         step("update", DEPLOYMENT, "web", old, workload(image=UNKNOWN), IMAGE),
         commits=("abc Change a line",),
     )
-    [image] = [one for one in found if one.concern == "image"]
+    [image] = [consequence for consequence in found if consequence.concern == "image"]
     assert image.reason.endswith("→ host:5000/web:111111111111 (to be built)")
     assert image.details == ("abc Change a line",)
 
 
 @pytest.mark.parametrize(("free", "fits"), [(0.6, True), (0.4, False)])
-def test_surge_has_to_find_room_on_a_node(free: float, fits: bool) -> None:
+def test_surge_pods_need_capacity_on_a_node(free: float, fits: bool) -> None:
     cluster = Cluster((Node("a", 2, 4 * 2**30, free, 2**30), Node("b", 2, 4 * 2**30, 0.1, 2**30)))
     new = workload(image="web@sha256:2")
-    found = told(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
-    assert ("capacity" in of("attention", found)) is not fits
+    found = report(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
+    assert ("capacity" in concerns(Level.ATTENTION, found)) is not fits
 
 
 @pytest.mark.parametrize(
     ("left", "fits"), [({"pods": 1}, True), ({"pods": 0}, False), ({"requests.cpu": 0.4}, False)]
 )
-def test_surge_has_to_find_room_in_the_quota(left: dict[str, float], fits: bool) -> None:
+def test_surge_pods_need_capacity_in_the_quota(left: dict[str, float], fits: bool) -> None:
     cluster = Cluster((Node("a", 9, 2**40, 9, 2**40),), (Quota("quota", "shop", left),))
     new = workload(image="web@sha256:2")
-    found = told(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
-    assert ("capacity" in of("attention", found)) is not fits
+    found = report(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
+    assert ("capacity" in concerns(Level.ATTENTION, found)) is not fits
 
 
 @pytest.mark.parametrize(
@@ -121,53 +140,91 @@ def test_surge_has_to_find_room_in_the_quota(left: dict[str, float], fits: bool)
         ("x", 0),
     ],
 )
-def test_quantities_are_read_as_kubernetes_writes_them(text: str | None, number: float) -> None:
-    assert q.amount(text) == number
+def test_amount(text: str | None, number: float) -> None:
+    assert quantities.amount(text) == number
 
 
 @pytest.mark.parametrize(
-    ("share", "up", "pods"), [("25%", True, 1), ("25%", False, 0), (2, True, 2), ("100%", False, 3)]
+    ("value", "up", "pods"), [("25%", True, 1), ("25%", False, 0), (2, True, 2), ("100%", False, 3)]
 )
-def test_shares_are_rounded_as_deployments_do(share: int | str, up: bool, pods: int) -> None:
-    assert q.share(share, 3, up=up) == pods
+def test_shares_round_as_the_deployment_controller_does(value: int | str, up: bool, pods: int) -> None:
+    assert share(value, 3, up=up) == pods
 
 
-def test_a_service_behind_another_kind_of_selector_is_left_alone() -> None:
+def test_a_service_without_a_selector_has_no_consequences() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": []}}
     labelled = {**service, "metadata": {"name": "s", "labels": {"a": "b"}}}
-    assert told(step("update", SERVICE, "s", service, labelled, {"metadata.labels": "add"})) == []
+    assert report(step("update", SERVICE, "s", service, labelled, {"metadata.labels": "add"})) == []
 
 
-def test_closing_a_namespace_cuts_off_nobody_where_nobody_is_yet() -> None:
-    policy = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "shop", "namespace": "shop"},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
-    }
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
-    closed = step("create", "kubernetes:networking.k8s.io/v1:NetworkPolicy", "shop", None, policy)
-    made = step("create", "kubernetes:core/v1:Namespace", "shop", None, namespace)
-    assert of("dangerous", told(closed)) == ["downtime", "downtime"]
-    assert of("dangerous", told(made, closed)) == []
+class TestNetworkPolicies:
+    KIND = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+
+    def policy(self, **spec: Any) -> dict[str, Any]:
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "shop", "namespace": "shop"},
+            "spec": {"podSelector": {}, **spec},
+        }
+
+    def test_closing_a_new_namespace_is_safe(self) -> None:
+        """A new namespace has no pods whose traffic the policy could block."""
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+        policy = self.policy(policyTypes=["Ingress", "Egress"])
+        closed = step("create", self.KIND, "shop", None, policy)
+        created = step("create", "kubernetes:core/v1:Namespace", "shop", None, namespace)
+        assert dangers(closed) == ["downtime", "downtime"]
+        assert dangers(created, closed) == []
+
+    @pytest.mark.parametrize(
+        ("peer", "text", "level"),
+        [
+            ({"podSelector": {"matchLabels": {"app": "a"}}}, "pods with app=a", Level.SAFE),
+            ({"podSelector": {"matchLabels": {"app": "namespaces"}}}, "pods with app=namespaces", Level.SAFE),
+            ({"podSelector": {}}, "all pods", Level.SAFE),
+            ({"namespaceSelector": {}}, "all pods in all namespaces", Level.ATTENTION),
+            (
+                {
+                    "podSelector": {"matchLabels": {"app": "a"}},
+                    "namespaceSelector": {"matchLabels": {"n": "b"}},
+                },
+                "pods with app=a in namespaces with n=b",
+                Level.ATTENTION,
+            ),
+            ({"ipBlock": {"cidr": "10.0.0.0/8"}}, "10.0.0.0/8", Level.ATTENTION),
+            (
+                {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}},
+                "0.0.0.0/0 except 10.0.0.0/8",
+                Level.ATTENTION,
+            ),
+            ({"ipBlock": {"cidr": "::/0"}}, "anyone", Level.DANGEROUS),
+            ({"services": {"name": "a"}}, '{"services": {"name": "a"}}', Level.ATTENTION),
+        ],
+    )
+    def test_the_level_of_an_opening_depends_on_the_peer(
+        self, peer: dict[str, Any], text: str, level: Level
+    ) -> None:
+        before = self.policy(policyTypes=["Ingress"])
+        after = self.policy(policyTypes=["Ingress"], ingress=[{"from": [peer], "ports": [{"port": 80}]}])
+        [found] = report(step("update", self.KIND, "shop", before, after, {"spec.ingress": "add"}))
+        assert found.reason == f"Any other pod in namespace shop can now be reached by {text} on port 80"
+        assert (found.level, found.concern) == (level, "exposure")
 
 
-def test_what_never_got_ready_is_applied_again_which_is_said() -> None:
-    found = told(step("update", DEPLOYMENT, "web", workload(), workload()))
-    assert of("attention", found) == ["configuration"]
-    assert of("safe", told(step("same", DEPLOYMENT, "web", workload(), workload()))) == []
+def test_an_object_that_was_not_ready_is_applied_again() -> None:
+    found = report(step("update", DEPLOYMENT, "web", workload(), workload()))
+    assert concerns(Level.ATTENTION, found) == ["configuration"]
+    assert report(step("same", DEPLOYMENT, "web", workload(), workload())) == []
 
 
 @pytest.mark.parametrize(
     ("before", "after", "lost"), [(0, 1, True), (1, 0, True), (0, 0, True), (1, 1, False)]
 )
-def test_data_is_lost_unless_the_old_and_the_new_pods_have_the_volume(
-    before: int, after: int, lost: bool
-) -> None:
+def test_data_survives_only_on_a_volume_of_old_and_new_pods(before: int, after: int, lost: bool) -> None:
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}}]
     old, new = (workload("StatefulSet") for _ in range(2))
-    for one, number in ((old, before), (new, after)):
-        one["spec"]["template"]["spec"]["volumes"] = volumes[:number]
+    for manifest, number in ((old, before), (new, after)):
+        manifest["spec"]["template"]["spec"]["volumes"] = volumes[:number]
     volume = {"spec.template.spec.volumes": "update"}
-    found = told(step("update", "kubernetes:apps/v1:StatefulSet", "web", old, new, volume))
-    assert ("data" in of("dangerous", found)) is lost
+    assert ("data" in dangers(step("update", STATEFUL_SET, "web", old, new, volume))) is lost

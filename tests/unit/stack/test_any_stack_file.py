@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.validation import quantity
-from slipway.preview.rules.quantities import amount
+from slipway.cluster.quantities import amount
 from stack import settings
 from tests.unit.conftest import Run
 from tests.unit.recorder import DIGEST

@@ -23,7 +23,7 @@ APART = "Say what it is"
 MARKUP = "Greet <script>alert(1)</script> | `all` of ``[bold]them`` <!-- --> @everyone #1 **&lt;**"
 CONTROL = "Greet \x1b[31m\x1b]0;title\x07 \x9b2J \u202eback\u2028abc1234 Forged\x0bbc Forged \\o/"
 SHOWN = r"Greet \x1b[31m\x1b]0;title\x07 \x9b2J \u202eback\u2028abc1234 Forged\x0bbc Forged \o/"
-NOT_FOUND = "Which commits the new image has was not found out: "
+NOT_FOUND = "The commits in the new image are unknown: "
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def without_git(source: Source, directory: Path) -> Source:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (shallow, "git does not know {} here; fetch the history"),
-        (cut, "this shallow clone has not every commit since {}; fetch the history"),
+        (shallow, "git cannot find {} here; fetch the history"),
+        (cut, "this shallow clone lacks some of the commits since {}; fetch the history"),
         (without_repository, "not a git repository"),
         (without_git, "git is not installed"),
     ],
@@ -203,7 +203,7 @@ def test_what_git_cannot_tell_is_said_and_fails_nothing(
 def test_an_unknown_base_is_refused_before_anything_is_looked_at(ref: str, source: Source) -> None:
     done = source.stack.slipway("preview", "--stack", "no-such-stack", f"--base-ref={ref}")
     assert done.returncode == 1
-    assert f"git does not know {ref} here; fetch the history" in done.stderr
+    assert f"git cannot find {ref} here; fetch the history" in done.stderr
 
 
 def test_a_shallow_clone_that_reaches_far_enough_is_enough(source: Source, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from slipway.errors import ImageNotFound, OutOfDate
 from slipway.images.references import Image
-from slipway.preview.staleness import Fingerprint
+from slipway.preview.fingerprint import Fingerprint
 from slipway.promotion import promote as flow
 from slipway.promotion.phases import PromotionOptions, Prompter
 from slipway.promotion.verification import VerifyOptions
@@ -106,7 +106,7 @@ def restored(ground: Ground) -> Iterator[Ground]:
 def test_what_changed_since_the_preview_is_found(way: str, restored: Ground) -> None:
     side = restored.side()
     image = Image.parse(restored.images["one"])
-    seen = Fingerprint.take(side, image)
+    seen = Fingerprint.from_snapshot(side, image)
     seen.check_unchanged(side.reload(), image)
     WAYS[way](restored)
     with pytest.raises(OutOfDate):
@@ -116,7 +116,7 @@ def test_what_changed_since_the_preview_is_found(way: str, restored: Ground) -> 
 def test_a_tag_that_moved_or_an_image_that_is_gone_is_found(restored: Ground) -> None:
     side = restored.side()
     image = Image.parse(restored.images["one"])
-    seen = Fingerprint.take(side, image)
+    seen = Fingerprint.from_snapshot(side, image)
     moved = Image(image.repository, image.digest, "two")
     with pytest.raises(OutOfDate, match="tag"):
         seen.check_unchanged(side, moved)
