@@ -15,6 +15,7 @@ from sandbox import preflight, status
 from sandbox.platform import environment, lifecycle
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
+from sandbox.tools import pulumi_plugins
 from sandbox.tools.families import PLATFORM, Stage
 from sandbox.tools.toolchain import Toolchain
 
@@ -54,6 +55,7 @@ def up(
         lifecycle.up(instance, progress, wait)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
+    console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)
     console.print(f"The sandbox is up ({took}). In your shell:", highlight=False)
     console.print(f'  eval "$({instance.command("env")})"', highlight=False)
 
