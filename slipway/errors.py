@@ -85,6 +85,10 @@ class Conflict(SlipwayError):
     """The object exists already, or has changed since it was read."""
 
 
+class BadKubeconfig(SlipwayError):
+    """The kubeconfig cannot be read. The message never repeats its contents."""
+
+
 class CapacityUnavailable(SlipwayError):
     """The free capacity of the cluster could not be read."""
 

@@ -28,8 +28,7 @@ def read(config: Mapping[str, str], directory: Path) -> Cluster:
     if not context:
         raise CapacityUnavailable("kubernetes:context is not set")
     try:
-        file = kubectl.kubeconfig_file(kubeconfig, directory) if kubeconfig else None
-        cluster = kubectl.Cluster(context, file)
+        cluster = kubectl.Cluster.from_values(context, kubeconfig, directory)
         return from_objects(
             cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
         )

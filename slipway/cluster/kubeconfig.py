@@ -4,18 +4,18 @@ The rules are those of parseKubeconfigString in the plugin's provider/pkg/provid
 """
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
-from slipway.errors import SlipwayError
+from slipway.errors import BadKubeconfig
 
-
-class BadKubeconfig(SlipwayError):
-    """The kubeconfig cannot be read. The message never repeats its contents."""
+__all__ = ["BadKubeconfig", "Kubeconfig"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class Kubeconfig:
         """The name of the kubeconfig for messages."""
         return os.pathsep.join(map(str, self.files)) or "in kubernetes:kubeconfig"
 
+    def file(self) -> str | None:
+        """Return the path for kubectl's `--kubeconfig`; None where kubectl itself finds several files.
+
+        Contents go to a file that only this user can read; it is deleted when the process ends.
+        """
+        if self.contents is not None:
+            return _private_file(self.contents).name
+        return str(self.files[0]) if len(self.files) == 1 else None
+
     def contexts(self) -> set[str]:
         """Return the names of the contexts.
 
@@ -74,6 +83,14 @@ class Kubeconfig:
     def _malformed(self) -> str:
         hint = "; if it is meant as a path, no such file exists" if self.contents else ""
         return f"the kubeconfig {self.origin} is malformed{hint}"
+
+
+@cache
+def _private_file(contents: str) -> IO[str]:
+    file = tempfile.NamedTemporaryFile("w", prefix="slipway-kubeconfig-")  # noqa: SIM115 - the cache keeps it open
+    file.write(contents)
+    file.flush()
+    return file
 
 
 def _exists(path: Path) -> bool:

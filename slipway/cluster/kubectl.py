@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from slipway import process
-from slipway.errors import Conflict, ObjectNotFound, SlipwayError
+from slipway.cluster.kubeconfig import Kubeconfig
+from slipway.errors import BadKubeconfig, Conflict, ObjectNotFound, SlipwayError
 from slipway.pulumi.project import Stack
 from slipway.pulumi.updates import ConfigValue
 
@@ -56,14 +56,24 @@ class Cluster:
         if shutil.which("kubectl") is None:
             raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
         kubeconfig = config.get("kubernetes:kubeconfig")
-        if kubeconfig and kubeconfig.secret:
-            raise SlipwayError(
-                f"stack {stack.name} keeps kubernetes:kubeconfig as a secret, which kubectl cannot read:"
-                " set it to the path of a file"
-            )
-        if kubeconfig and kubeconfig.value:
-            return cls(context.value, kubeconfig_file(kubeconfig.value, stack.project.directory))
-        return cls(context.value)
+        if kubeconfig is None:
+            return cls(context.value)
+        value = stack.secret("kubernetes:kubeconfig") if kubeconfig.secret else kubeconfig.value
+        return cls.from_values(context.value, value, stack.project.directory)
+
+    @classmethod
+    def from_values(cls, context: str, kubeconfig: str | None, directory: Path) -> "Cluster":
+        """Return the cluster for the values of `kubernetes:context` and `kubernetes:kubeconfig`.
+
+        Raises:
+            BadKubeconfig: the kubeconfig cannot be read, or does not have the context.
+        """
+        if not kubeconfig:
+            return cls(context)
+        chosen = Kubeconfig.choose(kubeconfig, directory=directory)
+        if context not in chosen.contexts():
+            raise BadKubeconfig(f"the kubeconfig {chosen.origin} has no context {context}")
+        return cls(context, chosen.file())
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of kubectl with these arguments."""
@@ -131,29 +141,6 @@ class Cluster:
             finally:
                 proxy.terminate()
                 proxy.communicate()
-
-
-def kubeconfig_file(kubeconfig: str, directory: Path) -> str:
-    """Return the path of a kubeconfig, which a stack gives as a path in its project, or as the content.
-
-    Raises:
-        SlipwayError: when the file does not exist.
-    """
-    if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
-        return _temporary(kubeconfig).name
-    path = directory / Path(kubeconfig).expanduser()
-    if not path.is_file():
-        raise SlipwayError(f"kubernetes:kubeconfig is {kubeconfig}, but {path} does not exist")
-    return str(path)
-
-
-@cache
-def _temporary(content: str) -> IO[str]:
-    """Return a file that only this user can read, and that is deleted when the process ends."""
-    file = tempfile.NamedTemporaryFile("w", prefix="slipway-kubeconfig-")  # noqa: SIM115 - the cache keeps it open
-    file.write(content)
-    file.flush()
-    return file
 
 
 def _wait_for_socket(path: Path, proxy: subprocess.Popen[str]) -> None:

@@ -166,6 +166,10 @@ class Stack:
         entries = json.loads(self.command("config", "--json"))
         return {key: ConfigValue(entry.get("value"), entry["secret"]) for key, entry in entries.items()}
 
+    def secret(self, key: str) -> str:
+        """Return a configuration value in plain text, also that of a secret."""
+        return self.command("config", "get", key).removesuffix("\n")
+
     def state(self) -> dict[str, Any]:
         """Return the state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
         state: dict[str, Any] = json.loads(self.command("stack", "export"))

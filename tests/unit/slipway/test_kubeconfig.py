@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
+from slipway.cluster.kubeconfig import Kubeconfig
+from slipway.errors import BadKubeconfig
 
 TOKEN = "hunter2"  # noqa: S105 # made up, and looked for in messages
 USERS = [{"name": "me", "user": {"token": TOKEN}}]
