@@ -13,9 +13,19 @@ from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyCha
 from slipway.pulumi.changes import Violation as Violated
 from slipway.pulumi.property_diff import is_noise
 
+# The same patterns are in policy/rules.py, which imports nothing of the project.
 _LOOKS_SECRET = re.compile(
-    r"(password|passwd|passphrase|secret|token|credential|api_?key|private_?key)$", re.IGNORECASE
+    r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
+    |(?:access|account|api|app|auth|client|deploy|encryption|fernet|hmac|jwt|license|master|private|rsa|session
+       |shared|signing|ssh|storage|webhook)[_-]?key(?![_-]?id)
+    |(?:^|[_.-])(?:pass|pat)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pwd))$)
+    (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
+       |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
+       |issuer|audience|header|prefix|type|version)s?$)
+    [^].["]*$""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
 
 
 def stack_report(
@@ -73,11 +83,12 @@ def _violation(one: Violated) -> Violation:
 
 def text(value: Any) -> str | None:
     """Write a value: text as it is, all else as JSON, what is hidden as what hides it."""
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
     if isinstance(value, Hidden):
         return str(value)
-    return json.dumps(value, default=str, ensure_ascii=False)
+    plain = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return _PASSWORD_IN_URL.sub(r"\1[secret]", plain)
 
 
 def _level(one: Found) -> LevelName:
