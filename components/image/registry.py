@@ -15,6 +15,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.image.reference import split
+
 TIMEOUT = 3
 """Seconds for each of at most three requests: a preview must not hang on a registry that is down."""
 
@@ -53,15 +55,13 @@ class Repository:
 
     @property
     def host(self) -> str:
-        """The registry: the part before the first slash if it is a host name, else Docker Hub."""
-        first, slash, _ = self.name.partition("/")
-        return first if slash and (re.search("[.:]", first) or first == "localhost") else "docker.io"
+        """The registry."""
+        return split(self.name)[0]
 
     @property
     def path(self) -> str:
         """The repository's name within the registry."""
-        path = self.name.removeprefix(f"{self.host}/")
-        return f"library/{path}" if self.host == "docker.io" and "/" not in path else path
+        return split(self.name)[1]
 
     @property
     def url(self) -> str:

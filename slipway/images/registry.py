@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from slipway.errors import SlipwayError
+from slipway.images import references
 
 TIMEOUT_S = 20
 INDEXES = (
@@ -36,11 +37,7 @@ class Repository:
 
     def __init__(self, name: str) -> None:
         """Take a name as in `docker push`: ghcr.io/acme/hits."""
-        first, slash, rest = name.partition("/")
-        own_host = slash and (re.search(r"[.:]", first) or first == "localhost")
-        self.host, self.path = (first, rest) if own_host else ("docker.io", name)
-        if self.host == "docker.io" and "/" not in self.path:
-            self.path = f"library/{self.path}"
+        self.host, self.path = references.split(name)
         server = "registry-1.docker.io" if self.host == "docker.io" else self.host
         # As for every Docker client, plain HTTP is for this machine only.
         scheme = "http" if _LOCAL.fullmatch(server) else "https"
