@@ -33,6 +33,7 @@ cache = Redis(
     password=settings.redis_password,
     storage=settings.redis.storage,
     resources=settings.redis.resources,
+    pull_secret=namespace.pull_secret,
 )
 
 web = WebService(

@@ -14,15 +14,7 @@ from components.image import builder as buildx
 from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName, TaggedReference
 from components.image.registry import Login, RegistryUnavailable, Repository
-from components.validation import InputText, Name, checked, invalid, options
-
-
-def _platform(value: str) -> str:
-    if not re.fullmatch(r"linux/(386|amd64|arm/v[567]|arm64|mips64|mips64le|ppc64le|riscv64|s390x)", value):
-        raise ValueError(
-            "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
-        )
-    return value
+from components.validation import InputText, Name, Platform, checked, invalid, options
 
 
 def _identifier(value: str) -> str:
@@ -37,7 +29,7 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-Platforms = Annotated[list[Annotated[str, AfterValidator(_platform)]], AfterValidator(_distinct)]
+Platforms = Annotated[list[Platform], AfterValidator(_distinct)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 
 
