@@ -183,7 +183,11 @@ Name = Annotated[
     AfterValidator(_label),
     WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"}),
 ]
-Platform = Annotated[str, AfterValidator(_platform)]
+Platform = Annotated[
+    str,
+    AfterValidator(_platform),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PLATFORM}$", "examples": ["linux/arm64"]}),
+]
 InputText = Annotated[str | Awaitable[str] | pulumi.Output[str], PlainValidator(_text)]
 Text = Annotated[str, Field(pattern=r"\S")]
 Count = Annotated[
