@@ -159,7 +159,7 @@ class Receipts:
         """Use the receipts in the cluster that the stack is deployed to."""
         self.stack = stack
         self._cluster = cluster
-        self._namespace = f"receipts-{project}"
+        self._namespace = namespace(project)
         self._slug = slug(stack)
 
     def all(self) -> list[Receipt]:
@@ -234,6 +234,12 @@ class Receipts:
             self._cluster.create(manifest)
         except Conflict:
             return  # another promotion has just created it
+
+
+def namespace(project: str) -> str:
+    """Return the namespace of a project's receipts: its name if Kubernetes allows it, else a unique slug."""
+    name = f"receipts-{project}"
+    return name if re.fullmatch(r"[a-z0-9-]{1,62}[a-z0-9]", name) else f"receipts-{slug(project)}"
 
 
 def slug(stack: str) -> str:

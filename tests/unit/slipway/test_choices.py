@@ -1,5 +1,6 @@
 """The versions that promote and rollback choose."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from slipway.images.references import Image
 from slipway.preview.plan import without_generated_secrets
 from slipway.promotion.eligibility import check_verified
 from slipway.promotion.promote import choose_receipt
-from slipway.promotion.receipts import Outcome, Receipt, now, slug
+from slipway.promotion.receipts import Outcome, Receipt, namespace, now, slug
 
 
 def image(letter: str, repository: str = "registry:5000/hits") -> Image:
@@ -99,6 +100,15 @@ def test_receipt_names_are_unique() -> None:
     assert len(set(slugs)) == len(names)
     for name in slugs:
         assert name == name.lower().strip("-.") and len(name) <= 63
+
+
+def test_receipt_namespaces() -> None:
+    """Every legal project name has its own valid namespace; a name that was valid keeps its namespace."""
+    projects = ["shop", "p" * 54, "My_App", "my_app", "acme.web", "a-", "P" * 100, "p" * 100, "p" * 55]
+    namespaces = [namespace(project) for project in projects]
+    assert namespaces[:2] == ["receipts-shop", f"receipts-{'p' * 54}"]
+    assert len(set(namespaces)) == len(projects)
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in namespaces)
 
 
 def test_receipt_round_trip() -> None:
