@@ -63,11 +63,17 @@ def promote(
         bool,
         typer.Option("--require-verified", help="Refuse a version that no promotion to SOURCE has verified."),
     ] = False,
-    min_soak: Annotated[
+    min_age: Annotated[
         float,
         typer.Option(
-            "--min-soak", min=0, help="Seconds since the verification in SOURCE; implies --require-verified."
+            "--min-age",
+            min=0,
+            help="Seconds since the verification in SOURCE, without another version there since;"
+            " implies --require-verified.",
         ),
+    ] = 0,
+    min_soak: Annotated[
+        float, typer.Option("--min-soak", min=0, hidden=True, help="Deprecated: use --min-age.")
     ] = 0,
     check_path: CheckPath = "/",
     service: Service = None,
@@ -89,7 +95,9 @@ def promote(
     """
     verify = VerifyOptions(check_path, service, check_command, soak, rate, max_errors)
     options = PromotionOptions(verify, pull_request, roll_back)
-    requirements = promotion.SourceRequirements(require_verified, min_soak)
+    requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
+    if min_soak:
+        info("--min-soak is deprecated: use --min-age")
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
         show(promotion.promote(Project(cwd), source, target, requirements, options, prompter), as_json)

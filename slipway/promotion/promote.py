@@ -24,8 +24,8 @@ class SourceRequirements:
     """The requirements on receipts of the source."""
 
     require_verified: bool = False
-    min_soak_s: float = 0.0
-    """The minimum time since the version was verified in the source, in seconds."""
+    min_age_s: float = 0.0
+    """The minimum time since the version was verified in the source, without another version, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def _promote(
     if finished and source.image and finished.digest == source.image.digest:
         return finished
     image = eligible_image(source)
-    if requirements.require_verified or requirements.min_soak_s:
-        check_verified(source.receipts.all(), source.name, image.digest, requirements.min_soak_s)
+    if requirements.require_verified or requirements.min_age_s:
+        check_verified(source.receipts.all(), source.name, image.digest, requirements.min_age_s)
     references.manifest(image)
     prompter.info(describe(source, target, image))
     if target.repository and image.repository != target.repository:

@@ -70,6 +70,24 @@ def test_source_requirements() -> None:
         check_verified([receipt(1, "b", Outcome.ROLLED_BACK)], "staging", image("b").digest, 0)
 
 
+def test_age_with_another_version_between() -> None:
+    """The age counts from the latest time at which another version ran."""
+    receipts = [receipt(3, "b", age_s=10), receipt(2, "a", age_s=50), receipt(1, "b", age_s=100)]
+    with pytest.raises(SlipwayError, match="10 s ago; --min-age requires 90 s"):
+        check_verified(receipts, "staging", image("b").digest, 90)
+    with pytest.raises(SlipwayError, match="another version ran in staging"):
+        check_verified(receipts[1:], "staging", image("b").digest, 1)
+
+
+def test_age_after_a_rollback() -> None:
+    """A rollback verifies the previous version again; an abandoned promotion does not count."""
+    rolled_back = receipt(2, "c", Outcome.ROLLED_BACK, age_s=20)
+    rolled_back = rolled_back.model_copy(update={"previous": str(image("b"))})
+    receipts = [receipt(3, "d", Outcome.ABANDONED), rolled_back, receipt(1, "b", age_s=100)]
+    with pytest.raises(SlipwayError, match="20 s ago"):
+        check_verified(receipts, "staging", image("b").digest, 30)
+
+
 @pytest.mark.parametrize(
     "text",
     [
