@@ -64,16 +64,22 @@ def run(
 
 
 def git(*arguments: str, directory: Path | None = None) -> str:
+    """Return the output of a git command; bytes that are not UTF-8 are replaced. See `git_bytes`."""
+    return git_bytes(*arguments, directory=directory).decode(errors="replace")
+
+
+def git_bytes(*arguments: str, directory: Path | None = None) -> bytes:
     """Return the output of a git command.
 
     Raises:
         CommandFailed: with the error that git printed, which may be empty.
         CommandNotFound, CommandTimeout: see `run`.
     """
-    result = run("git", *arguments, directory=directory, timeout_s=GIT_TIMEOUT_S)
+    environment = {"LC_ALL": "C"}  # callers read the errors
+    result = run("git", *arguments, directory=directory, environment=environment, timeout_s=GIT_TIMEOUT_S)
     if result.code:
         raise CommandFailed(result.error)
-    return result.text
+    return result.stdout
 
 
 def start_time(pid: int) -> str:

@@ -20,6 +20,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
+from slipway.pulumi.stack_file import stack_files
 from slipway.pulumi.updates import ConfigValue, Run, Update
 
 OnEvent = Callable[[EngineEvent], None]
@@ -86,7 +87,7 @@ class Project:
 
     def file(self, stack: str) -> Path:
         """Return the path of a stack's configuration, whether or not the file exists."""
-        return self.directory / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
+        return stack_files(self.directory) / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
 
 
 class Stack:
