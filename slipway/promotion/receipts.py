@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from slipway import process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
-from slipway.process import start_time
 
 KEY = "receipt.json"
 STACK_LABEL = "slipway.dev/receipt-of"
@@ -79,19 +79,27 @@ class Owner(BaseModel):
     pid: int
     born: str
     """The start time of the process; it identifies the process, because PIDs are reused."""
+    space: str = ""
+    """The boot and the PID namespace of the process; empty if unknown, as in receipts of earlier versions."""
     renewed: datetime = Field(default_factory=lambda: datetime.now(UTC))
     """The time of the last heartbeat."""
 
     @classmethod
     def this_process(cls, user: str) -> "Owner":
         """Return this process as an owner."""
-        return cls(user=user, host=socket.gethostname(), pid=os.getpid(), born=start_time(os.getpid()))
+        pid = os.getpid()
+        born = process.start_time(pid) or ""
+        return cls(user=user, host=socket.gethostname(), pid=pid, born=born, space=process.process_space())
 
     def is_alive(self) -> bool | None:
-        """Return whether the process runs; None for a process on another machine."""
-        if self.host != socket.gethostname():
+        """Return whether the process runs; None for a process that is not visible here.
+
+        The same host name may be another boot, or another container.
+        """
+        if (self.host, self.space) != (socket.gethostname(), process.process_space()) or not self.born:
             return None
-        return start_time(self.pid) == self.born
+        born = process.start_time(self.pid)
+        return None if born is None else born == self.born
 
     def renew(self) -> "Owner":
         """Return the same process with the present time as its last heartbeat."""
@@ -99,7 +107,7 @@ class Owner(BaseModel):
 
     def is_same_process(self, other: "Owner | None") -> bool:
         """Return whether both are the same process."""
-        return other is not None and (self.host, self.pid, self.born) == (other.host, other.pid, other.born)
+        return other is not None and other.model_copy(update={"renewed": self.renewed}) == self
 
     def __str__(self) -> str:
         return f"{self.user}, process {self.pid} on {self.host}"
