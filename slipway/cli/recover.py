@@ -11,8 +11,9 @@ from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
 from slipway.preview.preview import policy_packs
 from slipway.promotion.lease import Lease, take_over
-from slipway.promotion.phases import PromotionOptions, Prompter
-from slipway.promotion.promote import abandon, resume
+from slipway.promotion.options import PromotionOptions
+from slipway.promotion.phases import Prompter
+from slipway.promotion.promote import abandon, check_command, resume
 from slipway.promotion.receipts import Outcome, Owner, Phase
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
@@ -54,6 +55,8 @@ def recover(
             if lease:
                 lease.release()
             return
+        if lease and lease.receipt.phase is not Phase.PREVIEWING:
+            check_command(lease)
         snapshot = repair(snapshot, prompter.info, force_unlock)
         if up:
             snapshot = repair_renames(snapshot, prompter.info)

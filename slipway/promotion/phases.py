@@ -8,7 +8,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import interrupts
@@ -19,8 +19,9 @@ from slipway.preview.plan import without_generated_secrets
 from slipway.preview.preview import PreviewOptions, policy_packs, preview
 from slipway.preview.report.model import Report
 from slipway.promotion.lease import Lease
+from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Phase, Receipt
-from slipway.promotion.verification import Target, VerifyOptions, verify
+from slipway.promotion.verification import Target, verify
 from slipway.pulumi.events import summarise
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.updates import failure_reason
@@ -36,15 +37,6 @@ class Prompter:
     """Print the report of a preview."""
     confirm: Callable[[str], bool]
     """Ask a yes-or-no question."""
-
-
-@dataclass(frozen=True)
-class PromotionOptions:
-    """The options of a promotion."""
-
-    verify: VerifyOptions = field(default_factory=VerifyOptions)
-    pull_request: bool = False
-    roll_back: bool = True
 
 
 class Promotion:
@@ -78,6 +70,9 @@ class Promotion:
             except SlipwayError as error:
                 self._stop(str(error))
                 raise
+            except OSError as error:  # a read-only checkout, or a full disk
+                self._stop(str(error))
+                raise SlipwayError(str(error)) from error
             finally:
                 self.target.file.undo_rewriting(self.original_file)
         return self.lease.receipt

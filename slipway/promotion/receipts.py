@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from slipway import process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
+from slipway.promotion.options import PromotionOptions
 
 KEY = "receipt.json"
 STACK_LABEL = "slipway.dev/receipt-of"
@@ -146,6 +147,8 @@ class Receipt(BaseModel):
     checks: tuple[CheckResult, ...] = ()
     soak_s: float = 0.0
     """The duration of the soak, in seconds."""
+    options: PromotionOptions | None = None
+    """The options of the promotion; None in receipts of earlier versions."""
     holder: Owner | None = Field(default=None, repr=False)
     """The owner of the lease; None for a closed or released receipt."""
 

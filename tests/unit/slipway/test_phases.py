@@ -1,6 +1,7 @@
-"""Every command that updates a stack runs the project's policy pack."""
+"""The phases of a promotion, and the policy pack of every command that updates a stack."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,9 +10,11 @@ import pytest
 
 from slipway.cli import drift as drift_command
 from slipway.cli import recover as recover_command
+from slipway.errors import SlipwayError
 from slipway.promotion import phases
 from slipway.promotion.lease import Lease
-from slipway.promotion.phases import Promotion, PromotionOptions, Prompter
+from slipway.promotion.options import PromotionOptions
+from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Phase, Receipt, now
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.updates import Run
@@ -47,6 +50,10 @@ class FakeLease:
 
     def record(self, **changes: Any) -> None:
         self.receipt = self.receipt.model_copy(update=changes)
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        yield
 
     def close(self, outcome: Outcome, reason: str = "") -> None:
         self.record(outcome=outcome, reason=reason)
@@ -98,3 +105,20 @@ def test_promote(stack: FakeStack, monkeypatch: pytest.MonkeyPatch, verified: bo
     packs = [[stack.project.directory / "policy"]]
     assert stack.packs == (packs if verified else [*packs, ()])
     assert lease.receipt.phase is (Phase.APPLYING if verified else Phase.ROLLING_BACK)
+
+
+def test_read_only_checkout(stack: FakeStack) -> None:
+    """An error of the file system closes the receipt, and is an error without a traceback."""
+    images: list[str | None] = []
+
+    def set_image(image: str | None) -> None:
+        images.append(image)
+        if image == IMAGE:
+            raise OSError(30, "Read-only file system")
+
+    file = SimpleNamespace(text=str, set_image=set_image, undo_rewriting=lambda before: None)
+    target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", file=file))
+    lease = FakeLease()
+    with pytest.raises(SlipwayError, match="Read-only file system"):
+        Promotion(target, cast(Lease, lease), PromotionOptions(), PROMPTER).run()
+    assert lease.receipt.outcome is Outcome.ABANDONED and not stack.packs
