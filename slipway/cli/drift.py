@@ -10,6 +10,7 @@ from slipway import interrupts
 from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
+from slipway.preview.preview import policy_packs
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 from slipway.pulumi.stack_file import StackFile
@@ -43,7 +44,8 @@ def drift(
             print("\n".join(map(str, drifts)) or f"{stack}: program, state and cluster agree")
         if drifts and prompter and prompter.confirm(f"Update {stack} to match its program?"):
             interrupts.check()
-            run = target.up(refresh=True, message="drift --fix")
+            packs = policy_packs(target.project, None)
+            run = target.up(refresh=True, policy_packs=packs, message="drift --fix")
             if not run.succeeded:
                 reason = failure_reason(run, summarise(run.events))
                 raise SlipwayError(f"the update of {stack} failed: {reason}")

@@ -1,9 +1,7 @@
 """`slipway open`: a component in the browser."""
 
-import re
-import subprocess
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,14 +9,13 @@ import typer
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
 from slipway.cli.run import exit_on_sigterm
-from slipway.cluster.kubectl import Cluster, Object
+from slipway.cluster.forward import forward, service_port
+from slipway.cluster.kubectl import Object
 from slipway.cluster.objects import live_objects
 from slipway.cluster.pods import component_name
 from slipway.errors import SlipwayError
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
-
-_FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
 
 def open(
@@ -67,42 +64,6 @@ def choose(services: Sequence[Object], component: str | None) -> Object:
     raise SlipwayError(f"the stack has {problem}; the components with Services are: {names}")
 
 
-def service_port(service: Object) -> Object:
-    """Return the port for HTTP, or else the first one."""
-    ports: list[Object] = service["spec"]["ports"]
-    return next((port for port in ports if port.get("name") in ("http", "https")), ports[0])
-
-
 def _serves_http(service: Object) -> bool:
     port = service_port(service)
     return port.get("name") in ("http", "https") or port["port"] in (80, 443)
-
-
-def forward(cluster: Cluster, service: Object, local: int) -> Iterator[str]:
-    """Yield the local port for each connection: kubectl's ends with its pod, and the next takes another pod.
-
-    Raises:
-        SlipwayError: when kubectl cannot connect.
-    """
-    metadata = service["metadata"]
-    chosen = str(local) if local else ""
-    while True:
-        command = cluster.command(
-            "port-forward", f"service/{metadata['name']}", f"{chosen}:{service_port(service)['port']}",
-            f"--namespace={metadata['namespace']}", "--address=127.0.0.1",
-        )  # fmt: skip
-        output = []
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            connected = False
-            try:
-                for line in process.stdout or ():
-                    output.append(line)
-                    if not connected and (match := _FORWARDING.match(line)):
-                        chosen, connected = match[1], True
-                        yield chosen
-            finally:
-                process.terminate()
-        if not connected:
-            raise SlipwayError(f"cannot forward a port to {metadata['name']}: {''.join(output).strip()}")

@@ -5,10 +5,13 @@ from typing import Annotated
 
 import typer
 
+from slipway.pulumi.stack_file import stack_files
+
 
 def stack_names(incomplete: str) -> list[str]:
     """Complete the name of a stack from the stack files in the current directory."""
-    names = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in Path().glob("Pulumi.*.yaml"))
+    directory = stack_files(Path())
+    names = sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in directory.glob("Pulumi.*.yaml"))
     return [name for name in names if name.startswith(incomplete)]
 
 

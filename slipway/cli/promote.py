@@ -9,21 +9,31 @@ from slipway import interrupts
 from slipway.cli.console import info, make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
-from slipway.promotion.phases import PromotionOptions
+from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Receipt
-from slipway.promotion.verification import VerifyOptions
 from slipway.pulumi.project import Project
 
 CheckPath = Annotated[
     str,
     typer.Option(
         "--check-path",
-        help="Path to request through the Service; a status of 200 to 399 passes.",
+        help="Path to request through the Service; a status of 200 to 299 passes.",
         show_default=True,
     ),
 ]
+CheckHost = Annotated[
+    str | None,
+    typer.Option("--check-host", help="Host header of the requests, such as one of Django's ALLOWED_HOSTS."),
+]
+CheckStatus = Annotated[
+    int | None,
+    typer.Option(
+        "--check-status", min=100, max=599, help="Status that passes, also a redirect (default: 200 to 299)."
+    ),
+]
 Service = Annotated[
-    str | None, typer.Option(help="Service to request (default: the one that selects the image's pods).")
+    str | None,
+    typer.Option(help="Service to request (default: one that selects pods of the image, and answers)."),
 ]
 Command = Annotated[
     str | None,
@@ -63,13 +73,21 @@ def promote(
         bool,
         typer.Option("--require-verified", help="Refuse a version that no promotion to SOURCE has verified."),
     ] = False,
-    min_soak: Annotated[
+    min_age: Annotated[
         float,
         typer.Option(
-            "--min-soak", min=0, help="Seconds since the verification in SOURCE; implies --require-verified."
+            "--min-age",
+            min=0,
+            help="Seconds since the verification in SOURCE, without another version there since;"
+            " implies --require-verified.",
         ),
     ] = 0,
+    min_soak: Annotated[
+        float, typer.Option("--min-soak", min=0, hidden=True, help="Deprecated: use --min-age.")
+    ] = 0,
     check_path: CheckPath = "/",
+    check_host: CheckHost = None,
+    check_status: CheckStatus = None,
     service: Service = None,
     check_command: Command = None,
     soak: Soak = 0,
@@ -87,9 +105,13 @@ def promote(
 
     Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
-    verify = VerifyOptions(check_path, service, check_command, soak, rate, max_errors)
+    verify = VerifyOptions(
+        check_path, service, check_command, soak, rate, max_errors, host=check_host, status=check_status
+    )
     options = PromotionOptions(verify, pull_request, roll_back)
-    requirements = promotion.SourceRequirements(require_verified, min_soak)
+    requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
+    if min_soak:
+        info("--min-soak is deprecated: use --min-age")
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
         show(promotion.promote(Project(cwd), source, target, requirements, options, prompter), as_json)
@@ -103,6 +125,8 @@ def rollback(
     ] = None,
     yes: Yes = False,
     check_path: CheckPath = "/",
+    check_host: CheckHost = None,
+    check_status: CheckStatus = None,
     service: Service = None,
     check_command: Command = None,
     soak: Soak = 0,
@@ -115,7 +139,10 @@ def rollback(
 
     Exit code: 0 verified (or declined), 1 failed.
     """
-    options = PromotionOptions(VerifyOptions(check_path, service, check_command, soak, rate, max_errors))
+    verify = VerifyOptions(
+        check_path, service, check_command, soak, rate, max_errors, host=check_host, status=check_status
+    )
+    options = PromotionOptions(verify)
     with interrupts.deferred():
         receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes))
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)

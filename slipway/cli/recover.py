@@ -9,9 +9,11 @@ from slipway import interrupts
 from slipway.cli.console import info, make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
+from slipway.preview.preview import policy_packs
 from slipway.promotion.lease import Lease, take_over
-from slipway.promotion.phases import PromotionOptions, Prompter
-from slipway.promotion.promote import abandon, resume
+from slipway.promotion.options import PromotionOptions
+from slipway.promotion.phases import Prompter
+from slipway.promotion.promote import abandon, check_command, resume
 from slipway.promotion.receipts import Outcome, Owner, Phase
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
@@ -53,6 +55,8 @@ def recover(
             if lease:
                 lease.release()
             return
+        if lease and lease.receipt.phase is not Phase.PREVIEWING:
+            check_command(lease)
         snapshot = repair(snapshot, prompter.info, force_unlock)
         if up:
             snapshot = repair_renames(snapshot, prompter.info)
@@ -86,7 +90,8 @@ def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, prompter: Pr
         return "repaired, without an update"
     prompter.info(f"Updating {snapshot.name}…")
     before = snapshot.file.text()
-    run = snapshot.stack.up(message="recover")
+    packs = policy_packs(snapshot.stack.project, None)
+    run = snapshot.stack.up(policy_packs=packs, message="recover")
     snapshot.file.undo_rewriting(before)
     if not run.succeeded:
         reason = failure_reason(run, summarise(run.events))

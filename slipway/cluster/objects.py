@@ -11,7 +11,8 @@ from slipway.cluster.kubectl import Cluster, Object
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _NOISE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink")
-_REVISION = "deployment.kubernetes.io/revision"
+_CONTROLLERS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/restartedAt")
+"""Annotations that controllers, and `kubectl rollout restart`, write."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,17 @@ def _stable_fields(item: Mapping[str, Any], scaled: bool = False) -> dict[str, A
     """Return an object without the fields that the cluster adds and changes."""
     fields = {key: value for key, value in item.items() if key != "status" and not key.startswith("__")}
     metadata = {key: value for key, value in fields["metadata"].items() if key not in _NOISE}
-    annotations = metadata.get("annotations") or {}
-    metadata["annotations"] = {key: value for key, value in annotations.items() if key != _REVISION}
-    fields["metadata"] = metadata
-    if scaled:
-        fields["spec"] = {key: value for key, value in fields["spec"].items() if key != "replicas"}
+    fields["metadata"] = _without_controllers(metadata)
+    if isinstance(spec := fields.get("spec"), Mapping):
+        spec = {key: value for key, value in spec.items() if not (scaled and key == "replicas")}
+        template = spec.get("template")
+        if isinstance(template, Mapping) and isinstance(template.get("metadata"), Mapping):
+            spec["template"] = {**template, "metadata": _without_controllers(template["metadata"])}
+        fields["spec"] = spec
     return fields
+
+
+def _without_controllers(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    annotations = metadata.get("annotations") or {}
+    kept = {key: value for key, value in annotations.items() if key not in _CONTROLLERS}
+    return {**metadata, "annotations": kept}

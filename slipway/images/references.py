@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,44 @@ def manifest(image: Image) -> dict[str, Any]:
         raise SlipwayError(f"{image.by_digest}: the registry's response has the digest {digest}")
     content: dict[str, Any] = json.loads(raw)
     return content
+
+
+def configurations(image: Image) -> dict[str, str]:
+    """Return the digest of the configuration for each manifest of an image, or of the platforms of its index.
+
+    Raises:
+        ImageNotFound, SlipwayError: as `manifest` does.
+    """
+    top = manifest(image)
+    children = {
+        child["digest"]
+        for child in top.get("manifests", ())
+        if "vnd.docker.reference.type" not in child.get("annotations", {})  # an attestation, not a platform
+    }
+    manifests = {digest: manifest(replace(image, digest=digest)) for digest in children}
+    manifests = manifests or {image.digest: top}
+    return {digest: content["config"]["digest"] for digest, content in manifests.items()}
+
+
+def is_reported(image: Image, reported: str) -> bool:
+    """Return whether a container runtime may report this digest for an image.
+
+    Runtimes report the digest of the image index, of the platform's manifest, or of its configuration. For an
+    image with several references, containerd may report another index with the same configurations.
+
+    Raises:
+        SlipwayError: the registry does not have the image, or is unreachable.
+    """
+    if reported == image.digest:
+        return True
+    own = configurations(image)
+    if reported in {*own, *own.values()}:
+        return True
+    try:
+        other = configurations(replace(image, digest=reported))
+    except ImageNotFound:
+        return False
+    return {*other.values()} <= {*own.values()}
 
 
 def tag_digest(image: Image) -> str | None:

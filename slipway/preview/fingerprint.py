@@ -11,12 +11,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from slipway.cluster import objects
-from slipway.errors import CommandFailed, OutOfDate
+from slipway.errors import CommandFailed, CommandNotFound, OutOfDate, SlipwayError
 from slipway.images import references
 from slipway.images.references import Image
-from slipway.process import git
+from slipway.process import git_bytes
 from slipway.pulumi.project import Stack
 from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_file import stack_files
 
 _DOCUMENTS = (".md", ".pyc")
 _CACHES = {".git", ".venv", "venv", "node_modules", "__pycache__"}
@@ -95,12 +96,12 @@ def hash_program(directory: Path, plans: Path) -> str:
     """
     total = hashlib.sha256()
     plans = plans.resolve()
-    for path in sorted(_files(directory)):
+    for path in sorted(_program_files(directory)):
         file = directory / path
         if plans != directory and file.is_relative_to(plans):
             continue
         if file.is_symlink():
-            content = str(file.readlink()).encode()
+            content = os.fsencode(file.readlink())
         elif file.is_file():
             content = file.read_bytes()
         else:
@@ -123,15 +124,35 @@ def hash_state(state: Mapping[str, Any]) -> str:
     return _hash({"resources": _without_ciphertexts(deployment.get("resources"))})
 
 
+def _program_files(directory: Path) -> Iterator[str]:
+    own = stack_files(directory)
+    for path in _files(directory):
+        name = Path(path).name
+        stack_file = (directory / path).parent == own and name.startswith("Pulumi.")
+        if (not stack_file or name == "Pulumi.yaml") and not path.endswith(_DOCUMENTS):
+            yield path
+
+
 def _files(directory: Path) -> Iterator[str]:
+    """Yield the files that git does not ignore, also those of submodules; without git, all files.
+
+    Raises:
+        SlipwayError: git refuses to list the files, such as those of another user. All files would include
+            ignored files, so the fingerprint would differ although the program is the same.
+    """
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
     try:
-        paths = git(*arguments, directory=directory).split("\0")
-    except CommandFailed:
+        paths = os.fsdecode(git_bytes(*arguments, directory=directory)).split("\0")
+    except CommandNotFound:
+        paths = _walk(directory)
+    except CommandFailed as error:
+        if "not a git repository" not in str(error):
+            raise SlipwayError(f"git cannot list the files of {directory}: {error}") from None
         paths = _walk(directory)
     for path in filter(None, paths):
-        stack_file = "/" not in path and path.startswith("Pulumi.") and path != "Pulumi.yaml"
-        if not stack_file and not path.endswith(_DOCUMENTS):
+        if (directory / path / ".git").exists():  # a submodule, or another repository
+            yield from (f"{path.rstrip('/')}/{file}" for file in _files(directory / path))
+        else:
             yield path
 
 

@@ -1,12 +1,13 @@
 """The requirements on the source of a promotion: a healthy stack, or an earlier verified receipt."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
-from slipway.promotion.receipts import Receipt, now
+from slipway.promotion.receipts import Outcome, Receipt, now
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
 
@@ -44,19 +45,49 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
 
 
 def check_verified(receipts: list[Receipt], source: str, digest: str, min_age_s: float) -> None:
-    """Check that a digest was verified in the source, and at least `min_age_s` seconds ago.
+    """Check that a digest was verified in the source, and has run there for `min_age_s` seconds since.
 
     Raises:
         SlipwayError: it was not; the message has the next step.
     """
-    verified = [receipt for receipt in receipts if receipt.verified and receipt.digest == digest]
-    if not verified:
+    if not any(receipt.verified and receipt.digest == digest for receipt in receipts):
         raise SlipwayError(
             f"{digest} was never verified in {source}, and --require-verified requires it. A promotion to"
             f" {source} verifies: slipway promote STACK {source}"
         )
-    age_s = (now() - min(receipt.ended or receipt.started for receipt in verified)).total_seconds()
+    if not min_age_s:
+        return
+    since = verified_since(receipts, digest)
+    if since is None:
+        raise SlipwayError(
+            f"another version ran in {source} since {digest} was verified;"
+            f" --min-age requires {min_age_s:.0f} s without another version"
+        )
+    age_s = (now() - since).total_seconds()
     if age_s < min_age_s:
         raise SlipwayError(
-            f"{digest} was verified in {source} {age_s:.0f} s ago; --min-soak requires {min_age_s:.0f} s"
+            f"{digest} was verified in {source} {age_s:.0f} s ago; --min-age requires {min_age_s:.0f} s"
         )
+
+
+def verified_since(receipts: list[Receipt], digest: str) -> datetime | None:
+    """Return when the version that runs now was verified; None if another version has run since.
+
+    A promotion that was rolled back ran another version; the rollback verified the previous version again.
+
+    Args:
+        receipts: the receipts of the stack, the latest first.
+        digest: the digest that the stack runs.
+    """
+    since = None
+    for receipt in receipts:
+        if receipt.outcome in (Outcome.ABANDONED, Outcome.PROPOSED):
+            continue  # the stack was not updated
+        ended = receipt.ended or receipt.started
+        if receipt.verified and receipt.digest == digest:
+            since = ended
+        elif receipt.outcome is Outcome.ROLLED_BACK and (receipt.previous or "").endswith(digest):
+            return since or ended
+        else:
+            return since
+    return since

@@ -7,8 +7,8 @@ gives the same result wherever the last attempt stopped.
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import interrupts
@@ -19,8 +19,9 @@ from slipway.preview.plan import without_generated_secrets
 from slipway.preview.preview import PreviewOptions, policy_packs, preview
 from slipway.preview.report.model import Report
 from slipway.promotion.lease import Lease
+from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Phase, Receipt
-from slipway.promotion.verification import Target, VerifyOptions, verify
+from slipway.promotion.verification import Target, verify
 from slipway.pulumi.events import summarise
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.updates import failure_reason
@@ -36,15 +37,6 @@ class Prompter:
     """Print the report of a preview."""
     confirm: Callable[[str], bool]
     """Ask a yes-or-no question."""
-
-
-@dataclass(frozen=True)
-class PromotionOptions:
-    """The options of a promotion."""
-
-    verify: VerifyOptions = field(default_factory=VerifyOptions)
-    pull_request: bool = False
-    roll_back: bool = True
 
 
 class Promotion:
@@ -78,6 +70,9 @@ class Promotion:
             except SlipwayError as error:
                 self._stop(str(error))
                 raise
+            except OSError as error:  # a read-only checkout, or a full disk
+                self._stop(str(error))
+                raise SlipwayError(str(error)) from error
             finally:
                 self.target.file.undo_rewriting(self.original_file)
         return self.lease.receipt
@@ -91,7 +86,8 @@ class Promotion:
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             plan = Path(directory, "plan.json")
             fingerprint = Fingerprint.from_snapshot(self.target, self.image)
-            self.prompter.show_report(self._preview(plan))
+            packs = policy_packs(self.target.stack.project, None)
+            self.prompter.show_report(self._preview(plan, packs))
             if not resumed and not self.prompter.confirm(f"Apply this to {self.target.name}?"):
                 self._restore_file()
                 self.lease.close(Outcome.ABANDONED, "declined")
@@ -99,7 +95,7 @@ class Promotion:
             interrupts.check()
             fingerprint.check_unchanged(self.target.reload(), self.image)
             self.lease.record(phase=Phase.APPLYING, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
-            failure = self._update(plan)
+            failure = self._update(plan, packs)
         interrupts.check()
         failure = failure or self._verify(self.image, self.options.verify)
         if not failure:
@@ -109,24 +105,25 @@ class Promotion:
         else:
             self._roll_back(failure)
 
-    def _preview(self, plan: Path) -> Report:
+    def _preview(self, plan: Path, packs: Sequence[Path]) -> Report:
         self.prompter.info(f"Previewing {self.target.name}…")
         stack = self.target.stack
-        result = preview(
-            stack, PreviewOptions(policy_packs=policy_packs(stack.project, None)), save_plan=plan
-        )
+        result = preview(stack, PreviewOptions(policy_packs=packs), save_plan=plan)
         if not result.run.succeeded:
             reason = failure_reason(result.run, result.events)
             raise SlipwayError(f"the preview of {stack.name} failed: {reason}")
         plan.write_text(json.dumps(without_generated_secrets(json.loads(plan.read_text()))))
         return Report(stacks=(result.report,))
 
-    def _update(self, plan: Path | None) -> str:
-        """Update the stack, and return the reason of a failure."""
+    def _update(self, plan: Path | None, packs: Sequence[Path] = ()) -> str:
+        """Update the stack, and return the reason of a failure.
+
+        A rollback has no policy packs: a policy must not keep a bad version running.
+        """
         self.prompter.info(f"Updating {self.target.name}…")
         receipt = self.lease.receipt
         message = f"{receipt.kind} #{receipt.number} from {receipt.source}"
-        run = self.target.stack.up(plan=plan, message=message)
+        run = self.target.stack.up(plan=plan, policy_packs=packs, message=message)
         interrupts.check()
         if run.succeeded:
             return ""

@@ -11,7 +11,8 @@ from slipway.images.references import Image
 from slipway.preview import commits
 from slipway.promotion.eligibility import check_verified, eligible_image
 from slipway.promotion.lease import Lease, in_progress, open_receipt, take_over
-from slipway.promotion.phases import Promotion, PromotionOptions, Prompter
+from slipway.promotion.options import PromotionOptions
+from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.snapshot import BUILD, IMAGE, StackSnapshot, current_user, stack_file
@@ -24,8 +25,8 @@ class SourceRequirements:
     """The requirements on receipts of the source."""
 
     require_verified: bool = False
-    min_soak_s: float = 0.0
-    """The minimum time since the version was verified in the source, in seconds."""
+    min_age_s: float = 0.0
+    """The minimum time since the version was verified in the source, without another version, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def promote(
     """
     if source == target:
         raise SlipwayError(f"source and target are both {target}")
+    options.verify.check_command()
     with ThreadPoolExecutor(2) as pool:
         reading_source = pool.submit(StackSnapshot.read, project, source)
         reading_target = pool.submit(StackSnapshot.read, project, target)
@@ -107,8 +109,8 @@ def _promote(
     if finished and source.image and finished.digest == source.image.digest:
         return finished
     image = eligible_image(source)
-    if requirements.require_verified or requirements.min_soak_s:
-        check_verified(source.receipts.all(), source.name, image.digest, requirements.min_soak_s)
+    if requirements.require_verified or requirements.min_age_s:
+        check_verified(source.receipts.all(), source.name, image.digest, requirements.min_age_s)
     references.manifest(image)
     prompter.info(describe(source, target, image))
     if target.repository and image.repository != target.repository:
@@ -126,6 +128,7 @@ def rollback(
     Raises:
         SlipwayError: there is no such receipt, or the registry does not have the image.
     """
+    options.verify.check_command()
     snapshot = StackSnapshot.read(project, target)
     snapshot, finished = finish(snapshot, None, options, prompter)
     if finished and number is None:
@@ -173,6 +176,7 @@ def begin(
         who=user,
         commit=candidate.commit,
         started=now(),
+        options=options,
     )
     lease = open_receipt(target.receipts, receipt, Owner.this_process(user))
     return Promotion(target, lease, options, prompter)
@@ -196,6 +200,7 @@ def finish(
     if receipt.phase is Phase.PREVIEWING:
         abandon(target, lease)
         return target, None
+    check_command(lease)
     target = repair(target, prompter.info)
     same = image is not None and image.digest == receipt.digest
     closed = resume(target, lease, same, options, prompter)
@@ -208,13 +213,26 @@ def abandon(target: StackSnapshot, lease: Lease) -> None:
     lease.close(Outcome.ABANDONED, "interrupted")
 
 
+def check_command(lease: Lease) -> None:
+    """Check that the check command of an interrupted promotion can be run here; else release its lease."""
+    try:
+        if options := lease.receipt.options:
+            options.verify.check_command()
+    except SlipwayError:
+        lease.release()
+        raise
+
+
 def resume(
     target: StackSnapshot, lease: Lease, forward: bool, options: PromotionOptions, prompter: Prompter
 ) -> Receipt:
-    """Resume an open promotion: continue it, or roll it back unless `forward`."""
+    """Resume an open promotion: continue it, or roll it back unless `forward`.
+
+    `options` count only for a receipt of an earlier version, which does not have its own.
+    """
     if not forward and lease.receipt.previous is not None:
         lease.record(phase=Phase.ROLLING_BACK, reason=lease.receipt.reason or "interrupted")
-    return Promotion(target, lease, options, prompter).run()
+    return Promotion(target, lease, lease.receipt.options or options, prompter).run()
 
 
 def describe(source: StackSnapshot, target: StackSnapshot, image: Image) -> str:

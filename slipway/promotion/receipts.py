@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from slipway import process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
-from slipway.process import start_time
+from slipway.promotion.options import PromotionOptions
 
 KEY = "receipt.json"
 STACK_LABEL = "slipway.dev/receipt-of"
@@ -79,19 +80,27 @@ class Owner(BaseModel):
     pid: int
     born: str
     """The start time of the process; it identifies the process, because PIDs are reused."""
+    space: str = ""
+    """The boot and the PID namespace of the process; empty if unknown, as in receipts of earlier versions."""
     renewed: datetime = Field(default_factory=lambda: datetime.now(UTC))
     """The time of the last heartbeat."""
 
     @classmethod
     def this_process(cls, user: str) -> "Owner":
         """Return this process as an owner."""
-        return cls(user=user, host=socket.gethostname(), pid=os.getpid(), born=start_time(os.getpid()))
+        pid = os.getpid()
+        born = process.start_time(pid) or ""
+        return cls(user=user, host=socket.gethostname(), pid=pid, born=born, space=process.process_space())
 
     def is_alive(self) -> bool | None:
-        """Return whether the process runs; None for a process on another machine."""
-        if self.host != socket.gethostname():
+        """Return whether the process runs; None for a process that is not visible here.
+
+        The same host name may be another boot, or another container.
+        """
+        if (self.host, self.space) != (socket.gethostname(), process.process_space()) or not self.born:
             return None
-        return start_time(self.pid) == self.born
+        born = process.start_time(self.pid)
+        return None if born is None else born == self.born
 
     def renew(self) -> "Owner":
         """Return the same process with the present time as its last heartbeat."""
@@ -99,7 +108,7 @@ class Owner(BaseModel):
 
     def is_same_process(self, other: "Owner | None") -> bool:
         """Return whether both are the same process."""
-        return other is not None and (self.host, self.pid, self.born) == (other.host, other.pid, other.born)
+        return other is not None and other.model_copy(update={"renewed": self.renewed}) == self
 
     def __str__(self) -> str:
         return f"{self.user}, process {self.pid} on {self.host}"
@@ -138,6 +147,8 @@ class Receipt(BaseModel):
     checks: tuple[CheckResult, ...] = ()
     soak_s: float = 0.0
     """The duration of the soak, in seconds."""
+    options: PromotionOptions | None = None
+    """The options of the promotion; None in receipts of earlier versions."""
     holder: Owner | None = Field(default=None, repr=False)
     """The owner of the lease; None for a closed or released receipt."""
 
@@ -159,7 +170,7 @@ class Receipts:
         """Use the receipts in the cluster that the stack is deployed to."""
         self.stack = stack
         self._cluster = cluster
-        self._namespace = f"receipts-{project}"
+        self._namespace = namespace(project)
         self._slug = slug(stack)
 
     def all(self) -> list[Receipt]:
@@ -234,6 +245,12 @@ class Receipts:
             self._cluster.create(manifest)
         except Conflict:
             return  # another promotion has just created it
+
+
+def namespace(project: str) -> str:
+    """Return the namespace of a project's receipts: its name if Kubernetes allows it, else a unique slug."""
+    name = f"receipts-{project}"
+    return name if re.fullmatch(r"[a-z0-9-]{1,62}[a-z0-9]", name) else f"receipts-{slug(project)}"
 
 
 def slug(stack: str) -> str:

@@ -1,48 +1,25 @@
 """Verification that a stack serves a version: rollout, digest, HTTP, soak, and the user's command."""
 
-import shlex
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Protocol
-
-import httpx
 
 from slipway import process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import pods_of, rollout_problems, selects, workloads
 from slipway.errors import SlipwayError
+from slipway.images import references
 from slipway.images.references import Image
+from slipway.promotion import service
+from slipway.promotion.options import VerifyOptions
 from slipway.promotion.receipts import CheckResult
 
 SETTLE_S = 15.0
 """The time that a version has to pass a check after its rollout, because a Service may lag behind."""
-REQUEST_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True)
-class VerifyOptions:
-    """The checks that a version must pass."""
-
-    path: str = "/"
-    """The path of the HTTP check, requested through the Service; status 200 to 399 passes."""
-    service: str | None = None
-    """The name of the Service; by default the Service in front of the image's pods."""
-    command: str | None = None
-    """A command that runs without a shell, with IMAGE, NAMESPACE and STACK; exit code 0 passes."""
-    soak_s: float = 0.0
-    """The duration of the soak, in seconds."""
-    rate: float = 5.0
-    """The requests per second of the soak."""
-    max_errors: float = 0.0
-    """The share of the soak's requests that may fail: 0.01 is 1 %."""
-    command_timeout_s: float = 300.0
-
-    def without_soak(self) -> "VerifyOptions":
-        """Return the same options without a soak."""
-        return replace(self, soak_s=0.0)
 
 
 @dataclass(frozen=True)
@@ -55,39 +32,40 @@ class Target:
     image: Image
     info: Callable[[str], None]
 
-    def workload(self) -> Object | None:
-        """Return the live workload that runs the image."""
-        for live in live_objects(self.cluster, workloads(self.objects)).values():
-            containers = live["spec"]["template"]["spec"]["containers"]
-            if any(container["image"].endswith(self.image.digest) for container in containers):
-                return live
-        return None
+    def workloads(self) -> list[Object]:
+        """Return the live workloads with a container of the image."""
+        live = live_objects(self.cluster, workloads(self.objects)).values()
+        return [workload for workload in live if self.containers(workload["spec"]["template"])]
 
-    def pods(self) -> list[Object]:
-        """Return the pods of the workload that runs the image."""
-        workload = self.workload()
-        return pods_of(self.cluster, workload) if workload else []
+    def containers(self, pod: Object) -> list[str]:
+        """Return the names of the containers of a pod, or template, whose spec names the image."""
+        containers = pod["spec"]["containers"]
+        return [item["name"] for item in containers if item["image"].endswith(self.image.digest)]
 
-    def connect(self, service: str | None) -> AbstractContextManager[httpx.Client] | None:
-        """Return a client for a Service, by default the Service in front of the image's pods, or None.
+    def pods(self) -> list[tuple[Object, Object]]:
+        """Return the pods of these workloads that have not ended, each with its workload."""
+        return [
+            (workload, pod)
+            for workload in self.workloads()
+            for pod in pods_of(self.cluster, workload)
+            if pod["status"].get("phase") not in ("Failed", "Succeeded")  # evicted, drained or finished
+        ]
+
+    def services(self, name: str | None) -> list[Object]:
+        """Return the Service with a name, by default the Services in front of pods of the image.
 
         Raises:
             SlipwayError: the stack has no Service of that name.
         """
         objects = [item for item in self.objects if item.kind == "Service"]
         services = live_objects(self.cluster, objects).values()
-        if service:
-            matching = [item for item in services if item["metadata"]["name"] == service]
+        if name:
+            matching = [item for item in services if item["metadata"]["name"] == name]
             if not matching:
-                raise SlipwayError(f"stack {self.stack} has no Service {service}")
-        else:
-            workload = self.workload()
-            template = workload["spec"]["template"] if workload else {"metadata": {}}
-            matching = [item for item in services if selects(item, template)]
-        if not matching:
-            return None
-        metadata, spec = matching[0]["metadata"], matching[0]["spec"]
-        return self.cluster.service(metadata["namespace"], metadata["name"], spec["ports"][0]["port"])
+                raise SlipwayError(f"stack {self.stack} has no Service {name}")
+            return matching
+        templates = [workload["spec"]["template"] for workload in self.workloads()]
+        return [item for item in services if any(selects(item, template) for template in templates)]
 
 
 @dataclass(frozen=True)
@@ -146,31 +124,36 @@ class Rollout:
 
 
 class Digest:
-    """Every pod of the workload runs the digest."""
+    """Every pod of the image's workloads runs the digest."""
 
     name = "digest"
 
     def run(self, target: Target, options: VerifyOptions) -> Finding:
         """Wait until no pod runs another image."""
-        if target.workload() is None:
+        workloads = target.workloads()
+        if not workloads:
             return Finding(False, f"no workload of the stack runs {target.image}")
-        problems = _settle(lambda: self._other_images(target.pods(), target.image))
-        return Finding(
-            not problems, "; ".join(problems) or f"{len(target.pods())} pods run {target.image.digest}"
-        )
+        is_reported = cache(partial(references.is_reported, target.image))
+        problems = _settle(lambda: self._other_images(target, is_reported))
+        names = ", ".join(workload["metadata"]["name"] for workload in workloads)
+        running = f"{len(target.pods())} pods of {names} run {target.image.digest}"
+        return Finding(not problems, "; ".join(problems) or running)
 
     @staticmethod
-    def _other_images(pods: list[Object], image: Image) -> Iterator[str]:
-        """Yield the pods that run another image.
+    def _other_images(target: Target, is_reported: Callable[[str], bool]) -> Iterator[str]:
+        """Yield the containers that run another image, by the report of the container runtime.
 
-        The runtime's imageID counts if it has the digest. Some runtimes report the digest of the platform's
-        manifest, or of the image's configuration; then the image in the pod's spec counts.
+        A container that has not started counts by its spec.
         """
-        for pod in pods:
-            running = [status.get("imageID", "") for status in pod["status"].get("containerStatuses", [])]
-            specified = [container["image"] for container in pod["spec"]["containers"]]
-            if not any(reference.endswith(image.digest) for reference in (*running, *specified)):
-                yield f"pod {pod['metadata']['name']} runs {', '.join(running) or ', '.join(specified)}"
+        for workload, pod in target.pods():
+            statuses = pod["status"].get("containerStatuses", [])
+            reported = {status["name"]: status.get("imageID", "") for status in statuses}
+            for name in target.containers(workload["spec"]["template"]):
+                image = reported.get(name, "")
+                digest = re.search(r"[0-9a-f]{64}$", image)
+                if is_reported(f"sha256:{digest[0]}") if digest else name in target.containers(pod):
+                    continue
+                yield f"container {name} of pod {pod['metadata']['name']} runs {image or 'another image'}"
 
 
 class Http:
@@ -180,13 +163,22 @@ class Http:
 
     def run(self, target: Target, options: VerifyOptions) -> Finding | None:
         """Request the path until it answers; None if no Service selects the pods, and no option needs one."""
-        connection = target.connect(options.service)
-        if connection is None:
-            requested = options.soak_s or options.path != VerifyOptions.path
-            return Finding(False, "no Service selects the pods of the image") if requested else None
-        with connection as client:
-            problems = _settle(lambda: filter(None, [_request(client, options.path)]))
-        return Finding(not problems, "; ".join(problems) or f"{options.path} answers through the Service")
+        if not target.services(options.service):
+            problem = Finding(False, "no Service selects the pods of the image")
+            return problem if options.requires_service else None
+        problems = _settle(lambda: self._problems(target, options))
+        status = options.status or "200 to 299"
+        return Finding(not problems, "; ".join(problems) or f"{options.path} answers {status}")
+
+    @staticmethod
+    def _problems(target: Target, options: VerifyOptions) -> Iterator[str]:
+        chosen = service.choose(target.cluster, target.services(options.service), options)
+        if chosen is None:
+            yield "no Service selects the pods of the image any more"
+            return
+        with service.connect(target.cluster, chosen, options.host) as client:
+            if problem := service.request(client, options):
+                yield f"{problem}, through the Service {chosen['metadata']['name']}"
 
 
 class Soak:
@@ -196,16 +188,17 @@ class Soak:
 
     def run(self, target: Target, options: VerifyOptions) -> Finding | None:
         """Request the path for the duration of the soak; None if no soak is requested."""
-        connection = target.connect(options.service) if options.soak_s else None
-        if connection is None:
+        services = target.services(options.service) if options.soak_s else []
+        chosen = service.choose(target.cluster, services, options)
+        if chosen is None:
             return None
         restarts = self._restarts(target)
         errors: list[str] = []
         total = int(options.soak_s * options.rate) or 1
         start = time.monotonic()
-        with connection as client:
+        with service.connect(target.cluster, chosen, options.host) as client:
             for count in range(1, total + 1):
-                if problem := _request(client, options.path):
+                if problem := service.request(client, options):
                     errors.append(problem)
                 if len(errors) > options.max_errors * total:
                     return Finding(False, f"{len(errors)} of {count} requests failed; the last: {errors[-1]}")
@@ -216,7 +209,9 @@ class Soak:
 
     @staticmethod
     def _restarts(target: Target) -> int:
-        statuses = [status for pod in target.pods() for status in pod["status"].get("containerStatuses", [])]
+        statuses = [
+            status for _, pod in target.pods() for status in pod["status"].get("containerStatuses", [])
+        ]
         return sum(status["restartCount"] for status in statuses)
 
 
@@ -231,7 +226,7 @@ class Command:
             return None
         namespace = next((item.namespace for item in workloads(target.objects)), "")
         result = process.run(
-            *shlex.split(options.command),
+            *options.arguments(),
             environment={"STACK": target.stack, "IMAGE": str(target.image), "NAMESPACE": namespace},
             timeout_s=options.command_timeout_s,
         )
@@ -241,15 +236,6 @@ class Command:
 
 
 CHECKS: tuple[Check, ...] = (Rollout(), Digest(), Http(), Soak(), Command())
-
-
-def _request(client: httpx.Client, path: str) -> str:
-    """Request a path, and return the problem, or an empty text."""
-    try:
-        response = client.get(path.lstrip("/"), timeout=REQUEST_TIMEOUT_S)
-    except httpx.HTTPError as error:
-        return f"{path}: {error or type(error).__name__}"
-    return "" if response.status_code < 400 else f"{path} answers {response.status_code}"
 
 
 def _settle(find_problems: Callable[[], Iterator[str]]) -> list[str]:

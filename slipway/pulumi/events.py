@@ -20,7 +20,7 @@ from slipway.pulumi.changes import (
     PropertyChange,
     Violation,
 )
-from slipway.pulumi.properties import differences, is_noise, value_at
+from slipway.pulumi.properties import differences, is_controllers_field, is_noise, value_at
 
 _MASKED = "[secret]"
 _PREVIEW_IS_INCOMPLETE = "nput properties have unknown values. Preview is incomplete."
@@ -65,7 +65,7 @@ def summarise(events: Iterable[EngineEvent]) -> EventSummary:
     incomplete = tuple(_incomplete((*changes, *unchanged), diagnostics))
     return EventSummary(
         changes=_without_children(changes, incomplete),
-        drift=tuple(_drift(_refreshed(events))),
+        drift=tuple(_drift(tuple(_refreshed(events)))),
         unchanged=unchanged,
         incomplete=incomplete,
         diagnostics=diagnostics,
@@ -163,22 +163,40 @@ def _refreshed(events: Iterable[EngineEvent]) -> Iterator[StepEventMetadata]:
             yield after
 
 
-def _drift(steps: Iterable[StepEventMetadata]) -> Iterator[Change]:
+def _drift(steps: Sequence[StepEventMetadata]) -> Iterator[Change]:
+    scaled = set(filter(None, map(_scale_target, steps)))
     for step in steps:
         custom = step.old is not None and step.old.custom and not step.type.startswith("pulumi:")
         if not custom:
             continue
         if step.new is None:
             yield _state_change(step, Op.DELETE)
-        elif properties := tuple(_drifted_properties(step)):
+        elif properties := tuple(_drifted_properties(step, _object(step) in scaled)):
             yield replace(_state_change(step, Op.UPDATE), properties=properties)
 
 
-def _drifted_properties(step: StepEventMetadata) -> Iterator[PropertyChange]:
+def _scale_target(step: StepEventMetadata) -> tuple[Any, ...] | None:
+    """Return the workload that an autoscaler scales: kind, namespace and name."""
+    target = value_at(_inputs(step.old), "spec.scaleTargetRef")
+    if not isinstance(target, Mapping):
+        return None
+    namespace = value_at(_outputs(step.old), "metadata.namespace")
+    return target.get("kind", "Deployment"), namespace, target.get("name")
+
+
+def _object(step: StepEventMetadata) -> tuple[Any, ...]:
+    outputs = _outputs(step.old)
+    metadata = (value_at(outputs, f"metadata.{key}") for key in ("namespace", "name"))
+    return step.type.rpartition(":")[2], *metadata
+
+
+def _drifted_properties(step: StepEventMetadata, scaled: bool) -> Iterator[PropertyChange]:
     old, new, inputs = _outputs(step.old), _outputs(step.new), _inputs(step.old)
     for path, before, after in differences(old, new):
-        scaled = path == "spec.replicas" and value_at(inputs, path) is None  # by an autoscaler
-        if not is_noise(path) and not scaled:
+        of_controller = (path == "spec.replicas" or is_controllers_field(path)) and value_at(
+            inputs, path
+        ) is None
+        if not is_noise(path) and not of_controller and not (scaled and path == "spec.replicas"):
             yield _property_change(path, before, after)
     versions = [value_at(outputs, "metadata.resourceVersion") for outputs in (old, new)]
     if step.type == "kubernetes:core/v1:Secret" and versions[0] != versions[1]:

@@ -5,7 +5,9 @@ and configuration are read in their encrypted form.
 """
 
 import json
+import re
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,9 +20,18 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
+from slipway.pulumi.stack_file import stack_files
 from slipway.pulumi.updates import ConfigValue, Run, Update
 
 OnEvent = Callable[[EngineEvent], None]
+
+_HALF_WRITTEN = re.compile(r"(load checkpoint|place 1): .*(EOF|unexpected end of JSON input)")
+"""The error for a state that another pulumi is writing: a file backend does not replace it atomically.
+
+The engine loads the state before anything else, so a command with this error has changed nothing.
+"""
+READ_DELAYS_S = (0.2, 0.5, 1.0, 2.0)
+"""The delays before the state is read again."""
 
 
 class _Unselected(automation.Stack):
@@ -76,7 +87,7 @@ class Project:
 
     def file(self, stack: str) -> Path:
         """Return the path of a stack's configuration, whether or not the file exists."""
-        return self.directory / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
+        return stack_files(self.directory) / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
 
 
 class Stack:
@@ -199,12 +210,16 @@ class Stack:
         Raises:
             SlipwayError: the command failed; the message is its error.
         """
-        try:
-            result = self._workspace.pulumi_command.run(
-                [*arguments, "--stack", self.name], str(self.project.directory), self._workspace.env_vars
-            )
-        except CommandError as error:
-            raise self._error(error) from None
+        for delay_s in (*READ_DELAYS_S, None):
+            try:
+                result = self._workspace.pulumi_command.run(
+                    [*arguments, "--stack", self.name], str(self.project.directory), self._workspace.env_vars
+                )
+                break
+            except CommandError as error:
+                if delay_s is None or not _HALF_WRITTEN.search(str(error)):
+                    raise self._error(error) from None
+                time.sleep(delay_s)
         return result.stdout
 
     @cached_property
@@ -212,6 +227,14 @@ class Stack:
         return _Unselected(self.name, self._workspace)
 
     def _run(self, operation: Callable[..., Any], on_event: OnEvent | None, **options: Any) -> Run:
+        for delay_s in READ_DELAYS_S:
+            run = self._run_once(operation, on_event, **options)
+            if not _HALF_WRITTEN.search(run.failure):
+                return run
+            time.sleep(delay_s)
+        return self._run_once(operation, on_event, **options)
+
+    def _run_once(self, operation: Callable[..., Any], on_event: OnEvent | None, **options: Any) -> Run:
         events: list[EngineEvent] = []
 
         def record(event: EngineEvent) -> None:

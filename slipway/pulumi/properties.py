@@ -28,6 +28,24 @@ _NOISE = re.compile(
 )
 
 
+_TEMPLATE = r"spec\.(jobTemplate\.spec\.)?template\.metadata\."
+# Annotations do not select pods, but two kinds weaken their confinement. Labels select pods, so only the
+# labels of injectors count.
+_CONTROLLERS = re.compile(
+    rf"""
+    {_TEMPLATE}creationTimestamp
+    | {_TEMPLATE}annotations(\.(?!\w*(apparmor|seccomp))|\["(?![^"]*(apparmor|seccomp))|$)
+    | {_TEMPLATE}labels\["([^"/]*\.)?(istio\.io|linkerd\.io|cattle\.io|openshift\.io)/
+    """,
+    re.VERBOSE,
+)
+
+
+def is_controllers_field(path: str) -> bool:
+    """Return whether a controller, an injector or `kubectl rollout restart` may set a field of a template."""
+    return bool(_CONTROLLERS.match(path))
+
+
 def is_noise(path: str) -> bool:
     """Return whether a reviewer can ignore a property."""
     return bool(_NOISE.match(path))

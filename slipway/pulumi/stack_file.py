@@ -17,6 +17,16 @@ from slipway.errors import SlipwayError
 SALT = "encryptionsalt"
 
 
+def stack_files(project: Path) -> Path:
+    """Return the directory of a project's stack files: `stackConfigDir` in Pulumi.yaml, or the project's."""
+    try:
+        settings = yaml.safe_load((project / "Pulumi.yaml").read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return project
+    name = settings.get("stackConfigDir") if isinstance(settings, dict) else None
+    return project / (name or "")
+
+
 @dataclass(frozen=True)
 class StackFile:
     """Pulumi.<stack>.yaml, and the key of its image: slipway:image."""
@@ -65,6 +75,7 @@ class StackFile:
         if text == self.text():
             return
         mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

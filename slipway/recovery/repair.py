@@ -173,8 +173,14 @@ def _check_dead(stack: str, owners: Sequence[re.Match[str]]) -> None:
                 f"stack {stack} is locked by {_names([owner])}, which cannot be checked from here."
                 " If the process does not run, pass --force-unlock"
             )
-        if is_running(int(owner["pid"]), "pulumi"):
+        running = is_running(int(owner["pid"]), "pulumi")
+        if running:
             raise LockInUse(f"stack {stack} is in use by {_names([owner])}; nothing was changed")
+        if running is None:
+            raise LockInUse(
+                f"stack {stack} is locked by {_names([owner])}, which is not visible from this container."
+                " If the process does not run, pass --force-unlock"
+            )
     if not owners:
         raise LockInUse(
             f"stack {stack} is locked, and its backend does not name the owner of the lock."

@@ -1,5 +1,6 @@
 """The versions that promote and rollback choose."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from slipway.images.references import Image
 from slipway.preview.plan import without_generated_secrets
 from slipway.promotion.eligibility import check_verified
 from slipway.promotion.promote import choose_receipt
-from slipway.promotion.receipts import Outcome, Receipt, now, slug
+from slipway.promotion.receipts import Outcome, Receipt, namespace, now, slug
 
 
 def image(letter: str, repository: str = "registry:5000/hits") -> Image:
@@ -69,6 +70,24 @@ def test_source_requirements() -> None:
         check_verified([receipt(1, "b", Outcome.ROLLED_BACK)], "staging", image("b").digest, 0)
 
 
+def test_age_with_another_version_between() -> None:
+    """The age counts from the latest time at which another version ran."""
+    receipts = [receipt(3, "b", age_s=10), receipt(2, "a", age_s=50), receipt(1, "b", age_s=100)]
+    with pytest.raises(SlipwayError, match="10 s ago; --min-age requires 90 s"):
+        check_verified(receipts, "staging", image("b").digest, 90)
+    with pytest.raises(SlipwayError, match="another version ran in staging"):
+        check_verified(receipts[1:], "staging", image("b").digest, 1)
+
+
+def test_age_after_a_rollback() -> None:
+    """A rollback verifies the previous version again; an abandoned promotion does not count."""
+    rolled_back = receipt(2, "c", Outcome.ROLLED_BACK, age_s=20)
+    rolled_back = rolled_back.model_copy(update={"previous": str(image("b"))})
+    receipts = [receipt(3, "d", Outcome.ABANDONED), rolled_back, receipt(1, "b", age_s=100)]
+    with pytest.raises(SlipwayError, match="20 s ago"):
+        check_verified(receipts, "staging", image("b").digest, 30)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -99,6 +118,15 @@ def test_receipt_names_are_unique() -> None:
     assert len(set(slugs)) == len(names)
     for name in slugs:
         assert name == name.lower().strip("-.") and len(name) <= 63
+
+
+def test_receipt_namespaces() -> None:
+    """Every legal project name has its own valid namespace; a name that was valid keeps its namespace."""
+    projects = ["shop", "p" * 54, "My_App", "my_app", "acme.web", "a-", "P" * 100, "p" * 100, "p" * 55]
+    namespaces = [namespace(project) for project in projects]
+    assert namespaces[:2] == ["receipts-shop", f"receipts-{'p' * 54}"]
+    assert len(set(namespaces)) == len(projects)
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in namespaces)
 
 
 def test_receipt_round_trip() -> None:

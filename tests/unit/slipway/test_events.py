@@ -92,6 +92,57 @@ def test_manual_changes_are_drift() -> None:
     ]
 
 
+def template(**metadata: Any) -> dict[str, Any]:
+    return {"spec": {"template": {"metadata": metadata}}}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "kubectl.kubernetes.io/restartedAt",
+        "reloader.stakater.com/last-reloaded-from",
+        "linkerd.io/inject",
+        "vpaUpdates",
+    ],
+)
+def test_annotations_of_controllers_are_not_drift(annotation: str) -> None:
+    """Neither when they are new, nor when they change or disappear."""
+    states = [template(), template(annotations={annotation: "1"}), template(annotations={annotation: "2"})]
+    for before, after in [(0, 1), (1, 2), (2, 0)]:
+        assert refreshed(states[before], states[after]) == []
+    own = {"template": {"metadata": {"annotations": {annotation: "1"}}}}
+    assert refreshed(states[1], states[2], spec=own) != []
+
+
+def test_labels_of_injectors_are_not_drift() -> None:
+    assert refreshed(template(labels={}), template(labels={"service.istio.io/canonical-name": "web"})) == []
+
+
+def test_fields_that_change_the_pods_are_drift() -> None:
+    """Labels select pods, and some annotations weaken their confinement."""
+    apparmor = "container.apparmor.security.beta.kubernetes.io/web"
+    assert refreshed(template(), template(labels={"app.kubernetes.io/name": "web"})) != []
+    assert refreshed(template(), template(annotations={apparmor: "unconfined"})) != []
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_autoscaled_replicas_are_not_drift(name: str) -> None:
+    """Also if the program sets the number, but only for the target of the autoscaler."""
+    metadata = {"namespace": "shop", "name": "web"}
+    old = {"metadata": metadata, "spec": {"replicas": 2}}
+    live = {"metadata": metadata, "spec": {"replicas": 5}}
+    autoscaler = {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": name}}}
+    scaler = {"metadata": {"namespace": "shop", "name": "scaler"}, **autoscaler}
+    kind = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+    events = [
+        step("refresh", DEPLOYMENT, "web", old, old),
+        step("update", DEPLOYMENT, "web", old, old, event="resOutputsEvent", outputs=(old, live)),
+        step("refresh", kind, "scaler", scaler, scaler),
+        step("refresh", kind, "scaler", scaler, scaler, event="resOutputsEvent", outputs=(scaler, scaler)),
+    ]
+    assert len(summarise(events).drift) == (0 if name == "web" else 1)
+
+
 def test_changed_secret_is_drift() -> None:
     before, after = ({"metadata": {"resourceVersion": version}, "data": engine.SECRET} for version in "12")
     assert refreshed(before, after, kind="kubernetes:core/v1:Secret") == [("data", SECRET, SECRET)]

@@ -106,6 +106,14 @@ def test_take_over(receipts: Receipts) -> None:
     assert take_over(receipts, live_owner(), print) is None
 
 
+@pytest.mark.parametrize("change", [{"space": "another boot"}, {"space": ""}, {"born": ""}])
+def test_owner_that_is_not_visible(change: dict[str, str]) -> None:
+    """The same host name in another boot or PID namespace is not a dead process, also in older receipts."""
+    assert live_owner().is_alive() is True
+    assert dead_owner().is_alive() is False
+    assert dead_owner().model_copy(update=change).is_alive() is None
+
+
 def test_lost_reply(receipts: Receipts) -> None:
     """The owner keeps the lease when the reply to its write is lost."""
     lease = open_receipt(receipts, new(), live_owner())

@@ -8,7 +8,8 @@ import pytest
 
 from slipway.errors import SlipwayError, StackNotFound
 from slipway.promotion import promote as flow
-from slipway.promotion.phases import PromotionOptions, Prompter
+from slipway.promotion.options import PromotionOptions
+from slipway.promotion.phases import Prompter
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 

@@ -1,6 +1,7 @@
 """Plan files, and the fingerprints that detect an outdated plan."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ import pytest
 from slipway.errors import OutOfDate, SlipwayError
 from slipway.preview.fingerprint import Fingerprint, hash_program, hash_state
 from slipway.preview.plan import Plan, check
-from slipway.pulumi.project import Stack
+from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.stack_file import StackFile
 
 
 @pytest.fixture(params=["git", "no git"])
@@ -66,6 +68,61 @@ def test_a_change_of_the_program_changes_its_hash(project: Path, edit: Edit) -> 
 def test_documents_stack_files_and_plans_are_not_part_of_the_program(project: Path, edit: Edit) -> None:
     before = hash_program(project, project / "plans")
     edit(project)
+    assert hash_program(project, project / "plans") == before
+
+
+def git_repository(directory: Path, *names: str) -> None:
+    directory.mkdir(exist_ok=True)
+    for name in names:
+        (directory / name).write_text("1")
+    identity = ("-c", "user.name=me", "-c", "user.email=me@example.com")
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=directory, check=True)
+
+
+def test_edit_in_a_submodule(tmp_path: Path) -> None:
+    """A submodule's files are part of the program, but not the files that it ignores."""
+    library, project = tmp_path / "library", tmp_path / "project"
+    git_repository(library, "a.py")
+    git_repository(project, "__main__.py")
+    add = ["git", "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "lib"]
+    subprocess.run(add, cwd=project, check=True)
+    before = hash_program(project, project)
+    (project / "lib/.gitignore").write_text("*.log")
+    ignoring = hash_program(project, project)
+    (project / "lib/x.log").touch()
+    assert hash_program(project, project) == ignoring != before
+    (project / "lib/a.py").write_text("2")
+    assert hash_program(project, project) != ignoring
+
+
+def test_checkout_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git refuses to list the files; another list would make each plan out of date."""
+    git_repository(tmp_path, "__main__.py")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(
+        SlipwayError, match=r"dubious ownership[\s\S]*git config --global --add safe\.directory"
+    ):
+        hash_program(tmp_path, tmp_path)
+
+
+def test_file_name_that_is_not_utf_8(project: Path) -> None:
+    name = Path(os.fsdecode(b"caf\xe9.py"))
+    (project / name).write_text("1")
+    before = hash_program(project, project / "plans")
+    (project / name).write_text("2")
+    assert hash_program(project, project / "plans") != before
+
+
+def test_directory_of_stack_files(project: Path) -> None:
+    """`stackConfigDir` has the stack files, which are not part of the program."""
+    (project / "Pulumi.yaml").write_text("name: x\nstackConfigDir: stacks")
+    opened = object.__new__(Project)
+    opened.directory = project
+    file = StackFile(opened.file("acme/x/prod"), "x:image")
+    before = hash_program(project, project / "plans")
+    file.set_image("v1")
+    assert file.path == project / "stacks/Pulumi.prod.yaml" and file.image() == "v1"
     assert hash_program(project, project / "plans") == before
 
 

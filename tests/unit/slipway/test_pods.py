@@ -10,7 +10,8 @@ from rich.console import Console
 
 from slipway.cli import run as command
 from slipway.cli.logs import PodLogs
-from slipway.cli.open import choose, forward
+from slipway.cli.open import choose
+from slipway.cluster.forward import forward
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject
 from slipway.cluster.pods import component_workloads, exit_code, one_off_pod, ready_pod
@@ -193,7 +194,7 @@ def test_a_forwarded_port_stays_the_same_after_a_lost_connection(kubectl: Path) 
     )
     ports = forward(Cluster("there"), service("web", 80), 0)
     assert [next(ports), next(ports)] == ["4321", "4321"]
-    ports.close()  # type: ignore[attr-defined] # it is a generator
+    ports.close()
     first, second = kubectl.with_name("calls").read_text().splitlines()
     assert " :80 " in first and " 4321:80 " in second and "--address=127.0.0.1" in first
 

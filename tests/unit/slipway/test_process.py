@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway import process
 from slipway.errors import CommandFailed, CommandNotFound, CommandTimeout
 from slipway.process import git, is_running, run, start_time
 
@@ -44,3 +45,89 @@ def test_processes() -> None:
     assert is_running(os.getpid(), "py") and not is_running(os.getpid(), "pulumi")
     assert start_time(os.getpid()) == start_time(os.getpid()) != ""
     assert start_time(2**22 + 1) == ""
+
+
+STAT = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0"
+
+
+def fake_proc(
+    directory: Path, stat: str = STAT, nspid: str = "7", pid: int = 4026531836, uts: int = 4026531838
+) -> Path:
+    """Write a /proc with process 7, as the kernel formats it."""
+    for name, text in {
+        "self/stat": stat,
+        "7/stat": stat,
+        "7/status": f"Name:\tpulumi\nState:\tS (sleeping)\nNSpid:\t{nspid}\n",
+        "sys/kernel/random/boot_id": "boot-1\n",
+    }.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    (directory / "self/ns").mkdir()
+    (directory / "self/ns/pid").symlink_to(f"pid:[{pid}]")
+    (directory / "self/ns/uts").symlink_to(f"uts:[{uts}]")
+    return directory
+
+
+class TestWithProc:
+    """Signs of life where /proc exists."""
+
+    def test_time_zone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The start time is the same in every time zone, and needs no `ps`."""
+        times = set()
+        for zone in ("UTC", "Asia/Tokyo"):
+            monkeypatch.setenv("TZ", zone)
+            times.add(start_time(os.getpid()))
+        monkeypatch.setenv("PATH", "")
+        assert len({*times, start_time(os.getpid())}) == 1
+
+    def test_zombie(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that has ended is not alive because its parent did not notice."""
+        monkeypatch.setattr(process, "PROC", fake_proc(tmp_path))
+        assert start_time(7) == "4711 ticks"
+        (tmp_path / "7/stat").write_text(STAT.replace(" S ", " Z "))
+        assert start_time(7) == ""
+
+    def test_process_of_an_inner_namespace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "PROC", fake_proc(tmp_path, nspid="7\t2000007"))
+        assert is_running(2000007, "pulumi") is True
+        assert is_running(2000008, "pulumi") is False
+
+    def test_process_outside_of_the_namespace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A container with the host's name cannot see the host's processes."""
+        monkeypatch.setattr(process, "PROC", fake_proc(tmp_path, pid=1))
+        assert is_running(2**22 + 1, "pulumi") is None
+
+    def test_process_of_a_container(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A container with its own host name sees all processes of that name."""
+        monkeypatch.setattr(process, "PROC", fake_proc(tmp_path, pid=1, uts=1))
+        assert is_running(2**22 + 1, "pulumi") is False
+
+
+class TestWithPs:
+    """Signs of life without /proc, as on macOS."""
+
+    @pytest.fixture(autouse=True)
+    def no_proc(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "PROC", tmp_path / "nowhere")
+
+    def test_processes(self) -> None:
+        assert is_running(os.getpid(), "py") is True
+        assert start_time(os.getpid()) not in ("", None)
+        assert start_time(2**22 + 1) == ""
+
+    def test_no_ps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "")
+        assert start_time(os.getpid()) is None and is_running(os.getpid(), "py") is None
+
+    def test_other_ps(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The `ps` of busybox knows no column `lstart`."""
+        (tmp_path / "ps").write_text("#!/bin/sh\necho 'bad -o argument' >&2; exit 1")
+        (tmp_path / "ps").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        assert start_time(os.getpid()) is None
+
+
+def test_program_that_cannot_be_run(tmp_path: Path) -> None:
+    (tmp_path / "script").touch(mode=0o644)
+    with pytest.raises(CommandFailed, match="cannot be run: Permission denied"):
+        run(str(tmp_path / "script"))

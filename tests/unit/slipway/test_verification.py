@@ -10,54 +10,81 @@ import pytest
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject
+from slipway.errors import ImageNotFound
+from slipway.images import references
 from slipway.images.references import Image
 from slipway.promotion import verification
-from slipway.promotion.verification import Target, VerifyOptions, verify
+from slipway.promotion.options import VerifyOptions
+from slipway.promotion.verification import Target, verify
 
 IMAGE = Image("registry:5000/hits", "sha256:" + "a" * 64, "v2")
 OLD = f"registry:5000/hits@sha256:{'b' * 64}"
-LABELS = {"app": "web"}
 DEFAULT = VerifyOptions()
 
 
-def manifest(kind: str, **content: Any) -> Object:
-    return {"kind": kind, "metadata": {"name": "web", "namespace": "hits", "generation": 1}, **content}
+def manifest(kind: str, name: str = "web", **content: Any) -> Object:
+    metadata = {"name": name, "namespace": "hits", "generation": 1, "labels": {"app": name}}
+    return {"kind": kind, "metadata": metadata, **content}
 
 
-DEPLOYMENT = manifest(
-    "Deployment",
-    spec={
-        "replicas": 1,
-        "selector": {"matchLabels": LABELS},
-        "template": {
-            "metadata": {"labels": LABELS},
-            "spec": {"containers": [{"name": "web", "image": str(IMAGE)}]},
-        },
-    },
-    status={"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1},
-)
-SERVICE = manifest("Service", spec={"selector": LABELS, "ports": [{"port": 80}]})
+def labels(item: Object) -> dict[str, str]:
+    found: dict[str, str] = item["metadata"]["labels"]
+    return found
 
 
-def pod(image: str = str(IMAGE), restarts: int = 0) -> Object:
-    status = {"imageID": image, "restartCount": restarts}
-    return manifest("Pod", spec={"containers": [{"image": image}]}, status={"containerStatuses": [status]})
+def deployment(name: str = "web", *sidecars: Object) -> Object:
+    container = {"name": "web", "image": str(IMAGE)}
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [*sidecars, container]}}
+    return manifest(
+        "Deployment",
+        name,
+        spec={"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template},
+        status={"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1},
+    )
+
+
+def service(name: str = "web") -> Object:
+    return manifest("Service", name, spec={"selector": {"app": name}, "ports": [{"port": 80}]})
+
+
+DEPLOYMENT, SERVICE = deployment(), service()
+
+
+def pod(image: str = str(IMAGE), restarts: int = 0, name: str = "web") -> Object:
+    status = {"name": "web", "imageID": image, "restartCount": restarts}
+    spec = {"containers": [{"name": "web", "image": image}]}
+    return manifest("Pod", name, spec=spec, status={"phase": "Running", "containerStatuses": [status]})
 
 
 class FakeCluster:
-    """A cluster with a Deployment, its pods, and perhaps a Service that answers with the given codes."""
+    """A cluster with workloads, their pods, and perhaps Services that answer with the given codes.
 
-    def __init__(self, *objects: Object, codes: Sequence[int] = ()) -> None:
+    A Service whose name is in `unreachable` has pods that do not listen.
+    """
+
+    def __init__(
+        self, *objects: Object, codes: Sequence[int] = (), unreachable: str = "", **headers: str
+    ) -> None:
         self.objects = objects
         self.codes = iter(codes)
+        self.unreachable = unreachable
+        self.headers = headers
 
     def get(self, *words: str) -> list[Object]:
-        kinds = {"Pod" if word == "pods" else word.partition(".")[0] for word in words}
-        return [item for item in self.objects if item["kind"] in kinds]
+        if words[0] == "pods":
+            selector = dict([words[-1].split("=")])
+            return [item for item in self.objects if item["kind"] == "Pod" and labels(item) == selector]
+        names = {(word.partition(".")[0], word.rpartition("/")[2]) for word in words if "/" in word}
+        return [item for item in self.objects if (item["kind"], item["metadata"]["name"]) in names]
 
     @contextmanager
     def service(self, namespace: str, name: str, port: int) -> Iterator[httpx.Client]:
-        transport = httpx.MockTransport(lambda request: httpx.Response(next(self.codes, 200)))
+        def answer(request: httpx.Request) -> httpx.Response:
+            if name == self.unreachable:
+                return httpx.Response(503, text="error trying to reach service: connection refused")
+            return httpx.Response(next(self.codes, 200), headers=self.headers)
+
+        transport = httpx.MockTransport(answer)
         with httpx.Client(transport=transport, base_url="http://web/") as client:
             yield client
 
@@ -67,9 +94,32 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "SETTLE_S", 0.0)
 
 
+MANIFESTS: dict[str, Any] = {
+    IMAGE.digest: {
+        "manifests": [
+            {"digest": "sha256:" + "1" * 64},
+            {"digest": "sha256:" + "2" * 64, "annotations": {"vnd.docker.reference.type": "attestation"}},
+        ]
+    },
+    "sha256:" + "1" * 64: {"config": {"digest": "sha256:" + "c" * 64}},
+    "sha256:" + "3" * 64: {"manifests": [{"digest": "sha256:" + "1" * 64}]},
+    "sha256:" + "b" * 64: {"config": {"digest": "sha256:" + "d" * 64}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    def manifest(image: Image) -> Any:
+        if image.digest not in MANIFESTS:
+            raise ImageNotFound(str(image))
+        return MANIFESTS[image.digest]
+
+    monkeypatch.setattr(references, "manifest", manifest)
+
+
 def results(cluster: FakeCluster, options: VerifyOptions = DEFAULT) -> list[tuple[str, bool]]:
     objects = tuple(
-        StackObject(f"urn::{item['kind']}", "v1", item["kind"], "hits", "web", item)
+        StackObject("urn", "v1", item["kind"], "hits", item["metadata"]["name"], item)
         for item in cluster.objects
         if item["kind"] != "Pod"
     )
@@ -112,10 +162,116 @@ def test_a_soak_allows_its_share_of_errors(max_errors: float, passed: bool) -> N
     assert results(cluster, options)[-1] == ("soak", passed)
 
 
+class TestDigest:
+    """The digest that the container runtime reports counts, for the container that runs the image."""
+
+    @pytest.mark.parametrize("digit", ["a", "1", "c", "3"])
+    def test_reported_digest(self, digit: str) -> None:
+        """The index, the platform's manifest, its configuration, or another index of the same manifest."""
+        running = pod()
+        running["status"]["containerStatuses"][0]["imageID"] = f"docker://sha256:{digit * 64}"
+        assert results(FakeCluster(DEPLOYMENT, running))[-1] == ("digest", True)
+
+    @pytest.mark.parametrize("digit", ["2", "b", "f"])
+    def test_other_digest(self, digit: str) -> None:
+        """The pod's own spec does not prove what runs; nor does an attestation."""
+        running = pod()
+        running["status"]["containerStatuses"][0]["imageID"] = f"registry:5000/hits@sha256:{digit * 64}"
+        assert results(FakeCluster(DEPLOYMENT, running))[-1] == ("digest", False)
+
+    def test_sidecar(self) -> None:
+        """A sidecar's digest does not count, neither for the version nor against it."""
+        running = pod(OLD)
+        sidecar = {"name": "proxy", "imageID": str(IMAGE), "restartCount": 0}
+        running["status"]["containerStatuses"].append(sidecar)
+        assert results(FakeCluster(DEPLOYMENT, running))[-1] == ("digest", False)
+        running = pod()
+        running["status"]["containerStatuses"].append({**sidecar, "imageID": OLD})
+        workload = deployment("web", {"name": "proxy", "image": OLD})
+        assert results(FakeCluster(workload, running))[-1] == ("digest", True)
+
+    @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+    def test_ended_pods(self, phase: str) -> None:
+        """A pod of the old version that was evicted, drained or finished does not run it."""
+        old = pod(OLD)
+        old["status"]["phase"] = phase
+        assert results(FakeCluster(DEPLOYMENT, pod(), old))[-1] == ("digest", True)
+
+    def test_starting_pod(self) -> None:
+        """A pod that an autoscaler has just created counts by its spec."""
+        starting = pod()
+        starting["status"] = {"phase": "Pending"}
+        assert results(FakeCluster(DEPLOYMENT, pod(), starting))[-1] == ("digest", True)
+
+    @pytest.mark.parametrize("names", [("web", "worker"), ("worker", "web")])
+    def test_every_workload(self, names: tuple[str, str]) -> None:
+        """A worker with old pods fails, in whatever order kubectl lists the workloads."""
+        workloads = [deployment(name) for name in names]
+        good = [pod(), pod(name="worker")]
+        assert results(FakeCluster(*workloads, *good))[-1] == ("digest", True)
+        assert results(FakeCluster(*workloads, pod(), pod(OLD, name="worker")))[-1] == ("digest", False)
+
+
+class TestService:
+    """The HTTP check goes to a Service of a workload that serves."""
+
+    @pytest.mark.parametrize("names", [("web", "worker"), ("worker", "web")])
+    def test_worker_without_a_service(self, names: tuple[str, str]) -> None:
+        """It does not hide a broken page."""
+        objects = [*map(deployment, names), SERVICE, pod(), pod(name="worker")]
+        assert results(FakeCluster(*objects))[-1] == ("http", True)
+        assert results(FakeCluster(*objects, codes=[500]))[-1] == ("http", False)
+
+    @pytest.mark.parametrize("names", [("web", "worker"), ("worker", "web")])
+    def test_worker_with_a_service(self, names: tuple[str, str]) -> None:
+        """A Service whose pods do not listen is not the page."""
+        objects = [*map(deployment, names), *map(service, names), pod(), pod(name="worker")]
+        assert results(FakeCluster(*objects, unreachable="worker"))[-1] == ("http", True)
+        broken = FakeCluster(*objects, unreachable="worker", codes=[500] * 2)
+        assert results(broken)[-1] == ("http", False)
+
+
+def http(options: VerifyOptions, codes: Sequence[int], **headers: str) -> tuple[bool, str]:
+    cluster = FakeCluster(DEPLOYMENT, SERVICE, pod(), codes=codes, **headers)
+    objects = tuple(StackObject("urn", "v1", item["kind"], "hits", "web", item) for item in cluster.objects)
+    target = Target("prod", cast(Cluster, cluster), objects, IMAGE, lambda text: None)
+    result = verify(target, options)[2]
+    return result.passed, result.detail
+
+
+def test_redirect() -> None:
+    """A redirect is not an answer, unless its status is requested; the report has its target."""
+    target = "https://example.com/"
+    assert http(DEFAULT, [301], Location=target) == (
+        False,
+        f"/ redirects (301) to {target}, through the Service web",
+    )
+    assert http(VerifyOptions(status=301), [301], Location=target) == (True, "/ answers 301")
+
+
+def test_status() -> None:
+    assert http(VerifyOptions(path="/login", status=401), [401]) == (True, "/login answers 401")
+    passed, detail = http(VerifyOptions(status=401), [200])
+    assert not passed and "/ answers 200, not 401" in detail
+    assert http(DEFAULT, [204]) == (True, "/ answers 200 to 299")
+
+
+def test_command_output_that_is_not_text() -> None:
+    options = VerifyOptions(command=r"printf '\377\376'")
+    assert results(FakeCluster(DEPLOYMENT, SERVICE, pod()), options)[-1] == ("command", True)
+
+
 @pytest.mark.parametrize(
-    "command", ["false", "no-such-program", f"{sys.executable} -c 'import time; time.sleep(9)'"]
+    "command",
+    [
+        "false",
+        "no-such-program",
+        "'unbalanced",
+        "/etc/passwd",
+        f"{sys.executable} -c 'import time; time.sleep(9)'",
+    ],
 )
-def test_a_command_that_fails_is_missing_or_hangs(command: str) -> None:
+def test_command_that_fails(command: str) -> None:
     options = VerifyOptions(command=command, command_timeout_s=0.5)
     assert results(FakeCluster(DEPLOYMENT, SERVICE, pod()), options)[-1] == ("command", False)
 

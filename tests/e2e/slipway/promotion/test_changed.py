@@ -12,8 +12,8 @@ from slipway.errors import ImageNotFound, OutOfDate
 from slipway.images.references import Image
 from slipway.preview.fingerprint import Fingerprint
 from slipway.promotion import promote as flow
-from slipway.promotion.phases import PromotionOptions, Prompter
-from slipway.promotion.verification import VerifyOptions
+from slipway.promotion.options import PromotionOptions, VerifyOptions
+from slipway.promotion.phases import Prompter
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 from tests.e2e.slipway.promotion.conftest import REPOSITORY, Pipeline, digest

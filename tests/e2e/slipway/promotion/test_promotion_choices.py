@@ -54,12 +54,12 @@ def test_a_pull_request_changes_one_line_and_its_merge_is_applied_by_pulumi_up(
 def test_what_was_not_verified_for_long_enough_is_refused(fresh: Pipeline, images: dict[str, str]) -> None:
     assert fresh.promote("dev", "staging").code == 0
     before = fresh.file("prod").read_text()
-    refused = fresh.promote("staging", "prod", "--min-soak", "3600")
+    refused = fresh.promote("staging", "prod", "--min-age", "3600")
     assert refused.code == 1 and "3600" in refused.stderr, refused.stderr
     assert fresh.file("prod").read_text() == before
     count = len(fresh.history("prod"))
     time.sleep(1)
-    done = fresh.promote("staging", "prod", "--min-soak", "1")
+    done = fresh.promote("staging", "prod", "--min-age", "1")
     assert done.code == 0, done.stderr
     assert len(fresh.history("prod")) == count + 1
     assert done.receipt["image"] == images["two"]

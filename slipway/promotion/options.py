@@ -1,0 +1,74 @@
+"""The options of a promotion, which its receipt keeps, so that `recover` finishes it by the same options."""
+
+import shlex
+import shutil
+from dataclasses import dataclass, field, replace
+
+from slipway.errors import SlipwayError
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """The checks that a version must pass."""
+
+    path: str = "/"
+    """The path of the HTTP check, requested through the Service."""
+    service: str | None = None
+    """The name of the Service; by default a Service in front of the image's pods."""
+    command: str | None = None
+    """A command that runs without a shell, with IMAGE, NAMESPACE and STACK; exit code 0 passes."""
+    soak_s: float = 0.0
+    """The duration of the soak, in seconds."""
+    rate: float = 5.0
+    """The requests per second of the soak."""
+    max_errors: float = 0.0
+    """The share of the soak's requests that may fail: 0.01 is 1 %."""
+    command_timeout_s: float = 300.0
+    host: str | None = None
+    """The Host header of the requests, for applications that refuse other names."""
+    status: int | None = None
+    """The status that passes; by default 200 to 299."""
+
+    def without_soak(self) -> "VerifyOptions":
+        """Return the same options without a soak."""
+        return replace(self, soak_s=0.0)
+
+    @property
+    def requires_service(self) -> bool:
+        """An option can only be checked through a Service."""
+        return bool(self.path != "/" or self.service or self.soak_s or self.host or self.status)
+
+    def arguments(self) -> list[str]:
+        """Return the arguments of the command.
+
+        Raises:
+            SlipwayError: the quotes of the command do not match.
+        """
+        try:
+            return shlex.split(self.command or "")
+        except ValueError as error:
+            raise SlipwayError(f"the check command cannot be parsed: {error}: {self.command}") from None
+
+    def check_command(self) -> None:
+        """Check that the command can be run, before anything is changed.
+
+        Raises:
+            SlipwayError: its quotes do not match, or its program is missing or not executable.
+        """
+        if self.command is None:
+            return
+        arguments = self.arguments()
+        if not arguments or shutil.which(arguments[0]) is None:
+            raise SlipwayError(
+                f"the check command cannot be run: {arguments[0] if arguments else 'it'} is not an executable"
+                f" program here: {self.command!r}"
+            )
+
+
+@dataclass(frozen=True)
+class PromotionOptions:
+    """The options of a promotion."""
+
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
+    pull_request: bool = False
+    roll_back: bool = True

@@ -1,0 +1,33 @@
+"""Requests to a Service."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from slipway.cluster.kubectl import Cluster
+from slipway.promotion import service
+from slipway.promotion.options import VerifyOptions
+
+WEB = {"metadata": {"name": "web", "namespace": "hits"}, "spec": {"ports": [{"port": 80}]}}
+
+
+def test_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Host header reaches the application; the API server's proxy would replace it."""
+
+    class Application(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.headers["Host"] == "example.com" else 400)
+            self.end_headers()
+
+    results = {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Application) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = str(server.server_port)
+        monkeypatch.setattr(service, "forward", lambda *_: (port for _ in "a"))
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        for host in ("example.com", "example.org"):
+            with service.connect(Cluster("there"), WEB, host) as client:
+                results[host] = service.request(client, VerifyOptions(host=host))
+        server.shutdown()
+    assert results == {"example.com": "", "example.org": "/ answers 400"}
