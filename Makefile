@@ -68,6 +68,7 @@ unit: venv ## Run the fast tests: no cluster, no network
 check: packages venv ## Lint and type-check
 	@$(VENV)/ruff format --check . && $(VENV)/ruff check . && $(VENV)/mypy
 	@$(VENV)/hadolint $$(git ls-files "*Dockerfile")
+	@$(VENV)/zizmor --offline --quiet .github
 
 .PHONY: fmt
 fmt: venv ## Format the code and mend what the linter can

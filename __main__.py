@@ -17,6 +17,7 @@ if settings.build:
         repository=settings.repository,
         credentials=settings.registry_credentials,
         secrets=build_secrets(),
+        platforms=settings.platforms,
     ).ref
 else:
     image = pulumi.Output.from_input(str(settings.image))
@@ -24,7 +25,10 @@ else:
 version = image.apply(lambda reference: ImageReference.parse(reference).version)
 
 namespace = Namespace(
-    settings.namespace, repository=settings.repository, credentials=settings.registry_credentials
+    settings.namespace,
+    repository=settings.repository,
+    credentials=settings.registry_credentials,
+    create=settings.create_namespace,
 )
 
 cache = Redis(
@@ -32,7 +36,9 @@ cache = Redis(
     namespace=namespace.name,
     password=settings.redis_password,
     storage=settings.redis.storage,
+    eviction=settings.redis.eviction,
     resources=settings.redis.resources,
+    pull_secret=namespace.pull_secret,
 )
 
 web = WebService(
@@ -45,6 +51,7 @@ web = WebService(
     probes=Probes(ready=Probe.http("/livez")),  # without Redis, the page is served without its count
     expose=settings.web.exposure,
     pull_secret=namespace.pull_secret,
+    platform=settings.platform,
 )
 
 pulumi.export("url", web.url)

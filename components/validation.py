@@ -146,12 +146,21 @@ def _label(value: str) -> str:
     return value
 
 
+def _platform(value: str) -> str:
+    if not re.fullmatch(_PLATFORM, value):
+        raise ValueError(
+            "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
+        )
+    return value
+
+
 def _text(value: object) -> object:
     if isinstance(value, pulumi.Output | Awaitable) or (isinstance(value, str) and value.strip()):
         return value
     raise ValueError("must be text, or an Output of text")
 
 
+_PLATFORM = r"linux/(386|amd64|arm/v[567]|arm64|mips64|mips64le|ppc64le|riscv64|s390x)"
 _WHOLE = "0|[1-9][0-9]*"
 _CPU = r"[0-9]+m|[0-9]+(\.[0-9]{1,3})?"
 _MEMORY = r"[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?"
@@ -173,6 +182,11 @@ Name = Annotated[
     str,
     AfterValidator(_label),
     WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"}),
+]
+Platform = Annotated[
+    str,
+    AfterValidator(_platform),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PLATFORM}$", "examples": ["linux/arm64"]}),
 ]
 InputText = Annotated[str | Awaitable[str] | pulumi.Output[str], PlainValidator(_text)]
 Text = Annotated[str, Field(pattern=r"\S")]

@@ -14,7 +14,9 @@ from rules import POLICIES, Policy
 def _policy(policy: Policy) -> ResourceValidationPolicy:
     def validate(args: Any, report: ReportViolation) -> None:
         if args.resource_type.startswith("kubernetes:"):
-            for problem in policy.rule(args.resource_type.rpartition(":")[2], without_unknowns(args.props)):
+            for problem in policy.violations(
+                args.resource_type.rpartition(":")[2], without_unknowns(args.props)
+            ):
                 report(f"{args.name}: {problem}")
 
     level = EnforcementLevel.MANDATORY if policy.mandatory else EnforcementLevel.ADVISORY

@@ -1,6 +1,7 @@
 """Report of the problems in a stack file: each key, its value, the rule, a command to repair it."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def report(stack: str, problems: Sequence[Problem], schema: Schema) -> str:
             key = ".".join(map(str, problem.path))
             text = f"{problem.text}; {_suggestion(str(problem.path[-1]), siblings)}"
         else:
-            key, text = ".".join(map(_as_written, problem.path)), problem.text
+            key, text = _key(problem.path), problem.text
         lines += ["", f"  {key} {text}"]
         lines += [f"      pulumi config {_repair(problem, key, siblings)} --stack {stack}"]
     return "\n".join(lines)
@@ -36,8 +37,14 @@ def _as_written(part: str | int) -> str:
     return to_camel(str(part)) if "_" in str(part) else str(part)
 
 
+def _key(path: Sequence[str | int]) -> str:
+    """Return a path as `pulumi config set --path` takes it: web.replicas, platforms[0]."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_as_written(part)}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
 def _repair(problem: Problem, key: str, siblings: Mapping[str, Schema]) -> str:
-    path = "--path " if "." in key else ""
+    path = "--path " if re.search(r"[.\[]", key) else ""
     if problem.kind == "unknown" or (problem.kind == "conflict" and not problem.use):
         return f"rm {path}{key}"
     schema = siblings.get(_as_written(problem.path[-1]), {})
@@ -50,8 +57,11 @@ def _siblings(path: Sequence[str | int], root: Schema) -> dict[str, Schema]:
     """Return the schemas of the keys that are allowed in place of the last part of the path."""
     level = root
     for part in path[:-1]:
-        level = _resolved(level["properties"][_as_written(part)], root)
-    return {key: _resolved(value, root) for key, value in level["properties"].items()}
+        level = _resolved(
+            level["items"] if isinstance(part, int) else level["properties"][_as_written(part)], root
+        )
+    values = level.get("properties") or {_as_written(path[-1]): level["items"]}
+    return {key: _resolved(value, root) for key, value in values.items()}
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components.image.app_image import RegistryCredentials
+from components.image.app_image import Platforms, RegistryCredentials
 from components.image.reference import PINNED, ImageReference, RepositoryName
 from components.kubernetes import redis, web_service
 from components.kubernetes.exposure import Exposure, ServiceType
@@ -126,6 +126,8 @@ class RedisSettings:
 
     storage: Annotated[Memory | None, Field(examples=["1Gi"])] = None
     """The size of the volume; without it the content goes with the pod."""
+    eviction: Annotated[redis.Eviction | None, Field(examples=["noeviction"])] = None
+    """What Redis does when its memory is full: by default it evicts keys, but with storage refuses writes."""
     resources: redis.RedisResources = redis.DEFAULT_RESOURCES
     """The resources of the pod; three quarters of the memory limit are for data."""
 
@@ -144,13 +146,19 @@ class Settings(BaseModel):
     context: Annotated[str, Field(alias=CONTEXT, examples=["sandbox"])]
     """The kubeconfig context to deploy to, whichever context is current."""
     namespace: Annotated[Name, Field(examples=["hits"])]
-    """The namespace to make; <project>-<stack> by default."""
+    """The namespace; <project>-<stack> by default."""
+    create_namespace: bool = True
+    """False if the namespace exists, and is not the program's to change."""
     repository: Annotated[RepositoryName, Field(examples=["ghcr.io/acme/hits"])]
     """The repository that images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
     """`username:password`. Without it, builds use the login of `docker login`, and nodes pull without."""
     build: Annotated[Path | None, Field(examples=["app"]), WithJsonSchema({"type": "string"})] = None
     """The directory to build the image from."""
+    platforms: Annotated[Platforms | None, BeforeValidator(_group), Field(examples=['["linux/arm64"]'])] = (
+        None
+    )
+    """The platforms to build for, linux/amd64 by default. If there is one, pods run on its nodes only."""
     image: Annotated[
         ImageReference | None,
         PlainValidator(_image),
@@ -164,6 +172,11 @@ class Settings(BaseModel):
     """Its Redis."""
     redis_password: Annotated[pulumi.Output[str] | None, PlainValidator(_password), _SECRET] = None
     """The password of Redis; the program makes one, once, if there is none."""
+
+    @property
+    def platform(self) -> str | None:
+        """The argument `platform` of WebService."""
+        return self.platforms[0] if self.platforms and len(self.platforms) == 1 else None
 
     @classmethod
     def load(cls) -> Self:

@@ -9,19 +9,12 @@ import pulumi
 import pulumi_docker_build as docker_build
 from pydantic import AfterValidator
 
+from components.image import adoption
 from components.image import builder as buildx
 from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName, TaggedReference
 from components.image.registry import Login, RegistryUnavailable, Repository
-from components.validation import InputText, Name, checked, invalid, options
-
-
-def _platform(value: str) -> str:
-    if not re.fullmatch(r"linux/(386|amd64|arm/v[567]|arm64|mips64|mips64le|ppc64le|riscv64|s390x)", value):
-        raise ValueError(
-            "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
-        )
-    return value
+from components.validation import InputText, Name, Platform, checked, invalid, options
 
 
 def _identifier(value: str) -> str:
@@ -36,7 +29,7 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-Platforms = Annotated[list[Annotated[str, AfterValidator(_platform)]], AfterValidator(_distinct)]
+Platforms = Annotated[list[Platform], AfterValidator(_distinct)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 
 
@@ -66,9 +59,9 @@ class RegistryCache:
 class AppImage(pulumi.ComponentResource):
     """An image that is built from a directory and pushed under a tag that is a hash of its content.
 
-    As long as the content is the same, nothing is built or pushed, on any machine. If the registry lost the
-    image, it is built again. The image stays in the registry when the resource is deleted: other stacks may
-    run it.
+    As long as the content is the same, nothing is built or pushed, on any machine and by any stack: the
+    digest is the one that the registry has for the tag. If the registry lost the image, it is built again.
+    The image stays in the registry when the resource is deleted: other stacks may run it.
 
     Args:
         context: the directory to build from, without the files that its `.dockerignore` names.
@@ -113,32 +106,55 @@ class AppImage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Build and push the image if its content is new; raise BadArgument first if arguments do not fit."""
-        super().__init__("slipway:components:AppImage", name, None, opts)
         build_args = {"SOURCE_DATE_EPOCH": "0"} | (build_args or {})
         platforms = platforms or ["linux/amd64"]
-        source = _source(name, context, dockerfile, target)
+        source = _source(name, context, dockerfile)
         self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
         self._repository, self._builder = Repository(repository), builder
         self._preview_digest = preview_digest
+        published, unavailable = self._published(credentials)
+        if not published:
+            _check_target(name, source, target, builder)
+        super().__init__("slipway:components:AppImage", name, None, opts)
+        if unavailable:
+            pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
+        reference = f"{repository}:{self.tag}"
+        built: dict[str, Any] = {
+            **_files(source.copy(self.tag)),
+            "target": target,
+            "build_args": build_args,
+            **_secrets(secrets or {}),
+            "platforms": [docker_build.Platform(platform) for platform in platforms],
+            "tags": [reference],
+            **_pushed(preview_digest),
+            "registries": _registries(credentials, self._repository),
+            **_cached(cache),
+        }
+        if published or unavailable:
+            state = adoption.state(name, reference)
+            adopted = adoption.adopted_digest(state)
+            published = published or adopted
+            if published and (adopted or not state):
+                built = adoption.arguments(reference, published)
+        ignored = f"secrets.{_MISSING_SINCE}" if unavailable else "secrets" if published else None
         image = docker_build.Image(
             name,
-            **_files(source.copy(self.tag)),
-            target=target,
-            build_args=build_args,
-            **_secrets(secrets or {}),
-            platforms=[docker_build.Platform(p) for p in platforms],
-            tags=[f"{repository}:{self.tag}"],
-            **_pushed(preview_digest),
-            registries=_registries(credentials, self._repository),
-            **_cached(cache),
+            **built,
             builder={"name": builder} if builder else None,
-            opts=self._options(credentials),
+            opts=self._options([ignored] if ignored else []),
         )
-        self.digest = image.digest
-        self.ref = pulumi.Output.concat(f"{repository}:{self.tag}@", self.digest)
+        self.digest = pulumi.Output.from_input(published or image.digest)
+        self.ref = pulumi.Output.concat(f"{reference}@", self.digest)
         self.register_outputs({"ref": self.ref, "digest": self.digest})
 
-    def _options(self, credentials: RegistryCredentials | None) -> pulumi.ResourceOptions:
+    def _options(self, ignored: list[str]) -> pulumi.ResourceOptions:
+        """Return the options of the image.
+
+        The provider compares inputs alone, and does not notice that the registry has lost an image. One of
+        the secrets, which no build reads, is new in each run: if it is not ignored, the provider builds. If
+        it is ignored, it keeps its value of the last build, so that neither this run nor the next one finds
+        a difference.
+        """
         image = f"{self._name} {self._repository.name}:{self.tag}"
         when_built = pulumi.ResourceHookOptions(on_dry_run=self._preview_digest)
         check = pulumi.ResourceHook(f"{image} wanted", self._check, when_built)
@@ -147,7 +163,7 @@ class AppImage(pulumi.ComponentResource):
             announce = [pulumi.ResourceHook(f"{image} built", self._announce, when_built)]
         return pulumi.ResourceOptions(
             parent=self,
-            ignore_changes=self._unchanged(credentials),
+            ignore_changes=ignored,
             retain_on_delete=True,
             hooks=pulumi.ResourceHookBinding(
                 before_create=[check],
@@ -158,28 +174,30 @@ class AppImage(pulumi.ComponentResource):
             ),
         )
 
-    def _unchanged(self, credentials: RegistryCredentials | None) -> list[str]:
-        """Return the inputs whose changes to ignore: the secrets, unless the registry has lost the image.
-
-        The provider compares inputs alone, and does not notice that an image is lost. One of the secrets,
-        which no build reads, is new in each run: if it is not ignored, the provider builds. If it is ignored,
-        it keeps its value of the last build, so that neither this run nor the next one finds a difference.
-        """
+    def _published(
+        self, credentials: RegistryCredentials | None
+    ) -> tuple[str | None, RegistryUnavailable | None]:
+        """Return the digest that the registry has for the tag, or why the registry does not answer."""
         password = credentials and credentials.password
         login = Login(credentials.username, password) if credentials and isinstance(password, str) else None
         try:
-            return ["secrets"] if self._repository.has(self.tag, login) else []
+            return self._repository.digest(self.tag, login), None
         except RegistryUnavailable as reason:
-            pulumi.log.warn(f"{reason}. Assuming that the registry still has the image", self)
-            return [f"secrets.{_MISSING_SINCE}"]
+            return None, reason
 
     def _check(self, _: pulumi.ResourceHookArgs) -> None:
         """Check builder and registry before a build: the provider waits long, without saying for what."""
+        image = f"{self._repository.name}:{self.tag}"
         try:
             buildx.check_reachable(self._builder)
+        except buildx.BuilderUnavailable as error:
+            raise RuntimeError(f"{image} cannot be built: {error}") from None
+        try:
             self._repository.check_reachable()
-        except (buildx.BuilderUnavailable, RegistryUnavailable) as error:
-            raise RuntimeError(f"{self._repository.name}:{self.tag} cannot be built: {error}") from None
+        except RegistryUnavailable as error:  # the builder may use plain HTTP, or trust another authority
+            pulumi.log.warn(
+                f"{error}. If the builder does not reach it either, {image} cannot be pushed", self
+            )
 
     def _announce(self, _: pulumi.ResourceHookArgs) -> None:
         """Print the reference of an image built in a preview: the provider has no digest before the push."""
@@ -197,13 +215,22 @@ class AppImage(pulumi.ComponentResource):
 _MISSING_SINCE = "missing_since"
 
 
-def _source(name: str, context: Path, dockerfile: Path, target: str | None) -> BuildContext:
+def _source(name: str, context: Path, dockerfile: Path) -> BuildContext:
     try:
-        source = BuildContext(context, dockerfile)
-        source.check_target(target)
+        return BuildContext(context, dockerfile)
     except BadContext as error:
         raise invalid(AppImage, name, [str(error)]) from None
-    return source
+
+
+def _check_target(name: str, source: BuildContext, target: str | None, builder: str | None) -> None:
+    """Refuse a target that is not a stage, by name or number, if the builder can list the stages."""
+    path = source.root / source.dockerfile
+    stages = buildx.stages(path.read_bytes(), builder) if target else None
+    if target is None or stages is None or target.lower() in stages:
+        return
+    if not (target.isdecimal() and int(target) < len(stages)):
+        named = ", ".join(filter(None, stages)) or "unnamed"
+        raise invalid(AppImage, name, [f"target is {target!r}, but the stages of {path} are {named}"])
 
 
 def _files(copy: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""Client of the buildx builder: finds it as `docker buildx` does, checks it, reads its build records."""
+"""Client of the buildx builder: finds it, checks it, asks it for stages and build records."""
 
+import functools
 import json
 import os
 import shutil
@@ -10,6 +11,9 @@ from pathlib import Path
 
 TIMEOUT = 3
 """Seconds for a builder to accept a connection."""
+
+ANSWER_TIMEOUT = 30
+"""Seconds for `docker buildx` to answer a question."""
 
 LINES = 20
 """Lines of a failed build's log to print."""
@@ -79,6 +83,19 @@ def _connect(name: str, endpoint: str) -> None:
         ) from None
 
 
+@functools.cache
+def stages(dockerfile: bytes, builder: str | None) -> list[str] | None:
+    """Return the names of a Dockerfile's stages in lower case, empty for a stage without a name.
+
+    Return None if the builder does not answer, or cannot parse the Dockerfile: then the build decides.
+    """
+    answer = _buildx(builder, "build", "--call=targets,format=json", "-", stdin=dockerfile)
+    try:
+        return [target.get("name", "") for target in json.loads(answer)["targets"]]
+    except (ValueError, LookupError):
+        return None
+
+
 def end_of_log(build: str, builder: str | None) -> str:
     """Return the end of the log of the latest failed build of this name; empty without a record."""
     ref = _latest(build, builder, "Error")
@@ -108,13 +125,20 @@ def _latest(build: str, builder: str | None, status: str) -> str:
 
 
 def _history(builder: str | None, *command: str) -> str:
+    return _buildx(builder, "history", *command)
+
+
+def _buildx(builder: str | None, *command: str, stdin: bytes = b"") -> str:
+    """Return the output of `docker buildx`; empty if it fails or is not installed."""
     docker = shutil.which("docker")
     if not docker:
         return ""
     named = ["--builder", builder] if builder else []
-    done = subprocess.run(
-        [docker, "buildx", *named, "history", *command], capture_output=True, text=True, timeout=30
-    )
-    if done.returncode:
+    try:
+        done = subprocess.run(
+            [docker, "buildx", *named, *command], input=stdin, capture_output=True, timeout=ANSWER_TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout or done.stderr  # `logs` writes to standard error
+    # `history logs` writes to standard error.
+    return "" if done.returncode else (done.stdout or done.stderr).decode(errors="replace")

@@ -1,16 +1,16 @@
 """The build context of an image: its files, their identity, and a normalised copy.
 
-The identity covers what Git records of a file: its bytes and executable bit, or the target of a link. Empty
-directories do not count. Two checkouts of a commit have the same identity, whatever their umask, times and
-paths.
+The identity covers what Git records of a file: its bytes and executable bit, or the target of a link. Two
+checkouts of a commit have the same identity, whatever their umask, times and paths. Directories without files
+do not count, because Git does not record them, but are sent, as BuildKit sends them.
 """
 
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -42,18 +42,30 @@ class BuildContext:
     files: dict[str, Path] = field(init=False)
     """Regular files and symbolic links, by path below `root`, sorted."""
 
+    directories: list[str] = field(init=False)
+    """The directories that are not ignored, by path below `root`: their files may be."""
+
+    executables: set[str] = field(init=False)
+    """The files that are executable, by path below `root`."""
+
     def __post_init__(self) -> None:
         """List the files.
 
         Raises:
-            BadContext: the directory or the Dockerfile is missing, or the ignore file is malformed.
+            BadContext: the directory or the Dockerfile is missing, the ignore file is malformed, or a name
+                is not UTF-8.
         """
         if not self.root.is_dir():
             raise BadContext(f"context {str(self.root)!r} is not a directory")
         if not (self.root / self.dockerfile).is_file():
             raise BadContext(f"dockerfile {str(self.root / self.dockerfile)!r} does not exist")
-        files = _walk(self.root, self._ignore())
-        object.__setattr__(self, "files", dict(sorted(files)))
+        entries = dict(sorted(_walk(self.root, self._ignore())))
+        files = {path: entry for path, entry in entries.items() if entry.is_symlink() or not entry.is_dir()}
+        for path, entry in entries.items():
+            _check_utf8(path, entry)
+        object.__setattr__(self, "files", files)
+        object.__setattr__(self, "directories", [path for path in entries if path not in files])
+        object.__setattr__(self, "executables", _executables(self.root, files))
 
     def _ignore(self) -> Ignore:
         """Read the ignore file next to the Dockerfile, or else the context's.
@@ -72,30 +84,13 @@ class BuildContext:
     def tag(self, *, target: str | None, build_args: Mapping[str, str], platforms: list[str]) -> str:
         """Return a hash of everything that the image is made of: 20 hexadecimal digits."""
         identity = {
-            "files": {path: _identity(file) for path, file in self.files.items()},
+            "files": {path: self._identity(path) for path in self.files},
             "dockerfile": _sha256(self.root / self.dockerfile),
             "target": target,
             "build_args": dict(build_args),
             "platforms": sorted(platforms),
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:20]
-
-    def check_target(self, target: str | None) -> None:
-        """Check that the Dockerfile has the stage.
-
-        Raises:
-            BadContext: the stage does not exist; the message lists the stages.
-        """
-        path = self.root / self.dockerfile
-        lines = re.sub(r"\\\s*\n", " ", path.read_text(errors="replace"))
-        stages = re.findall(r"^\s*FROM\s.*?(?:\sAS\s+(\S+))?\s*$", lines, re.IGNORECASE | re.MULTILINE)
-        named = [stage for stage in stages if stage]
-        if target is None or target.lower() in map(str.lower, named):
-            return
-        if not (target.isdecimal() and int(target) < len(stages)):
-            raise BadContext(
-                f"target is {target!r}, but the stages of {path} are {', '.join(named) or 'unnamed'}"
-            )
 
     def copy(self, tag: str) -> Path:
         """Copy the files, with normalised modes and times, to a directory named by the tag; return its path.
@@ -107,6 +102,7 @@ class BuildContext:
         copy = CACHE / tag
         if not copy.exists():
             CACHE.mkdir(exist_ok=True)
+            CACHE.chmod(0o700)  # a file that only its owner may read stays so
             (CACHE / ".gitignore").write_text("*\n")
             partial = CACHE / f"{tag}.{secrets.token_hex(4)}"
             (partial / "context").mkdir(parents=True)
@@ -125,20 +121,38 @@ class BuildContext:
         shutil.copyfile(self.root / self.dockerfile, directory / "Dockerfile")
         # This file prevents a second filtering. It is not empty, because an empty file is ignored.
         (directory / "Dockerfile.dockerignore").write_text("# The context is filtered already.\n")
+        for path in self.directories:
+            (directory / "context" / path).mkdir(parents=True, exist_ok=True)
         for path, source in self.files.items():
             target = directory / "context" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target, follow_symlinks=False)
             if not target.is_symlink():
-                target.chmod(0o755 if _executable(source) else 0o644)
-            os.utime(target, ns=(_time(source), _time(source)), follow_symlinks=False)
+                target.chmod(0o755 if path in self.executables else 0o644)
+            time_ns = _time(self._identity(path))
+            os.utime(target, ns=(time_ns, time_ns), follow_symlinks=False)
         for parent, _, _ in os.walk(directory, topdown=False):
             Path(parent).chmod(0o755)
             os.utime(parent, (EPOCH, EPOCH))
 
+    def _identity(self, path: str) -> list[str]:
+        """Return what Git records: the kind, and a hash of the bytes or the link's target."""
+        file = self.files[path]
+        if file.is_symlink():
+            return ["link", str(file.readlink())]
+        return ["executable" if path in self.executables else "file", _sha256(file)]
+
+
+def empty_directory() -> Path:
+    """Return an empty context, below the program's directory."""
+    directory = CACHE / "empty"
+    directory.mkdir(parents=True, exist_ok=True)
+    os.utime(directory)
+    return directory
+
 
 def _walk(root: Path, ignore: Ignore) -> Iterator[tuple[str, Path]]:
-    """Yield the files and links that are not ignored, by path below `root`."""
+    """Yield the files, links and directories that are not ignored, by path below `root`."""
     yield from _walk_below(root, "", ignore, ())
 
 
@@ -151,30 +165,53 @@ def _walk_below(directory: Path, prefix: str, ignore: Ignore, parent: Matches) -
                 continue
             if entry.name == CACHE.name and Path(entry).resolve() == CACHE.resolve():
                 continue
+            if not ignored:
+                yield path, Path(entry)
             yield from _walk_below(Path(entry), f"{path}/", ignore, matches)
         elif not ignored and (entry.is_symlink() or entry.is_file()):
             yield path, Path(entry)
 
 
-def _identity(file: Path) -> list[str]:
-    """Return what Git records: the kind, and a hash of the bytes or the link's target."""
-    if file.is_symlink():
-        return ["link", str(file.readlink())]
-    return ["executable" if _executable(file) else "file", _sha256(file)]
+def _check_utf8(path: str, entry: Path) -> None:
+    """Refuse a name that BuildKit cannot send; its own message does not have the path."""
+    target = str(entry.readlink()) if entry.is_symlink() else ""
+    for name, kind in ((path, "its name"), (target, "its target")):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise BadContext(
+                f"{os.fsencode(entry)!r} cannot be sent to BuildKit: {kind} is not UTF-8"
+            ) from None
 
 
-def _time(file: Path) -> int:
+def _executables(root: Path, files: Mapping[str, Path]) -> set[str]:
+    """Return the executable files: by their mode, or by Git's index where core.fileMode is false.
+
+    It is false where the file system has no executable bits (WSL, SMB): each file has the same mode there.
+    """
+    if _git(root, "config", "--type=bool", "core.fileMode").strip() != "false":
+        return {path for path, file in files.items() if not file.is_symlink() and file.stat().st_mode & 0o100}
+    entries = _git(root, "ls-files", "--stage", "-z").split("\0")
+    return {path for mode, _, path in (entry.partition("\t") for entry in entries) if mode[:6] == "100755"}
+
+
+def _git(directory: Path, *command: str) -> str:
+    """Return Git's answer; empty without Git or a repository."""
+    try:
+        done = subprocess.run(["git", *command], cwd=directory, capture_output=True)
+    except OSError:
+        return ""
+    return "" if done.returncode else os.fsdecode(done.stdout)
+
+
+def _time(identity: list[str]) -> int:
     """Return a time in nanoseconds, from 1980 to 1988, that depends on the content.
 
     BuildKit treats a file with the same size, mode and time as unchanged, without reading it: with a fixed
     time, it would deploy the old content whenever the size stays the same. Layers record whole seconds.
     """
-    content = int(hashlib.sha256("\0".join(_identity(file)).encode()).hexdigest(), 16)
+    content = int(hashlib.sha256("\0".join(identity).encode()).hexdigest(), 16)
     return (EPOCH + content % 2**28) * 10**9 + (content >> 28) % 10**9
-
-
-def _executable(file: Path) -> bool:
-    return bool(file.stat().st_mode & 0o100)
 
 
 def _sha256(file: Path) -> str:

@@ -8,7 +8,9 @@ from pydantic import AfterValidator
 
 # https://github.com/distribution/reference: host[:port]/path with a lower-case path
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = rf"(?:[A-Za-z0-9][-A-Za-z0-9.]*(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+_LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_REPOSITORY = rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 
@@ -48,7 +50,31 @@ class ImageReference:
         )
 
 
+def split(repository: str) -> tuple[str, str]:
+    """Return the registry and the repository's name within it, as Docker resolves them.
+
+    The part before the first slash is the registry if it has a dot, a colon or a capital, or is localhost.
+    https://github.com/distribution/reference/blob/main/normalize.go (splitDockerDomain)
+    """
+    first, slash, rest = repository.partition("/")
+    is_host = slash and (first == "localhost" or first != first.lower() or re.search("[.:]", first))
+    host, path = (first, rest) if is_host else ("docker.io", repository)
+    host = "docker.io" if host == "index.docker.io" else host
+    return host, f"library/{path}" if host == "docker.io" and "/" not in path else path
+
+
 def _repository(value: str) -> str:
+    lower = value.lower()
+    host = split(value)[0]
+    ambiguous = host != host.lower() and not re.search("[.:]", host)  # Docker takes MyOrg for a registry
+    if (
+        lower != value
+        and re.fullmatch(_REPOSITORY, lower)
+        and (ambiguous or not re.fullmatch(_REPOSITORY, value))
+    ):
+        raise ValueError(f"must be lower case: {lower}")
+    if "://" in value:
+        raise ValueError(f"must be without a scheme: {value.partition('://')[2]}")
     if not re.fullmatch(_REPOSITORY, value):
         raise ValueError(
             "must be a repository without tag or digest: localhost:5001/web, ghcr.io/you/web, you/web"

@@ -4,6 +4,7 @@ https://distribution.github.io/distribution/spec/api/ and, for tokens, .../spec/
 """
 
 import base64
+import http.client
 import json
 import os
 import re
@@ -13,10 +14,20 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
+from typing import Any
+
+from components.image.reference import split
 
 TIMEOUT = 3
 """Seconds for each of at most three requests: a preview must not hang on a registry that is down."""
+
+HELPER_TIMEOUT = 30
+"""Seconds for a credential helper, which may wait for the user to unlock a keychain."""
+
+LARGEST_TOKEN = 2**20
+"""Bytes of a token server's answer to read."""
 
 MANIFESTS = ", ".join(
     (
@@ -53,15 +64,13 @@ class Repository:
 
     @property
     def host(self) -> str:
-        """The registry: the part before the first slash if it is a host name, else Docker Hub."""
-        first, slash, _ = self.name.partition("/")
-        return first if slash and (re.search("[.:]", first) or first == "localhost") else "docker.io"
+        """The registry."""
+        return split(self.name)[0]
 
     @property
     def path(self) -> str:
         """The repository's name within the registry."""
-        path = self.name.removeprefix(f"{self.host}/")
-        return f"library/{path}" if self.host == "docker.io" and "/" not in path else path
+        return split(self.name)[1]
 
     @property
     def url(self) -> str:
@@ -70,23 +79,27 @@ class Repository:
         local = re.fullmatch(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", host)
         return f"http{'' if local else 's'}://{host}/v2/"
 
-    def has(self, tag: str, login: Login | None) -> bool:
-        """Return whether the registry has the tag. Without `login`, use the login that `docker login` stored.
+    def digest(self, tag: str, login: Login | None) -> str | None:
+        """Return the digest that the tag names, or None if the registry does not have the tag.
+
+        Without `login`, use the login that `docker login` stored.
 
         Raises:
             RegistryUnavailable: the registry is unreachable, or refuses the login.
         """
         url = f"{self.url}{self.path}/manifests/{tag}"
         headers = {"Accept": MANIFESTS}
-        login = login or docker_login(self.host)
-        status, challenge = _request(url, headers, "HEAD")
+        status, answer = _request(url, headers, "HEAD")
         if status == 401:
-            headers["Authorization"] = self._authorization(challenge, login)
-            status, _ = _request(url, headers, "HEAD")
-        if status in (200, 404):
-            return status == 200
+            login = login or docker_login(self.host)
+            headers["Authorization"] = self._authorization(answer.get("WWW-Authenticate", ""), login)
+            status, answer = _request(url, headers, "HEAD")
+        digest = answer.get("Docker-Content-Digest", "")
+        if status == 404 or (status == 200 and re.fullmatch("sha256:[0-9a-f]{64}", digest)):
+            return digest if status == 200 else None
         raise RegistryUnavailable(
             f"registry {self.host} at {self.url} answered {status} for {self.path}:{tag}"
+            + (" without a digest" if status == 200 else "")
         )
 
     def check_reachable(self) -> None:
@@ -103,30 +116,52 @@ class Repository:
         parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         query = {"scope": f"repository:{self.path}:pull"} | {k: parts[k] for k in ("service",) if k in parts}
         realm = parts.get("realm", "")
-        if not realm.startswith(("https://", self.url.removesuffix("v2/"))):
+        if not (realm.startswith("https://") or _origin(realm) == _origin(self.url)):
             raise RegistryUnavailable(
                 f"registry {self.host} redirects to {realm!r} for a token, which is not HTTPS"
             )
-        request = urllib.request.Request(f"{realm}?{urllib.parse.urlencode(query)}")  # noqa: S310  # checked above
-        if login:
-            request.add_header("Authorization", login.header)
+        headers = {"Authorization": login.header} if login else {}
+        url = f"{realm}?{urllib.parse.urlencode(query)}"
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-                token = json.load(answer)
-        except (OSError, ValueError) as error:
+            with _open(urllib.request.Request(url, headers=headers)) as answer:  # noqa: S310  # checked above
+                token = json.loads(answer.read(LARGEST_TOKEN))
+            return f"Bearer {token.get('token') or token['access_token']}"
+        except (OSError, ValueError, LookupError, AttributeError) as error:
             raise RegistryUnavailable(f"no token for registry {self.host} from {realm}: {error}") from None
-        return f"Bearer {token.get('token') or token.get('access_token')}"
 
 
-def _request(url: str, headers: dict[str, str], method: str) -> tuple[int, str]:
+class _WithoutLogin(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, and sends a login to no other server than the one that it is for."""
+
+    def redirect_request(self, req: urllib.request.Request, *args: Any) -> urllib.request.Request | None:
+        redirected = super().redirect_request(req, *args)
+        if redirected:
+            redirected.method = req.get_method()
+        if redirected and _origin(redirected.full_url) != _origin(req.full_url):
+            redirected.remove_header("Authorization")
+        return redirected
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Return the scheme and the server of a URL."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _open(request: urllib.request.Request) -> Any:
+    return urllib.request.build_opener(_WithoutLogin).open(request, timeout=TIMEOUT)
+
+
+def _request(url: str, headers: dict[str, str], method: str) -> tuple[int, Message]:
+    """Return the status and the headers of the answer."""
     request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310  # made by Repository.url
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            return int(answer.status), ""
+        with _open(request) as answer:
+            return int(answer.status), answer.headers
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.headers.get("WWW-Authenticate", "")
-    except (OSError, ValueError) as error:
+            return error.code, error.headers
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise RegistryUnavailable(
             f"registry at {url.partition('/v2/')[0]} cannot be reached: {reason}"
@@ -134,24 +169,46 @@ def _request(url: str, headers: dict[str, str], method: str) -> tuple[int, str]:
 
 
 def docker_login(host: str) -> Login | None:
-    """Return the login that `docker login` stored for the registry, in a file or a credential helper."""
+    """Return the login that `docker login` stored for the registry, in a file or a credential helper.
+
+    Raises:
+        RegistryUnavailable: the helper or the file does not answer as it must.
+    """
     directory = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     try:
         config = json.loads(Path(directory, "config.json").read_text())
-    except (OSError, ValueError):
+        helpers, auths = config.get("credHelpers", {}), config.get("auths", {})
+        server = "https://index.docker.io/v1/" if host == "docker.io" else host
+        helper = helpers.get(server) or config.get("credsStore")
+        if helper and (program := shutil.which(f"docker-credential-{helper}")):
+            return _helper_login(program, server)
+        # Docker finds a login with or without a scheme in front of the host.
+        keys = (server, f"https://{server}", f"http://{server}")
+        stored = next((auths[key]["auth"] for key in keys if "auth" in auths.get(key, {})), "")
+        username, _, password = base64.b64decode(stored).decode().partition(":")
+    except OSError:
         return None
-    server = "https://index.docker.io/v1/" if host == "docker.io" else host
-    helper = config.get("credHelpers", {}).get(server) or config.get("credsStore")
-    program = shutil.which(f"docker-credential-{helper}") if helper else None
-    if program:
-        answer = subprocess.run(
-            [program, "get"], input=server, capture_output=True, text=True, timeout=TIMEOUT
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise RegistryUnavailable(
+            f"the login for registry {host} in {directory}/config.json cannot be read: {type(error).__name__}"
+        ) from None
+    return Login(username, password) if password else None
+
+
+def _helper_login(program: str, server: str) -> Login | None:
+    """Ask a credential helper: https://github.com/docker/docker-credential-helpers#development."""
+    try:
+        done = subprocess.run(
+            [program, "get"], input=server, capture_output=True, text=True, timeout=HELPER_TIMEOUT
         )
-        if answer.returncode == 0:
-            login = json.loads(answer.stdout)
-            return Login(login["Username"], login["Secret"])
-    stored = config.get("auths", {}).get(server, {}).get("auth")
-    if not stored:
-        return None
-    username, _, password = base64.b64decode(stored).decode().partition(":")
-    return Login(username, password)
+        if done.returncode:
+            return None  # as for a server without a login
+        login = json.loads(done.stdout)
+        return Login(str(login["Username"]), str(login["Secret"])) if login["Secret"] else None
+    except subprocess.TimeoutExpired:
+        reason = f"did not answer within {HELPER_TIMEOUT} s"
+    except OSError as error:
+        reason = f"cannot be run: {error.strerror}"
+    except (ValueError, LookupError, TypeError):  # the message could repeat the secret
+        reason = "printed no login in JSON"
+    raise RegistryUnavailable(f"credential helper {Path(program).name} {reason} for {server}")

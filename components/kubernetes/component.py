@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pulumi
+import pulumi_kubernetes as k8s
 
 NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
 """Annotation of objects that become ready together with pods that Pulumi awaits.
@@ -49,6 +50,17 @@ class NamespacedComponent(pulumi.ComponentResource):
     def selector(self) -> dict[str, str]:
         """The labels by which Services, policies and budgets select this component's pods."""
         return {"app.kubernetes.io/name": self.pulumi_resource_name}
+
+    def _add_service_account(
+        self, pull_secret: pulumi.Input[str] | None, *, token: bool = False
+    ) -> k8s.core.v1.ServiceAccount:
+        """Make the ServiceAccount of the pods, with the name of a Secret to pull images with."""
+        return self._add(
+            k8s.core.v1.ServiceAccount,
+            name=self.pulumi_resource_name,
+            automount_service_account_token=token,
+            image_pull_secrets=[{"name": pull_secret}] if pull_secret else None,
+        )
 
     def _add(
         self,

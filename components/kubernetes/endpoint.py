@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -10,17 +10,36 @@ from pydantic import AfterValidator, Field
 
 from components.validation import Port, conflict, options
 
+Protocol = Literal["TCP", "UDP"]
 
-def to_dns() -> k8s.networking.v1.NetworkPolicyEgressRuleArgsDict:
-    """Return the rule that lets a pod resolve names.
 
-    https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/
+def to_dns() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgsDict]:
+    """Return the rules that let a pod resolve names.
+
+    DNS runs in pods of kube-system, or on the node at a link-local address, which no selector matches:
+    NodeLocal DNSCache, GKE's Cloud DNS, AKS' LocalDNS. OpenShift's DNS pods listen on port 5353. For any
+    other, give an endpoint: `Endpoint(port=53, protocol="UDP", cidr="10.0.0.2/32")`.
+    https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
     """
-    peer: k8s.networking.v1.NetworkPolicyPeerArgsDict = {
-        "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
-        "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
+    on_node: k8s.networking.v1.NetworkPolicyPeerArgsDict = {"ip_block": {"cidr": "169.254.0.0/16"}}
+    return [
+        {"to": [_pods("kube-system", {"k8s-app": "kube-dns"}), on_node], "ports": _ports(53)},
+        {
+            "to": [_pods("openshift-dns", {"dns.operator.openshift.io/daemonset-dns": "default"})],
+            "ports": _ports(5353),
+        },
+    ]
+
+
+def _pods(namespace: str, labels: dict[str, str]) -> k8s.networking.v1.NetworkPolicyPeerArgsDict:
+    return {
+        "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": namespace}},
+        "pod_selector": {"match_labels": labels},
     }
-    return {"to": [peer], "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+
+
+def _ports(port: int) -> list[k8s.networking.v1.NetworkPolicyPortArgsDict]:
+    return [{"port": port, "protocol": "UDP"}, {"port": port, "protocol": "TCP"}]
 
 
 def _cidr(value: str) -> str:
@@ -33,6 +52,7 @@ class Endpoint:
     """A destination of pods: other pods of the namespace by their labels, or an address range."""
 
     port: Port
+    protocol: Protocol = "TCP"
     pods: Mapping[str, str] | None = None
     cidr: Annotated[str, AfterValidator(_cidr)] | None = None
     client_labels: Mapping[str, str] = Field(default_factory=dict)
@@ -55,4 +75,4 @@ class Endpoint:
             if self.cidr
             else {"pod_selector": {"match_labels": dict(self.pods or {})}}
         )
-        return {"to": [peer], "ports": [{"port": self.port, "protocol": "TCP"}]}
+        return {"to": [peer], "ports": [{"port": self.port, "protocol": self.protocol}]}

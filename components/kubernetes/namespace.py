@@ -13,7 +13,12 @@ from components.validation import Name, checked
 
 
 class Namespace(NamespacedComponent):
-    """A namespace that enforces the Pod Security level `restricted` and denies all traffic by default."""
+    """A namespace that enforces the Pod Security level `restricted` and denies all traffic by default.
+
+    With `create=False` the namespace exists, and whoever made it sets its Pod Security level: the component
+    makes only what is in it, and denies the traffic of all its pods, those of other programs too. Do not
+    change `create` of a namespace that this component made: Pulumi would delete it with all its content.
+    """
 
     name: pulumi.Output[str]
     """The name of the namespace, known once it exists."""
@@ -27,15 +32,13 @@ class Namespace(NamespacedComponent):
         *,
         repository: RepositoryName | None = None,
         credentials: RegistryCredentials | None = None,
+        create: bool = True,
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the namespace `name`, with `credentials` for pulling images from `repository`."""
+        """Make or complete the namespace `name`, with `credentials` for pulling images from `repository`."""
         super().__init__(name, None, transform, opts, former_type="RestrictedNamespace")
-        # https://kubernetes.io/docs/concepts/security/pod-security-standards/
-        levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        namespace = self._add(k8s.core.v1.Namespace, name=name, labels=levels)
-        self.name = namespace.metadata.name
+        self.name = self._add_namespace(name) if create else pulumi.Output.from_input(name)
         self._namespace = self.name
         self._add(
             k8s.networking.v1.NetworkPolicy,
@@ -53,6 +56,11 @@ class Namespace(NamespacedComponent):
             )
             self.pull_secret = secret.metadata.name
         self.register_outputs({"name": self.name})
+
+    def _add_namespace(self, name: str) -> pulumi.Output[str]:
+        # https://kubernetes.io/docs/concepts/security/pod-security-standards/
+        levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        return self._add(k8s.core.v1.Namespace, name=name, labels=levels).metadata.name
 
 
 def pull_config(host: str, credentials: RegistryCredentials) -> pulumi.Output[str]:

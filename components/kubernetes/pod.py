@@ -116,10 +116,14 @@ def pod_spec(
     *,
     account: str,
     token: bool = False,
+    platform: str | None = None,
     mounts: Sequence[k8s.core.v1.VolumeMountArgsDict] = (),
     volumes: Sequence[k8s.core.v1.VolumeArgsDict] = (),
 ) -> k8s.core.v1.PodSpecArgsDict:
-    """Return a pod with one container and a volume at /tmp, which is writable where the root is not."""
+    """Return a pod with one container and a volume at /tmp, which is writable where the root is not.
+
+    With `platform`, as in "linux/arm64", it runs on nodes of that platform only.
+    """
     mounts = [{"name": "tmp", "mount_path": "/tmp"}, *mounts]  # noqa: S108 # in the pod
     contained: k8s.core.v1.ContainerArgsDict = {**container, "volume_mounts": mounts}
     if security:
@@ -131,6 +135,9 @@ def pod_spec(
         "containers": [contained],
         "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "64Mi"}}, *volumes],
     }
+    if platform:
+        system, architecture = platform.split("/")[:2]
+        spec["node_selector"] = {"kubernetes.io/os": system, "kubernetes.io/arch": architecture}
     if security:
         spec["security_context"] = security.pod
     return spec

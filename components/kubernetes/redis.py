@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from textwrap import dedent
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -15,7 +15,7 @@ from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import Compute, PodSecurity, Resources, defaulting_to, pod_spec
 from components.kubernetes.probes import Probe
 from components.kubernetes.rollout import Rollout
-from components.validation import InputText, Memory, Name, checked, quantity
+from components.validation import InputText, Memory, Name, Platform, checked, quantity
 
 PORT = 6379
 # The directory in the official image's documentation. Debian's package closes /etc/redis to other users.
@@ -23,6 +23,16 @@ _CONFIG_DIR = "/usr/local/etc/redis"
 DEFAULT_RESOURCES = Resources(
     requests=Compute(cpu="50m", memory="64Mi"), limits=Compute(cpu="500m", memory="128Mi")
 )
+Eviction = Literal[
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+]
 RedisResources = Annotated[Resources, defaulting_to(DEFAULT_RESOURCES)]
 
 
@@ -45,7 +55,9 @@ StatefulSetName = Annotated[Name, AfterValidator(_stateful_set_name)]
 class Redis(NamespacedComponent):
     """A single Redis with a password, limits, and a network policy that admits only pods that use its `env`.
 
-    Redis refuses writes when its memory is full. Three quarters of the memory limit are for data.
+    Three quarters of the memory limit are for data. When they are full, a Redis with `storage` refuses writes
+    (noeviction), and a Redis without, a cache, removes the keys that were not used for longest (allkeys-lru).
+    `eviction` takes another policy: https://redis.io/docs/latest/develop/reference/eviction/
 
     Without `storage` the content goes with the pod. With `storage`, a volume claim of that size keeps it.
     Pulumi never deletes the claim: it stays until the namespace is deleted. `storage` can be added later
@@ -70,7 +82,10 @@ class Redis(NamespacedComponent):
         namespace: InputText,
         password: InputText | None = None,
         storage: Memory | None = None,
+        eviction: Eviction | None = None,
         image: InputText = "redis:7-bookworm",
+        pull_secret: InputText | None = None,
+        platform: Platform | None = None,
         resources: RedisResources = DEFAULT_RESOURCES,
         security: PodSecurity | None = PodSecurity(),
         network_policy: bool = True,
@@ -83,13 +98,15 @@ class Redis(NamespacedComponent):
         config = self._add(
             k8s.core.v1.ConfigMap,
             suffix="-config",
-            data={"redis.conf": _config(resources, bool(storage))},
+            data={"redis.conf": _config(resources, bool(storage), eviction)},
         )
-        self._add(k8s.core.v1.ServiceAccount, name=name, automount_service_account_token=False)
+        self._add_service_account(pull_secret)
         # A StatefulSet gives this name to a claim made from a template, which earlier versions of this
         # component used: their data is found again.
         claim = f"data-{name}-0" if storage else None
-        pod = _pod(name, image, resources, security, secret.metadata.name, config.metadata.name, claim)
+        pod = _pod(
+            name, image, resources, security, secret.metadata.name, config.metadata.name, claim, platform
+        )
         claims = [self._add_claim(claim, storage)] if claim and storage else []
         redis = self._add_stateful_set(pod, claims)
         service = self._add_service()
@@ -180,7 +197,7 @@ def _requirepass(password: str) -> str:
     return 'requirepass "{}"\n'.format("".join(f"\\x{byte:02x}" for byte in password.encode()))
 
 
-def _config(resources: Resources, persistent: bool) -> str:
+def _config(resources: Resources, persistent: bool, eviction: Eviction | None) -> str:
     # A quarter of the limit is left for connections, buffers, and changes during a rewrite of the file.
     memory = int(quantity(resources.limits.as_dict["memory"]) * 3 / 4)
     return dedent(
@@ -189,7 +206,7 @@ def _config(resources: Resources, persistent: bool) -> str:
         bind * -::*
         dir /data
         maxmemory {memory}
-        maxmemory-policy noeviction
+        maxmemory-policy {eviction or ("noeviction" if persistent else "allkeys-lru")}
         save ""
         appendonly {"yes" if persistent else "no"}
         """
@@ -204,6 +221,7 @@ def _pod(
     secret: pulumi.Input[str],
     config: pulumi.Input[str],
     claim: str | None,
+    platform: str | None,
 ) -> k8s.core.v1.PodSpecArgsDict:
     ping = Probe.exec("redis-cli", "-e", "ping").action(PORT)
     container: k8s.core.v1.ContainerArgsDict = {
@@ -237,4 +255,4 @@ def _pod(
         {"name": "config", "projected": {"sources": sources, "default_mode": 0o440}},
         data,
     ]
-    return pod_spec(container, security, account=name, mounts=mounts, volumes=volumes)
+    return pod_spec(container, security, account=name, platform=platform, mounts=mounts, volumes=volumes)

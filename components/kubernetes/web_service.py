@@ -26,6 +26,7 @@ from components.validation import (
     InputText,
     Name,
     Percent,
+    Platform,
     checked,
     conflict,
     integer_from_text,
@@ -76,6 +77,9 @@ class WebService(NamespacedComponent):
     the first three leaves them to the image and the cluster); `network_policy`, `disruption_budget` and
     `spread` take False; `service_account_token` takes True; `transform` changes everything else.
 
+    If the image is for one platform only, and the nodes are not, give `platform`: "linux/arm64". The pods
+    then run on such nodes only.
+
         WebService("web", namespace=namespace.name, image=image, env=cache.env, replicas=5)
     """
 
@@ -100,6 +104,7 @@ class WebService(NamespacedComponent):
         rollout: Rollout = Rollout(),
         reaches: Sequence[Endpoint] = (),
         pull_secret: InputText | None = None,
+        platform: Platform | None = None,
         network_policy: bool = True,
         disruption_budget: bool = True,
         spread: bool = True,
@@ -111,9 +116,9 @@ class WebService(NamespacedComponent):
         self._check(name, replicas, resources, rollout)
         super().__init__(name, namespace, transform, opts)
         endpoints = [*reaches, *(variable.endpoint for variable in env if variable.endpoint)]
-        self._add_service_account(service_account_token, pull_secret)
+        self._add_service_account(pull_secret, token=service_account_token)
         container = _container(name, image, env, expose.target_port, resources, probes, rollout.pre_stop)
-        pod = pod_spec(container, security, account=name, token=service_account_token)
+        pod = pod_spec(container, security, account=name, token=service_account_token, platform=platform)
         pod["termination_grace_period_seconds"] = rollout.termination_grace
         if spread:
             pod["topology_spread_constraints"] = [spread_over_nodes(self.selector)]
@@ -148,14 +153,6 @@ class WebService(NamespacedComponent):
             )
         if problems:
             raise invalid(cls, name, problems)
-
-    def _add_service_account(self, token: bool, pull_secret: pulumi.Input[str] | None) -> None:
-        self._add(
-            k8s.core.v1.ServiceAccount,
-            name=self.pulumi_resource_name,
-            automount_service_account_token=token,
-            image_pull_secrets=[{"name": pull_secret}] if pull_secret else None,
-        )
 
     def _add_deployment(
         self,
@@ -238,7 +235,7 @@ class WebService(NamespacedComponent):
             "pod_selector": {"match_labels": self.selector},
             "policy_types": ["Ingress", "Egress"],
             "ingress": [{"ports": [{"port": port, "protocol": "TCP"}]}],
-            "egress": [to_dns(), *(endpoint.egress for endpoint in endpoints)],
+            "egress": [*to_dns(), *(endpoint.egress for endpoint in endpoints)],
         }
         self._add(k8s.networking.v1.NetworkPolicy, name=self.pulumi_resource_name, spec=spec)
 

@@ -15,9 +15,13 @@ from typing import Any
 from slipway import process
 from slipway.errors import ImageNotFound, SlipwayError
 
-_REFERENCE = re.compile(
-    r"(?P<repository>[^@]+?)(:(?P<tag>[\w][\w.-]{0,127}))?@(?P<digest>sha256:[0-9a-f]{64})"
-)
+# https://github.com/distribution/reference; components/image/reference.py has the same rules.
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_REPOSITORY = rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
 TIMEOUT_S = 600
 """The time limit for copying or reading an image."""
 
@@ -39,13 +43,11 @@ class Image:
         Raises:
             SlipwayError: when the text has no digest.
         """
-        if repository and re.fullmatch(r"([\w][\w.-]*@)?sha256:[0-9a-f]{64}", text):
-            tag, _, digest = text.rpartition("@")
-            return cls(repository, digest, tag)
-        match = _REFERENCE.fullmatch(text)
-        if not match:
-            raise SlipwayError(f"{text!r} must be pinned by digest: repository:tag@sha256:…")
-        return cls(match["repository"], match["digest"], match["tag"] or "")
+        if repository and (match := re.fullmatch(rf"(?:({_TAG})@)?({_DIGEST})", text)):
+            return cls(repository, match[2], match[1] or "")
+        if match := re.fullmatch(rf"({_REPOSITORY})(?::({_TAG}))?@({_DIGEST})", text):
+            return cls(match[1], match[3], match[2] or "")
+        raise SlipwayError(f"{text!r} must be pinned by digest: repository:tag@sha256:…")
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
@@ -59,6 +61,18 @@ class Image:
     def in_repository(self, repository: str) -> "Image":
         """Return the reference of the same version in another repository."""
         return Image(repository, self.digest, self.tag)
+
+
+def split(repository: str) -> tuple[str, str]:
+    """Return the registry and the repository's name within it, as Docker resolves them.
+
+    https://github.com/distribution/reference/blob/main/normalize.go (splitDockerDomain)
+    """
+    first, slash, rest = repository.partition("/")
+    is_host = slash and (first == "localhost" or first != first.lower() or re.search("[.:]", first))
+    host, path = (first, rest) if is_host else ("docker.io", repository)
+    host = "docker.io" if host == "index.docker.io" else host
+    return host, f"library/{path}" if host == "docker.io" and "/" not in path else path
 
 
 def manifest(image: Image) -> dict[str, Any]:

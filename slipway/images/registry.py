@@ -15,6 +15,7 @@ import httpx
 
 from slipway import process
 from slipway.errors import SlipwayError
+from slipway.images import references
 
 TIMEOUT_S = 20
 INDEXES = (
@@ -36,11 +37,7 @@ class Repository:
 
     def __init__(self, name: str) -> None:
         """Parse a name as for `docker push`: ghcr.io/acme/hits."""
-        first, slash, rest = name.partition("/")
-        own_host = slash and (re.search(r"[.:]", first) or first == "localhost")
-        self.host, self.path = (first, rest) if own_host else ("docker.io", name)
-        if self.host == "docker.io" and "/" not in self.path:
-            self.path = f"library/{self.path}"
+        self.host, self.path = references.split(name)
         server = "registry-1.docker.io" if self.host == "docker.io" else self.host
         # Like Docker, use plain HTTP for this machine only.
         scheme = "http" if _LOCAL.fullmatch(server) else "https"

@@ -1,6 +1,6 @@
 """An engine for the fast tests, without plugins or network: it records what programs register."""
 
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi.runtime.rpc import _special_sig_key
@@ -51,7 +51,9 @@ class Recorder(pulumi.runtime.Mocks):
             state["metadata"] = {"name": f"{args.name}-1a2b3c", **state["metadata"]}
         return f"{args.name}-id", state
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        if args.token.endswith(":readStackResourceOutputs"):  # the engine answers it
+            return {"outputs": {}}, []
         raise AssertionError(f"the program asked the cluster for {args.token}")
 
     @property

@@ -13,9 +13,19 @@ from slipway.pulumi import changes
 from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyChange
 from slipway.pulumi.properties import is_noise, value_at
 
+# The same patterns are in policy/rules.py, which imports nothing of the project.
 _LOOKS_SECRET = re.compile(
-    r"(password|passwd|passphrase|secret|token|credential|api_?key|private_?key)$", re.IGNORECASE
+    r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
+    |(?:access|account|api|app|auth|client|deploy|encryption|fernet|hmac|jwt|license|master|private|rsa|session
+       |shared|signing|ssh|storage|webhook)[_-]?key(?![_-]?id)
+    |(?:^|[_.-])(?:pass|pat)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pwd))$)
+    (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
+       |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
+       |issuer|audience|header|prefix|type|version)s?$)
+    [^].["]*$""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
 
 
 def stack_report(
@@ -65,11 +75,12 @@ def resource(change: Change, level: Level = Level.SAFE) -> Resource:
 
 def text(value: Any) -> str | None:
     """Format a value: text and hidden values as they are, other values as JSON."""
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
     if isinstance(value, Hidden):
         return str(value)
-    return json.dumps(value, default=str, ensure_ascii=False)
+    plain = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return _PASSWORD_IN_URL.sub(r"\1[secret]", plain)
 
 
 def _visible(consequence: Consequence) -> Consequence:

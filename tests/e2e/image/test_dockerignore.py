@@ -1,4 +1,4 @@
-"""Our reading of `.dockerignore` against BuildKit's own: the same files, pattern for pattern."""
+"""Our reading of `.dockerignore` against BuildKit's own: the same files and directories."""
 
 import subprocess
 import tempfile
@@ -77,7 +77,7 @@ def context() -> Path:
 
 
 def sent_by_buildkit(context: Path, environment: dict[str, str]) -> set[str] | None:
-    """Build with the patterns; return the files that arrived, or None if BuildKit refused the patterns."""
+    """Build with the patterns; return what arrived, or None if BuildKit refused the patterns."""
     with tempfile.TemporaryDirectory() as out:
         done = subprocess.run(
             [
@@ -96,14 +96,16 @@ def sent_by_buildkit(context: Path, environment: dict[str, str]) -> set[str] | N
         if done.returncode:
             assert "pattern" in done.stderr or "regexp" in done.stderr, done.stderr
             return None
-        return {p.relative_to(out).as_posix() for p in Path(out).rglob("*") if not p.is_dir()}
+        return {p.relative_to(out).as_posix() for p in Path(out).rglob("*")}
 
 
 def sent_by_us(context: Path) -> set[str] | None:
     try:
-        return set(BuildContext(context, Path("Dockerfile")).files)
+        source = BuildContext(context, Path("Dockerfile"))
     except BadContext:
         return None
+    parents = {parent.as_posix() for path in source.files for parent in Path(path).parents} - {"."}
+    return {*source.files, *source.directories, *parents}
 
 
 @settings(
@@ -113,6 +115,6 @@ def sent_by_us(context: Path) -> set[str] | None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(text=IGNORE_FILE)
-def test_the_same_files_are_sent(text: str, context: Path, sandbox: dict[str, str]) -> None:
+def test_the_same_files_and_directories_are_sent(text: str, context: Path, sandbox: dict[str, str]) -> None:
     (context / ".dockerignore").write_text(text)
     assert sent_by_us(context) == sent_by_buildkit(context, sandbox)

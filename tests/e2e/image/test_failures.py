@@ -49,3 +49,29 @@ def test_a_bad_argument_stops_the_preview_with_its_name_and_value(project: Proje
     assert done.returncode != 0
     assert "Invalid AppImage 'web':" in done.stdout + done.stderr
     assert "target is 'nowhere'" in done.stdout + done.stderr
+
+
+DOCKERFILES = {
+    "comment in a continuation": "FROM scratch \\\n# note\n AS prod\nCOPY . /\n",
+    "escape directive": "# escape=`\nFROM scratch `\n AS prod\nCOPY . /\n",
+    "text of a heredoc": "FROM scratch AS prod\nCOPY <<E /x\nfrom users as u\nE\n",
+}
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES.values(), ids=DOCKERFILES)
+def test_a_stage_is_what_buildkit_takes_for_one(project: Project, context: Path, dockerfile: str) -> None:
+    (context / "Dockerfile").write_text(dockerfile)
+    project.arguments["target"] = "prod"
+    assert project.preview()["Image"] == "create"
+    project.arguments["target"] = "u"
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert "target is 'u', but the stages of" in done.stdout + done.stderr
+
+
+def test_a_directory_whose_files_are_ignored_can_be_copied(project: Project, context: Path) -> None:
+    (context / "logs").mkdir()
+    (context / "logs/.gitkeep").write_text("")
+    (context / ".dockerignore").write_text("logs/*\n")
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY src logs /x/\n")
+    project.up()

@@ -135,3 +135,43 @@ def test_links_are_sent_as_links(project: Project, context: Path, dangling: bool
     (context / "link").symlink_to("nowhere" if dangling else "src/main.py")
     project.up()
     assert set(project.preview().values()) == {"same"}
+
+
+def other_stack(project: Project, directory: Path) -> Project:
+    """Return another stack that builds the same content, on a machine without build cache."""
+    stack = f"{project.environment['PULUMI_STACK']}-b"
+    other = Project(directory, {**project.environment, "PULUMI_STACK": stack}, dict(project.arguments))
+    other.succeed("stack", "init", stack)
+    return other
+
+
+def test_a_second_stack_takes_the_image_that_the_first_has_pushed(
+    project: Project, context: Path, tmp_path: Path
+) -> None:
+    """Two builds of this Dockerfile give two digests; the second would move the tag."""
+    _append("src/main.py")(project, context)
+    project.up()
+    reference = project.output("ref")
+    other = other_stack(project, tmp_path / "other")
+    other.arguments["build_args"] = {"SOURCE_DATE_EPOCH": "0"}  # the default: the same identity
+    (context / "src/main.py").touch()
+    assert other.preview()["Image"] == "create"
+    other.up()
+    assert other.output("ref") == reference
+    assert set(other.preview().values()) == {"same"}
+    assert other.up() == {"same": 3}
+    pushed = manifest(reference.split("@")[0]).headers["Docker-Content-Digest"]
+    assert pushed == reference.split("@")[1]
+
+    _append("src/main.py")(other, context)  # now the other stack builds, and the first takes
+    other.up()
+    assert other.output("ref") != reference
+    assert project.up() == {"same": 2, "update": 1}
+    assert project.output("ref") == other.output("ref")
+    assert set(project.preview().values()) == {"same"}
+
+    forget(project.repository, project.output("ref").split("@")[1])
+    assert project.up() == {"same": 2, "update": 1}, "the registry lost it: it is built"
+    assert manifest(project.output("ref").split("@")[0]).status_code == 200
+    assert set(project.preview().values()) == {"same"}
+    other.succeed("stack", "rm", "--yes", "--force", other.environment["PULUMI_STACK"])

@@ -75,6 +75,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         web(resources=Resources(requests=Compute(cpu="1"))),
         "resources.limits.cpu is 500m by default, but must not be below the request, 1",
     ),
+    "platform of Docker's other form": (web(platform="amd64"), "platform is 'amd64', but must be a platform"),
+    "eviction in words": (
+        redis(eviction="oldest"),
+        "eviction is 'oldest', but must be 'noeviction', 'allkeys",
+    ),
     "redis without limits": (redis(resources=None), "resources is None, but must be"),
     "namespace with dots": (lambda: Namespace("a.b"), "name is 'a.b', but must be"),
 }

@@ -2,6 +2,7 @@
 
 import json
 
+import pulumi
 import pytest
 
 from components import Namespace, RegistryCredentials
@@ -29,3 +30,19 @@ def test_one_login_serves_docker_hub_ghcr_and_a_private_registry(
 
 def test_without_a_login_there_is_no_secret(engine: Run) -> None:
     assert not engine(lambda: Namespace("shop", repository="acme/hits") and None).of("Secret")
+
+
+def test_a_namespace_that_exists_is_not_made(engine: Run) -> None:
+    """A team that is given a namespace may not change the namespace itself."""
+    names: list[str] = []
+    login = RegistryCredentials(username="me", password="token")  # noqa: S106 # made up
+
+    def program() -> pulumi.Output[None]:
+        namespace = Namespace("shop", repository="acme/hits", credentials=login, create=False)
+        return namespace.name.apply(names.append)
+
+    recorder = engine(program)
+    assert names == ["shop"]
+    assert not recorder.of("Namespace")
+    assert recorder.one("NetworkPolicy")["metadata"]["namespace"] == "shop"
+    assert recorder.one("Secret")["metadata"]["namespace"] == "shop"

@@ -93,6 +93,24 @@ def test_a_claim_that_cannot_be_made_leaves_the_stateful_set_alone(engine: Run) 
     assert urn in recorder.request("StatefulSet", "cache").dependencies
 
 
+def test_a_full_store_refuses_writes_and_a_full_cache_evicts(engine: Run) -> None:
+    def policy(**arguments: Any) -> str:
+        [found] = re.findall(r"maxmemory-policy (\S+)", config(made(engine, **arguments)))
+        return str(found)
+
+    assert policy() == "allkeys-lru"
+    assert policy(storage="1Gi") == "noeviction"
+    assert policy(eviction="noeviction") == "noeviction"
+    assert policy(storage="1Gi", eviction="volatile-ttl") == "volatile-ttl"
+
+
+def test_its_image_may_be_private_and_of_one_platform(engine: Run) -> None:
+    recorder = made(engine, image="acme/redis:7", pull_secret="registry", platform="linux/arm64")  # noqa: S106
+    assert recorder.one("ServiceAccount")["imagePullSecrets"] == [{"name": "registry"}]
+    pod = recorder.one("StatefulSet")["spec"]["template"]["spec"]
+    assert pod["nodeSelector"]["kubernetes.io/arch"] == "arm64"
+
+
 def test_a_pod_that_never_became_ready_does_not_keep_the_next_version_away(engine: Run) -> None:
     assert made(engine).one("StatefulSet")["spec"]["podManagementPolicy"] == "Parallel"
 

@@ -1,5 +1,6 @@
 """The promises of WebService by default, and the way out of each default."""
 
+import ipaddress
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ def test_it_reaches_what_its_environment_names_and_carries_the_labels_that_admit
         WebService("web", namespace="shop", image="i", env=[*cache.env])
 
     recorder = engine(program)
-    [_, reach] = recorder.one("NetworkPolicy", "web")["spec"]["egress"]
+    reach = recorder.one("NetworkPolicy", "web")["spec"]["egress"][-1]
     assert reach["to"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "cache"}}}]
     [admitted] = recorder.one("NetworkPolicy", "cache")["spec"]["ingress"]
     needed = admitted["from"][0]["podSelector"]["matchLabels"].items()
@@ -82,10 +83,50 @@ def test_it_reaches_what_its_environment_names_and_carries_the_labels_that_admit
 
 
 def test_without_dependencies_it_reaches_names_only(engine: Run) -> None:
-    [dns] = made(engine).one("NetworkPolicy")["spec"]["egress"]
-    assert {port["port"] for port in dns["ports"]} == {53}
-    opened = made(engine, reaches=[Endpoint(port=5432, cidr="10.1.0.0/16")]).one("NetworkPolicy")["spec"]
-    assert opened["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.1.0.0/16"}}]
+    rules = made(engine).one("NetworkPolicy")["spec"]["egress"]
+    assert {port["port"] for rule in rules for port in rule["ports"]} == {53, 5353}
+    database = [
+        Endpoint(port=5432, cidr="10.1.0.0/16"),
+        Endpoint(port=53, protocol="UDP", cidr="10.0.0.2/32"),
+    ]
+    opened = made(engine, reaches=database).one("NetworkPolicy")["spec"]["egress"]
+    assert opened[: len(rules)] == rules
+    assert opened[len(rules) :] == [
+        {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"port": 5432, "protocol": "TCP"}]},
+        {"to": [{"ipBlock": {"cidr": "10.0.0.2/32"}}], "ports": [{"port": 53, "protocol": "UDP"}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "peer", "port"),
+    [
+        ("kube-dns", {"k8s-app": "kube-dns"}, 53),
+        ("NodeLocal DNSCache", "169.254.20.10", 53),
+        ("GKE Cloud DNS", "169.254.169.254", 53),
+        ("AKS LocalDNS", "169.254.10.11", 53),
+        ("OpenShift", {"dns.operator.openshift.io/daemonset-dns": "default"}, 5353),
+    ],
+)
+def test_names_resolve_on(cluster: str, peer: str | dict[str, str], port: int, engine: Run) -> None:
+    """Over UDP and TCP, whether the resolver is a pod or an address of the node."""
+    protocols = set()
+    for rule in made(engine).one("NetworkPolicy")["spec"]["egress"]:
+        for to in rule["to"]:
+            labels = to.get("podSelector", {}).get("matchLabels")
+            block = ipaddress.ip_network(to.get("ipBlock", {}).get("cidr", "0.0.0.0/32"))
+            if labels == peer or (isinstance(peer, str) and ipaddress.ip_address(peer) in block):
+                protocols |= {entry["protocol"] for entry in rule["ports"] if entry["port"] == port}
+    assert protocols == {"UDP", "TCP"}, cluster
+
+
+@pytest.mark.parametrize(
+    ("platform", "architecture"),
+    [("linux/amd64", "amd64"), ("linux/arm64", "arm64"), ("linux/arm/v7", "arm")],
+)
+def test_pods_of_one_platform_select_its_nodes(platform: str, architecture: str, engine: Run) -> None:
+    selector = {"kubernetes.io/os": "linux", "kubernetes.io/arch": architecture}
+    assert pod(made(engine, platform=platform))["nodeSelector"] == selector
+    assert "nodeSelector" not in pod(made(engine))
 
 
 def test_variables_come_from_values_secrets_and_config_maps(engine: Run) -> None:

@@ -56,3 +56,39 @@ def test_builders_that_docker_starts_are_left_to_it(builders: Path) -> None:
 
 def test_without_any_builder_the_provider_decides(builders: Path) -> None:
     buildx.check_reachable(None)
+
+
+def docker(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """Install a `docker` that writes its arguments and standard input to a file."""
+    program = directory / "docker"
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{directory}/log"\ncat >> "{directory}/log"\n{script}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory), prepend=":")
+    buildx.stages.cache_clear()
+    return directory / "log"
+
+
+def test_buildkit_lists_the_stages_once_for_a_dockerfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = json.dumps({"targets": [{"name": "base"}, {"default": True}]})
+    log = docker(tmp_path, monkeypatch, f"echo '{answer}'")
+    for _ in range(2):
+        assert buildx.stages(b"FROM scratch AS Base", "lab") == ["base", ""]
+    text = log.read_text()
+    assert text == "buildx --builder lab build --call=targets,format=json -\nFROM scratch AS Base"
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo no", "echo '{}'", "sleep 9"])
+def test_a_builder_that_cannot_list_stages_leaves_it_to_the_build(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker(tmp_path, monkeypatch, script)
+    monkeypatch.setattr(buildx, "ANSWER_TIMEOUT", 0.3)
+    assert buildx.stages(b"FROM scratch", None) is None
+
+
+def test_a_builder_that_is_slow_has_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker(tmp_path, monkeypatch, "sleep 9")
+    monkeypatch.setattr(buildx, "ANSWER_TIMEOUT", 0.3)
+    assert buildx.end_of_log("tag", None) == ""

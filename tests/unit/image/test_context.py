@@ -190,14 +190,45 @@ def test_the_copies_are_not_part_of_a_context_around_them(
     assert tag(Path()) == tag(context) == before
 
 
-@pytest.mark.parametrize("target", [None, "builder", "RUNTIME", "0", "1"])
-def test_a_target_is_a_stage_by_name_or_number(context: Path, target: str | None) -> None:
-    BuildContext(context, Path("Dockerfile")).check_target(target)
+def test_a_directory_whose_files_are_ignored_is_sent(context: Path) -> None:
+    """As BuildKit does, for `COPY logs /logs`: the pattern does not match the directory."""
+    (context / ".dockerignore").write_text("logs/*\ncache\n")
+    (context / "cache/x").mkdir(parents=True)
+    (context / "logs/deep").mkdir(parents=True)
+    (context / "logs/.gitkeep").write_text("")
+    source = BuildContext(context, Path("Dockerfile"))
+    assert source.directories == ["logs", "src", "src/deep"]
+    copy = source.copy("t") / "context"
+    assert sorted(p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_dir()) == source.directories
 
 
-def test_an_unknown_target_is_refused_with_those_there_are(context: Path) -> None:
-    with pytest.raises(BadContext, match=r"'tset'.* builder, Runtime"):
-        BuildContext(context, Path("Dockerfile")).check_target("tset")
+def test_where_modes_do_not_count_git_knows_the_executables(context: Path) -> None:
+    """All files have one mode on Windows' drives (WSL) and SMB, where git is clean."""
+    commit(context)
+    (context / ".dockerignore").write_text("**/*.log\njunk\n.git\n")
+    before = tag(context)
+    subprocess.run(["git", "config", "core.fileMode", "false"], cwd=context, check=True)
+    for path in context.rglob("*"):
+        if path.is_file() and ".git" not in path.parts and not path.is_symlink():
+            path.chmod(0o777)
+    assert tag(context) == before
+    copy = BuildContext(context, Path("Dockerfile")).copy("t") / "context"
+    modes = [stat.S_IMODE((copy / name).stat().st_mode) for name in ("run.sh", "src/main.py")]
+    assert modes == [0o755, 0o644]
+
+
+@pytest.mark.parametrize("name", [b"target", b"caf\xe9.py", b"d\xe9/x"])
+def test_a_name_that_buildkit_cannot_send_is_refused_with_its_path(context: Path, name: bytes) -> None:
+    path = context / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(os.fsdecode(b"caf\xe9") if name == b"target" else "a")
+    with pytest.raises(BadContext, match=r"cannot be sent to BuildKit: its (name|target) is not UTF-8"):
+        BuildContext(context, Path("Dockerfile")).copy("t")
+
+
+def test_only_the_owner_can_read_the_copy(context: Path) -> None:
+    copy = BuildContext(context, Path("Dockerfile")).copy("t")
+    assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
 
 
 def test_what_is_missing_or_malformed_is_named(context: Path) -> None:

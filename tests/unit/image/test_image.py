@@ -7,6 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.image import adoption
+from components.image import builder as buildx
 from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
 from components.image.registry import Login, RegistryUnavailable, Repository
 from components.validation import BadArgument
@@ -16,13 +18,13 @@ Run = Callable[[Callable[[], Any]], Recorder]
 
 
 class Registry:
-    """Stands in for the network: says what `has` shall say, remembers who asked."""
+    """Stands in for the network: gives `answer` for each tag, and records the logins."""
 
     def __init__(self) -> None:
-        self.answer: bool | RegistryUnavailable = True
+        self.answer: str | RegistryUnavailable | None = None
         self.logins: list[Login | None] = []
 
-    def has(self, _: Repository, tag: str, login: Login | None) -> bool:
+    def digest(self, _: Repository, tag: str, login: Login | None) -> str | None:
         self.logins.append(login)
         if isinstance(self.answer, RegistryUnavailable):
             raise self.answer
@@ -32,8 +34,19 @@ class Registry:
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     registry = Registry()
-    monkeypatch.setattr(Repository, "has", lambda *args: registry.has(*args))
+    monkeypatch.setattr(Repository, "digest", lambda *args: registry.digest(*args))
     return registry
+
+
+State = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch) -> State:
+    """The outputs in the stack's state; empty before the first update."""
+    state: State = {}
+    monkeypatch.setattr(adoption, "_resources", lambda _: state)
+    return state
 
 
 @pytest.fixture(autouse=True)
@@ -113,11 +126,100 @@ def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, regi
     assert inputs(engine)["tags"]
 
 
+OTHER = "sha256:" + "b" * 64
+
+
+def ref_and_inputs(engine: Run) -> tuple[str, dict[str, Any]]:
+    refs: list[str] = []
+    recorder = engine(lambda: image().ref.apply(refs.append))
+    return refs[0], recorder.one("Image")
+
+
+def test_an_image_that_another_stack_has_pushed_is_neither_built_nor_pushed(
+    engine: Run, registry: Registry, state: State
+) -> None:
+    registry.answer = OTHER
+    ref, first = ref_and_inputs(engine)
+    assert ref.endswith(f"@{OTHER}")
+    assert first["exports"] == [{"cacheonly": {}}]
+    assert first["tags"] == [ref.partition("@")[0]]
+    state["urn:pulumi:dev::slipway::slipway:components:AppImage$docker-build:index:Image::web"] = first
+    assert ref_and_inputs(engine) == (ref, first), "the next run finds no difference"
+    registry.answer = RegistryUnavailable("registry localhost:5001 cannot be reached")
+    assert ref_and_inputs(engine) == (ref, first), "nor does it without the registry"
+    registry.answer = None
+    assert ref_and_inputs(engine)[1]["exports"] == [{"raw": "type=registry"}], "lost: it is built"
+
+
+def test_an_image_that_this_stack_has_pushed_keeps_its_arguments(
+    engine: Run, registry: Registry, state: State
+) -> None:
+    _, built = ref_and_inputs(engine)
+    state["urn:pulumi:dev::slipway::slipway:components:AppImage$docker-build:index:Image::web"] = built
+    registry.answer = OTHER
+    ref, inputs = ref_and_inputs(engine)
+    assert ref.endswith(f"@{OTHER}"), "the registry's digest counts"
+    assert {**inputs, "secrets": 0} == {**built, "secrets": 0}
+
+
+def test_a_registry_that_only_the_builder_reaches_does_not_stop_the_build(
+    engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Repository) -> None:
+        raise RegistryUnavailable("registry at https://kind-registry:5000 cannot be reached: bad certificate")
+
+    warnings: list[str] = []
+    monkeypatch.setattr(Repository, "check_reachable", refuse)
+    monkeypatch.setattr(buildx, "check_reachable", lambda _: None)
+
+    def program() -> None:
+        web = image()
+        monkeypatch.setattr(pulumi.log, "warn", lambda text, _: warnings.append(text))
+        web._check(None)  # type: ignore[arg-type]  # the engine's arguments are not used
+
+    engine(program)
+    assert "bad certificate. If the builder does not reach it either" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "stages", "refused"),
+    [
+        ("rumtime", ["builder", "runtime", ""], True),
+        ("Runtime", ["builder", "runtime", ""], False),
+        ("2", ["builder", "runtime", ""], False),
+        ("3", ["builder", "runtime", ""], True),
+        ("rumtime", None, False),
+    ],
+)
+def test_a_target_is_a_stage_that_buildkit_lists(
+    target: str, stages: list[str] | None, refused: bool, engine: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildx, "stages", lambda *_: stages)
+
+    def program() -> None:
+        if not refused:
+            image(target=target)
+            return
+        with pytest.raises(
+            BadArgument, match=f"target is '{target}', but the stages of .* are builder, runtime"
+        ):
+            image(target=target)
+
+    assert bool(engine(program).of("Image")) is not refused
+
+
+def test_an_image_that_was_built_before_needs_no_list_of_stages(
+    engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildx, "stages", lambda *_: pytest.fail("a preview without changes starts buildx"))
+    registry.answer = OTHER
+    assert inputs(engine, target="runtime")
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"context": Path("nowhere")}, "context 'nowhere' is not a directory"),
     ({"context": 7}, "context is 7"),
     ({"dockerfile": Path("Dockerfile.prod")}, "dockerfile 'app/Dockerfile.prod' does not exist"),
-    ({"target": "rumtime"}, "target is 'rumtime'.* runtime"),
     ({"repository": "localhost:5001/web:latest"}, "repository is 'localhost:5001/web:latest'.*without tag"),
     ({"repository": f"web@{DIGEST}"}, "repository is 'web@"),
     ({"repository": "https://ghcr.io/me/web"}, "repository is 'https://"),

@@ -5,8 +5,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from components.image import reference
 from components.image.reference import PINNED, ImageReference
+from slipway.errors import SlipwayError
+from slipway.images import references
 from slipway.images.references import Image
 from tests.unit.recorder import DIGEST
 
@@ -47,3 +51,63 @@ def test_the_program_and_slipway_agree(text: str) -> None:
     )
     assert (program.repository, program.tag, program.digest) == (tool.repository, tool.tag, tool.digest)
     assert str(program) == str(tool)
+
+
+DOUBTFUL = [
+    *(
+        "hits/X",
+        "HITS",
+        "-a/hits",
+        "a-/hits:7",
+        "ghcr.io:/hits",
+        "[::1]:5000/hits",
+        "a..b/hits",
+        "a___b",
+        "a--b",
+    ),
+    *("a/b/", "/a", "a//b", "ghcr.io/Me/hits", "MyOrg/hits", "MyOrg/hits:7", "hits:-7", f"hits:{'7' * 129}"),
+]
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_both_parsers_refuse_the_same(name: str) -> None:
+    """A reference that only one of them takes could be written by slipway and refused by the program."""
+    text, answers = f"{name}@{DIGEST}", []
+    for parse, error in ((ImageReference.parse, ValueError), (Image.parse, SlipwayError)):
+        try:
+            answers.append(str(parse(text)))
+        except error:
+            answers.append("refused")
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("hits", ("docker.io", "library/hits")),
+        ("acme/hits", ("docker.io", "acme/hits")),
+        ("index.docker.io/acme/hits", ("docker.io", "acme/hits")),
+        ("index.docker.io/hits", ("docker.io", "library/hits")),
+        ("MyOrg/hits", ("MyOrg", "hits")),
+        ("localhost/hits", ("localhost", "hits")),
+        ("[::1]:5000/hits", ("[::1]:5000", "hits")),
+        ("registry:5000/a/hits", ("registry:5000", "a/hits")),
+    ],
+)
+def test_a_repository_is_in_the_registry_that_docker_asks(name: str, parts: tuple[str, str]) -> None:
+    """The rules of distribution/reference, in the program and in slipway."""
+    assert reference.split(name) == references.split(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("MyOrg/hits", "must be lower case: myorg/hits"),
+        ("ghcr.io/MyOrg/Hits", "must be lower case: ghcr.io/myorg/hits"),
+        ("https://ghcr.io/you/hits", "must be without a scheme: ghcr.io/you/hits"),
+    ],
+)
+def test_a_repository_that_docker_refuses_or_misreads(name: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        TypeAdapter(reference.RepositoryName).validate_python(name)
+    assert TypeAdapter(reference.RepositoryName).validate_python("Registry.Corp/hits") == "Registry.Corp/hits"

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from components.image import registry as module
 from components.image.registry import Login, RegistryUnavailable, Repository, docker_login
+from tests.unit.recorder import DIGEST
 
 ME = Login("me", "pass:word")
 
@@ -28,7 +31,8 @@ class Registry(BaseHTTPRequestHandler):
         elif self.mode == "broken":
             self.reply(503)
         else:
-            self.reply(200 if self.path == "/v2/team/web/manifests/here" else 404)
+            here = self.path == "/v2/team/web/manifests/here"
+            self.reply(200 if here else 404, {"Docker-Content-Digest": DIGEST} if here else {})
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -66,20 +70,20 @@ def repository(
 
 
 def test_a_tag_is_there_or_not(repository: Repository) -> None:
-    assert repository.has("here", ME)
-    assert not repository.has("gone", ME)
+    assert repository.digest("here", ME) == DIGEST
+    assert repository.digest("gone", ME) is None
 
 
 def test_without_credentials_the_stored_login_counts(repository: Repository, tmp_path: Path) -> None:
     stored = {"auth": base64.b64encode(b"me:pass:word").decode()}
     (tmp_path / "config.json").write_text(json.dumps({"auths": {repository.host: stored}}))
-    assert repository.has("here", None)
+    assert repository.digest("here", None) == DIGEST
 
 
 def test_who_is_not_let_in_cannot_tell(repository: Repository) -> None:
     if Registry.mode != "open":
         with pytest.raises(RegistryUnavailable, match=repository.host):
-            repository.has("here", Login("me", "wrong"))
+            repository.digest("here", Login("me", "wrong"))
 
 
 def test_an_error_of_the_registry_is_not_taken_for_a_missing_image(
@@ -87,7 +91,7 @@ def test_an_error_of_the_registry_is_not_taken_for_a_missing_image(
 ) -> None:
     monkeypatch.setattr(Registry, "mode", "broken")
     with pytest.raises(RegistryUnavailable, match="503"):
-        repository.has("here", None)
+        repository.digest("here", None)
 
 
 def test_a_registry_that_is_away_is_named_with_its_address(
@@ -95,7 +99,7 @@ def test_a_registry_that_is_away_is_named_with_its_address(
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with pytest.raises(RegistryUnavailable, match=r"http://127\.0\.0\.1:1 cannot be reached"):
-        Repository("127.0.0.1:1/web").has("here", None)
+        Repository("127.0.0.1:1/web").digest("here", None)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +130,117 @@ def test_a_credential_helper_is_asked(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert docker_login("ghcr.io") == Login("u", "for ghcr.io")
     assert docker_login("quay.io") is None
+
+
+HELPERS = {
+    "slow": ("sleep 9", "did not answer within 0.2 s"),
+    "printing text": ("echo Please log in: canary", "printed no login in JSON"),
+    "printing a list": ("echo []", "printed no login in JSON"),
+    "printing half of it": ("""echo '{"Secret": "canary"}'""", "printed no login in JSON"),
+    "for another system": ("#", "cannot be run: Exec format error"),
+}
+
+
+def store(directory: Path, monkeypatch: pytest.MonkeyPatch, config: object) -> None:
+    (directory / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(directory))
+
+
+@pytest.mark.parametrize(("script", "reason"), HELPERS.values(), ids=HELPERS)
+def test_a_broken_credential_helper_is_named(
+    script: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "docker-credential-vault"
+    helper.write_bytes(b"\x7fELF" if script == "#" else f"#!/bin/sh\nexec 2>&1\n{script}\n".encode())
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(module, "HELPER_TIMEOUT", 0.2)
+    store(tmp_path, monkeypatch, {"credHelpers": {"ghcr.io": "vault"}})
+    with pytest.raises(RegistryUnavailable, match=f"docker-credential-vault {reason} for ghcr.io") as error:
+        docker_login("ghcr.io")
+    assert "canary" not in str(error.value)
+
+
+def test_a_helper_that_is_not_installed_leaves_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auths = {"https://ghcr.io": {"auth": base64.b64encode(b"me:x").decode()}, "quay.io": {}}
+    store(tmp_path, monkeypatch, {"credsStore": "uninstalled", "auths": auths})
+    assert docker_login("ghcr.io") == Login("me", "x")
+    assert docker_login("quay.io") is None, "az acr login stores no password"
+
+
+@pytest.mark.parametrize(
+    "config", [[], {"auths": {"ghcr.io": {"auth": "%"}}}, {"auths": []}, {"auths": {"ghcr.io": 1}}]
+)
+def test_an_unreadable_login_is_not_a_traceback(
+    config: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(tmp_path, monkeypatch, config)
+    try:
+        assert docker_login("ghcr.io") is None
+    except RegistryUnavailable as error:
+        assert "ghcr.io" in str(error)
+
+
+class Redirecting(Registry):
+    """Redirects whatever it is asked to `elsewhere`."""
+
+    elsewhere = ""
+
+    def do_HEAD(self) -> None:
+        if "Authorization" not in self.headers:
+            self.reply(401, {"WWW-Authenticate": self.challenge()})
+        else:
+            self.reply(307, {"Location": f"{self.elsewhere}{self.path}"})
+
+    def do_GET(self) -> None:
+        self.reply(302, {"Location": f"{self.elsewhere}{self.path}"})
+
+    def challenge(self) -> str:
+        return "Basic" if self.mode == "basic" else f'Bearer realm="http://{self.headers["Host"]}/token"'
+
+
+class Listening(Registry):
+    """Records each login that it gets."""
+
+    logins: ClassVar[list[str | None]] = []
+
+    def do_HEAD(self) -> None:
+        self.logins.append(self.headers["Authorization"])
+        self.reply(200, {"Docker-Content-Digest": DIGEST})
+
+    def do_GET(self) -> None:
+        self.logins.append(self.headers["Authorization"])
+        self.reply(200, body='{"token": "t"}')
+
+
+@pytest.mark.parametrize("mode", ["basic", "token"])
+def test_a_login_follows_no_redirect_to_another_server(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Redirecting, "mode", mode)
+    logins: list[str | None] = []
+    monkeypatch.setattr(Listening, "logins", logins)
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Redirecting, Listening)]
+    for server in servers:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    try:
+        here, there = (server.server_port for server in servers)
+        monkeypatch.setattr(Redirecting, "elsewhere", f"http://localhost:{there}")
+        assert Repository(f"localhost:{here}/team/web").digest("here", ME) == DIGEST
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+    assert logins
+    assert set(logins) == {None}
+
+
+@pytest.mark.parametrize(
+    "realm", ["http://localhost:1@evil.example/t", "http://evil.example/t", "file:///etc"]
+)
+def test_a_token_is_fetched_by_https_or_from_the_registry(realm: str) -> None:
+    with pytest.raises(RegistryUnavailable, match="not HTTPS"):
+        Repository("localhost:1/web")._authorization(f'Bearer realm="{realm}"', ME)
 
 
 def test_a_password_does_not_show_in_a_representation() -> None:

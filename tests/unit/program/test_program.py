@@ -168,6 +168,26 @@ def test_a_number_in_quotes_is_a_number(program: Callable[..., Recorder]) -> Non
     assert program(image=DIGEST, web={"replicas": "3"}).one("Deployment")["spec"]["replicas"] == 3
 
 
+def test_other_nodes_namespaces_and_evictions(program: Callable[..., Recorder]) -> None:
+    recorded = program(
+        build="app", platforms=["linux/arm64"], createNamespace="false", redis={"eviction": "volatile-ttl"}
+    )
+    assert recorded.one("Image")["platforms"] == ["linux/arm64"]
+    pod = recorded.one("Deployment")["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}
+    assert not recorded.of("Namespace")
+    assert "maxmemory-policy volatile-ttl" in recorded.one("ConfigMap")["data"]["redis.conf"]
+    both = program(build="app", platforms=["linux/amd64", "linux/arm64"]).one("Deployment")
+    assert "nodeSelector" not in both["spec"]["template"]["spec"]
+
+
+def test_redis_is_pulled_with_the_credentials(program: Callable[..., Recorder]) -> None:
+    recorded = program(**STACKS["scales and keeps"])
+    secrets = [account.inputs["imagePullSecrets"] for account in recorded.of("ServiceAccount")]
+    assert len(secrets) == 2
+    assert secrets[0] == secrets[1]
+
+
 def test_an_open_service_has_the_reason(program: Callable[..., Recorder]) -> None:
     web = {"serviceType": "NodePort", "public": "the shop's front door"}
     service = program(image=DIGEST, web=web).one("Service", "web")

@@ -41,7 +41,7 @@ BAD = {
     "key in the wrong group": Bad({"replicas": 3}, "replicas is unknown", "rm replicas"),
     "unknown key in web": Bad(web(replcas=3), "did you mean replicas?", "rm --path web.replcas"),
     "unknown key in redis": Bad(
-        {"redis": {"size": "1Gi"}}, "the keys here are resources, storage", "rm --path redis.size"
+        {"redis": {"size": "1Gi"}}, "the keys here are eviction, resources, storage", "rm --path redis.size"
     ),
     "unknown resource": Bad(
         web(resources={"limits": {"cpu": 1, "memory": "1Gi", "gpu": 1}}),
@@ -95,10 +95,23 @@ BAD = {
     "repository with tag": Bad({"repository": "a/b:1"}, REPOSITORY.format("a/b:1"), "set repository"),
     "repository with digest": Bad({"repository": f"a/b@{DIGEST}"}, "without tag or digest", "set repository"),
     "repository with scheme": Bad(
-        {"repository": "https://ghcr.io/a"}, "without tag or digest", "set repository"
+        {"repository": "https://ghcr.io/a"}, "must be without a scheme: ghcr.io/a", "set repository"
     ),
     "repository in capitals": Bad(
-        {"repository": "ghcr.io/Acme/hits"}, "without tag or digest", "set repository"
+        {"repository": "ghcr.io/Acme/hits"}, "must be lower case: ghcr.io/acme/hits", "set repository"
+    ),
+    "repository of Docker Hub in capitals": Bad(
+        {"repository": "Acme/hits"}, "must be lower case: acme/hits", "set repository"
+    ),
+    "platform in short": Bad(
+        {"platforms": ["arm64"]},
+        "platforms[0] is 'arm64', but must be a platform",
+        "set --path platforms[0] linux/",
+    ),
+    "eviction in words": Bad(
+        {"redis": {"eviction": "oldest"}},
+        "redis.eviction is 'oldest', but must be 'noeviction'",
+        "noeviction",
     ),
     "trailing slash": Bad({"repository": "ghcr.io/acme/"}, "without tag or digest", "set repository"),
     # How many

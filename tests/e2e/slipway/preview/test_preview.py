@@ -11,7 +11,7 @@ import pytest
 from slipway.preview.report.model import SCHEMA
 from tests.e2e.slipway.preview.conftest import CANARY, PASSWORD, PROJECT, Stack
 
-RIGHTS = PROJECT / "docs/guides/previews-role.yaml"
+RIGHTS = [PROJECT / f"docs/guides/previews-{name}.yaml" for name in ("policy", "role")]
 
 
 def test_nothing_changed_is_exit_code_0_and_says_so(stack: Stack) -> None:
@@ -107,8 +107,8 @@ def test_the_house_rules_stand_in_the_report_and_stop_an_update(stack: Stack) ->
 def test_the_role_in_the_documents_is_enough_for_a_preview_and_too_little_for_an_update(
     stack: Stack, tmp_path: Path
 ) -> None:
-    rights = RIGHTS.read_text().replace("NAMESPACE", stack.namespace)
-    (tmp_path / "rights.yaml").write_text(rights)
+    rights = "---\n".join(file.read_text() for file in RIGHTS)
+    (tmp_path / "rights.yaml").write_text(rights.replace("NAMESPACE", stack.namespace))
     stack.kubectl("apply", "-f", str(tmp_path / "rights.yaml"))
     try:
         user = stack.as_user(_kubeconfig(stack, tmp_path / "kubeconfig"))

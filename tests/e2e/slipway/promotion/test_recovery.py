@@ -109,7 +109,11 @@ def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None
     while not locks(crashing.state, crashing.stack("crash")):
         assert process.poll() is None
         time.sleep(0.05)
-    done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
+    process.send_signal(signal.SIGSTOP)  # or it might end before recover looks
+    try:
+        done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
+    finally:
+        process.send_signal(signal.SIGCONT)
     assert done.code == 1
     assert f"process {process.pid}" in done.stderr and "nothing was changed" in done.stderr
     assert process.wait() == 0
