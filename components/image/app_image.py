@@ -9,7 +9,6 @@ import pulumi
 import pulumi_docker_build as docker_build
 from pydantic import AfterValidator
 
-from components.image import adoption
 from components.image import builder as buildx
 from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName, TaggedReference
@@ -130,12 +129,6 @@ class AppImage(pulumi.ComponentResource):
             "registries": _registries(credentials, self._repository),
             **_cached(cache),
         }
-        if published or unavailable:
-            state = adoption.state(name, reference)
-            adopted = adoption.adopted_digest(state)
-            published = published or adopted
-            if published and (adopted or not state):
-                built = adoption.arguments(reference, published)
         ignored = f"secrets.{_MISSING_SINCE}" if unavailable else "secrets" if published else None
         image = docker_build.Image(
             name,
@@ -143,7 +136,7 @@ class AppImage(pulumi.ComponentResource):
             builder={"name": builder} if builder else None,
             opts=self._options([ignored] if ignored else []),
         )
-        self.digest = pulumi.Output.from_input(published or image.digest)
+        self.digest = image.digest
         self.ref = pulumi.Output.concat(f"{reference}@", self.digest)
         self.register_outputs({"ref": self.ref, "digest": self.digest})
 

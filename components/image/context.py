@@ -143,14 +143,6 @@ class BuildContext:
         return ["executable" if path in self.executables else "file", _sha256(file)]
 
 
-def empty_directory() -> Path:
-    """Return an empty context, below the program's directory."""
-    directory = CACHE / "empty"
-    directory.mkdir(parents=True, exist_ok=True)
-    os.utime(directory)
-    return directory
-
-
 def _walk(root: Path, ignore: Ignore) -> Iterator[tuple[str, Path]]:
     """Yield the files, links and directories that are not ignored, by path below `root`."""
     yield from _walk_below(root, "", ignore, ())

@@ -1,5 +1,6 @@
 """The requirements on the source of a promotion: a healthy stack, or an earlier verified receipt."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -10,6 +11,9 @@ from slipway.images.references import Image
 from slipway.promotion.receipts import Outcome, Receipt, now
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
+
+SETTLE_S = 15.0
+"""How long pods of the version before may need to end: Pulumi does not wait for that."""
 
 
 def eligible_image(source: StackSnapshot) -> Image:
@@ -37,7 +41,11 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
         yield f"{name}'s last update died: `slipway recover {name}`"
     objects = source.objects
     live = live_objects(source.cluster, objects)
-    for problem in rollout_problems(objects, live):
+    deadline = time.monotonic() + SETTLE_S
+    while (problems := list(rollout_problems(objects, live))) and time.monotonic() < deadline:
+        time.sleep(0.5)
+        live = live_objects(source.cluster, objects)
+    for problem in problems:
         yield f"{name}: {problem}"
     if list(differing(objects, live)):
         for drift in cluster_drift(source.stack):

@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.image import adoption
 from components.image import builder as buildx
 from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
 from components.image.registry import Login, RegistryUnavailable, Repository
@@ -36,17 +35,6 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     registry = Registry()
     monkeypatch.setattr(Repository, "digest", lambda *args: registry.digest(*args))
     return registry
-
-
-State = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def state(monkeypatch: pytest.MonkeyPatch) -> State:
-    """The outputs in the stack's state; empty before the first update."""
-    state: State = {}
-    monkeypatch.setattr(adoption, "_resources", lambda _: state)
-    return state
 
 
 @pytest.fixture(autouse=True)
@@ -126,42 +114,6 @@ def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, regi
     assert inputs(engine)["tags"]
 
 
-OTHER = "sha256:" + "b" * 64
-
-
-def ref_and_inputs(engine: Run) -> tuple[str, dict[str, Any]]:
-    refs: list[str] = []
-    recorder = engine(lambda: image().ref.apply(refs.append))
-    return refs[0], recorder.one("Image")
-
-
-def test_an_image_that_another_stack_has_pushed_is_neither_built_nor_pushed(
-    engine: Run, registry: Registry, state: State
-) -> None:
-    registry.answer = OTHER
-    ref, first = ref_and_inputs(engine)
-    assert ref.endswith(f"@{OTHER}")
-    assert first["exports"] == [{"cacheonly": {}}]
-    assert first["tags"] == [ref.partition("@")[0]]
-    state["urn:pulumi:dev::slipway::slipway:components:AppImage$docker-build:index:Image::web"] = first
-    assert ref_and_inputs(engine) == (ref, first), "the next run finds no difference"
-    registry.answer = RegistryUnavailable("registry localhost:5001 cannot be reached")
-    assert ref_and_inputs(engine) == (ref, first), "nor does it without the registry"
-    registry.answer = None
-    assert ref_and_inputs(engine)[1]["exports"] == [{"raw": "type=registry"}], "lost: it is built"
-
-
-def test_an_image_that_this_stack_has_pushed_keeps_its_arguments(
-    engine: Run, registry: Registry, state: State
-) -> None:
-    _, built = ref_and_inputs(engine)
-    state["urn:pulumi:dev::slipway::slipway:components:AppImage$docker-build:index:Image::web"] = built
-    registry.answer = OTHER
-    ref, inputs = ref_and_inputs(engine)
-    assert ref.endswith(f"@{OTHER}"), "the registry's digest counts"
-    assert {**inputs, "secrets": 0} == {**built, "secrets": 0}
-
-
 def test_a_registry_that_only_the_builder_reaches_does_not_stop_the_build(
     engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +164,7 @@ def test_an_image_that_was_built_before_needs_no_list_of_stages(
     engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(buildx, "stages", lambda *_: pytest.fail("a preview without changes starts buildx"))
-    registry.answer = OTHER
+    registry.answer = "sha256:" + "b" * 64
     assert inputs(engine, target="runtime")
 
 

@@ -67,7 +67,6 @@ WAYS: dict[str, Callable[[Ground], object]] = {
     "a scaled Deployment": lambda g: g.kubectl("scale", "deployment/web", "--replicas=2"),
     "another image set by hand": lambda g: g.kubectl("set", "image", "deployment/web", "web=nginx"),
     "an environment variable set by hand": lambda g: g.kubectl("set", "env", "deployment/web", "A=b"),
-    "a restart by hand": lambda g: g.kubectl("rollout", "restart", "deployment/web"),
     "a label": lambda g: g.kubectl("label", "deployment/web", "a=b"),
     "an annotation": lambda g: g.kubectl("annotate", "service/web", "a=b"),
     "another port of the Service": lambda g: g.patch(
