@@ -149,6 +149,7 @@ def autoscale(whether: str, *services: Service) -> None:
 def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
     safe: Service, bare: Service, figures: Figures
 ) -> None:
+    eventually("the pods of the autoscaler have ended", lambda: len(bare.pods()) == 1, seconds=120)
     node = bare.node_of(bare.pods()[0])
     with load(safe.output("url"), RATE) as seen, load(bare.output("url"), RATE) as control:
         with powered_off(INSTANCE, node):
