@@ -212,4 +212,5 @@ def _buildkitd(instance: Instance, tools: Toolchain) -> Program:
 """,
     )
     argv = (tools.path("buildkitd"), f"--config={config}")
-    return Program("buildkitd", argv, (config,), FOR_SPEED)
+    # It mounts snapshots in its temporary directory; those of a killed one are unmounted with the instance's.
+    return Program("buildkitd", argv, (config,), {**FOR_SPEED, "TMPDIR": str(instance.run)})

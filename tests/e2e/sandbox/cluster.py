@@ -152,8 +152,13 @@ class Machine:
             assert time.monotonic() < deadline, f"after {seconds:.0f} s: {problems}"
 
     def running(self) -> dict[str, int]:
-        """The pids of the processes that run, by name."""
-        return {one.name: one.pid for one in Supervisor(self.instance).processes() if one.state == "RUNNING"}
+        """Return the pids of the processes that run for ever, by name."""
+        processes = Supervisor(self.instance).processes()
+        return {
+            process.name: process.pid
+            for process in processes
+            if process.state == "RUNNING" and process.name != "late-tools"
+        }
 
     def supervisor_pid(self) -> int:
         return int(self.instance.supervisor_pid_file.read_text())
