@@ -20,7 +20,7 @@ CAUSES = {
     "too-much-memory": "OOMKilled",
     "too-large": "was not attained",
     "over-quota": "was not attained",
-    "as-root": "violates? PodSecurity",
+    "as-root": "was not attained",
 }
 """What Pulumi's Kubernetes plugin reports. It names no cause for a pod that is not ready or not created."""
 EARLY = "StatefulSet initialization complete"
