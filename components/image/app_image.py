@@ -118,21 +118,18 @@ class AppImage(pulumi.ComponentResource):
         if unavailable:
             pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
         reference = f"{repository}:{self.tag}"
-        built: dict[str, Any] = {
-            **_files(source.copy(self.tag)),
-            "target": target,
-            "build_args": build_args,
-            **_secrets(secrets or {}),
-            "platforms": [docker_build.Platform(platform) for platform in platforms],
-            "tags": [reference],
-            **_pushed(preview_digest),
-            "registries": _registries(credentials, self._repository),
-            **_cached(cache),
-        }
         ignored = f"secrets.{_MISSING_SINCE}" if unavailable else "secrets" if published else None
         image = docker_build.Image(
             name,
-            **built,
+            **_files(source.copy(self.tag)),
+            target=target,
+            build_args=build_args,
+            **_secrets(secrets or {}),
+            platforms=[docker_build.Platform(platform) for platform in platforms],
+            tags=[reference],
+            **_pushed(preview_digest),
+            registries=_registries(credentials, self._repository),
+            **_cached(cache),
             builder={"name": builder} if builder else None,
             opts=self._options([ignored] if ignored else []),
         )
