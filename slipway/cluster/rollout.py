@@ -1,6 +1,7 @@
 """The rollouts of a stack's workloads, judged like `kubectl rollout status`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slipway.cluster.kubectl import Cluster, Object
@@ -8,6 +9,18 @@ from slipway.cluster.objects import WORKLOADS, LiveObjects, StackObject
 
 ONE_OFF = "slipway/one-off"
 """The label of a pod of `slipway run`, which no workload manages."""
+
+
+SETTLE_S = 15.0
+"""The time after a rollout in which Services may lag behind, and pods of the earlier version end."""
+
+
+def settle(find_problems: Callable[[], Iterator[str]]) -> list[str]:
+    """Repeat until there are no problems, or SETTLE_S is over, and return the last problems."""
+    deadline = time.monotonic() + SETTLE_S
+    while (problems := list(find_problems())) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return problems
 
 
 def workloads(objects: Sequence[StackObject]) -> list[StackObject]:

@@ -1,19 +1,15 @@
 """The requirements on the source of a promotion: a healthy stack, or an earlier verified receipt."""
 
-import time
 from collections.abc import Iterator
 from datetime import datetime
 
 from slipway.cluster.objects import differing, live_objects
-from slipway.cluster.rollout import rollout_problems
+from slipway.cluster.rollout import rollout_problems, settle
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.promotion.receipts import Outcome, Receipt, now
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
-
-SETTLE_S = 15.0
-"""How long pods of the version before may need to end: Pulumi does not wait for that."""
 
 
 def eligible_image(source: StackSnapshot) -> Image:
@@ -40,14 +36,9 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
     if source.interrupted_operations:
         yield f"{name}'s last update died: `slipway recover {name}`"
     objects = source.objects
-    live = live_objects(source.cluster, objects)
-    deadline = time.monotonic() + SETTLE_S
-    while (problems := list(rollout_problems(objects, live))) and time.monotonic() < deadline:
-        time.sleep(0.5)
-        live = live_objects(source.cluster, objects)
-    for problem in problems:
+    for problem in settle(lambda: rollout_problems(objects, live_objects(source.cluster, objects))):
         yield f"{name}: {problem}"
-    if list(differing(objects, live)):
+    if any(differing(objects, live_objects(source.cluster, objects))):
         for drift in cluster_drift(source.stack):
             yield f"{name}: {drift}; see `slipway drift {name}`"
 

@@ -10,16 +10,13 @@ from typing import Protocol
 from slipway import process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
-from slipway.cluster.rollout import pods_of, rollout_problems, selects, workloads
+from slipway.cluster.rollout import pods_of, rollout_problems, selects, settle, workloads
 from slipway.errors import SlipwayError
 from slipway.images import references
 from slipway.images.references import Image
 from slipway.promotion import service
 from slipway.promotion.options import VerifyOptions
 from slipway.promotion.receipts import CheckResult
-
-SETTLE_S = 15.0
-"""The time that a version has to pass a check after its rollout, because a Service may lag behind."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ class Rollout:
     def run(self, target: Target, options: VerifyOptions) -> Finding:
         """Wait for the rollouts."""
         objects = target.objects
-        problems = _settle(lambda: rollout_problems(objects, live_objects(target.cluster, objects)))
+        problems = settle(lambda: rollout_problems(objects, live_objects(target.cluster, objects)))
         count = len(workloads(objects))
         return Finding(not problems, "; ".join(problems) or f"{count} workloads complete")
 
@@ -134,7 +131,7 @@ class Digest:
         if not workloads:
             return Finding(False, f"no workload of the stack runs {target.image}")
         is_reported = cache(partial(references.is_reported, target.image))
-        problems = _settle(lambda: self._other_images(target, is_reported))
+        problems = settle(lambda: self._other_images(target, is_reported))
         names = ", ".join(workload["metadata"]["name"] for workload in workloads)
         running = f"{len(target.pods())} pods of {names} run {target.image.digest}"
         return Finding(not problems, "; ".join(problems) or running)
@@ -166,7 +163,7 @@ class Http:
         if not target.services(options.service):
             problem = Finding(False, "no Service selects the pods of the image")
             return problem if options.requires_service else None
-        problems = _settle(lambda: self._problems(target, options))
+        problems = settle(lambda: self._problems(target, options))
         status = options.status or "200 to 299"
         return Finding(not problems, "; ".join(problems) or f"{options.path} answers {status}")
 
@@ -236,11 +233,3 @@ class Command:
 
 
 CHECKS: tuple[Check, ...] = (Rollout(), Digest(), Http(), Soak(), Command())
-
-
-def _settle(find_problems: Callable[[], Iterator[str]]) -> list[str]:
-    """Repeat until there are no problems, or SETTLE_S is over, and return the last problems."""
-    deadline = time.monotonic() + SETTLE_S
-    while (problems := list(find_problems())) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return problems

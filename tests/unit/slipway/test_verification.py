@@ -8,12 +8,12 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from slipway.cluster import rollout
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject
 from slipway.errors import ImageNotFound
 from slipway.images import references
 from slipway.images.references import Image
-from slipway.promotion import verification
 from slipway.promotion.options import VerifyOptions
 from slipway.promotion.verification import Target, verify
 
@@ -91,7 +91,7 @@ class FakeCluster:
 
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "SETTLE_S", 0.0)
+    monkeypatch.setattr(rollout, "SETTLE_S", 0.0)
 
 
 MANIFESTS: dict[str, Any] = {
