@@ -42,8 +42,9 @@ ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
 TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test
-test: packages venv ## Check the code and run all tests; ends by stopping the tests' own platform
+test: packages venv ## Check the code and run all tests, on a new platform of their own that stops at the end
 	@$(SANDBOX) preflight
+	@$(SANDBOX) purge
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check unit
 	@trap "$(SANDBOX) down" EXIT; $(MAKE) --no-print-directory e2e
 

@@ -45,6 +45,8 @@ def _etcd(instance: Instance, tools: Toolchain) -> Program:
         f"--peer-cert-file={certificate}", f"--peer-key-file={key}", f"--peer-trusted-ca-file={ca}",
         "--peer-client-cert-auth",
         "--auto-compaction-retention=1h",
+        # etcd keeps the changes since its last snapshot in memory: of 100,000 (the default), over 100 MB.
+        "--snapshot-count=1000",
         "--logger=zap",
     )  # fmt: skip
     return Program("etcd", _control(instance, *argv))

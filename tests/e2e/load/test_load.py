@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import sqrt
 
 import pytest
 
@@ -158,11 +159,14 @@ def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
             time.sleep(5)
         safe.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=120s")
         safe.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
-    allowed = NODE_NOTICED_S * RATE / REPLICAS
+    # kube-proxy draws a replica for each connection: half of them fail, give or take (4 standard deviations).
+    sent = NODE_NOTICED_S * RATE
+    share = 1 / REPLICAS
+    allowed = sent * share + 4 * sqrt(sent * share * (1 - share))
     missed = sum(at <= NODE_NOTICED_S for at, _ in seen.failures)
     assert missed <= allowed, seen
     # Ports from which the dead pod was asked lead to it again; a few more, since ports are taken by chance.
-    left = seen.requests - NODE_NOTICED_S * RATE
+    left = seen.requests - sent
     assert seen.failed - missed <= 1.5 * left * missed / PORTS, seen
     assert control.failed > allowed, control
     figures("a node without power", seen, control)
