@@ -8,7 +8,7 @@ import ipaddress
 import json
 from pathlib import Path
 
-from sandbox.platform import mounts
+from sandbox.platform import files
 from sandbox.platform.instance import NODES, Instance
 from sandbox.shell import inside, run
 
@@ -136,5 +136,5 @@ def remove(instance: Instance) -> None:
             run("ip", "netns", "delete", netns)
     directory = Path("/run/netns")
     # `ip netns add` mounts this directory on itself, and `delete` keeps that mount.
-    if mounts.is_mounted(directory) and not any(directory.iterdir()):
-        mounts.unmount(directory)
+    if files.is_mounted(directory) and not any(directory.iterdir()):
+        files.unmount(directory)

@@ -6,17 +6,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sandbox.platform import environment
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
-from sandbox.tools import pulumi_plugins, releases
+from sandbox.tools import pulumi_plugins, reachability
 from sandbox.tools.pulumi_plugins import Plugin
 from sandbox.tools.toolchain import Toolchain
 
 PLUGIN = Plugin("kubernetes", "4.34.2", "4.25.0", ("schema.json",))
-STAND_IN = (
-    "#!/bin/sh\n# A stand-in of Slipway's sandbox for the official Pulumi plugin of this name.\nexec python"
-)
 
 
 class Machine:
@@ -24,7 +20,7 @@ class Machine:
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.instance = Instance("test", home / "state", home / "cache")
-        self.home = Path(environment.process(self.instance)["PULUMI_HOME"])
+        self.home = self.instance.pulumi_home
         self.own = home / ".pulumi/plugins" / PLUGIN.directory
         self.commands: list[tuple[str, ...]] = []
         self.download: str | None = None
@@ -37,12 +33,12 @@ class Machine:
         monkeypatch.setattr(Path, "home", lambda: home)
         monkeypatch.setattr(pulumi_plugins, "PLUGINS", (PLUGIN,))
         monkeypatch.setattr(pulumi_plugins, "run", self._pulumi)
-        monkeypatch.setattr(releases, "reachable", lambda: self.download is not None)
-        monkeypatch.setattr(releases, "unreachable", lambda: None)
+        monkeypatch.setattr(reachability, "reachable", lambda address: self.download is not None)
+        monkeypatch.setattr(reachability, "set_unreachable", lambda address: None)
 
     def _pulumi(self, *argv: str, **_options: object) -> str:
         self.commands.append(argv)
-        _, _, _, kind, name, version, *options = argv
+        kind, name, version, _reinstall, *options = argv[3:]
         target = self.home / f"plugins/{kind}-{name}-v{version}"
         shutil.rmtree(target, ignore_errors=True)
         if "--file" in options:
@@ -59,8 +55,8 @@ class Machine:
             pulumi_plugins.ensure(self.instance, Toolchain(self.instance), progress)
         return pulumi_plugins.report(self.instance)
 
-    def installed(self, version: str = "4.34.2") -> str:
-        return (self.home / f"plugins/resource-kubernetes-v{version}" / PLUGIN.executable).read_text()
+    def installed(self) -> str:
+        return (self.home / "plugins" / PLUGIN.directory / PLUGIN.executable).read_text()
 
 
 @pytest.fixture
@@ -91,15 +87,3 @@ def test_the_plugin_of_the_user_is_used(machine: Machine) -> None:
     (machine.own / PLUGIN.executable).write_text("the user's")
     assert machine.ensure() == ["kubernetes 4.34.2 (official)"]
     assert machine.installed() == "the user's"
-
-
-def test_the_stand_ins_of_earlier_versions_are_replaced(machine: Machine) -> None:
-    for directory, program in (
-        ("resource-kubernetes-v4.32.0", "pulumi-resource-kubernetes"),
-        ("language-python-v3.259.0", "pulumi-language-python"),
-    ):
-        (machine.home / "plugins" / directory).mkdir(parents=True)
-        (machine.home / "plugins" / directory / program).write_text(STAND_IN)
-    machine.ensure()
-    assert machine.installed("4.32.0") == machine.installed() == "compiled"
-    assert not (machine.home / "plugins/language-python-v3.259.0").exists()
