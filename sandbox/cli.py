@@ -38,7 +38,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def up(
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Wait until all tools are compiled, also those that otherwise follow in the background."),
+        typer.Option(
+            "--wait",
+            help="Wait until all tools are compiled, also those that otherwise follow in the background.",
+        ),
     ] = False,
 ) -> None:
     """Start the sandbox, or restart the processes that do not run.

@@ -68,7 +68,7 @@ class Recorder(pulumi.runtime.Mocks):
 
     def request(self, kind: str, name: str) -> Any:
         """Return the request for one resource."""
-        [found] = [one for urn, one in self.requests.items() if urn.endswith(f":{kind}::{name}")]
+        [found] = [item for urn, item in self.requests.items() if urn.endswith(f":{kind}::{name}")]
         return found
 
     def of(self, kind: str) -> list[Registered]:

@@ -24,9 +24,11 @@ def test_a_lock_names_exact_versions_and_their_hashes(lock: str) -> None:
 def test_a_lock_has_all_that_is_asked_for(lock: str) -> None:
     locked = (PROJECT / lock).read_text()
     asked = (PROJECT / lock).with_suffix(".in").read_text()
-    for wanted in re.findall(r"^[a-zA-Z][^\s;#]*", asked, re.M):
-        name, version = re.sub(r"\[.*\]", "", wanted).split("==")
-        assert re.search(rf"^{re.escape(name)}(\[.*\])?=={re.escape(version)} ", locked, re.M | re.I), wanted
+    for required in re.findall(r"^[a-zA-Z][^\s;#]*", asked, re.M):
+        name, version = re.sub(r"\[.*\]", "", required).split("==")
+        assert re.search(rf"^{re.escape(name)}(\[.*\])?=={re.escape(version)} ", locked, re.M | re.I), (
+            required
+        )
 
 
 def test_nothing_is_installed_without_its_hash() -> None:

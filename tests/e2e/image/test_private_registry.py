@@ -77,6 +77,6 @@ def test_a_wrong_password_fails_the_build_and_says_so(project: Project, registry
     _credentials(project, registry, "wrong")
     done = project.run("up", "--yes", "--skip-preview")
     assert done.returncode != 0
-    said = done.stdout + done.stderr
-    assert "401" in said or "authorization failed" in said, said
-    assert registry in said
+    output = done.stdout + done.stderr
+    assert "401" in output or "authorization failed" in output, output
+    assert registry in output

@@ -47,7 +47,7 @@ def test_a_program_knows_where_it_runs_and_its_configuration(project: Make) -> N
         pulumi.export("marked", pulumi.runtime.is_config_secret("suite:hidden"))
         """
     )
-    made.write("helper.py", "NAME = 'beside the program'")
+    made.write("helper.py", "NAME = 'next to the program'")
     made.pulumi("config", "set", "plain", "a value")
     made.pulumi("config", "set", "--secret", "hidden", "a hidden value")
     done = made.operate("up")
@@ -56,7 +56,7 @@ def test_a_program_knows_where_it_runs_and_its_configuration(project: Make) -> N
     assert made.outputs() == {
         "names": ["organization", "suite", "dev"],
         "root": True,
-        "helper": "beside the program",
+        "helper": "next to the program",
         "argv": ["."],
         "main": ["__main__", "__main__.py"],
         "virtualenv": str(VIRTUALENV),

@@ -43,8 +43,8 @@ def volume(recorder: Recorder) -> dict[str, Any]:
     spec = recorder.one("StatefulSet")["spec"]
     assert "volumeClaimTemplates" not in spec, "they can never be changed"
     pod = spec["template"]["spec"]
-    [mount] = [one for one in pod["containers"][0]["volumeMounts"] if one["mountPath"] == "/data"]
-    [data] = [one for one in pod["volumes"] if one["name"] == mount["name"]]
+    [mount] = [item for item in pod["containers"][0]["volumeMounts"] if item["mountPath"] == "/data"]
+    [data] = [item for item in pod["volumes"] if item["name"] == mount["name"]]
     assert isinstance(data, dict)
     return data
 
@@ -89,7 +89,7 @@ def test_the_claim_outlives_the_stack_and_is_not_waited_for(engine: Run) -> None
 
 def test_a_claim_that_cannot_be_made_leaves_the_stateful_set_alone(engine: Run) -> None:
     recorder = made(engine, storage="1Gi")
-    [urn] = [one for one in recorder.requests if one.endswith(":PersistentVolumeClaim::cache-data")]
+    [urn] = [item for item in recorder.requests if item.endswith(":PersistentVolumeClaim::cache-data")]
     assert urn in recorder.request("StatefulSet", "cache").dependencies
 
 

@@ -1,4 +1,4 @@
-"""Where a builder is looked up, and what is said when it does not answer."""
+"""The search for a builder, and the error if it does not answer."""
 
 import json
 import socket

@@ -55,14 +55,14 @@ def inputs(engine: Run, **arguments: Any) -> dict[str, Any]:
 
 
 def test_the_reference_names_repository_content_and_digest(engine: Run) -> None:
-    seen: list[str] = []
+    outputs: list[str] = []
 
     def program() -> pulumi.Output[None]:
         web = image()
-        return pulumi.Output.all(web.ref, web.digest).apply(lambda values: seen.extend([web.tag, *values]))
+        return pulumi.Output.all(web.ref, web.digest).apply(lambda values: outputs.extend([web.tag, *values]))
 
     engine(program)
-    tag, ref, digest = seen
+    tag, ref, digest = outputs
     assert (ref, digest) == (f"localhost:5001/web:{tag}@{DIGEST}", DIGEST)
 
 
@@ -82,9 +82,9 @@ def test_times_are_fixed_unless_an_argument_says_otherwise(engine: Run) -> None:
 
 
 def test_secrets_change_neither_the_tag_nor_force_a_build(engine: Run) -> None:
-    one, two = inputs(engine, secrets={"ca": "x"}), inputs(engine, secrets={"ca": "y"})
-    assert one["tags"] == two["tags"]
-    assert one["ignoreSecretsInDiffCalculation"] == ["ca"]
+    first, second = inputs(engine, secrets={"ca": "x"}), inputs(engine, secrets={"ca": "y"})
+    assert first["tags"] == second["tags"]
+    assert first["ignoreSecretsInDiffCalculation"] == ["ca"]
 
 
 def test_credentials_serve_the_build_and_the_question_beforehand(engine: Run, registry: Registry) -> None:

@@ -19,7 +19,7 @@ ME = Login("me", "pass:word")
 
 
 class Registry(BaseHTTPRequestHandler):
-    """Holds team/web:here; `mode` says how it lets clients in."""
+    """A registry with team/web:here; `mode` is its kind of login."""
 
     mode = "open"
 

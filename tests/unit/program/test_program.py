@@ -120,12 +120,12 @@ def test_replacing_one_part_replaces_no_other(recorded: Recorder) -> None:
     }
     for urn, request in recorded.requests.items():
         for name, found in request.propertyDependencies.items():
-            taken = [one for one in found.urns if one.rpartition("$")[2] in fixed]
+            taken = [urn for urn in found.urns if urn.rpartition("$")[2] in fixed]
             assert not taken, f"{urn} takes {name} from {taken}"
 
 
 def test_the_application_starts_after_the_redis_that_it_talks_to(recorded: Recorder) -> None:
-    needed = {one.rpartition("$")[2] for one in recorded.request("Deployment", "web").dependencies}
+    needed = {urn.rpartition("$")[2] for urn in recorded.request("Deployment", "web").dependencies}
     assert needed >= {"kubernetes:apps/v1:StatefulSet::cache", "kubernetes:core/v1:Service::cache"}
 
 

@@ -1,4 +1,4 @@
-"""A stack file that cannot work stops the program, which says how to mend it and has touched nothing."""
+"""An invalid stack file stops the program before it changes anything, with a command that corrects it."""
 
 import re
 from collections.abc import Callable
@@ -13,11 +13,11 @@ Program = Callable[..., Recorder]
 
 
 class Bad(NamedTuple):
-    """Configuration beside a good minimum, and what the message must say."""
+    """Configuration in addition to a valid minimum, and parts of the message."""
 
     config: dict[str, Any]
     says: str
-    mend: str
+    repair: str
 
 
 def web(**keys: Any) -> dict[str, Any]:
@@ -229,7 +229,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_what_cannot_work_is_refused_with_the_line_that_mends_it(bad: Bad, program: Program) -> None:
+def test_an_invalid_stack_file_is_refused_with_a_repair(bad: Bad, program: Program) -> None:
     config = {"image": DIGEST, **bad.config}
     with pytest.raises(pulumi.RunError) as refusal:
         program(**config)
@@ -238,7 +238,7 @@ def test_what_cannot_work_is_refused_with_the_line_that_mends_it(bad: Bad, progr
     assert bad.says in message
     assert len(message.splitlines()) == 4, "one problem, one paragraph"
     assert re.fullmatch(
-        rf"      pulumi config .*{re.escape(bad.mend)}.* --stack dev", message.splitlines()[-1]
+        rf"      pulumi config .*{re.escape(bad.repair)}.* --stack dev", message.splitlines()[-1]
     )
 
 

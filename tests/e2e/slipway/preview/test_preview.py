@@ -1,4 +1,4 @@
-"""What `delivery preview` says of changes, on the real engine and cluster."""
+"""The reports of `slipway preview`, on the real engine and cluster."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_drift_is_told_when_asked_for(stack: Stack) -> None:
     try:
         assert stack.report(code=0)["drift"] is None
         [drift] = stack.report("--refresh", code=0)["drift"]
-        assert [one["path"] for one in drift["properties"]] == ["metadata.labels.hand"]
+        assert [item["path"] for item in drift["properties"]] == ["metadata.labels.hand"]
     finally:
         stack.kubectl("label", "service", "site", "hand-")
 
@@ -93,7 +93,7 @@ def test_drift_is_told_when_asked_for(stack: Stack) -> None:
 def test_the_house_rules_stand_in_the_report_and_stop_an_update(stack: Stack) -> None:
     policy = str(PROJECT / "policy")
     assert not [
-        one for one in stack.report("--policy-pack", policy, code=0)["violations"] if one["mandatory"]
+        item for item in stack.report("--policy-pack", policy, code=0)["violations"] if item["mandatory"]
     ]
     stack.specify(objects={"door": {"spec": {"type": "NodePort"}}})
     report = stack.report("--policy-pack", policy, code=1)
@@ -128,7 +128,7 @@ def test_the_role_in_the_documents_is_enough_for_a_preview_and_too_little_for_an
 
 
 def _kubeconfig(stack: Stack, file: Path) -> Path:
-    """A kubeconfig of the reviewer's, beside that of the administrator."""
+    """A kubeconfig of the reviewer, next to that of the administrator."""
     token = stack.kubectl("create", "token", "slipway-preview", "--duration=10m").strip()
     config = json.loads(stack.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     config["users"][0]["user"] = {"token": token}

@@ -63,7 +63,7 @@ def test_a_bad_version_is_rolled_back_and_no_request_is_dropped(
         done = fresh.promote("dev", "staging", *words)
     assert done.code == 1, done.stderr
     assert done.receipt["outcome"] == "rolled back" and reason in done.receipt["reason"], done.stdout
-    assert [one for one in failed if not (own and one.startswith(own))] == []
+    assert [item for item in failed if not (own and item.startswith(own))] == []
     assert fresh.running("staging") == {digest(images["one"])}
     assert fresh.file("staging").read_text() == before
     assert fresh.changes("staging") == []

@@ -31,7 +31,7 @@ def crashing(pipeline: Pipeline, images: dict[str, str]) -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="module")
 def seconds(crashing: Pipeline) -> dict[str, float]:
-    """How long an update and a destroy take that nobody kills."""
+    """Seconds of an update and a destroy without a kill."""
     took = {}
     for command in ("up", "destroy"):
         begun = time.monotonic()
@@ -64,7 +64,7 @@ def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
 
 
 def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
-    """What the state says that there is, and what there is."""
+    """The objects in the state, and the objects in the cluster."""
     kubectl = partial(pipeline.kubectl, "--namespace", pipeline.namespace("crash"))
     deployment = json.loads(pipeline.pulumi("crash", "stack", "export"))["deployment"]
     return in_the_state(deployment), in_the_cluster(kubectl)
