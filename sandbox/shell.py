@@ -44,4 +44,4 @@ def wait(timeout: float, problems: Callable[[], list[str]]) -> None:
     while left := problems():
         if time.monotonic() > deadline:
             raise SandboxError(f"timed out after {timeout:.0f} s: {'; '.join(left)}")
-        time.sleep(0.1)
+        time.sleep(0.2)

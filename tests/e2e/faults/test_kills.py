@@ -139,7 +139,7 @@ def test_a_disturbed_destroy_can_be_repeated(
     is_as_wanted(breakable, SEED)
 
 
-def test_an_object_that_nobody_knows_would_be_found(breakable: Breakable) -> None:
+def test_an_orphan_would_be_found(breakable: Breakable) -> None:
     breakable.kubectl("create", "configmap", "planted")
     try:
         assert breakable.there() - breakable.known() == {"configmap/planted"}

@@ -18,7 +18,7 @@ def commit(root: Path) -> None:
         subprocess.run(["git", *command], cwd=root, check=True)
 
 
-def test_what_was_pushed_is_what_the_reference_says(project: Project) -> None:
+def test_the_reference_names_the_pushed_image(project: Project) -> None:
     assert project.up()["create"] == 3
     reference = project.output("ref")
     tagged, digest = reference.split("@")

@@ -73,7 +73,7 @@ def test_the_image_goes_in_with_its_credentials_and_is_looked_for_with_them(
     assert PASSWORD not in project.succeed("stack", "export")
 
 
-def test_a_wrong_password_fails_the_build_and_says_so(project: Project, registry: str) -> None:
+def test_a_wrong_password_fails_the_build_with_a_reason(project: Project, registry: str) -> None:
     _credentials(project, registry, "wrong")
     done = project.run("up", "--yes", "--skip-preview")
     assert done.returncode != 0

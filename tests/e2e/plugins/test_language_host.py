@@ -154,7 +154,7 @@ def test_a_failing_program_is_explained_in_its_own_terms(project: Make, case: st
     assert errors.split() == expected.split()
 
 
-def test_an_early_exit_without_an_error_is_no_failure(project: Make) -> None:
+def test_an_early_exit_without_an_error_succeeds(project: Make) -> None:
     assert project("import sys\nsys.exit(0)\n").operate("preview").code == 0
 
 

@@ -129,7 +129,7 @@ def test_a_failed_rollout_is_reported_within_two_minutes_while_the_old_pods_serv
     assert staging.changes() == []
 
 
-def test_a_stack_without_an_image_says_what_to_do_and_touches_nothing(project: Stack) -> None:
+def test_a_stack_without_an_image_is_refused_before_any_change(project: Stack) -> None:
     stack = Stack("unset", project.directory, project.environment)
     stack.configure()
     stack.succeed("stack", "init")

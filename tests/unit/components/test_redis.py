@@ -137,7 +137,7 @@ def test_the_longest_name_gets_a_pod(engine: Run) -> None:
     assert len(f"{name}-{longest_hash}") == 63
 
 
-def test_only_clients_may_connect_and_it_connects_to_nobody(engine: Run) -> None:
+def test_only_clients_may_connect_and_it_has_no_egress(engine: Run) -> None:
     policy = made(engine).one("NetworkPolicy")["spec"]
     assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"cache-client": "true"}}}]
     assert policy["policyTypes"] == ["Ingress", "Egress"]

@@ -133,7 +133,7 @@ def test_arguments_target_and_platforms_are_part_of_the_tag(context: Path) -> No
     assert tag(context, platforms=["linux/arm64", "linux/amd64"]) == tags[-1]
 
 
-def test_an_ignore_file_beside_the_dockerfile_wins(context: Path) -> None:
+def test_an_ignore_file_next_to_the_dockerfile_wins(context: Path) -> None:
     (context / "Dockerfile.dockerignore").write_text("*\n!run.sh\n")
     assert list(BuildContext(context, Path("Dockerfile")).files) == ["run.sh"]
 

@@ -60,7 +60,7 @@ def test_no_container_runs_as_root_or_can_become_it(recorded: Recorder) -> None:
         }
 
 
-def test_every_container_tells_how_it_is(recorded: Recorder) -> None:
+def test_every_container_has_probes(recorded: Recorder) -> None:
     for container in containers(recorded):
         assert container.keys() >= {"startupProbe", "readinessProbe", "livenessProbe"}
 

@@ -242,7 +242,7 @@ def test_an_invalid_stack_file_is_refused_with_a_repair(bad: Bad, program: Progr
     )
 
 
-def test_all_that_is_wrong_is_said_at_once(program: Program) -> None:
+def test_all_problems_are_reported_at_once(program: Program) -> None:
     with pytest.raises(pulumi.RunError) as refusal:
         program(image="v1", namespace="Prod", colour="red", web={"replicas": 0})
     for key in ("image", "namespace", "colour", "web.replicas"):

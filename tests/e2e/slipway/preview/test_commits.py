@@ -190,7 +190,7 @@ def without_git(source: Source, directory: Path) -> Source:
     ],
     ids=["shallow", "cut", "no-repository", "no-git"],
 )
-def test_what_git_cannot_tell_is_said_and_fails_nothing(
+def test_missing_history_is_a_note_and_not_an_error(
     make: Callable[[Source, Path], Source], reason: str, source: Source, tmp_path: Path
 ) -> None:
     report = make(source, tmp_path / "there").stack.report()

@@ -14,7 +14,7 @@ from tests.e2e.slipway.preview.conftest import CANARY, PASSWORD, PROJECT, Stack
 RIGHTS = [PROJECT / f"docs/guides/previews-{name}.yaml" for name in ("policy", "role")]
 
 
-def test_nothing_changed_is_exit_code_0_and_says_so(stack: Stack) -> None:
+def test_no_changes_are_exit_code_0(stack: Stack) -> None:
     assert "no changes" in stack.preview(code=0)
 
 
@@ -80,7 +80,7 @@ def test_a_planted_secret_is_in_no_format(stack: Stack, tmp_path: Path) -> None:
         assert PASSWORD not in text, file
 
 
-def test_drift_is_told_when_asked_for(stack: Stack) -> None:
+def test_refresh_reports_drift(stack: Stack) -> None:
     stack.kubectl("label", "service", "site", "hand=made")
     try:
         assert stack.report(code=0)["drift"] is None

@@ -69,7 +69,7 @@ def test_a_bad_version_is_rolled_back_and_no_request_is_dropped(
     assert fresh.changes("staging") == []
 
 
-def test_of_two_promotions_to_one_stack_one_wins_and_the_other_says_so(fresh: Pipeline) -> None:
+def test_one_of_two_promotions_to_a_stack_is_refused(fresh: Pipeline) -> None:
     words = ("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", "--json")
     both = [fresh.start(*words), fresh.start(*words)]
     ended = [(*process.communicate(), process.returncode) for process in both]

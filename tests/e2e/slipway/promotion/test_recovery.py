@@ -71,7 +71,7 @@ def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("point", range(KILLS))
-def test_a_killed_update_is_mended_by_one_command(
+def test_one_command_repairs_a_killed_update(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
     with kills.record("the CLI, creating", "up") as kill:

@@ -69,7 +69,7 @@ def test_an_image_is_copied_in_whole_under_the_same_digest(
     assert delivery_images.copy(image, f"{elsewhere}/acme/web") == copied, "again does nothing"
 
 
-def test_pruning_deletes_what_no_stack_needs_and_only_when_told(
+def test_prune_deletes_unneeded_images_only_with_delete(
     pipeline: Pipeline, images: dict[str, str], sandbox: dict[str, str]
 ) -> None:
     repository = f"{REPOSITORY}-{pipeline.suffix}"
