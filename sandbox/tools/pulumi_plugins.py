@@ -107,12 +107,12 @@ def _install(instance: Instance, plugin: Plugin, directory: Path) -> None:
 
 
 def _download(instance: Instance, plugin: Plugin) -> bool:
-    if not reachability.reachable(reachability.PULUMI):
+    if not reachability.pulumi_releases():
         return False
     try:
         _pulumi_install(instance, plugin)
     except SandboxError:
-        reachability.set_unreachable(reachability.PULUMI)
+        reachability.record_failed_download()
         return False
     return True
 

@@ -162,7 +162,7 @@ def _packages(family: Family) -> tuple[str, ...]:
 
 def _to_build(tools: Iterable[Tool]) -> Iterator[Tool]:
     """Return the tools without the plugins of Pulumi that can be downloaded."""
-    return (tool for tool in tools if not (tool.plugin and reachability.reachable(reachability.PULUMI)))
+    return (tool for tool in tools if not (tool.plugin and reachability.pulumi_releases()))
 
 
 def _copy_files(family: Family, output: Path) -> None:

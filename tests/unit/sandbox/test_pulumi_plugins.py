@@ -33,8 +33,8 @@ class Machine:
         monkeypatch.setattr(Path, "home", lambda: home)
         monkeypatch.setattr(pulumi_plugins, "PLUGINS", (PLUGIN,))
         monkeypatch.setattr(pulumi_plugins, "run", self._pulumi)
-        monkeypatch.setattr(reachability, "reachable", lambda address: self.download is not None)
-        monkeypatch.setattr(reachability, "set_unreachable", lambda address: None)
+        monkeypatch.setattr(reachability, "pulumi_releases", lambda: self.download is not None)
+        monkeypatch.setattr(reachability, "record_failed_download", lambda: None)
 
     def _pulumi(self, *argv: str, **_options: object) -> str:
         self.commands.append(argv)
