@@ -14,7 +14,7 @@ from slipway.preview.rules.workloads import persisting, selects
 from slipway.pulumi.changes import Hidden
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
-_PEERS = {"Ingress": "from", "Egress": "to"}
+PEERS = {"Ingress": "from", "Egress": "to"}
 _VERBS = {"Ingress": "be reached by", "Egress": "reach"}
 _Group = tuple[str, Mapping[str, Any]]
 """Pods of one namespace with the same labels."""
@@ -35,11 +35,11 @@ class Peer:
     def parse(cls, peer: Any) -> "Peer":
         """Read an entry of `from` or `to`."""
         if not peer:
-            return _ANYONE
+            return ANYONE
         if block := get(peer, "ipBlock"):
             cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
             if cidr in _EVERYWHERE and not exceptions:
-                return _ANYONE
+                return ANYONE
             return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
         pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
         if pods is None and namespaces is None:
@@ -52,7 +52,7 @@ class Peer:
         return self.pods is not None and self.namespaces is None
 
     def __str__(self) -> str:
-        if self == _ANYONE:
+        if self == ANYONE:
             return "anyone"
         pods = f"pods with {self.pods}" if self.pods else "all pods"
         if self.namespaces is None:
@@ -61,7 +61,7 @@ class Peer:
         return f"{pods} in {namespaces}"
 
 
-_ANYONE = Peer()
+ANYONE = Peer()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Traffic:
 
     def covers(self, other: "Traffic") -> bool:
         """Return whether it contains all of the other traffic."""
-        return self.peer in (_ANYONE, other.peer) and self.port in ("", other.port)
+        return self.peer in (ANYONE, other.peer) and self.port in ("", other.port)
 
     def __str__(self) -> str:
         return f"{self.peer} on {f'port {self.port}' if self.port else 'every port'}"
@@ -93,7 +93,7 @@ def traffic(situation: Situation) -> Iterator[Consequence]:
     if not any(change.kind == "NetworkPolicy" for change in situation.changes):
         return
     for label, urn, old, new in _groups(situation):
-        for direction in _PEERS:
+        for direction in PEERS:
             before = _permissions(situation.before, old, direction)
             after = _permissions(situation.after, new, direction)
             for level, concern, reason in _compare(before, after, direction):
@@ -115,6 +115,13 @@ def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
 
 
 def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Permissions:
+    rules = policy_rules(objects, group, direction)
+    allowed = frozenset(part for rule in rules or () for part in _allowed(rule, PEERS[direction]))
+    return Permissions(rules is not None, allowed)
+
+
+def policy_rules(objects: Iterable[Object], group: _Group, direction: str) -> list[Any] | None:
+    """Return the rules of all policies for a group of pods; None if no policy selects the pods."""
     namespace, labels = group
     policies = [
         item.manifest
@@ -124,9 +131,9 @@ def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Pe
         and direction in _directions(item.manifest)
         and selects(get(item.manifest, "spec", "podSelector"), labels)
     ]
-    rules = [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
-    allowed = frozenset(part for rule in rules for part in _allowed(rule, _PEERS[direction]))
-    return Permissions(bool(policies), allowed)
+    if not policies:
+        return None
+    return [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
 
 
 def _directions(manifest: Mapping[str, Any]) -> list[Any]:
@@ -137,7 +144,7 @@ def _directions(manifest: Mapping[str, Any]) -> list[Any]:
 def _allowed(rule: Any, key: str) -> Iterator[Traffic]:
     for peer in items(get(rule, key)) or [None]:
         for port in items(get(rule, "ports")) or [None]:
-            yield Traffic(Peer.parse(peer), _port(port))
+            yield Traffic(Peer.parse(peer), port_text(port))
 
 
 def _selector(selector: Any) -> str | None:
@@ -148,7 +155,8 @@ def _selector(selector: Any) -> str | None:
     return text + (json.dumps(expressions, default=str, sort_keys=True) if expressions else "")
 
 
-def _port(port: Any) -> str:
+def port_text(port: Any) -> str:
+    """Format a port of a rule: 80, 53/UDP, 80-90; empty for every port."""
     if not port or port.get("port") is None:
         return "" if not port or port.get("protocol", "TCP") == "TCP" else str(port["protocol"])
     last = f"-{port['endPort']}" if port.get("endPort") else ""
@@ -179,6 +187,6 @@ def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
 
 
 def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer == _ANYONE and inward:
+    if opened.peer == ANYONE and inward:
         return Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

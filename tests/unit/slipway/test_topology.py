@@ -1,0 +1,267 @@
+"""The picture's nodes and edges: what counts as a change of the ways in, between pods, or to data."""
+
+from typing import Any
+
+import pytest
+
+from slipway.preview.rules import Situation
+from slipway.preview.topology.compare import MOST, topology
+from slipway.preview.topology.model import Topology
+from slipway.pulumi.events import summarise
+from tests.unit.slipway.engine import step
+
+LABELS = {"app": "web"}
+Objects = dict[str, dict[str, Any]]
+
+
+def made(kind: str, name: str, spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec or {}}
+
+
+def pods(name: str = "web", kind: str = "Deployment", image: str = "a", **pod: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": image, "ports": [{"name": "http", "containerPort": 5000}]}
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container], **pod}}
+    return made(kind, name, {"replicas": 1, "template": template})
+
+
+def service(name: str = "web", **spec: Any) -> dict[str, Any]:
+    ports = [{"name": "web", "port": 80, "targetPort": "http"}]
+    return made("Service", name, {"selector": {"app": name}, "ports": ports, **spec})
+
+
+def ingress(port: Any = 80, **spec: Any) -> dict[str, Any]:
+    backend = {"service": {"name": "web", "port": {"number": port}}}
+    rules = [{"host": "a.example", "http": {"paths": [{"path": "/", "backend": backend}]}}]
+    return made("Ingress", "door", {"rules": rules, **spec})
+
+
+def route(**spec: Any) -> dict[str, Any]:
+    backends = [{"backendRefs": [{"name": "web", "port": 80}], "matches": [{"path": {"value": "/shop"}}]}]
+    parents = [{"name": "edge"}]
+    return made(
+        "HTTPRoute", "r", {"hostnames": ["a.example"], "rules": backends, "parentRefs": parents, **spec}
+    )
+
+
+def policy(target: str, **spec: Any) -> dict[str, Any]:
+    return made("NetworkPolicy", target, {"podSelector": {"matchLabels": {"app": target}}, **spec})
+
+
+def accepting(target: str, *peers: Any, port: Any = 5000) -> dict[str, Any]:
+    return policy(target, policyTypes=["Ingress"], ingress=[{"from": list(peers), "ports": [{"port": port}]}])
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": {"app": name}}}
+
+
+def picture(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Topology | None:
+    old, new = ({(item["kind"], item["metadata"]["name"]): item for item in side} for side in (before, after))
+    events = [
+        step(
+            "create" if key not in old else "delete" if key not in new else
+            "same" if old[key] == new[key] else "update",
+            f"kubernetes:core/v1:{key[0]}", key[1], old.get(key), new.get(key),
+        )
+        for key in {**old, **new}
+    ]  # fmt: skip
+    summary = summarise(events)
+    return topology(Situation(summary.changes, summary.unchanged))
+
+
+def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> set[str]:
+    """Return the marked edges and facts, and the marked nodes: + NodePort web."""
+    drawn = picture(before, after)
+    if drawn is None:
+        return set()
+    signs = {"added": "+", "removed": "-", "changed": "~", "same": ""}
+    names = {node.id: node.name for node in drawn.nodes}
+    nodes = {f"{signs[node.mark]} {node.kind} {node.name}" for node in drawn.nodes}
+    facts = {f"{signs[fact.mark]} {fact.text}" for node in drawn.nodes for fact in node.facts}
+    edges = {
+        f"{signs[edge.mark]} {names[edge.source]} > {names[edge.target]} {edge.label}".strip()
+        for edge in drawn.edges
+    }
+    return {text for text in nodes | facts | edges if text.startswith(tuple("+-~"))}
+
+
+SYSTEM = [pods(), service(), ingress()]
+
+
+class TestOrdinaryReleases:
+    """The picture is left out."""
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            pods(image="b"),
+            {**pods(), "spec": {**pods()["spec"], "replicas": 3}},
+            {**pods(), "metadata": {"name": "web", "labels": {"team": "shop"}}},
+        ],
+        ids=["image", "replicas", "label"],
+    )  # fmt: skip
+    def test_pods(self, after: dict[str, Any]) -> None:
+        assert picture([pods(), service(), ingress()], [after, service(), ingress()]) is None
+
+    def test_jobs(self) -> None:
+        jobs = [pods("migrate-1", "Job")], [pods("migrate-2", "Job")]
+        assert picture([*SYSTEM, *jobs[0]], [*SYSTEM, *jobs[1]]) is None
+
+    def test_other_objects(self) -> None:
+        assert picture(SYSTEM, [*SYSTEM, made("ConfigMap", "settings")]) is None
+
+
+class TestDoors:
+    def test_node_port(self) -> None:
+        assert changed([pods(), service()], [pods(), service(type="NodePort")]) == {
+            "+ NodePort web", "+ outside of the cluster > web", "+ web > web",
+        }  # fmt: skip
+
+    def test_closed_again(self) -> None:
+        closed = changed([pods(), service(type="LoadBalancer")], [pods(), service()])
+        assert "- LoadBalancer web" in closed
+
+    def test_source_ranges(self) -> None:
+        limited = service(type="LoadBalancer", loadBalancerSourceRanges=["10.0.0.0/8"])
+        lost = changed([pods(), limited], [pods(), service(type="LoadBalancer")])
+        assert lost == {"~ LoadBalancer web", "- only from 10.0.0.0/8"}
+
+    def test_tls(self) -> None:
+        secured = ingress(tls=[{"hosts": ["a.example"]}])
+        assert changed([pods(), service(), secured], SYSTEM) == {
+            "~ Ingress door", "- https://a.example/", "+ http://a.example/",
+        }  # fmt: skip
+
+    def test_login(self) -> None:
+        key = "nginx.ingress.kubernetes.io/auth-type"
+        secured = {**ingress(), "metadata": {"name": "door", "annotations": {key: "basic"}}}
+        lost = changed([pods(), service(), secured], SYSTEM)
+        assert lost == {"~ Ingress door", "- login: auth-type"}
+
+    def test_service_port_that_an_ingress_names(self) -> None:
+        moved = service(ports=[{"port": 8080, "targetPort": "http"}])
+        assert "- door > web" in changed(SYSTEM, [pods(), moved, ingress()])
+
+    def test_container_port_that_a_service_names(self) -> None:
+        container = {"name": "main", "image": "a", "ports": [{"name": "www", "containerPort": 5000}]}
+        assert changed(SYSTEM, [pods(containers=[container]), service(), ingress()]) == {"- web > web"}
+
+    def test_gateway(self) -> None:
+        listeners = [{"protocol": "HTTP", "port": 80}]
+        gateway = made("Gateway", "edge", {"listeners": listeners})
+        opened = changed([pods(), service()], [pods(), service(), gateway, route()])
+        assert {"+ edge > r", "+ r > web", "+ outside of the cluster > edge"} <= opened
+        assert "+ outside of the cluster > r" not in opened
+
+    def test_gateway_of_somebody_else(self) -> None:
+        assert "+ outside of the cluster > r" in changed([pods(), service()], [pods(), service(), route()])
+
+    @pytest.mark.parametrize(
+        ("after", "door"),
+        [
+            (pods(hostNetwork=True), "+ every port of the pods"),
+            (pods(containers=[{"name": "main", "ports": [{"hostPort": 8080}]}]), "+ port 8080"),
+        ],
+    )
+    def test_ports_of_nodes(self, after: dict[str, Any], door: str) -> None:
+        drawn = picture([pods()], [after])
+        assert drawn
+        [node] = [node for node in drawn.nodes if node.kind == "port of the node"]
+        assert [f"+ {fact.text}" for fact in node.facts] == [door]
+
+
+class TestData:
+    def test_claims(self) -> None:
+        volume = {"name": "data", "persistentVolumeClaim": {"claimName": "disk"}}
+        claim = made("PersistentVolumeClaim", "disk")
+        opened = changed([pods(), claim], [pods(volumes=[volume]), claim])
+        assert opened == {"+ web > disk"}
+
+    def test_a_replaced_claim_starts_empty(self) -> None:
+        old, new = made("PersistentVolumeClaim", "disk"), made("PersistentVolumeClaim", "disk", {"a": 1})
+        events = [step("replace", "kubernetes:core/v1:PersistentVolumeClaim", "disk", old, new)]
+        drawn = topology(Situation(summarise(events).changes))
+        assert drawn and drawn.nodes[0].facts[0].text == "is replaced: starts empty"
+
+    def test_directories_of_the_node(self) -> None:
+        volume = {"name": "root", "hostPath": {"path": "/"}}
+        assert "+ web > /" in changed([pods()], [pods(volumes=[volume])])
+
+
+class TestTraffic:
+    BOTH: list[dict[str, Any]] = [pods("web"), pods("redis")]  # noqa: RUF012
+
+    def test_allowed_peers_are_edges(self) -> None:
+        before, after = accepting("redis"), accepting("redis", named("web"))
+        opened = changed([*self.BOTH, before], [*self.BOTH, after])
+        assert {"+ web > redis 5000", "- accepts from anyone on 5000"} <= opened
+
+    def test_an_edge_needs_both_directions(self) -> None:
+        server = accepting("redis", named("web"))
+        closed = policy("web", policyTypes=["Egress"], egress=[])
+        assert "- web > redis 5000" in changed([*self.BOTH, server], [*self.BOTH, server, closed])
+
+    def test_an_edge_needs_a_common_port(self) -> None:
+        server = accepting("redis", named("web"))
+        client = policy(
+            "web", policyTypes=["Egress"], egress=[{"to": [named("redis")], "ports": [{"port": 1}]}]
+        )
+        assert "- web > redis 5000" in changed([*self.BOTH, server], [*self.BOTH, server, client])
+
+    def test_a_named_port_is_that_of_the_container(self) -> None:
+        server = accepting("redis", named("web"), port="http")
+        client = policy(
+            "web", policyTypes=["Egress"], egress=[{"to": [named("redis")], "ports": [{"port": 5000}]}]
+        )
+        assert "- may reach anyone" in changed([*self.BOTH, server], [*self.BOTH, server, client])
+        assert "- web > redis 5000" not in changed([*self.BOTH, server], [*self.BOTH, server, client])
+
+    def test_another_port(self) -> None:
+        before, after = (accepting("redis", named("web"), port=port) for port in (5000, 5001))
+        assert changed([*self.BOTH, before], [*self.BOTH, after]) == {"~ web > redis 5000 → 5001"}
+
+    def test_peers_outside_of_the_stack_are_nodes(self) -> None:
+        peer = {"namespaceSelector": {"matchLabels": {"team": "shop"}}}
+        before, after = accepting("redis", named("web")), accepting("redis", named("web"), peer)
+        name = "all pods in namespaces with team=shop"
+        opened = changed([*self.BOTH, before], [*self.BOTH, after])
+        assert opened == {f"+ peers {name}", f"+ {name} > redis 5000"}
+
+    def test_no_policy(self) -> None:
+        opened = changed([pods(), service(), accepting("web", named("x"))], [pods(), service()])
+        assert opened == {"~ Deployment web", "+ accepts from anyone"}
+
+    def test_dns(self) -> None:
+        ports = [{"port": 53, "protocol": "UDP"}, {"port": 53}]
+        dns = policy("web", policyTypes=["Egress"], egress=[{"to": [named("dns")], "ports": ports}])
+        closed = policy("web", policyTypes=["Egress"], egress=[])
+        lost = changed([pods(), service(), dns], [pods(), service(), closed])
+        assert lost == {"~ Deployment web", "- may reach DNS"}
+
+
+def test_values_that_are_unknown_connect_nothing() -> None:
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    hidden = [
+        service(selector=unknown, ports=unknown, type="NodePort"),
+        accepting("web", {"podSelector": unknown}),
+    ]
+    drawn = picture([pods(), pods("redis")], [pods(), pods("redis"), *hidden])
+    assert drawn
+    names = {node.id: node.kind for node in drawn.nodes}
+    assert "Deployment" not in {names[edge.target] for edge in drawn.edges if names[edge.source] == "Service"}
+
+
+def test_a_large_picture_has_the_changed_parts_and_their_neighbours() -> None:
+    system = [item for number in range(60) for item in (pods(f"w{number}"), service(f"w{number}"))]
+    drawn = picture(system, [*system, service("w7", type="NodePort")])
+    assert drawn
+    assert {node.name for node in drawn.nodes} == {"outside of the cluster", "w7"}
+    assert len(drawn.nodes) + drawn.left_out == 2 + 2 * 60
+
+
+def test_a_picture_never_has_more_nodes_than_people_can_read() -> None:
+    system = [item for number in range(60) for item in (pods(f"w{number}"), service(f"w{number}"))]
+    drawn = picture([], system)
+    assert drawn and len(drawn.nodes) == MOST
+    ids = {node.id for node in drawn.nodes}
+    assert {end for edge in drawn.edges for end in (edge.source, edge.target)} <= ids
