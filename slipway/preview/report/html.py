@@ -22,12 +22,12 @@ def render(report: Report) -> str:
 
 def _stack(stack: Stack) -> Markup:
     name = state(stack).name
-    words = headline(stack)
+    levels = headline(stack) if stack.consequences and stack.status == "changed" else ""
     badge = element("span", name, class_=f"badge {name}")
     parts = [
         element("h2", stack.name, Markup(" "), badge),
-        element("p", ": ".join(filter(None, (words, summary(stack)))), class_="dim"),
-        element("pre", stack.failure, class_="failure") if stack.failure else None,
+        element("p", " · ".join(filter(None, (levels, summary(stack)))), class_="dim"),
+        element("pre", stack.failure, class_=name) if stack.failure else None,
         element("ul", *map(_consequence, stack.consequences), class_="consequences"),
         *map(_violation, stack.violations),
         _picture(stack.topology) if stack.topology else None,

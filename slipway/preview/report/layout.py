@@ -7,7 +7,7 @@ from itertools import pairwise
 Edge = tuple[str, str]
 Point = tuple[float, float]
 
-_GAP_X, _GAP_Y = 56.0, 14.0
+_GAP_X, _GAP_Y = 46.0, 12.0
 _SWEEPS = 6
 
 
@@ -123,10 +123,19 @@ def _stack(column: Sequence[str], cells: Mapping[str, Box], wishes: Mapping[str,
 
 
 def _points(cells: Mapping[str, Box], path: Sequence[str]) -> list[Point]:
-    """Return the points of an edge: both ends, and the left and right side of each bend."""
+    """Return the points of an edge: both ends, and the left and right side of each bend.
+
+    Within a column it goes from one right side to another, and leaves their middles to other edges.
+    """
     source, *bends, target = (cells[key] for key in path)
-    points = [(source.x + source.width, source.middle)]
+    right = source.x + source.width
+    if source.column == target.column:
+        down = 1 if source.y < target.y else -1
+        return [
+            (right, source.middle + down * source.height / 4),
+            (right, target.middle - down * target.height / 4),
+        ]
+    points = [(right, source.middle)]
     for bend in bends:
         points += [(bend.x, bend.middle), (bend.x + bend.width, bend.middle)]
-    end = target.x + (target.width if target.column == source.column else 0)
-    return [*points, (end, target.middle)]
+    return [*points, (target.x, target.middle)]

@@ -12,7 +12,7 @@ _LONGEST = 34
 """Characters of a line; the rest is in the tooltip."""
 _LETTER, _BOLD = 6.7, 7.9
 """The widths of a character at the font sizes of page.html."""
-_LINE, _PAD, _MARGIN, _BULGE = 15, 9, 6, 44
+_LINE, _PAD, _MARGIN, _BULGE = 15, 9, 6, 38
 
 
 def render(topology: Topology) -> str:

@@ -14,7 +14,7 @@ from slipway.preview.rules.workloads import persisting, selects
 from slipway.pulumi.changes import Hidden
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
-PEERS = {"Ingress": "from", "Egress": "to"}
+_PEERS = {"Ingress": "from", "Egress": "to"}
 _VERBS = {"Ingress": "be reached by", "Egress": "reach"}
 _Group = tuple[str, Mapping[str, Any]]
 """Pods of one namespace with the same labels."""
@@ -35,11 +35,11 @@ class Peer:
     def parse(cls, peer: Any) -> "Peer":
         """Read an entry of `from` or `to`."""
         if not peer:
-            return ANYONE
+            return _ANYONE
         if block := get(peer, "ipBlock"):
             cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
             if cidr in _EVERYWHERE and not exceptions:
-                return ANYONE
+                return _ANYONE
             return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
         pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
         if pods is None and namespaces is None:
@@ -52,7 +52,7 @@ class Peer:
         return self.pods is not None and self.namespaces is None
 
     def __str__(self) -> str:
-        if self == ANYONE:
+        if self == _ANYONE:
             return "anyone"
         pods = f"pods with {self.pods}" if self.pods else "all pods"
         if self.namespaces is None:
@@ -61,7 +61,7 @@ class Peer:
         return f"{pods} in {namespaces}"
 
 
-ANYONE = Peer()
+_ANYONE = Peer()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Traffic:
 
     def covers(self, other: "Traffic") -> bool:
         """Return whether it contains all of the other traffic."""
-        return self.peer in (ANYONE, other.peer) and self.port in ("", other.port)
+        return self.peer in (_ANYONE, other.peer) and self.port in ("", other.port)
 
     def __str__(self) -> str:
         return f"{self.peer} on {f'port {self.port}' if self.port else 'every port'}"
@@ -93,7 +93,7 @@ def traffic(situation: Situation) -> Iterator[Consequence]:
     if not any(change.kind == "NetworkPolicy" for change in situation.changes):
         return
     for label, urn, old, new in _groups(situation):
-        for direction in PEERS:
+        for direction in _PEERS:
             before = _permissions(situation.before, old, direction)
             after = _permissions(situation.after, new, direction)
             for level, concern, reason in _compare(before, after, direction):
@@ -116,7 +116,7 @@ def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
 
 def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Permissions:
     rules = policy_rules(objects, group, direction)
-    allowed = frozenset(part for rule in rules or () for part in _allowed(rule, PEERS[direction]))
+    allowed = frozenset(part for rule in rules or () for part in _allowed(rule, _PEERS[direction]))
     return Permissions(rules is not None, allowed)
 
 
@@ -187,6 +187,6 @@ def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
 
 
 def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer == ANYONE and inward:
+    if opened.peer == _ANYONE and inward:
         return Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

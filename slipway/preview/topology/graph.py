@@ -45,7 +45,7 @@ class Graph:
 
     def enter(self, door: str, box: Box) -> None:
         """Add a door, and the clients outside of the cluster."""
-        self.boxes[OUTSIDE] = Box(Layer.OUTSIDE, "clients", "outside of the cluster")
+        self.boxes[OUTSIDE] = Box(Layer.OUTSIDE, "clients", "outside")
         self.boxes[door] = box
         self.connect(OUTSIDE, door)
 
@@ -73,7 +73,7 @@ def draw(objects: Sequence[Object], pods: Sequence[Workload]) -> Graph:
     for claim in claims.values():
         replaced = ("is replaced: starts empty",) if claim.change.op is Op.REPLACE else ()
         after = claim.manifest is claim.change.new
-        graph.boxes[_key(claim)] = _box(claim, Layer.DATA, replaced if after else ())
+        graph.boxes[_key(claim)] = _box(claim, Layer.DATA, replaced if after else (), "claim")
     return graph
 
 
@@ -226,13 +226,13 @@ def _data(graph: Graph, workload: Workload, claims: Mapping[Any, Object]) -> Non
     item, key = workload.object, pods_key(workload)
     for template in items(get(item.manifest, "spec", "volumeClaimTemplates")):
         name = str(get(template, "metadata", "name"))
-        graph.boxes[f"{key}{name}"] = Box(Layer.DATA, "volume for each pod", name, item.namespace)
+        graph.boxes[f"{key}{name}"] = Box(Layer.DATA, "claim of each pod", name, item.namespace)
         graph.connect(key, f"{key}{name}")
     for volume in items(get(workload.pod, "volumes")):
         if name := get(volume, "persistentVolumeClaim", "claimName"):
             claim = claims.get((item.namespace, str(name)))
             target = _key(claim) if claim else f"claim {item.namespace}/{name}"
-            graph.boxes[target] = Box(Layer.DATA, "PersistentVolumeClaim", str(name), item.namespace)
+            graph.boxes[target] = Box(Layer.DATA, "claim", str(name), item.namespace)
             graph.connect(key, target)
         elif path := get(volume, "hostPath", "path"):
             graph.boxes[f"path {path}"] = Box(Layer.DATA, "directory of the node", str(path))

@@ -45,7 +45,7 @@ class Node:
     """Unique in its picture: n0."""
     layer: Layer
     kind: str
-    """Ingress, NodePort, Service, Deployment, PersistentVolumeClaim, …"""
+    """Ingress, NodePort, Service, Deployment, claim, …"""
     name: str
     mark: Mark
     facts: tuple[Fact, ...]

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Object, get, items
-from slipway.preview.rules.network_policies import ANYONE, PEERS, Peer, policy_rules, port_text
+from slipway.preview.rules.network_policies import Peer, policy_rules, port_text
 from slipway.preview.rules.workloads import SERVING, Workload, selects
 from slipway.preview.topology.graph import Box, Graph, container_ports, pods_key
 from slipway.preview.topology.model import Layer
 
+_ANYONE = Peer()
 _DNS = {"53", "53/UDP"}
 _NAME = "kubernetes.io/metadata.name"
 """The label with its own name that every namespace has."""
@@ -59,7 +60,7 @@ class _Network:
         self.labels = {item.name: item.labels for item in objects if item.kind == "Namespace"}
         policies = [item for item in objects if item.kind == "NetworkPolicy"]
         self.grants: dict[str, _Grants] = {
-            key: {direction: _grants(policies, workload, direction) for direction in PEERS}
+            key: {direction: _grants(policies, workload, direction) for direction in _PHRASES}
             for key, workload in self.pods.items()
         }
 
@@ -85,7 +86,7 @@ class _Network:
             return _EVERY_PORT
         own, pods = self.pods[key], self.pods[other]
         matching = [
-            grant.ports for grant in grants if grant.peer == ANYONE or grant.selects(own, pods, self.labels)
+            grant.ports for grant in grants if grant.peer == _ANYONE or grant.selects(own, pods, self.labels)
         ]
         return frozenset().union(*matching)
 
@@ -103,7 +104,7 @@ def add_traffic(graph: Graph, objects: Sequence[Object], pods: Sequence[Workload
             graph.connect(client, server, _list(ports))
     for key, grants in network.grants.items():
         box = graph.boxes[key]
-        for direction in PEERS:
+        for direction in _PHRASES:
             if direction == "Egress" or box.kind in SERVING:
                 _describe(graph, network, key, grants, direction)
 
@@ -115,7 +116,7 @@ def _describe(graph: Graph, network: _Network, key: str, grants: _Grants, direct
     if granted is None:
         facts["anyone"] = {""}
     for grant in granted or ():
-        if grant.peer == ANYONE:
+        if grant.peer == _ANYONE:
             facts.setdefault("anyone", set()).update(grant.ports)
         elif direction == "Egress" and grant.ports <= _DNS:
             facts["DNS"] = {""}
@@ -147,7 +148,7 @@ def _grants(policies: Iterable[Object], workload: Workload, direction: str) -> l
             frozenset(port_text(port) for port in items(get(rule, "ports")) or [None]),
         )
         for rule in rules
-        for entry in items(get(rule, PEERS[direction])) or [None]
+        for entry in items(get(rule, "from") or get(rule, "to")) or [None]
     ]
 
 
