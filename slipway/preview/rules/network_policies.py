@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
+from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.workloads import persisting, selects
 from slipway.pulumi.changes import Hidden
 
@@ -115,28 +115,22 @@ def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
 
 
 def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Permissions:
-    rules = policy_rules(objects, group, direction)
-    allowed = frozenset(part for rule in rules or () for part in _allowed(rule, _PEERS[direction]))
-    return Permissions(rules is not None, allowed)
-
-
-def policy_rules(objects: Iterable[Object], group: _Group, direction: str) -> list[Any] | None:
-    """Return the rules of all policies for a group of pods; None if no policy selects the pods."""
     namespace, labels = group
     policies = [
         item.manifest
         for item in objects
         if item.kind == "NetworkPolicy"
         and item.namespace == namespace
-        and direction in _directions(item.manifest)
+        and direction in directions(item.manifest)
         and selects(get(item.manifest, "spec", "podSelector"), labels)
     ]
-    if not policies:
-        return None
-    return [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
+    rules = [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
+    allowed = frozenset(part for rule in rules for part in _allowed(rule, _PEERS[direction]))
+    return Permissions(bool(policies), allowed)
 
 
-def _directions(manifest: Mapping[str, Any]) -> list[Any]:
+def directions(manifest: Mapping[str, Any]) -> list[Any]:
+    """Return the directions that a policy restricts: Ingress, Egress or both."""
     types = items(get(manifest, "spec", "policyTypes"))
     return types or ["Ingress", *(["Egress"] if get(manifest, "spec", "egress") else [])]
 
@@ -151,14 +145,17 @@ def _selector(selector: Any) -> str | None:
     if selector is None or isinstance(selector, Hidden):
         return None if selector is None else str(selector)
     labels, expressions = get(selector, "matchLabels"), get(selector, "matchExpressions")
-    text = ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
+    if labels and not isinstance(labels, Mapping):
+        return str(labels)
+    text = ",".join(f"{key}={value}" for key, value in sorted(mapping(labels).items()))
     return text + (json.dumps(expressions, default=str, sort_keys=True) if expressions else "")
 
 
 def port_text(port: Any) -> str:
     """Format a port of a rule: 80, 53/UDP, 80-90; empty for every port."""
-    if not port or port.get("port") is None:
-        return "" if not port or port.get("protocol", "TCP") == "TCP" else str(port["protocol"])
+    port = mapping(port)
+    if port.get("port") is None:
+        return "" if port.get("protocol", "TCP") == "TCP" else str(port["protocol"])
     last = f"-{port['endPort']}" if port.get("endPort") else ""
     protocol = "" if port.get("protocol", "TCP") == "TCP" else f"/{port['protocol']}"
     return f"{port['port']}{last}{protocol}"

@@ -7,6 +7,7 @@ from slipway.preview.rules.model import Object, Situation
 from slipway.preview.rules.workloads import workloads
 from slipway.preview.topology.graph import OUTSIDE, Box, Graph, draw
 from slipway.preview.topology.model import Edge, Fact, Layer, Mark, Node, Topology
+from slipway.preview.topology.pods import PodIndex
 from slipway.preview.topology.traffic import add_traffic
 
 MOST = 40
@@ -43,9 +44,9 @@ def topology(situation: Situation) -> Topology | None:
 
 
 def _graph(situation: Situation, objects: Sequence[Object]) -> Graph:
-    pods = tuple(workloads(situation, objects))
-    graph = draw(objects, pods)
-    add_traffic(graph, objects, pods)
+    index = PodIndex(tuple(workloads(situation, objects)))
+    graph = draw(objects, index)
+    add_traffic(graph, objects, index)
     return graph
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slipway.preview.rules.model import Object, get, items, mapping
-from slipway.preview.rules.workloads import SERVING, Workload, selects
 from slipway.preview.topology.model import Layer
+from slipway.preview.topology.pods import PodIndex, Pods
 from slipway.pulumi.changes import Op
 
 ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
@@ -50,12 +50,12 @@ class Graph:
         self.connect(OUTSIDE, door)
 
 
-def draw(objects: Sequence[Object], pods: Sequence[Workload]) -> Graph:
+def draw(objects: Sequence[Object], index: PodIndex) -> Graph:
     """Return the graph of objects, without the traffic between pods."""
     graph = Graph()
     services = {(item.namespace, item.name): item for item in objects if item.kind == "Service"}
     for service in services.values():
-        _service(graph, service, pods)
+        _service(graph, service, index)
     gateways = {(item.namespace, item.name): item for item in objects if item.kind == "Gateway"}
     for gateway in gateways.values():
         listeners = tuple(map(_listener, items(get(gateway.manifest, "spec", "listeners"))))
@@ -67,9 +67,9 @@ def draw(objects: Sequence[Object], pods: Sequence[Workload]) -> Graph:
         elif route.kind in ROUTES:
             _route(graph, route, gateways, services)
     claims = {(item.namespace, item.name): item for item in objects if item.kind == "PersistentVolumeClaim"}
-    for workload in pods:
-        _pods(graph, workload)
-        _data(graph, workload, claims)
+    for pods in index:
+        _pods(graph, pods)
+        _data(graph, pods, claims)
     for claim in claims.values():
         replaced = ("is replaced: starts empty",) if claim.change.op is Op.REPLACE else ()
         after = claim.manifest is claim.change.new
@@ -77,59 +77,44 @@ def draw(objects: Sequence[Object], pods: Sequence[Workload]) -> Graph:
     return graph
 
 
-def _key(item: Object, part: str = "") -> str:
-    return f"{item.change.urn}#{part}"
-
-
-def pods_key(workload: Workload) -> str:
-    """Return the key of a workload's box."""
-    return _key(workload.object)
+def _key(item: Object) -> str:
+    return item.change.urn
 
 
 def _box(item: Object, layer: Layer, facts: Iterable[str] = (), kind: str = "") -> Box:
     return Box(layer, kind or item.kind, item.name, item.namespace, tuple(facts))
 
 
-def _service(graph: Graph, service: Object, pods: Sequence[Workload]) -> None:
+def _service(graph: Graph, service: Object, index: PodIndex) -> None:
     spec, key = mapping(get(service.manifest, "spec")), _key(service)
     ports = [mapping(port) for port in items(spec.get("ports"))]
     facts = list(map(_forwarding, ports))
     facts += ["headless: no address of its own"] if spec.get("clusterIP") == "None" else []
     graph.boxes[key] = _box(service, Layer.SERVICE, facts)
     if (kind := spec.get("type")) in ("NodePort", "LoadBalancer"):
-        opened = [f"port {port.get('nodePort', '') if kind == 'NodePort' else port['port']}" for port in ports
-                  if port.get("nodePort") or kind == "LoadBalancer"]  # fmt: skip
+        field = "nodePort" if kind == "NodePort" else "port"
+        opened = [f"port {port[field]}" for port in ports if port.get(field)]
         ranges = [f"only from {block}" for block in map(str, items(spec.get("loadBalancerSourceRanges")))]
-        graph.enter(f"{key}{kind}", _box(service, Layer.DOOR, (*opened, *ranges), kind))
-        graph.connect(f"{key}{kind}", key)
+        graph.enter(f"{key}#{kind}", _box(service, Layer.DOOR, (*opened, *ranges), kind))
+        graph.connect(f"{key}#{kind}", key)
     if addresses := list(map(str, items(spec.get("externalIPs")))):
-        graph.enter(f"{key}addresses", _box(service, Layer.DOOR, addresses, "external address"))
-        graph.connect(f"{key}addresses", key)
+        graph.enter(f"{key}#addresses", _box(service, Layer.DOOR, addresses, "external address"))
+        graph.connect(f"{key}#addresses", key)
     if kind == "ExternalName":
         host = str(spec.get("externalName"))
         graph.boxes[f"host {host}"] = Box(Layer.DATA, "external host", host)
         graph.connect(key, f"host {host}")
-    for workload in pods:
-        if _serves(service, ports, workload):
-            graph.connect(key, pods_key(workload))
+    selector = spec.get("selector")
+    for pods in index.matching(selector, service.namespace) if selector else ():
+        if pods.serving and _listens(pods, ports):
+            graph.connect(key, pods.key)
 
 
-def _serves(service: Object, ports: Sequence[Mapping[str, Any]], workload: Workload) -> bool:
-    """Return whether the Service's selector matches, and the pods have a port for one of its ports."""
-    selector = get(service.manifest, "spec", "selector")
-    if workload.object.kind not in SERVING or workload.object.namespace != service.namespace:
-        return False
-    if not isinstance(selector, Mapping) or not selector or not selects(selector, workload.labels):
-        return False
-    names = {port.get("name") for port in container_ports(workload)}
+def _listens(pods: Pods, ports: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether pods have a port for one of a Service's ports, or may have: a number needs no name."""
+    names = [port.get("name") for port in pods.ports]
     targets = [_target(port) for port in ports]
     return not targets or any(not isinstance(target, str) or target in names for target in targets)
-
-
-def container_ports(workload: Workload) -> Iterator[Mapping[str, Any]]:
-    """Yield the ports that containers declare."""
-    for container in workload.containers:
-        yield from map(mapping, items(get(container, "ports")))
 
 
 def _target(port: Mapping[str, Any]) -> Any:
@@ -150,10 +135,10 @@ def _listener(listener: Any) -> str:
 
 def _ingress_facts(ingress: Object) -> Iterator[str]:
     spec = get(ingress.manifest, "spec")
-    secured = {host for entry in items(get(spec, "tls")) for host in items(get(entry, "hosts")) or ["*"]}
+    secured = [host for entry in items(get(spec, "tls")) for host in items(get(entry, "hosts")) or ["*"]]
     for rule in items(get(spec, "rules")):
         host = get(rule, "host") or "*"
-        scheme = "https" if {host, "*"} & secured else "http"
+        scheme = "https" if host in secured or "*" in secured else "http"
         for path in items(get(rule, "http", "paths")) or [{}]:
             yield f"{scheme}://{host}{get(path, 'path') or '/'}"
     if get(spec, "defaultBackend"):
@@ -183,7 +168,7 @@ def _backends(
     for name, port in backends:
         service = services.get((route.namespace, str(name)))
         ports = items(get(service.manifest, "spec", "ports")) if service else []
-        known = {value for entry in ports for value in (get(entry, "port"), get(entry, "name"))}
+        known = [value for entry in ports for value in (get(entry, "port"), get(entry, "name"))]
         if service and (port is None or port in known):
             graph.connect(_key(route), _key(service))
 
@@ -193,13 +178,14 @@ def _route(
 ) -> None:
     spec = get(route.manifest, "spec")
     rules = items(get(spec, "rules"))
-    paths = [get(match, "path", "value") for rule in rules for match in items(get(rule, "matches"))]
+    matches = [match for rule in rules for match in items(get(rule, "matches"))]
+    paths = [str(path) for match in matches if (path := get(match, "path", "value"))]
     hosts = [str(host) for host in items(get(spec, "hostnames"))] or ["every host"]
     parents = [
         gateways.get((str(get(parent, "namespace") or route.namespace), str(get(parent, "name"))))
         for parent in items(get(spec, "parentRefs"))
     ]
-    facts = (*hosts, *(f"path {path}" for path in dict.fromkeys(filter(None, paths))))
+    facts = (*hosts, *(f"path {path}" for path in dict.fromkeys(paths)))
     graph.boxes[_key(route)] = _box(route, Layer.DOOR, facts)
     for parent in parents:
         if parent:
@@ -210,25 +196,25 @@ def _route(
     _backends(graph, route, services, ((get(entry, "name"), get(entry, "port")) for entry in backends))
 
 
-def _pods(graph: Graph, workload: Workload) -> None:
-    item, key = workload.object, pods_key(workload)
-    none = item.kind in SERVING and workload.most == 0
-    graph.boxes[key] = _box(item, Layer.PODS, ["no pods"] if none else [])
-    opened = [f"port {port['hostPort']}" for port in container_ports(workload) if port.get("hostPort")]
-    if get(workload.pod, "hostNetwork") is True:
+def _pods(graph: Graph, pods: Pods) -> None:
+    item = pods.workload.object
+    none = pods.serving and pods.workload.most == 0
+    graph.boxes[pods.key] = _box(item, Layer.PODS, ["no pods"] if none else [])
+    opened = [f"port {port['hostPort']}" for port in pods.ports if port.get("hostPort")]
+    if get(pods.workload.pod, "hostNetwork") is True:
         opened.append("every port of the pods")
     if opened:
-        graph.enter(f"{key}host", _box(item, Layer.DOOR, opened, "port of the node"))
-        graph.connect(f"{key}host", key)
+        graph.enter(f"{pods.key}#host", _box(item, Layer.DOOR, opened, "port of the node"))
+        graph.connect(f"{pods.key}#host", pods.key)
 
 
-def _data(graph: Graph, workload: Workload, claims: Mapping[Any, Object]) -> None:
-    item, key = workload.object, pods_key(workload)
+def _data(graph: Graph, pods: Pods, claims: Mapping[Any, Object]) -> None:
+    item, key = pods.workload.object, pods.key
     for template in items(get(item.manifest, "spec", "volumeClaimTemplates")):
         name = str(get(template, "metadata", "name"))
-        graph.boxes[f"{key}{name}"] = Box(Layer.DATA, "claim of each pod", name, item.namespace)
-        graph.connect(key, f"{key}{name}")
-    for volume in items(get(workload.pod, "volumes")):
+        graph.boxes[f"{key}#{name}"] = Box(Layer.DATA, "claim of each pod", name, item.namespace)
+        graph.connect(key, f"{key}#{name}")
+    for volume in items(get(pods.workload.pod, "volumes")):
         if name := get(volume, "persistentVolumeClaim", "claimName"):
             claim = claims.get((item.namespace, str(name)))
             target = _key(claim) if claim else f"claim {item.namespace}/{name}"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Object, get, items
-from slipway.preview.rules.network_policies import Peer, policy_rules, port_text
-from slipway.preview.rules.workloads import SERVING, Workload, selects
-from slipway.preview.topology.graph import Box, Graph, container_ports, pods_key
+from slipway.preview.rules.network_policies import Peer, directions, port_text
+from slipway.preview.rules.workloads import selects
+from slipway.preview.topology.graph import Box, Graph
 from slipway.preview.topology.model import Layer
+from slipway.preview.topology.pods import PodIndex, Pods
 
 _ANYONE = Peer()
 _DNS = {"53", "53/UDP"}
@@ -16,6 +17,8 @@ _NAME = "kubernetes.io/metadata.name"
 """The label with its own name that every namespace has."""
 _PHRASES = {"Ingress": "accepts from", "Egress": "may reach"}
 _EVERY_PORT = frozenset({""})
+_FEW = 8
+"""The largest number of workloads that a policy names with an edge for each."""
 
 
 @dataclass(frozen=True)
@@ -32,87 +35,95 @@ class _Grant:
     @property
     def names_pods(self) -> bool:
         """Whether it selects pods by labels, instead of addresses or whole namespaces."""
-        return (
-            isinstance(self.pods, Mapping) and bool(self.pods) and isinstance(self.namespaces, Mapping | None)
-        )
+        return bool(get(self.pods, "matchLabels") or get(self.pods, "matchExpressions"))
 
-    def selects(self, own: Workload, other: Workload, labels: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Return whether it selects the other workload's pods; `labels` has those of namespaces."""
-        namespace = other.object.namespace
-        if self.namespaces is None and self.pods is None:
-            return False
-        if self.namespaces is None:
-            return namespace == own.object.namespace and selects(self.pods, other.labels)
-        if not selects(self.namespaces, {**labels.get(namespace, {}), _NAME: namespace}):
-            return False
-        return self.pods is None or selects(self.pods, other.labels)
-
-
-_Grants = Mapping[str, Sequence[_Grant] | None]
-"""The grants of each direction; None if no policy restricts the direction."""
+    @property
+    def is_namespace(self) -> bool:
+        """Whether it selects all pods of the policy's namespace."""
+        return self.pods is not None and not self.names_pods and self.namespaces is None
 
 
 class _Network:
-    """The workloads of a stack, and what policies grant each."""
+    """The pods of a stack, and what policies grant them."""
 
-    def __init__(self, objects: Sequence[Object], pods: Sequence[Workload]) -> None:
-        self.pods = {pods_key(workload): workload for workload in pods}
-        self.labels = {item.name: item.labels for item in objects if item.kind == "Namespace"}
-        policies = [item for item in objects if item.kind == "NetworkPolicy"]
-        self.grants: dict[str, _Grants] = {
-            key: {direction: _grants(policies, workload, direction) for direction in _PHRASES}
-            for key, workload in self.pods.items()
-        }
+    def __init__(self, objects: Sequence[Object], index: PodIndex) -> None:
+        self.index = index
+        labels = {item.name: item.labels for item in objects if item.kind == "Namespace"}
+        self.labels = {name: {**labels.get(name, {}), _NAME: name} for name in index.namespaces}
+        self.grants: dict[str, dict[str, list[_Grant]]] = {key: {} for key in index.by_key}
+        """What policies grant, by key and direction; a direction that no policy restricts is missing."""
+        self._selected: dict[tuple[str, int], frozenset[str]] = {}
+        for policy in objects:
+            if policy.kind == "NetworkPolicy":
+                self._add(policy)
 
-    def selected(self, key: str, grant: _Grant) -> list[str]:
-        """Return the keys of the workloads that a grant names."""
-        if not grant.names_pods:
-            return []
-        own = self.pods[key]
-        return [other for other, pods in self.pods.items() if grant.selects(own, pods, self.labels)]
+    def _add(self, policy: Object) -> None:
+        for direction in map(str, directions(policy.manifest)):
+            grants = list(_grants(policy, direction))
+            for pods in self.index.matching(get(policy.manifest, "spec", "podSelector"), policy.namespace):
+                self.grants[pods.key].setdefault(direction, []).extend(grants)
+
+    def selected(self, own: Pods, grant: _Grant) -> frozenset[str]:
+        """Return the keys of the pods that a grant selects."""
+        key = own.namespace, id(grant)
+        if key not in self._selected:
+            self._selected[key] = frozenset(self._select(own, grant))
+        return self._selected[key]
+
+    def _select(self, own: Pods, grant: _Grant) -> Iterator[str]:
+        if grant.namespaces is None:
+            yield from (pods.key for pods in self.index.matching(grant.pods, own.namespace))
+        elif isinstance(grant.namespaces, Mapping):
+            selector = {} if grant.pods is None else grant.pods
+            for namespace, labels in self.labels.items():
+                if selects(grant.namespaces, labels):
+                    yield from (pods.key for pods in self.index.matching(selector, namespace))
+
+    def named(self, own: Pods, grant: _Grant) -> frozenset[str]:
+        """Return the keys of the few pods that a grant names by labels; of many, a picture shows nothing."""
+        keys = self.selected(own, grant) if grant.names_pods else frozenset()
+        return keys if len(keys) <= _FEW else frozenset()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield clients and servers of which one names the other."""
-        for key, grants in self.grants.items():
-            for grant in grants["Egress"] or ():
-                yield from ((key, server) for server in self.selected(key, grant))
-            for grant in grants["Ingress"] or ():
-                yield from ((client, key) for client in self.selected(key, grant))
+        for own in self.index:
+            for direction, grants in self.grants[own.key].items():
+                for other in sorted(key for grant in grants for key in self.named(own, grant)):
+                    yield (own.key, other) if direction == "Egress" else (other, own.key)
 
     def ports(self, key: str, other: str, direction: str) -> frozenset[str]:
         """Return the ports on which one side allows the other."""
-        grants = self.grants[key][direction]
+        grants = self.grants[key].get(direction)
         if grants is None:
             return _EVERY_PORT
-        own, pods = self.pods[key], self.pods[other]
-        matching = [
-            grant.ports for grant in grants if grant.peer == _ANYONE or grant.selects(own, pods, self.labels)
+        own = self.index.by_key[key]
+        allowed = [
+            grant.ports for grant in grants if grant.peer == _ANYONE or other in self.selected(own, grant)
         ]
-        return frozenset().union(*matching)
+        return frozenset().union(*allowed)
 
 
-def add_traffic(graph: Graph, objects: Sequence[Object], pods: Sequence[Workload]) -> None:
+def add_traffic(graph: Graph, objects: Sequence[Object], index: PodIndex) -> None:
     """Add to a graph what network policies allow.
 
     An edge between pods means that a policy selects the peer by labels, and that both directions allow it.
     """
-    network = _Network(objects, pods)
+    network = _Network(objects, index)
     for client, server in dict.fromkeys(network.pairs()):
         out, into = network.ports(client, server, "Egress"), network.ports(server, client, "Ingress")
-        ports = _common(out, into, network.pods[server])
+        ports = _common(out, into, index.by_key[server])
         if ports and client != server:
             graph.connect(client, server, _list(ports))
-    for key, grants in network.grants.items():
-        box = graph.boxes[key]
+    for pods in index:
         for direction in _PHRASES:
-            if direction == "Egress" or box.kind in SERVING:
-                _describe(graph, network, key, grants, direction)
+            if direction == "Egress" or pods.serving:
+                _describe(graph, network, pods, direction)
 
 
-def _describe(graph: Graph, network: _Network, key: str, grants: _Grants, direction: str) -> None:
+def _describe(graph: Graph, network: _Network, pods: Pods, direction: str) -> None:
     """Add the peers of pods that are no pods of the stack: as facts, or as boxes."""
     facts: dict[str, set[str]] = {}
-    granted = grants[direction]
+    granted = network.grants[pods.key].get(direction)
     if granted is None:
         facts["anyone"] = {""}
     for grant in granted or ():
@@ -120,12 +131,15 @@ def _describe(graph: Graph, network: _Network, key: str, grants: _Grants, direct
             facts.setdefault("anyone", set()).update(grant.ports)
         elif direction == "Egress" and grant.ports <= _DNS:
             facts["DNS"] = {""}
-        elif grant.pods == {} and grant.namespaces is None:
+        elif grant.is_namespace:
             facts.setdefault("all pods of its namespace", set()).update(grant.ports)
-        elif not grant.peer.in_namespace and not network.selected(key, grant):
-            _outer_peer(graph, key, grant, direction)
+        elif grant.names_pods and (selected := network.selected(pods, grant)):
+            if len(selected) > _FEW:
+                facts.setdefault(str(grant.peer), set()).update(grant.ports)
+        elif not grant.peer.in_namespace:
+            _outer_peer(graph, pods.key, grant, direction)
     lines = tuple(_with_ports(f"{_PHRASES[direction]} {peer}", ports) for peer, ports in facts.items())
-    graph.add_facts(key, lines)
+    graph.add_facts(pods.key, lines)
 
 
 def _outer_peer(graph: Graph, key: str, grant: _Grant, direction: str) -> None:
@@ -136,25 +150,17 @@ def _outer_peer(graph: Graph, key: str, grant: _Grant, direction: str) -> None:
     graph.connect(*((peer, key) if direction == "Ingress" else (key, peer)), _list(grant.ports))
 
 
-def _grants(policies: Iterable[Object], workload: Workload, direction: str) -> list[_Grant] | None:
-    rules = policy_rules(policies, (workload.object.namespace, workload.labels), direction)
-    if rules is None:
-        return None
-    return [
-        _Grant(
-            Peer.parse(entry),
-            get(entry, "podSelector"),
-            get(entry, "namespaceSelector"),
-            frozenset(port_text(port) for port in items(get(rule, "ports")) or [None]),
-        )
-        for rule in rules
-        for entry in items(get(rule, "from") or get(rule, "to")) or [None]
-    ]
+def _grants(policy: Object, direction: str) -> Iterator[_Grant]:
+    for rule in items(get(policy.manifest, "spec", direction.lower())):
+        ports = frozenset(port_text(port) for port in items(get(rule, "ports")) or [None])
+        for entry in items(get(rule, "from") or get(rule, "to")) or [None]:
+            selectors = get(entry, "podSelector"), get(entry, "namespaceSelector")
+            yield _Grant(Peer.parse(entry), *selectors, ports)
 
 
-def _common(out: frozenset[str], into: frozenset[str], server: Workload) -> frozenset[str]:
+def _common(out: frozenset[str], into: frozenset[str], server: Pods) -> frozenset[str]:
     """Return the ports that both sides allow; a named port is that of the server's containers."""
-    numbers = {str(port.get("name")): str(port.get("containerPort")) for port in container_ports(server)}
+    numbers = {str(port.get("name")): str(port.get("containerPort")) for port in server.ports}
     out, into = (frozenset(numbers.get(port, port) for port in ports) for ports in (out, into))
     if "" in out:
         return into

@@ -1,5 +1,6 @@
 """The picture's nodes and edges: what counts as a change of the ways in, between pods, or to data."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from slipway.preview.topology.compare import MOST, topology
 from slipway.preview.topology.model import Topology
 from slipway.pulumi.events import summarise
 from tests.e2e.slipway.corpus.cases import cases
-from tests.unit.slipway.engine import step
+from tests.unit.slipway.engine import UNKNOWN, step
 
 
 def made(kind: str, name: str, spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
@@ -240,6 +241,27 @@ class TestTraffic:
         opened = changed([*self.BOTH, before], [*self.BOTH, after])
         assert opened == {f"+ peers {name}", f"+ {name} > redis 5000"}
 
+    def test_a_policy_for_many_pods_is_a_line_of_text(self) -> None:
+        many = [pods(f"w{number}") for number in range(20)]
+        for item in many:
+            item["spec"]["template"]["metadata"]["labels"]["part"] = "shop"
+        peer = {"podSelector": {"matchLabels": {"part": "shop"}}}
+        opened = changed(
+            [*many, pods("redis"), accepting("redis")], [*many, pods("redis"), accepting("redis", peer)]
+        )
+        assert opened == {
+            "~ Deployment redis",
+            "- accepts from anyone on 5000",
+            "+ accepts from pods with part=shop on 5000",
+        }
+
+    @pytest.mark.parametrize("selector", [{}, {"matchLabels": {}}])
+    def test_whole_namespaces(self, selector: dict[str, Any]) -> None:
+        opened = accepting("redis", {"podSelector": selector})
+        assert "+ accepts from all pods of its namespace on 5000" in changed(
+            [*self.BOTH, accepting("redis", named("x"))], [*self.BOTH, opened]
+        )
+
     def test_no_policy(self) -> None:
         opened = changed([pods(), service(), accepting("web", named("x"))], [pods(), service()])
         assert opened == {"~ Deployment web", "+ accepts from anyone"}
@@ -253,10 +275,9 @@ class TestTraffic:
 
 
 def test_values_that_are_unknown_connect_nothing() -> None:
-    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
     hidden = [
-        service(selector=unknown, ports=unknown, type="NodePort"),
-        accepting("web", {"podSelector": unknown}),
+        service(selector=UNKNOWN, ports=UNKNOWN, type="NodePort"),
+        accepting("web", {"podSelector": UNKNOWN}),
     ]
     drawn = picture([pods(), pods("redis")], [pods(), pods("redis"), *hidden])
     assert drawn
@@ -278,3 +299,39 @@ def test_a_picture_never_has_more_nodes_than_people_can_read() -> None:
     assert drawn and len(drawn.nodes) == MOST
     ids = {node.id for node in drawn.nodes}
     assert {end for edge in drawn.edges for end in (edge.source, edge.target)} <= ids
+
+
+WHOLE = [
+    pods(volumes=[{"name": "a", "persistentVolumeClaim": {"claimName": "a"}}, {"hostPath": {"path": "/"}}]),
+    service(type="LoadBalancer", loadBalancerSourceRanges=["10.0.0.0/8"], externalIPs=["192.0.2.1"]),
+    ingress(tls=[{"hosts": ["a.example"]}], ingressClassName="nginx"),
+    route(),
+    made("Gateway", "edge", {"listeners": [{"protocol": "HTTP", "port": 80, "hostname": "a.example"}]}),
+    made("PersistentVolumeClaim", "a"),
+    accepting("web", named("web"), {"ipBlock": {"cidr": "10.0.0.0/8"}}, {"namespaceSelector": {}}),
+]
+
+
+def paths(value: Any) -> list[tuple[Any, ...]]:
+    """Return the path of every value within a value."""
+    entries = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    return [(), *((key, *path) for key, item in entries for path in paths(item))]
+
+
+@pytest.mark.parametrize(
+    "value", [None, "x", 7, True, [], {}, ["x"], {"x": "y"}, [None], [{"x": []}], UNKNOWN]
+)
+def test_no_value_breaks_a_report(value: Any) -> None:
+    """Manifests may contain anything: unknown values, and mistakes that only the API server refuses."""
+    for number, item in enumerate(WHOLE):
+        for path in paths(item["spec"])[1:]:
+            broken = copy.deepcopy(item)
+            *parents, last = ("spec", *path)
+            target: Any = broken
+            for key in parents:
+                target = target[key]
+            target[last] = value
+            others = [other for other in WHOLE[:number] + WHOLE[number + 1 :] if other is not item]
+            assert picture([*others, item], [*others, broken, service("new")]), path
