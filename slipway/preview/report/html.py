@@ -7,7 +7,17 @@ from pathlib import Path
 from slipway.page import Markup, element, fill
 from slipway.preview.report import svg
 from slipway.preview.report.model import Property, Report, Resource, Stack, Violation
-from slipway.preview.report.vocabulary import DRIFT, LEVELS, MARKS, OPS, headline, state, summary
+from slipway.preview.report.vocabulary import (
+    DRIFT,
+    LEVELS,
+    MARKS,
+    OPS,
+    PICTURE,
+    headline,
+    omitted,
+    state,
+    summary,
+)
 from slipway.preview.rules import Consequence, Level
 from slipway.preview.topology.model import Mark, Topology
 
@@ -63,8 +73,7 @@ def _picture(topology: Topology) -> Markup:
         element("span", f"{MARKS[mark]} {mark}", class_=str(mark))
         for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED)
     ]
-    left = f"{topology.left_out} unchanged parts are left out." if topology.left_out else None
-    caption = element("figcaption", "How the system is reached: ", *legend, left, class_="dim")
+    caption = element("figcaption", f"{PICTURE}: ", *legend, omitted(topology), class_="dim")
     drawn = element("div", Markup(svg.render(topology)), class_="scroll")
     return element("figure", drawn, caption)
 

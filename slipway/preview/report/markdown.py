@@ -14,14 +14,18 @@ from slipway.preview.report.model import Report, Resource, Stack
 from slipway.preview.report.vocabulary import (
     DRIFT,
     LEVEL_STATES,
+    MARKS,
     OPS,
+    PICTURE,
     REFUSED,
     headline,
+    omitted,
     shortened,
     state,
     summary,
 )
 from slipway.preview.rules import Consequence, Level
+from slipway.preview.topology.model import Mark, Topology
 
 LIMIT = 65_536
 MARK = "<!-- slipway preview -->"
@@ -97,13 +101,19 @@ def _stack(stack: Stack, detail: _Detail) -> str:
     if stack.failure:
         parts.append(_fenced(stack.failure))
     if stack.topology and detail.picture:
-        parts.append(f"```mermaid\n{mermaid.render(stack.topology)}\n```")
+        parts.append(_picture(stack.topology))
     parts += [_resources(stack.resources, "Changes", detail)] if stack.resources else []
     if stack.drift is not None:
         parts.append(_resources(stack.drift, DRIFT, detail) if stack.drift else "No drift.")
     parts += [_escaped(shortened(message, 500)) for message in stack.messages[:10]]
     parts += [f"*{_escaped(note)}*" for note in stack.notes]
     return "\n\n".join(part for part in parts if part)
+
+
+def _picture(topology: Topology) -> str:
+    marks = ", ".join(f"{MARKS[mark]} {mark}" for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED))
+    title = f"{PICTURE}: {marks}. {omitted(topology)}".strip()
+    return f"{title}\n\n```mermaid\n{mermaid.render(topology)}\n```"
 
 
 def _consequence(consequence: Consequence, detail: _Detail) -> list[str]:

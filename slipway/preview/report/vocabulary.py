@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from slipway.preview.report.model import Stack, tally
 from slipway.preview.rules import Level
-from slipway.preview.topology.model import Mark
+from slipway.preview.topology.model import Mark, Topology
 
 LEVELS = {Level.SAFE: "safe", Level.ATTENTION: "attention", Level.DANGEROUS: "DANGEROUS"}
 OPS = {
@@ -17,6 +17,7 @@ OPS = {
     "same": (" ", "unchanged"),
 }
 MARKS = {Mark.SAME: " ", Mark.ADDED: "+", Mark.REMOVED: "\N{MINUS SIGN}", Mark.CHANGED: "~"}
+PICTURE = "How the system is reached"
 DRIFT = "Changed in the cluster since the last update"
 
 
@@ -57,6 +58,15 @@ def headline(stack: Stack) -> str:
     words = {Level.DANGEROUS: "dangerous", Level.ATTENTION: "to look at"}
     parts = [f"{numbers[level]} {word}" for level, word in words.items() if level in numbers]
     return ", ".join(parts) or "safe"
+
+
+def omitted(topology: Topology) -> str:
+    """Say how many parts a picture leaves out; empty if it shows all."""
+    return (
+        f"{topology.left_out} parts are left out: the picture would be too large."
+        if topology.left_out
+        else ""
+    )
 
 
 def summary(stack: Stack) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items, mapping
+from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.workloads import persisting, selects
 from slipway.pulumi.changes import Hidden
 
@@ -147,15 +147,15 @@ def _selector(selector: Any) -> str | None:
     labels, expressions = get(selector, "matchLabels"), get(selector, "matchExpressions")
     if labels and not isinstance(labels, Mapping):
         return str(labels)
-    text = ",".join(f"{key}={value}" for key, value in sorted(mapping(labels).items()))
+    text = ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
     return text + (json.dumps(expressions, default=str, sort_keys=True) if expressions else "")
 
 
 def port_text(port: Any) -> str:
     """Format a port of a rule: 80, 53/UDP, 80-90; empty for every port."""
-    port = mapping(port)
-    if port.get("port") is None:
-        return "" if port.get("protocol", "TCP") == "TCP" else str(port["protocol"])
+    if not isinstance(port, Mapping) or port.get("port") is None:
+        protocol = get(port, "protocol") or "TCP"
+        return "" if protocol == "TCP" else str(protocol)
     last = f"-{port['endPort']}" if port.get("endPort") else ""
     protocol = "" if port.get("protocol", "TCP") == "TCP" else f"/{port['protocol']}"
     return f"{port['port']}{last}{protocol}"

@@ -1,13 +1,16 @@
 """The pictures of a topology: SVG in the page, Mermaid in the comment."""
 
+import dataclasses
 import re
 from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
 
-from slipway.preview.report import mermaid, svg
+from slipway.preview.report import html, markdown, mermaid, svg
 from slipway.preview.report.layout import Box, arrange
+from slipway.preview.report.model import Report, Stack
+from slipway.preview.rules import Consequence, Level
 from slipway.preview.topology.model import Edge, Fact, Layer, Mark, Node, Topology
 
 HOSTILE = [
@@ -118,3 +121,40 @@ class TestMermaid:
         nodes = tuple(node(number, Layer.PODS, "a-service-of-a-team", Mark.ADDED) for number in range(40))
         edges = tuple(Edge(f"n{number}", "n0", "6379", Mark.ADDED) for number in range(1, 40))
         assert len(mermaid.render(Topology(nodes, edges, 0))) < 6_000
+
+
+class TestReports:
+    """The picture is in the page and the comment, if the topology changes."""
+
+    def test_comment(self) -> None:
+        comment = markdown.render(report(drawing()))
+        assert "How the system is reached: + added" in comment
+        assert f"```mermaid\n{mermaid.render(drawing())}\n```" in comment
+
+    def test_page(self) -> None:
+        assert svg.render(drawing()) in html.render(report(drawing()))
+
+    def test_no_picture(self) -> None:
+        assert "mermaid" not in markdown.render(report(None))
+        assert "<svg" not in html.render(report(None))
+
+    def test_parts_that_are_left_out(self) -> None:
+        content = report(dataclasses.replace(drawing(), left_out=7))
+        for text in (markdown.render(content), html.render(content)):
+            assert "7 parts are left out" in text
+
+    def test_a_comment_without_space_loses_the_picture_before_consequences(self) -> None:
+        content = report(drawing())
+        comment = markdown.render(content, limit=len(markdown.render(content)) - 1)
+        assert "mermaid" not in comment
+        assert "all properties and the picture" in comment
+        assert "is deleted" in comment
+
+
+def report(topology: Topology | None) -> Report:
+    consequence = Consequence(Level.DANGEROUS, "data", "the claim is deleted")
+    stack = Stack(
+        name="prod", status="changed", level=Level.DANGEROUS, counts={}, consequences=(consequence,),
+        resources=(), drift=None, violations=(), messages=(), notes=(), failure="", topology=topology,
+    )  # fmt: skip
+    return Report(stacks=(stack,))
