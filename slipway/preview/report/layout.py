@@ -1,7 +1,7 @@
 """The layout of a picture: boxes in columns, ordered so that few edges cross."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 Edge = tuple[str, str]
@@ -9,6 +9,7 @@ Point = tuple[float, float]
 
 _GAP_X, _GAP_Y = 46.0, 12.0
 _SWEEPS = 6
+_LANE, _LANES = 15.0, 8
 
 
 @dataclass
@@ -27,14 +28,14 @@ class Box:
         return self.y + self.height / 2
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layout:
     """Boxes with positions, and the points that each edge passes."""
 
-    boxes: dict[str, Box]
-    routes: dict[Edge, list[Point]] = field(default_factory=dict)
-    width: float = 0
-    height: float = 0
+    boxes: Mapping[str, Box]
+    routes: Mapping[Edge, list[Point]]
+    width: float
+    height: float
 
 
 def arrange(boxes: Mapping[str, Box], edges: Sequence[Edge]) -> Layout:
@@ -47,12 +48,14 @@ def arrange(boxes: Mapping[str, Box], edges: Sequence[Edge]) -> Layout:
         columns[cell.column].append(key)
     links = [link for path in paths.values() for link in pairwise(path)]
     _order(columns, cells, links)
-    _place(columns, cells, links)
-    layout = Layout({key: cells[key] for key in boxes})
-    layout.routes = {edge: _points(cells, path) for edge, path in paths.items()}
-    layout.width = max((cell.x + cell.width for cell in cells.values()), default=0)
-    layout.height = max((cell.y + cell.height for cell in cells.values()), default=0)
-    return layout
+    lanes = _lanes(columns, edges)
+    _place(columns, cells, links, lanes)
+    routes = {edge: _points(cells, path, lanes.get(edge, 0)) for edge, path in paths.items()}
+    width = max(
+        [cell.x + cell.width for cell in cells.values()] + [x for way in routes.values() for x, _ in way]
+    )
+    height = max(cell.y + cell.height for cell in cells.values())
+    return Layout({key: cells[key] for key in boxes}, routes, width, height)
 
 
 def _path(cells: dict[str, Box], edge: Edge) -> list[str]:
@@ -94,14 +97,27 @@ def _mean(near: Mapping[str, list[str]], value: Callable[[str], float]) -> Calla
     return mean
 
 
-def _place(columns: list[list[str]], cells: Mapping[str, Box], links: Sequence[Edge]) -> None:
+def _lanes(columns: list[list[str]], edges: Sequence[Edge]) -> dict[Edge, float]:
+    """Return how far each edge within a column swings out to the right: the longest goes outside."""
+    lanes: dict[Edge, float] = {}
+    for column in columns:
+        rows = {key: row for row, key in enumerate(column)}
+        within = [(abs(rows[a] - rows[b]), (a, b)) for a, b in edges if a in rows and b in rows]
+        lanes |= {edge: _LANE * (1.5 + min(lane, _LANES)) for lane, (_, edge) in enumerate(sorted(within))}
+    return lanes
+
+
+def _place(
+    columns: list[list[str]], cells: Mapping[str, Box], links: Sequence[Edge], lanes: Mapping[Edge, float]
+) -> None:
     left = 0.0
     for column in columns:
         width = max(cells[key].width for key in column)
         for key in column:
             cells[key].x = left
             cells[key].width = width
-        left += width + _GAP_X
+        swing = max((lane for (source, _), lane in lanes.items() if source in column), default=0)
+        left += width + max(_GAP_X, swing + _GAP_X / 2)
     for step in (-1, 1, -1):
         wish = _mean(_near(links, cells, step), lambda key: cells[key].middle)
         for column in columns[::-step]:
@@ -122,19 +138,17 @@ def _stack(column: Sequence[str], cells: Mapping[str, Box], wishes: Mapping[str,
         cells[key].y -= off
 
 
-def _points(cells: Mapping[str, Box], path: Sequence[str]) -> list[Point]:
+def _points(cells: Mapping[str, Box], path: Sequence[str], lane: float) -> list[Point]:
     """Return the points of an edge: both ends, and the left and right side of each bend.
 
-    Within a column it goes from one right side to another, and leaves their middles to other edges.
+    Within a column it goes from one right side over its lane to another, and leaves their middles free.
     """
     source, *bends, target = (cells[key] for key in path)
     right = source.x + source.width
     if source.column == target.column:
         down = 1 if source.y < target.y else -1
-        return [
-            (right, source.middle + down * source.height / 4),
-            (right, target.middle - down * target.height / 4),
-        ]
+        start, end = source.middle + down * source.height / 4, target.middle - down * target.height / 4
+        return [(right, start), (right + lane, (start + end) / 2), (right, end)]
     points = [(right, source.middle)]
     for bend in bends:
         points += [(bend.x, bend.middle), (bend.x + bend.width, bend.middle)]

@@ -5,14 +5,14 @@ from html import escape
 from itertools import pairwise
 
 from slipway.preview.report.layout import Box, Layout, Point, arrange
-from slipway.preview.report.vocabulary import MARKS, shortened
+from slipway.preview.report.vocabulary import MARKS, shortened, visible
 from slipway.preview.topology.model import Edge, Layer, Mark, Node, Topology
 
-_LONGEST = 34
-"""Characters of a line; the rest is in the tooltip."""
+_LONGEST = 30
+"""Characters of a line; the tooltip has all."""
 _LETTER, _BOLD = 6.7, 7.9
 """The widths of a character at the font sizes of page.html."""
-_LINE, _PAD, _MARGIN, _BULGE = 15, 9, 6, 38
+_LINE, _PAD, _MARGIN = 15, 9, 6
 
 
 def render(topology: Topology) -> str:
@@ -20,7 +20,7 @@ def render(topology: Topology) -> str:
     columns = list(Layer)
     sizes = {node.id: Box(columns.index(node.layer), _width(node), _height(node)) for node in topology.nodes}
     layout = arrange(sizes, [(edge.source, edge.target) for edge in topology.edges])
-    width, height = layout.width + 2 * _MARGIN + _BULGE, layout.height + 2 * _MARGIN
+    width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN
     parts = [
         f'<svg role="img" aria-label="The system before and after the change" width="{width:.0f}"'
         f' height="{height:.0f}" viewBox="{-_MARGIN} {-_MARGIN} {width:.0f} {height:.0f}">'
@@ -33,9 +33,14 @@ def render(topology: Topology) -> str:
 def _lines(node: Node) -> Iterator[tuple[str, str, Mark]]:
     """Yield the lines of a box: class, text and mark."""
     yield "kind", _marked(node.kind, node.mark), Mark.SAME
-    yield "name", shortened(node.name, _LONGEST), Mark.SAME
+    yield "name", _cut(node.name), Mark.SAME
     for fact in node.facts:
-        yield "fact", _marked(shortened(fact.text, _LONGEST), fact.mark), fact.mark
+        yield "fact", _marked(_cut(fact.text), fact.mark), fact.mark
+
+
+def _cut(text: str) -> str:
+    text = visible(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _marked(text: str, mark: Mark) -> str:
@@ -71,17 +76,16 @@ def _edge(edge: Edge, points: list[Point]) -> str:
     (x, y), (end_x, end_y) = points[0], points[-1]
     before_x, before_y = points[-2]
     if x == end_x:
-        bulge = min(_BULGE, 18 + abs(end_y - y) / 8)
-        right = x + bulge
-        curve = f"M{x:.0f} {y:.0f}C{right:.0f} {y:.0f} {right:.0f} {end_y:.0f} {x:.0f} {end_y:.0f}"
-        head, label_x = 7, x + bulge * 0.75
+        control = x + (before_x - x) * 4 / 3  # a curve of this kind reaches 3/4 of the way to its controls
+        curve = f"M{x:.0f} {y:.0f}C{control:.0f} {y:.0f} {control:.0f} {end_y:.0f} {x:.0f} {end_y:.0f}"
+        head, label_x, label_y = 7, before_x, before_y
     else:
         curve = f"M{x:.0f} {y:.0f}" + "".join(map(_curve, pairwise(points)))
-        head, label_x = -7, (before_x + end_x) / 2
+        head, label_x, label_y = -7, (before_x + end_x) / 2, (before_y + end_y) / 2
     text = ""
     if edge.label:
-        label = escape(_marked(shortened(edge.label, _LONGEST), edge.mark))
-        text = f'<text class="label" x="{label_x:.0f}" y="{(before_y + end_y) / 2 - 3:.0f}">{label}</text>'
+        label = escape(_marked(_cut(edge.label), edge.mark))
+        text = f'<text class="label" x="{label_x:.0f}" y="{label_y - 3:.0f}">{label}</text>'
     arrow = f'<path class="head" d="M{end_x:.0f} {end_y:.0f}l{head} -4v8z"/>'
     return f'<g class="edge {edge.mark}"><path d="{curve}"/>{arrow}{text}</g>'
 

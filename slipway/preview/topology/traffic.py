@@ -143,11 +143,14 @@ def _describe(graph: Graph, network: _Network, pods: Pods, direction: str) -> No
 
 
 def _outer_peer(graph: Graph, key: str, grant: _Grant, direction: str) -> None:
-    peer = f"{direction} {grant.peer}"
-    kind = "addresses" if grant.peer.addresses else "peers"
+    peer, outer = grant.peer, f"{direction} {grant.peer}"
     layer = Layer.OUTSIDE if direction == "Ingress" else Layer.DATA
-    graph.boxes[peer] = Box(layer, kind, str(grant.peer))
-    graph.connect(*((peer, key) if direction == "Ingress" else (key, peer)), _list(grant.ports))
+    if peer.addresses:
+        graph.boxes[outer] = Box(layer, "addresses", peer.addresses)
+    else:
+        facts = (f"pods with {peer.pods}",) if peer.pods else ()
+        graph.boxes[outer] = Box(layer, "namespaces", peer.namespaces or "every namespace", "", facts)
+    graph.connect(*((outer, key) if direction == "Ingress" else (key, outer)), _list(grant.ports))
 
 
 def _grants(policy: Object, direction: str) -> Iterator[_Grant]:

@@ -7,11 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from docs.images import draw
 from slipway.preview.report import html, markdown, mermaid, svg
 from slipway.preview.report.layout import Box, arrange
 from slipway.preview.report.model import Report, Stack
 from slipway.preview.rules import Consequence, Level
 from slipway.preview.topology.model import Edge, Fact, Layer, Mark, Node, Topology
+from tests.e2e.slipway.corpus.cases import cases
 
 HOSTILE = [
     'x"]; a-->b', "%%{init: {}}%%", "`code`", "</script><b>", "<img src=x onerror=alert(1)>", "a & b",
@@ -93,6 +95,14 @@ class TestLayout:
         [bend] = {y for x, y in layout.routes["a", "b"] if wall.x <= x <= wall.x + wall.width}
         assert not wall.y < bend < wall.y + wall.height
 
+    def test_edges_within_a_column_have_lanes_beside_it(self) -> None:
+        boxes = {name: Box(0, 50, 20) for name in "abcd"} | {"x": Box(1, 50, 20)}
+        layout = arrange(boxes, [("a", "b"), ("a", "d"), ("c", "d")])
+        swings = {points[1][0] for points in layout.routes.values()}
+        assert len(swings) == 3
+        assert min(swings) > 50 and max(swings) < layout.boxes["x"].x
+        assert max(swings) == layout.routes["a", "d"][1][0], "the longest edge is outside"
+
     def test_empty_columns_take_no_width(self) -> None:
         boxes = {"a": Box(0, 50, 20), "b": Box(5, 50, 20)}
         assert arrange(boxes, [("a", "b")]).width < 200
@@ -149,6 +159,14 @@ class TestReports:
         assert "mermaid" not in comment
         assert "all properties and the picture" in comment
         assert "is deleted" in comment
+
+
+def test_the_documents_show_all_that_a_page_has() -> None:
+    """docs/images/draw.py needs cases that exist, and rows that are valid."""
+    assert {case.name for case in cases()} >= draw.CASES
+    pages = draw.preview(), draw.status()
+    assert all(text in pages[0] for text in ("badge dangerous", "<svg", 'class="tree"', *draw.COMMITS))
+    assert all(text in pages[1] for text in ("healthy", "verified", "unhealthy"))
 
 
 def report(topology: Topology | None) -> Report:

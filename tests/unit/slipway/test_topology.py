@@ -237,9 +237,8 @@ class TestTraffic:
     def test_peers_outside_of_the_stack_are_nodes(self) -> None:
         peer = {"namespaceSelector": {"matchLabels": {"team": "shop"}}}
         before, after = accepting("redis", named("web")), accepting("redis", named("web"), peer)
-        name = "all pods in namespaces with team=shop"
         opened = changed([*self.BOTH, before], [*self.BOTH, after])
-        assert opened == {f"+ peers {name}", f"+ {name} > redis 5000"}
+        assert opened == {"+ namespaces team=shop", "+ team=shop > redis 5000"}
 
     def test_a_policy_for_many_pods_is_a_line_of_text(self) -> None:
         many = [pods(f"w{number}") for number in range(20)]
