@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from slipway.preview.report.model import Property, Resource, Stack, Violation
 from slipway.preview.report.vocabulary import visible
 from slipway.preview.rules import Consequence, Level, Situation, consequences, highest
+from slipway.preview.topology.compare import topology
 from slipway.pulumi import changes
 from slipway.pulumi.changes import Change, EventSummary, Hidden, Op, PropertyChange
 from slipway.pulumi.properties import is_noise, value_at
+from slipway.pulumi.updates import is_generic, policy_refusal, without_values
 
 # The same patterns are in policy/rules.py, which imports nothing of the project.
 _LOOKS_SECRET = re.compile(
@@ -41,21 +43,40 @@ def stack_report(
     found = tuple(map(_visible, consequences(situation)))
     levels = _levels(found)
     resources = tuple(resource(change, levels.get(change.urn, Level.SAFE)) for change in situation.changes)
-    messages = (item.message for item in events.diagnostics if item.severity in ("warning", "error"))
     violations = sorted(events.violations, key=lambda violation: not violation.mandatory)
+    status = _status(events, failure, changed=bool(resources))
+    # A failed preview has not examined everything, so it is never safe.
+    least = Level.ATTENTION if status == "failed" else Level.SAFE
     return Stack(
         name=name,
-        status="failed" if failure else "changed" if resources else "unchanged",
-        level=highest(consequence.level for consequence in found),
+        status=status,
+        level=highest((least, *(consequence.level for consequence in found))),
         counts={**_counts(situation), "same": events.counts.get("same", len(events.unchanged))},
         consequences=found,
         resources=resources,
         drift=None if drift is None else tuple(resource(change, Level.ATTENTION) for change in drift),
         violations=tuple(map(_violation, violations)),
-        messages=tuple(dict.fromkeys(message for message in messages if message not in failure)),
+        messages=tuple(dict.fromkeys(_messages(events, failure))),
         notes=tuple(notes),
         failure=failure,
+        topology=None if status == "failed" else topology(situation),
     )
+
+
+def _status(
+    events: EventSummary, failure: str, *, changed: bool
+) -> Literal["unchanged", "changed", "refused", "failed"]:
+    if failure:
+        return "refused" if failure == policy_refusal(events) else "failed"
+    return "changed" if changed else "unchanged"
+
+
+def _messages(events: EventSummary, failure: str) -> Iterator[str]:
+    """Yield warnings and errors that the failure does not contain, without the engine's own words for it."""
+    for item in events.diagnostics:
+        message = without_values(item.message)
+        if item.severity in ("warning", "error") and message not in failure and not is_generic(message):
+            yield message
 
 
 def resource(change: Change, level: Level = Level.SAFE) -> Resource:

@@ -121,7 +121,7 @@ def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Pe
         for item in objects
         if item.kind == "NetworkPolicy"
         and item.namespace == namespace
-        and direction in _directions(item.manifest)
+        and direction in directions(item.manifest)
         and selects(get(item.manifest, "spec", "podSelector"), labels)
     ]
     rules = [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
@@ -129,7 +129,8 @@ def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Pe
     return Permissions(bool(policies), allowed)
 
 
-def _directions(manifest: Mapping[str, Any]) -> list[Any]:
+def directions(manifest: Mapping[str, Any]) -> list[Any]:
+    """Return the directions that a policy restricts: Ingress, Egress or both."""
     types = items(get(manifest, "spec", "policyTypes"))
     return types or ["Ingress", *(["Egress"] if get(manifest, "spec", "egress") else [])]
 
@@ -137,20 +138,24 @@ def _directions(manifest: Mapping[str, Any]) -> list[Any]:
 def _allowed(rule: Any, key: str) -> Iterator[Traffic]:
     for peer in items(get(rule, key)) or [None]:
         for port in items(get(rule, "ports")) or [None]:
-            yield Traffic(Peer.parse(peer), _port(port))
+            yield Traffic(Peer.parse(peer), port_text(port))
 
 
 def _selector(selector: Any) -> str | None:
     if selector is None or isinstance(selector, Hidden):
         return None if selector is None else str(selector)
     labels, expressions = get(selector, "matchLabels"), get(selector, "matchExpressions")
+    if labels and not isinstance(labels, Mapping):
+        return str(labels)
     text = ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
     return text + (json.dumps(expressions, default=str, sort_keys=True) if expressions else "")
 
 
-def _port(port: Any) -> str:
-    if not port or port.get("port") is None:
-        return "" if not port or port.get("protocol", "TCP") == "TCP" else str(port["protocol"])
+def port_text(port: Any) -> str:
+    """Format a port of a rule: 80, 53/UDP, 80-90; empty for every port."""
+    if not isinstance(port, Mapping) or port.get("port") is None:
+        protocol = get(port, "protocol") or "TCP"
+        return "" if protocol == "TCP" else str(protocol)
     last = f"-{port['endPort']}" if port.get("endPort") else ""
     protocol = "" if port.get("protocol", "TCP") == "TCP" else f"/{port['protocol']}"
     return f"{port['port']}{last}{protocol}"

@@ -38,6 +38,7 @@ def test_a_program_that_fails_is_exit_code_1_and_reported(stack: Stack) -> None:
     assert report["status"] == "failed"
     assert "storage" in report["failure"]
     assert "Traceback" not in report["failure"]
+    assert "unhandled" not in json.dumps(report), "the engine's own words for an error that was handled"
 
 
 def test_a_stack_that_is_not_there_is_one_message(stack: Stack) -> None:
@@ -99,6 +100,7 @@ def test_the_house_rules_stand_in_the_report_and_stop_an_update(stack: Stack) ->
     report = stack.report("--policy-pack", policy, code=1)
     assert report["violations"][0]["policy"] == "public-only-on-purpose"
     assert report["violations"][0]["mandatory"]
+    assert report["status"] == "refused"
     refused = stack.pulumi("up", "--yes", "--skip-preview", "--policy-pack", policy, check=False)
     assert refused.returncode != 0
     assert stack.kubectl("get", "service", "site", "-o", "jsonpath={.spec.type}") == "ClusterIP"
@@ -144,7 +146,11 @@ def test_a_browser_draws_the_tree_and_filters_it(stack: Stack, tmp_path: Path) -
     if browser is None:
         pytest.skip("not run: no browser (Debian: apt-get install chromium)")
     stack.specify(
-        objects={"site": {"spec": {"replicas": 2}}, "greeting": {"data": {"text": "hi"}}},
+        objects={
+            "site": {"spec": {"replicas": 2}},
+            "greeting": {"data": {"text": "hi"}},
+            "door": {"spec": {"type": "NodePort"}},
+        },
     )
     stack.preview("--format", "html", "--output", str(tmp_path / "report.html"))
 
@@ -160,7 +166,8 @@ def test_a_browser_draws_the_tree_and_filters_it(stack: Stack, tmp_path: Path) -
         )  # fmt: skip
 
     page = drawn()
-    assert page.count('class="resource"') >= 3, "two resources and the stack that they belong to"
+    assert page.count('class="resource"') >= 4, "three resources and the stack that they belong to"
+    assert "+ NodePort" in page.partition("<svg")[2].partition("</svg>")[0]
     assert "hidden" not in page.partition("<main")[2].partition("</main>")[0]
     filtered = drawn("#filter=greeting").partition("<main")[2]
     assert filtered.count('hidden=""') >= 1
