@@ -7,13 +7,17 @@ from typing import Annotated, Any
 
 import pulumi
 import pulumi_docker_build as docker_build
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from components.image import builder as buildx
 from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName, TaggedReference
-from components.image.registry import Login, RegistryUnavailable, Repository
 from components.validation import InputText, Name, Platform, checked, invalid, options
+from slipway.images.login import Login
+from slipway.images.registry import RegistryUnavailable, Repository
+
+REGISTRY_TIMEOUT_S = 3.0
+"""For each of at most three requests: a preview must not hang on a registry that is down."""
 
 
 def _identifier(value: str) -> str:
@@ -41,7 +45,7 @@ class RegistryCredentials:
     """
 
     username: str
-    password: InputText
+    password: InputText = Field(repr=False)
 
 
 @options
@@ -60,6 +64,7 @@ class AppImage(pulumi.ComponentResource):
 
     As long as the content is the same, nothing is built or pushed, on any machine and by any stack: the
     digest is the one that the registry has for the tag. If the registry lost the image, it is built again.
+    If this machine cannot ask the registry, the digest is the one of the stack's last update.
     The image stays in the registry when the resource is deleted: other stacks may run it.
 
     Args:
@@ -109,41 +114,42 @@ class AppImage(pulumi.ComponentResource):
         platforms = platforms or ["linux/amd64"]
         source = _source(name, context, dockerfile)
         self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
-        self._repository, self._builder = Repository(repository), builder
-        self._preview_digest = preview_digest
-        published, unavailable = self._published(credentials)
+        self._repository = Repository(repository, _login(credentials), REGISTRY_TIMEOUT_S)
+        self._builder, self._preview_digest = builder, preview_digest
+        published, unavailable = self._published()
         if not published:
             _check_target(name, source, target, builder)
         super().__init__("slipway:components:AppImage", name, None, opts)
         if unavailable:
             pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
         reference = f"{repository}:{self.tag}"
-        ignored = f"secrets.{_MISSING_SINCE}" if unavailable else "secrets" if published else None
-        image = docker_build.Image(
-            name,
-            **_files(source.copy(self.tag)),
-            target=target,
-            build_args=build_args,
+        copy = source.copy(self.tag)
+        build = {
+            **_files(copy),
+            "target": target,
+            "build_args": build_args,
             **_secrets(secrets or {}),
-            platforms=[docker_build.Platform(platform) for platform in platforms],
-            tags=[reference],
+            "platforms": [docker_build.Platform(platform) for platform in platforms],
+            "tags": [reference],
             **_pushed(preview_digest),
-            registries=_registries(credentials, self._repository),
+            "registries": _registries(credentials, self._repository),
             **_cached(cache),
+        }
+        image = docker_build.Image(
+            f"{name}-{self.tag}",
+            **(_taken(copy, reference, published, platforms) if published else build),
             builder={"name": builder} if builder else None,
-            opts=self._options([ignored] if ignored else []),
+            opts=self._options(keep=bool(published or unavailable)),
         )
-        self.digest = image.digest
+        self.digest = pulumi.Output.from_input(published) if published else _digest(image)
         self.ref = pulumi.Output.concat(f"{reference}@", self.digest)
         self.register_outputs({"ref": self.ref, "digest": self.digest})
 
-    def _options(self, ignored: list[str]) -> pulumi.ResourceOptions:
-        """Return the options of the image.
+    def _options(self, keep: bool) -> pulumi.ResourceOptions:
+        """Return the options of the image; with `keep`, an image in the state stays as it is.
 
         The provider compares inputs alone, and does not notice that the registry has lost an image. One of
-        the secrets, which no build reads, is new in each run: if it is not ignored, the provider builds. If
-        it is ignored, it keeps its value of the last build, so that neither this run nor the next one finds
-        a difference.
+        the secrets, which no build reads, is new in each run: unless `keep` ignores it, the provider builds.
         """
         image = f"{self._name} {self._repository.name}:{self.tag}"
         when_built = pulumi.ResourceHookOptions(on_dry_run=self._preview_digest)
@@ -153,7 +159,7 @@ class AppImage(pulumi.ComponentResource):
             announce = [pulumi.ResourceHook(f"{image} built", self._announce, when_built)]
         return pulumi.ResourceOptions(
             parent=self,
-            ignore_changes=ignored,
+            ignore_changes=["*"] if keep else [],
             retain_on_delete=True,
             hooks=pulumi.ResourceHookBinding(
                 before_create=[check],
@@ -164,14 +170,10 @@ class AppImage(pulumi.ComponentResource):
             ),
         )
 
-    def _published(
-        self, credentials: RegistryCredentials | None
-    ) -> tuple[str | None, RegistryUnavailable | None]:
+    def _published(self) -> tuple[str | None, RegistryUnavailable | None]:
         """Return the digest that the registry has for the tag, or why the registry does not answer."""
-        password = credentials and credentials.password
-        login = Login(credentials.username, password) if credentials and isinstance(password, str) else None
         try:
-            return self._repository.digest(self.tag, login), None
+            return self._repository.digest(self.tag), None
         except RegistryUnavailable as reason:
             return None, reason
 
@@ -205,6 +207,12 @@ class AppImage(pulumi.ComponentResource):
 _MISSING_SINCE = "missing_since"
 
 
+def _login(credentials: RegistryCredentials | None) -> Login | None:
+    if credentials and isinstance(credentials.password, str):
+        return Login(credentials.username, credentials.password)
+    return None  # the program cannot wait for an Output
+
+
 def _source(name: str, context: Path, dockerfile: Path) -> BuildContext:
     try:
         return BuildContext(context, dockerfile)
@@ -228,6 +236,34 @@ def _files(copy: Path) -> dict[str, Any]:
         "context": {"location": str(copy / "context")},
         "dockerfile": {"location": str(copy / "Dockerfile")},
     }
+
+
+def _taken(copy: Path, reference: str, digest: str, platforms: list[str]) -> dict[str, Any]:
+    """Return the arguments of an image that the registry has: it builds nothing, and pushes nothing.
+
+    They matter only where the state has no image of this tag, because another stack has pushed it. The
+    Dockerfile keeps the digest in the state, for `_digest`.
+    """
+    return {
+        "context": {"location": str(copy / "context")},
+        "dockerfile": {"inline": f"# {reference}@{digest}\nFROM scratch\n"},
+        "platforms": [docker_build.Platform(platform) for platform in platforms],
+        "tags": [reference],
+        "exports": [{"cacheonly": {}}],
+        "push": False,
+        "build_on_preview": False,
+    }
+
+
+def _digest(image: docker_build.Image) -> pulumi.Output[str]:
+    """Return the digest of a build, or the one that an earlier update took from the registry."""
+
+    def choose(values: list[Any]) -> str:
+        digest, dockerfile = values
+        taken = (dockerfile or {}).get("inline") or ""
+        return digest or taken.partition("@")[2].partition("\n")[0]
+
+    return pulumi.Output.all(image.digest, image.dockerfile).apply(choose)
 
 
 def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:

@@ -73,18 +73,18 @@ def _unneeded(project: Project, names: list[str], last: int, only: list[str] | N
         )
     images = {}
     for name in sorted(only or own):
-        with Repository(name) as repository:
-            images[name] = unneeded(repository.tags(), needed, repository.children)
+        repository = Repository(name)
+        images[name] = unneeded(repository.tags(), needed, repository.children)
     return images
 
 
 def _delete(confirmed: Images, current: Images) -> int:
     deleted = 0
     for name, digests in confirmed.items():
-        with Repository(name) as repository:
-            for digest in digests:
-                interrupts.check()
-                if digest in current.get(name, {}):
-                    repository.delete(digest)
-                    deleted += 1
+        repository = Repository(name)
+        for digest in digests:
+            interrupts.check()
+            if digest in current.get(name, {}):
+                repository.delete(digest)
+                deleted += 1
     return deleted

@@ -9,8 +9,9 @@ import pytest
 
 from components.image import builder as buildx
 from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
-from components.image.registry import Login, RegistryUnavailable, Repository
 from components.validation import BadArgument
+from slipway.images.login import Login
+from slipway.images.registry import RegistryUnavailable, Repository
 from tests.unit.recorder import DIGEST, Recorder
 
 Run = Callable[[Callable[[], Any]], Recorder]
@@ -23,8 +24,8 @@ class Registry:
         self.answer: str | RegistryUnavailable | None = None
         self.logins: list[Login | None] = []
 
-    def digest(self, _: Repository, tag: str, login: Login | None) -> str | None:
-        self.logins.append(login)
+    def digest(self, repository: Repository, tag: str) -> str | None:
+        self.logins.append(repository.login)
         if isinstance(self.answer, RegistryUnavailable):
             raise self.answer
         return self.answer
@@ -112,6 +113,63 @@ def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run) -> None:
 def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, registry: Registry) -> None:
     registry.answer = RegistryUnavailable("registry ghcr.io cannot be reached")
     assert inputs(engine)["tags"]
+
+
+OTHER = "sha256:" + "b" * 64
+
+
+def registered(engine: Run) -> tuple[str, dict[str, Any], list[str]]:
+    """Return the reference, the inputs of the image, and the changes that the engine ignores."""
+    refs: list[str] = []
+    recorder = engine(lambda: image().ref.apply(refs.append))
+    [image_] = recorder.of("Image")
+    return refs[0], image_.inputs, list(recorder.request("Image", image_.name).ignoreChanges)
+
+
+def test_an_image_that_the_registry_has_is_neither_built_nor_pushed(engine: Run, registry: Registry) -> None:
+    registry.answer = OTHER
+    ref, inputs, ignored = registered(engine)
+    assert ref.endswith(f"@{OTHER}")
+    assert inputs["dockerfile"] == {"inline": f"# {ref}\nFROM scratch\n"}
+    assert (inputs["exports"], inputs["push"]) == ([{"cacheonly": {}}], False)
+    assert inputs["tags"] == [ref.partition("@")[0]]
+    assert ignored == ["*"], "an image that this stack built stays as it is in the state"
+
+
+def test_an_image_that_the_registry_lost_is_built(engine: Run) -> None:
+    _, inputs, ignored = registered(engine)
+    assert inputs["exports"] == [{"raw": "type=registry"}]
+    assert ignored == []
+
+
+def test_without_the_registry_the_digest_of_the_last_update_counts(
+    engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.answer = RegistryUnavailable("registry localhost:5001 cannot be reached")
+    ref, built, ignored = registered(engine)
+    assert ref.endswith(f"@{DIGEST}"), "which a build gave"
+    assert built["exports"] == [{"raw": "type=registry"}]
+    assert ignored == ["*"]
+    registry.answer = OTHER
+    taken, state, _ = registered(engine)
+    registry.answer = RegistryUnavailable("registry localhost:5001 cannot be reached")
+    create = Recorder.new_resource
+
+    def unchanged(self: Recorder, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        name, inputs = create(self, args)
+        return name, {**state, "digest": ""} if args.typ.endswith(":Image") else inputs
+
+    monkeypatch.setattr(Recorder, "new_resource", unchanged)
+    assert registered(engine)[0] == taken, "which was taken from the registry"
+
+
+def test_each_tag_is_a_resource_of_its_own(engine: Run, context: Path) -> None:
+    """So the state of another tag, whose inputs are ignored, never stands for this one."""
+    names = set()
+    for text in ("one", "two"):
+        (context / "file").write_text(text)
+        names.add(engine(lambda: image() and None).of("Image")[0].name)
+    assert len(names) == 2
 
 
 def test_a_registry_that_only_the_builder_reaches_does_not_stop_the_build(
