@@ -24,8 +24,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components.image.app_image import Platforms, RegistryCredentials
+from components.image.app_image import Platforms
 from components.image.reference import PINNED, ImageReference, RepositoryName
+from components.image.registry import RegistryCredentials
 from components.kubernetes import redis, web_service
 from components.kubernetes.exposure import Exposure, ServiceType
 from components.kubernetes.web_service import Autoscaling

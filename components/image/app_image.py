@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import pulumi
 import pulumi_docker_build as docker_build
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from components.image import builder as buildx
+from components.image import registry
 from components.image.context import BadContext, BuildContext
-from components.image.reference import RepositoryName, TaggedReference
-from components.validation import InputText, Name, Platform, checked, invalid, options
-from slipway.images.login import Login
-from slipway.images.registry import RegistryUnavailable, Repository
-
-REGISTRY_TIMEOUT_S = 3.0
-"""For each of at most three requests: a preview must not hang on a registry that is down."""
+from components.image.reference import RepositoryName
+from components.image.registry import RegistryCache, RegistryCredentials
+from components.validation import InputText, Name, Platform, checked, conflict, invalid
+from slipway.images.bases import BASE
+from slipway.images.references import split, split_tag
+from slipway.images.registry import RegistryUnavailable
 
 
 def _identifier(value: str) -> str:
@@ -32,31 +32,15 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
+def _without_login(value: str) -> str:
+    if re.search(r"://[^/\s]*:[^/\s]*@", value):
+        raise conflict("is a URL with a password, which state and image would keep: pass it in `secrets`")
+    return value
+
+
 Platforms = Annotated[list[Platform], AfterValidator(_distinct)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
-
-
-@options
-class RegistryCredentials:
-    """The login for a registry. Without credentials, the login that `docker login` stored is used.
-
-    The password is kept as a secret. If it is an Output, the program cannot ask the registry with it
-    beforehand whether the image exists, and uses the login that `docker login` stored for that.
-    """
-
-    username: str
-    password: InputText = Field(repr=False)
-
-
-@options
-class RegistryCache:
-    """A build cache in a registry, shared by the builders of colleagues and of CI."""
-
-    ref: TaggedReference
-    """Repository and tag: "ghcr.io/you/web:buildcache"."""
-
-    export: bool = True
-    """Builds add to the cache; if false, they only read it."""
+BuildArgument = Annotated[str, AfterValidator(_without_login)]
 
 
 class AppImage(pulumi.ComponentResource):
@@ -100,7 +84,7 @@ class AppImage(pulumi.ComponentResource):
         repository: RepositoryName,
         dockerfile: Path = Path("Dockerfile"),
         target: str | None = None,
-        build_args: dict[Identifier, str] | None = None,
+        build_args: dict[Identifier, BuildArgument] | None = None,
         secrets: dict[Identifier, InputText] | None = None,
         platforms: Platforms | None = None,
         credentials: RegistryCredentials | None = None,
@@ -114,7 +98,7 @@ class AppImage(pulumi.ComponentResource):
         platforms = platforms or ["linux/amd64"]
         source = _source(name, context, dockerfile)
         self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
-        self._repository = Repository(repository, _login(credentials), REGISTRY_TIMEOUT_S)
+        self._repository = registry.client(repository, credentials)
         self._builder, self._preview_digest = builder, preview_digest
         published, unavailable = self._published()
         if not published:
@@ -123,21 +107,27 @@ class AppImage(pulumi.ComponentResource):
         if unavailable:
             pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
         reference = f"{repository}:{self.tag}"
-        copy = source.copy(self.tag)
-        build = {
-            **_files(copy),
-            "target": target,
-            "build_args": build_args,
-            **_secrets(secrets or {}),
+        arguments: dict[str, Any] = {
             "platforms": [docker_build.Platform(platform) for platform in platforms],
             "tags": [reference],
-            **_pushed(preview_digest),
-            "registries": _registries(credentials, self._repository),
-            **_cached(cache),
+            **registry.reading(cache),
+            **_files(source.copy(self.tag)),
         }
+        if published:
+            arguments |= _taken(reference, published)
+        else:
+            arguments |= {
+                "target": target,
+                "build_args": build_args,
+                **_labels(source, target, build_args, builder),
+                **_secrets(secrets or {}),
+                **_pushed(preview_digest),
+                **registry.pushing(credentials, self._repository),
+                **registry.writing(cache),
+            }
         image = docker_build.Image(
             f"{name}-{self.tag}",
-            **(_taken(copy, reference, published, platforms) if published else build),
+            **arguments,
             builder={"name": builder} if builder else None,
             opts=self._options(keep=bool(published or unavailable)),
         )
@@ -207,12 +197,6 @@ class AppImage(pulumi.ComponentResource):
 _MISSING_SINCE = "missing_since"
 
 
-def _login(credentials: RegistryCredentials | None) -> Login | None:
-    if credentials and isinstance(credentials.password, str):
-        return Login(credentials.username, credentials.password)
-    return None  # the program cannot wait for an Output
-
-
 def _source(name: str, context: Path, dockerfile: Path) -> BuildContext:
     try:
         return BuildContext(context, dockerfile)
@@ -224,10 +208,11 @@ def _check_target(name: str, source: BuildContext, target: str | None, builder: 
     """Refuse a target that is not a stage, by name or number, if the builder can list the stages."""
     path = source.root / source.dockerfile
     stages = buildx.stages(path.read_bytes(), builder) if target else None
-    if target is None or stages is None or target.lower() in stages:
+    names = [stage.name for stage in stages or ()]
+    if target is None or stages is None or target.lower() in names:
         return
-    if not (target.isdecimal() and int(target) < len(stages)):
-        named = ", ".join(filter(None, stages)) or "unnamed"
+    if not (target.isdecimal() and int(target) < len(names)):
+        named = ", ".join(filter(None, names)) or "unnamed"
         raise invalid(AppImage, name, [f"target is {target!r}, but the stages of {path} are {named}"])
 
 
@@ -238,17 +223,27 @@ def _files(copy: Path) -> dict[str, Any]:
     }
 
 
-def _taken(copy: Path, reference: str, digest: str, platforms: list[str]) -> dict[str, Any]:
+def _labels(
+    source: BuildContext, target: str | None, build_args: dict[str, str], builder: str | None
+) -> dict[str, Any]:
+    """Return the label with the name of the base image, for `slipway outdated`; none if it is unknown."""
+    dockerfile = (source.root / source.dockerfile).read_bytes()
+    base = buildx.base_image(dockerfile, target, build_args, builder)
+    if not base:
+        return {}
+    repository, tag = split_tag(base)
+    version = f":{tag}" if tag else f"@{base.partition('@')[2]}"
+    return {"labels": {BASE: "/".join(split(repository)) + version}}
+
+
+def _taken(reference: str, digest: str) -> dict[str, Any]:
     """Return the arguments of an image that the registry has: it builds nothing, and pushes nothing.
 
     They matter only where the state has no image of this tag, because another stack has pushed it. The
     Dockerfile keeps the digest in the state, for `_digest`.
     """
     return {
-        "context": {"location": str(copy / "context")},
         "dockerfile": {"inline": f"# {reference}@{digest}\nFROM scratch\n"},
-        "platforms": [docker_build.Platform(platform) for platform in platforms],
-        "tags": [reference],
         "exports": [{"cacheonly": {}}],
         "push": False,
         "build_on_preview": False,
@@ -277,24 +272,3 @@ def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:
 def _pushed(preview_digest: bool) -> dict[str, Any]:
     """Return the arguments for pushing: by exporter, so that a preview can build without pushing."""
     return {"push": False, "exports": [{"raw": "type=registry"}], "build_on_preview": preview_digest}
-
-
-def _cached(cache: RegistryCache | None) -> dict[str, Any]:
-    if not cache:
-        return {}
-    source = {"registry": {"ref": cache.ref}}
-    if not cache.export:
-        return {"cache_from": [source]}
-    # The steps of every stage, not only the last, as an image manifest, which all registries accept.
-    mode = docker_build.CacheMode.MAX
-    export = {"registry": {"ref": cache.ref, "mode": mode, "image_manifest": True, "oci_media_types": True}}
-    return {"cache_from": [source], "cache_to": [export]}
-
-
-def _registries(
-    credentials: RegistryCredentials | None, repository: Repository
-) -> list[docker_build.RegistryArgsDict] | None:
-    if not credentials:
-        return None
-    password = pulumi.Output.secret(credentials.password)
-    return [{"address": repository.host, "username": credentials.username, "password": password}]

@@ -5,8 +5,8 @@ import json
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.image.app_image import RegistryCredentials
 from components.image.reference import RepositoryName
+from components.image.registry import RegistryCredentials
 from components.kubernetes.component import NamespacedComponent, Transform
 from components.validation import Name, checked
 from slipway.images.references import split

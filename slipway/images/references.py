@@ -84,6 +84,15 @@ def split(repository: str) -> tuple[str, str]:
     return host, f"library/{path}" if host == "docker.io" and "/" not in path else path
 
 
+def split_tag(reference: str) -> tuple[str, str]:
+    """Return the repository and the tag: by default `latest`, but empty for a reference by digest alone."""
+    name, _, digest = reference.partition("@")
+    head, colon, tag = name.rpartition(":")
+    if colon and "/" not in tag:
+        return head, tag
+    return name, "" if digest else "latest"
+
+
 def manifest(image: Image) -> dict[str, Any]:
     """Return the manifest or the image index.
 

@@ -239,7 +239,7 @@ class Repository:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects with the same method, never to plain HTTP, and to another server without the login."""
+    """Follows redirects with the same method: never to plain HTTP, to another server without the login."""
 
     def redirect_request(self, req: urllib.request.Request, *args: Any) -> urllib.request.Request | None:
         redirected = super().redirect_request(req, *args)

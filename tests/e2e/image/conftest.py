@@ -32,6 +32,7 @@ if "WITHOUT_REGISTRY" in os.environ:
 arguments = json.loads(os.environ["ARGUMENTS"])
 image = AppImage("web", context=Path(arguments.pop("context")), **arguments)
 pulumi.export("ref", image.ref)
+pulumi.export("image", image.ref)
 pulumi.export("tag", image.tag)
 """
 

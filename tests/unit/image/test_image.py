@@ -8,7 +8,8 @@ import pulumi
 import pytest
 
 from components.image import builder as buildx
-from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
+from components.image.app_image import AppImage
+from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import BadArgument
 from slipway.images.login import Login
 from slipway.images.registry import RegistryUnavailable, Repository
@@ -34,6 +35,7 @@ class Registry:
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     registry = Registry()
+    monkeypatch.setattr(buildx, "stages", lambda *_: None)  # no builder answers
     monkeypatch.setattr(Repository, "digest", lambda *args: registry.digest(*args))
     return registry
 
@@ -103,11 +105,35 @@ def test_a_password_that_is_not_known_yet_is_not_waited_for(engine: Run, registr
     assert registry.logins == [None]
 
 
-def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run) -> None:
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("python", "docker.io/library/python:latest"),
+        ("ghcr.io/you/base:1@sha256:0", "ghcr.io/you/base:1"),
+        ("localhost:5001/base@sha256:0", "localhost:5001/base@sha256:0"),
+        ("scratch", None),
+    ],
+)
+def test_an_image_records_the_full_name_of_its_base(
+    base: str, name: str | None, engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildx, "stages", lambda *_: [buildx.Stage("", base)])
+    labels = {"org.opencontainers.image.base.name": name} if name else None
+    before = inputs(engine)
+    assert before.get("labels") == labels
+    monkeypatch.setattr(buildx, "stages", lambda *_: None)
+    assert inputs(engine)["tags"] == before["tags"], "the label is not part of the identity"
+
+
+def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run, registry: Registry) -> None:
     both = inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache"))
     assert both["cacheFrom"] == [{"registry": {"ref": "ghcr.io/me/web:cache"}}]
     assert both["cacheTo"][0]["registry"]["mode"] == "max"
     assert "cacheTo" not in inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache", export=False))
+    registry.answer = DIGEST
+    taken = inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache"))
+    assert "cacheTo" not in taken, "an image that is not built adds nothing"
+    assert taken["cacheFrom"] == both["cacheFrom"], "`slipway prune` reads from the state that it is needed"
 
 
 def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, registry: Registry) -> None:
@@ -204,7 +230,8 @@ def test_a_registry_that_only_the_builder_reaches_does_not_stop_the_build(
 def test_a_target_is_a_stage_that_buildkit_lists(
     target: str, stages: list[str] | None, refused: bool, engine: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buildx, "stages", lambda *_: stages)
+    listed = None if stages is None else [buildx.Stage(stage, "scratch") for stage in stages]
+    monkeypatch.setattr(buildx, "stages", lambda *_: listed)
 
     def program() -> None:
         if not refused:
@@ -240,6 +267,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"platforms": "linux/amd64"}, "platforms is 'linux/amd64'"),
     ({"build_args": {"A": 1}}, "build_args.A is 1"),
     ({"build_args": {"A B": "1"}}, "build_args.*'A B'"),
+    (
+        {"build_args": {"INDEX": "https://u:canary@x/"}},
+        "build_args.INDEX is a URL with a password.*`secrets`$",
+    ),
     ({"secrets": {"ca": ""}}, "secrets.ca is ''"),
     ({"secrets": {"c a": "x"}}, "secrets.*'c a'"),
     ({"cache": {"ref": "ghcr.io/me/web"}}, "cache.ref is 'ghcr.io/me/web'.*and a tag"),
