@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,8 +98,10 @@ class AppImage(pulumi.ComponentResource):
         """Build and push the image if its content is new; raise BadArgument first if arguments do not fit."""
         build_args = {"SOURCE_DATE_EPOCH": "0"} | (build_args or {})
         platforms = platforms or ["linux/amd64"]
-        source = _source(name, context, dockerfile)
-        self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
+        with _explained(name):
+            source = BuildContext(context, dockerfile)
+            self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
+            copy = source.copy(self.tag)
         self._repository = registry.client(repository, credentials)
         self._builder, self._preview_digest = builder, preview_digest
         published, unavailable = self._published()
@@ -111,7 +115,7 @@ class AppImage(pulumi.ComponentResource):
             "platforms": [docker_build.Platform(platform) for platform in platforms],
             "tags": [reference],
             **registry.reading(cache),
-            **_files(source.copy(self.tag)),
+            **_files(copy),
         }
         if published:
             arguments |= _taken(reference, published)
@@ -197,11 +201,17 @@ class AppImage(pulumi.ComponentResource):
 _MISSING_SINCE = "missing_since"
 
 
-def _source(name: str, context: Path, dockerfile: Path) -> BuildContext:
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Explain a context that cannot be read or copied."""
     try:
-        return BuildContext(context, dockerfile)
+        yield
     except BadContext as error:
         raise invalid(AppImage, name, [str(error)]) from None
+    except OSError as error:
+        raise invalid(
+            AppImage, name, [f"the context cannot be read or copied to .slipway: {error}"]
+        ) from None
 
 
 def _check_target(name: str, source: BuildContext, target: str | None, builder: str | None) -> None:

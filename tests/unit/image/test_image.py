@@ -291,6 +291,16 @@ def test_bad_arguments_are_refused_by_name_value_and_remedy(
     assert not registry.logins, "nothing may be asked of anybody"
 
 
+def test_a_context_that_cannot_be_copied_is_explained(engine: Run, context: Path) -> None:
+    Path(".slipway").write_text("a file")
+
+    def program() -> None:
+        with pytest.raises(BadArgument, match=r"cannot be read or copied to \.slipway: .*exists"):
+            image()
+
+    assert not engine(program).of("Image")
+
+
 def test_credentials_without_a_password_are_refused() -> None:
     with pytest.raises(ValueError, match="password"):
         RegistryCredentials(username="me", password="")
