@@ -111,27 +111,22 @@ class AppImage(pulumi.ComponentResource):
         if unavailable:
             pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
         reference = f"{repository}:{self.tag}"
-        arguments: dict[str, Any] = {
-            "platforms": [docker_build.Platform(platform) for platform in platforms],
-            "tags": [reference],
-            **registry.reading(cache),
-            **_files(copy),
-        }
         if published:
-            arguments |= _taken(reference, published)
+            arguments = _taken(reference, published)
         else:
-            arguments |= {
-                "target": target,
-                "build_args": build_args,
+            arguments = {
+                **_built(copy, target, build_args, secrets or {}, preview_digest),
                 **_labels(source, target, build_args, builder),
-                **_secrets(secrets or {}),
-                **_pushed(preview_digest),
                 **registry.pushing(credentials, self._repository),
                 **registry.writing(cache),
             }
         image = docker_build.Image(
             f"{name}-{self.tag}",
+            context={"location": str(copy / "context")},
+            platforms=[docker_build.Platform(platform) for platform in platforms],
+            tags=[reference],
             **arguments,
+            **registry.reading(cache),
             builder={"name": builder} if builder else None,
             opts=self._options(keep=bool(published or unavailable)),
         )
@@ -226,10 +221,23 @@ def _check_target(name: str, source: BuildContext, target: str | None, builder: 
         raise invalid(AppImage, name, [f"target is {target!r}, but the stages of {path} are {named}"])
 
 
-def _files(copy: Path) -> dict[str, Any]:
+def _built(
+    copy: Path,
+    target: str | None,
+    build_args: dict[str, str],
+    secrets: dict[str, pulumi.Input[str]],
+    preview_digest: bool,
+) -> dict[str, Any]:
+    """Return the arguments of a build. It pushes by exporter, so that a preview can build without pushing."""
     return {
-        "context": {"location": str(copy / "context")},
         "dockerfile": {"location": str(copy / "Dockerfile")},
+        "target": target,
+        "build_args": build_args,
+        "secrets": {**secrets, _MISSING_SINCE: str(time.time())},
+        "ignore_secrets_in_diff_calculation": sorted(secrets),  # their changes cause no build
+        "exports": [{"raw": "type=registry"}],
+        "push": False,
+        "build_on_preview": preview_digest,
     }
 
 
@@ -269,16 +277,3 @@ def _digest(image: docker_build.Image) -> pulumi.Output[str]:
         return digest or taken.partition("@")[2].partition("\n")[0]
 
     return pulumi.Output.all(image.digest, image.dockerfile).apply(choose)
-
-
-def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:
-    """Return the secrets as arguments whose changes cause no build."""
-    return {
-        "secrets": {**secrets, _MISSING_SINCE: str(time.time())},
-        "ignore_secrets_in_diff_calculation": sorted(secrets),
-    }
-
-
-def _pushed(preview_digest: bool) -> dict[str, Any]:
-    """Return the arguments for pushing: by exporter, so that a preview can build without pushing."""
-    return {"push": False, "exports": [{"raw": "type=registry"}], "build_on_preview": preview_digest}
