@@ -3,7 +3,8 @@
 from components.imports import lasting
 
 with lasting():
-    from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
+    from components.image.app_image import AppImage
+    from components.image.registry import RegistryCache, RegistryCredentials
     from components.kubernetes.endpoint import Endpoint
     from components.kubernetes.env import EnvVar
     from components.kubernetes.exposure import Exposure

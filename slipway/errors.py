@@ -8,7 +8,9 @@ SlipwayError
 ├── StackNotFound
 ├── StackLocked
 ├── LockInUse
+├── BadReference
 ├── ImageNotFound
+├── RegistryUnavailable
 ├── ObjectNotFound
 ├── Conflict
 ├── CapacityUnavailable
@@ -73,8 +75,20 @@ class LockInUse(SlipwayError):
 # Registries and clusters
 
 
+class BadReference(SlipwayError, ValueError):
+    """The text does not name one version of an image."""
+
+    def __init__(self, text: str) -> None:
+        self.reason = "must name one version by digest: sha256:…, tag@sha256:… or repository:tag@sha256:…"
+        super().__init__(f"{text!r} {self.reason}")
+
+
 class ImageNotFound(SlipwayError):
     """The registry does not have the image."""
+
+
+class RegistryUnavailable(SlipwayError):
+    """The registry is unreachable, refuses the login, or answers with an error."""
 
 
 class ObjectNotFound(SlipwayError):

@@ -24,13 +24,15 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components.image.app_image import Platforms, RegistryCredentials
+from components.image.app_image import Platforms
 from components.image.reference import PINNED, ImageReference, RepositoryName
+from components.image.registry import RegistryCredentials
 from components.kubernetes import redis, web_service
 from components.kubernetes.exposure import Exposure, ServiceType
 from components.kubernetes.web_service import Autoscaling
 from components.validation import Count, Memory, Name, Problem, Text, conflict, explained, options
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
+from slipway.images.references import BadReference
 from stack.errors import report
 
 PROJECT = Path(__file__).parent.parent
@@ -42,7 +44,10 @@ _IMAGE_OF_DEV = '"$(pulumi stack output image --stack dev)"'
 
 
 def _image(value: str, info: ValidationInfo) -> ImageReference:
-    return ImageReference.parse(value, info.data.get("repository", "invalid"))
+    try:
+        return ImageReference.parse(value, info.data.get("repository", "invalid"))
+    except BadReference as error:
+        raise ValueError(error.reason) from None
 
 
 def _password(value: str) -> pulumi.Output[str]:
@@ -55,7 +60,7 @@ def _credentials(value: str) -> RegistryCredentials:
     username, _, password = value.partition(":")
     if not (username and password):
         raise ValueError("must be username:password, or username:token")
-    return RegistryCredentials(username=username, password=pulumi.Output.secret(password))
+    return RegistryCredentials(username=username, password=password)
 
 
 def _group(value: object) -> object:

@@ -52,8 +52,6 @@ class Recorder(pulumi.runtime.Mocks):
         return f"{args.name}-id", state
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        if args.token.endswith(":readStackResourceOutputs"):  # the engine answers it
-            return {"outputs": {}}, []
         raise AssertionError(f"the program asked the cluster for {args.token}")
 
     @property

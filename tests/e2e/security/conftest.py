@@ -1,6 +1,7 @@
 """The project's program as two stacks: one with secrets that are watched for, and a neighbour of it."""
 
 import os
+import shutil
 import subprocess
 import threading
 import uuid
@@ -12,7 +13,7 @@ import pytest
 
 from tests.e2e.conftest import Ending
 from tests.e2e.processes import process_files
-from tests.e2e.program.conftest import Stack, new_stack, program
+from tests.e2e.program.conftest import PROJECT, Stack, new_stack, program
 
 SHORT_LIVED = "an-argument-of-a-process-of-half-a-second"
 VERBOSE = ("--logtostderr", "-v=3")
@@ -62,6 +63,10 @@ def watched(
     password, token, build = (canary(what) for what in ("redis", "registry", "build"))
     hosts = " ".join((os.environ.get("PIP_TRUSTED_HOST", ""), f"{build}.invalid")).strip()
     project = program(tmp_path_factory.mktemp("watched"), sandbox | {"PIP_TRUSTED_HOST": hosts})
+    (project.directory / "app").unlink()
+    shutil.copytree(PROJECT / "app", project.directory / "app")
+    with (project.directory / "app/hitcounter/__init__.py").open("a") as source:
+        source.write(f"# {uuid.uuid4()}, so that the image is built, with the build secret\n")
     stack = new_stack(project, "watched", build="app", web={"replicas": 1})
     case = Watched(stack, (password, token, build), canary("next"))
     events = project.directory / "events.json"

@@ -83,13 +83,11 @@ def test_prune_deletes_unneeded_images_only_with_delete(
     assert pruned.code == 0, pruned.stderr
     unneeded = json.loads(pruned.stdout)["unneeded"][repository]
     assert sorted(tag for tags in unneeded.values() for tag in tags) == ["broken", "slow"]
-    with Repository(repository) as left:
-        assert set(left.tags()) == {"one", "two", "broken", "slow"}, "listed, not deleted"
+    assert set(Repository(repository).tags()) == {"one", "two", "broken", "slow"}, "listed, not deleted"
     refused = pipeline.slipway("prune", "--repository", repository, "--delete")
     assert refused.code == 1 and "--yes" in refused.stderr
     done = pipeline.slipway("prune", "--repository", repository, "--delete", "--yes", "--json")
     assert done.code == 0 and json.loads(done.stdout)["deleted"] == 2, done.stderr
-    with Repository(repository) as left:
-        assert set(left.tags()) == {"one", "two"}
+    assert set(Repository(repository).tags()) == {"one", "two"}
     pipeline.pulumi("staging", "config", "rm", "later")
     pipeline.deploy("prod", images["one"])
