@@ -102,9 +102,18 @@ def _state_change(step: StepEventMetadata, op: Op, deleted_first: bool = False) 
         deleted_first=deleted_first,
         retained=bool(step.old and step.old.retain_on_delete),
         protected=bool(step.old and step.old.protect),
+        safeguards_lost=tuple(_safeguards_lost(step)),
         provider=state.provider if state else "",
         custom=bool(state and state.custom),
     )
+
+
+def _safeguards_lost(step: StepEventMetadata) -> Iterator[str]:
+    if step.old and step.new:
+        if step.old.protect and not step.new.protect:
+            yield "protect"
+        if step.old.retain_on_delete and not step.new.retain_on_delete:
+            yield "retainOnDelete"
 
 
 def _inputs(state: StepEventStateMetadata | None) -> dict[str, Any]:

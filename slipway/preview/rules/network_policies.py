@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
-from slipway.preview.rules.workloads import persisting, selects
+from slipway.preview.rules.workloads import persisting, selects, workloads
 from slipway.pulumi.changes import Hidden
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
@@ -92,12 +92,41 @@ def traffic(situation: Situation) -> Iterator[Consequence]:
     """Yield the traffic that policies newly allow or forbid, for each workload that stays."""
     if not any(change.kind == "NetworkPolicy" for change in situation.changes):
         return
+    yield from _unknown(situation)
     for label, urn, old, new in _groups(situation):
         for direction in _PEERS:
             before = _permissions(situation.before, old, direction)
             after = _permissions(situation.after, new, direction)
             for level, concern, reason in _compare(before, after, direction):
                 yield Consequence(level, concern, f"{label} {reason}", urn)
+
+
+def _unknown(situation: Situation) -> Iterator[Consequence]:
+    """Yield policies that are for other pods than those of the stack."""
+    for change in situation.changes:
+        if change.kind == "NetworkPolicy":
+            policies = [Object(change, manifest) for manifest in (change.old, change.new) if manifest]
+            empty = {item.name for item in situation.created("Namespace")}
+            if not selects_workloads(situation, *policies) and policies[-1].namespace not in empty:
+                reason = (
+                    "is for pods that are not part of this stack: what changes for them is not known here"
+                )
+                yield policies[-1].consequence(Level.ATTENTION, "exposure", reason)
+
+
+def selects_workloads(situation: Situation, *policies: Object) -> bool:
+    """Return whether each version of a policy selects pods that `traffic` compares."""
+    return all(
+        any(
+            group[0] == policy.namespace and selects(get(policy.manifest, "spec", "podSelector"), group[1])
+            for group in (
+                *(group for _, _, *both in _groups(situation) for group in both),
+                *((pod.object.namespace, pod.labels) for pod in workloads(situation, situation.before)),
+                *((pod.object.namespace, pod.labels) for pod in workloads(situation, situation.after)),
+            )
+        )
+        for policy in policies
+    )
 
 
 def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
