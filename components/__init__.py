@@ -4,15 +4,18 @@ from components.imports import lasting
 
 with lasting():
     from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
+    from components.kubernetes.autoscaling import Autoscaling
     from components.kubernetes.endpoint import Endpoint
     from components.kubernetes.env import EnvVar
     from components.kubernetes.exposure import Exposure
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
     from components.kubernetes.probes import Probe, Probes
+    from components.kubernetes.process.files import File
+    from components.kubernetes.process.volumes import Volume
     from components.kubernetes.redis import Redis
     from components.kubernetes.rollout import Rollout
-    from components.kubernetes.web_service import Autoscaling, WebService
+    from components.kubernetes.web_service import WebService
 
 __all__ = [
     "AppImage",
@@ -21,6 +24,7 @@ __all__ = [
     "Endpoint",
     "EnvVar",
     "Exposure",
+    "File",
     "Namespace",
     "PodSecurity",
     "Probe",
@@ -30,5 +34,6 @@ __all__ = [
     "RegistryCredentials",
     "Resources",
     "Rollout",
+    "Volume",
     "WebService",
 ]

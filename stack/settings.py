@@ -26,9 +26,10 @@ from pydantic.alias_generators import to_camel
 
 from components.image.app_image import Platforms, RegistryCredentials
 from components.image.reference import PINNED, ImageReference, RepositoryName
-from components.kubernetes import redis, web_service
+from components.kubernetes import redis
+from components.kubernetes.autoscaling import Autoscaling
 from components.kubernetes.exposure import Exposure, ServiceType
-from components.kubernetes.web_service import Autoscaling
+from components.kubernetes.pod import DEFAULT_RESOURCES, ProcessResources
 from components.validation import Count, Memory, Name, Problem, Text, conflict, explained, options
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
 from stack.errors import report
@@ -84,7 +85,7 @@ class WebSettings:
     """A fixed number of replicas; 3 if there is no autoscaling either."""
     autoscaling: Autoscaling | None = None
     """Autoscaling in place of a fixed number."""
-    resources: web_service.WebResources = web_service.DEFAULT_RESOURCES
+    resources: ProcessResources = DEFAULT_RESOURCES
     """The resources of each pod. An amount not given keeps its default."""
     service_type: ServiceType = "ClusterIP"
     """ClusterIP is for clients in the cluster, NodePort and LoadBalancer for clients outside too."""

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pydantic import AfterValidator
 
-from components.kubernetes.component import NOT_AWAITED, TAKES_OVER, NamespacedComponent, Transform
+from components.kubernetes.component import NOT_AWAITED, NamespacedComponent, Transform
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import Compute, PodSecurity, Resources, defaulting_to, pod_spec
@@ -107,7 +107,8 @@ class Redis(NamespacedComponent):
         pod = _pod(
             name, image, resources, security, secret.metadata.name, config.metadata.name, claim, platform
         )
-        claims = [self._add_claim(claim, storage)] if claim and storage else []
+        # A resource of its own: a StatefulSet's claim templates can never be changed.
+        claims = [self._add_claim(claim, "-data", storage)] if claim and storage else []
         redis = self._add_stateful_set(pod, claims)
         service = self._add_service()
         endpoint = Endpoint(
@@ -136,17 +137,6 @@ class Redis(NamespacedComponent):
             suffix="-auth",
             string_data={"password": value, "auth.conf": value.apply(_requirepass)},
             opts=keep_first,
-        )
-
-    def _add_claim(self, name: str, storage: str) -> k8s.core.v1.PersistentVolumeClaim:
-        """Make the claim as a resource of its own: a StatefulSet's claim templates can never be changed."""
-        return self._add(
-            k8s.core.v1.PersistentVolumeClaim,
-            name=name,
-            suffix="-data",
-            annotations=NOT_AWAITED | TAKES_OVER,
-            spec={"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}},
-            opts=pulumi.ResourceOptions(retain_on_delete=True),
         )
 
     def _add_stateful_set(

@@ -11,6 +11,7 @@ from components import (
     Endpoint,
     EnvVar,
     Exposure,
+    File,
     Namespace,
     PodSecurity,
     Probe,
@@ -18,6 +19,7 @@ from components import (
     Redis,
     Resources,
     Rollout,
+    Volume,
     WebService,
 )
 from tests.unit.conftest import Run
@@ -62,6 +64,51 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "second variable of a number": (web(env=[EnvVar.value("A", "1"), 5]), "env.1 is 5, but must be"),
     "env of a dictionary": (web(env={"A": "1"}), "env is {'A': '1'}, but must be"),
     "policy of text": (web(network_policy="none"), "network_policy is 'none', but must be a valid boolean"),
+    "command in one text": (
+        web(command="gunicorn app:app"),
+        "command is 'gunicorn app:app', but must be a list of words, without a shell: ['gun",
+    ),
+    "no command": (web(command=[]), "command is [], but "),
+    "two things at one path": (
+        web(files=[File.text("/srv/a", "a")], volumes=[Volume.scratch("/srv/a", size="1Gi")]),
+        "files and volumes name /srv/a 2 times",
+    ),
+    "a volume at /tmp": (
+        web(volumes=[Volume.scratch("/tmp", size="1Gi")]),  # noqa: S108 # in the pod
+        "`tmp` sets its size",
+    ),
+    "size of /tmp in words": (web(tmp="big"), "tmp is 'big', but must be an amount with a unit"),
+    "one node's claim for three pods": (
+        web(volumes=[Volume.claim("/srv/media", name="media", size="1Gi")]),
+        "the claim 'media' is ReadWriteOnce, which pods of one node can use, but up to 3 pods run",
+    ),
+    "one node's claim for as many as the autoscaler may want": (
+        web(
+            volumes=[Volume.claim("/srv", name="media", size="1Gi")],
+            replicas=Autoscaling(min_replicas=1, max_replicas=2),
+        ),
+        "but up to 2 pods run",
+    ),
+    "two claims of one name": (
+        web(
+            replicas=1,
+            volumes=[Volume.claim(path, name="media", size="1Gi") for path in ("/srv/a", "/srv/b")],
+        ),
+        "volumes has 2 claims with the name 'media'",
+    ),
+    "claim for a user who is unknown": (
+        web(
+            replicas=1,
+            volumes=[Volume.claim("/srv", name="media", size="1Gi")],
+            security=PodSecurity(user=None),
+        ),
+        "security.user is None, so the image's user is unknown here",
+    ),
+    "more memory for a volume than for all": (
+        web(volumes=[Volume.memory("/dev/shm", size="256Mi")]),  # noqa: S108 # in the pod
+        "the volumes in memory take 256Mi, but resources.limits.memory, which holds them and",
+    ),
+    "after a name": (web(after=["migrate"]), "after.0 is 'migrate', but must be an instance of Resource"),
     "storage without unit": (redis(storage="10"), "storage is '10', but must be at least 1Mi"),
     "name too long for a pod": (
         redis("c" * 53),
@@ -119,6 +166,25 @@ OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Endpoint(port=1, cidr="10.0.0.300/8"),
         "does not appear to be an IPv4 or IPv6 network",
     ),
+    "no path": (lambda: Volume.scratch("cache", size="1Gi"), "must be an absolute path"),
+    "path with a way back": (lambda: File.text("/etc/../a", "a"), "must be an absolute path"),
+    "directory as a file": (lambda: File.text("/etc/", "a"), "must be an absolute path"),
+    "size without a unit": (lambda: Volume.scratch("/a", size="10"), "must be at least 1Mi"),
+    "access in short": (
+        lambda: Volume.claim("/a", name="a", size="1Gi", access="RWX"),  # type: ignore[arg-type]
+        "should be 'ReadWriteOnce', 'ReadWriteOncePod' or 'ReadWriteMany'",
+    ),
+    "host with a path": (lambda: Probe.http("/", host="acme.example/a"), "should match pattern"),
+    "host twice": (
+        lambda: Probe.http("/", host="a.example", headers={"host": "b.example"}),
+        "must not name Host, because host is given",
+    ),
+    "header with a space": (lambda: Probe.http("/", headers={"X A": "1"}), "should match pattern"),
+    "scheme in lower case": (
+        lambda: Probe.http("/", scheme="https"),  # type: ignore[arg-type]
+        "should be 'HTTP' or 'HTTPS'",
+    ),
+    "group of root": (lambda: PodSecurity(group=0), "greater than or equal to 1"),
     "probe without a command": (lambda: Probe.exec(), "at least 1 item"),
     "probe as text": (lambda: Probes(ready="/readyz"), "instance of Probe"),  # type: ignore[arg-type]
     "variable with a hyphen": (lambda: EnvVar.value("A-B", "1"), "should match pattern"),
