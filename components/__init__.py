@@ -5,9 +5,11 @@ from components.imports import lasting
 with lasting():
     from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
     from components.kubernetes.autoscaling import Autoscaling
+    from components.kubernetes.cron_job import CronJob
     from components.kubernetes.endpoint import Endpoint
     from components.kubernetes.env import EnvVar
     from components.kubernetes.exposure import Exposure
+    from components.kubernetes.job import Job
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
     from components.kubernetes.probes import Probe, Probes
@@ -16,15 +18,18 @@ with lasting():
     from components.kubernetes.redis import Redis
     from components.kubernetes.rollout import Rollout
     from components.kubernetes.web_service import WebService
+    from components.kubernetes.worker import Worker
 
 __all__ = [
     "AppImage",
     "Autoscaling",
     "Compute",
+    "CronJob",
     "Endpoint",
     "EnvVar",
     "Exposure",
     "File",
+    "Job",
     "Namespace",
     "PodSecurity",
     "Probe",
@@ -36,4 +41,5 @@ __all__ = [
     "Rollout",
     "Volume",
     "WebService",
+    "Worker",
 ]

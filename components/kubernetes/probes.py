@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import pulumi_kubernetes as k8s
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from components.validation import Count, Port, Text, conflict, options
 
@@ -95,6 +95,15 @@ class _Exec(Probe):
 
     def action(self, port: int) -> ProbeArgs:
         return {"exec_": {"command": list(self.command)}}
+
+
+def _is_command(probe: Probe) -> Probe:
+    if not isinstance(probe, _Exec):
+        raise ValueError("must be Probe.exec(…): there is no port to ask")
+    return probe
+
+
+CommandProbe = Annotated[Probe, AfterValidator(_is_command)]
 
 
 @options

@@ -50,11 +50,9 @@ class ProcessComponent(NamespacedComponent):
             spec["ingress"] = [{"ports": [{"port": port, "protocol": "TCP"}]}]
         return self._add(k8s.networking.v1.NetworkPolicy, name=self.pulumi_resource_name, spec=spec)
 
-    def _template(
-        self, process: Process, pod: k8s.core.v1.PodSpecArgsDict
-    ) -> k8s.core.v1.PodTemplateSpecArgsDict:
-        """Return the template of the pods, with the labels that select and admit them."""
-        return {"metadata": {"labels": {**self.selector, **process.client_labels}}, "spec": pod}
+    def _labels(self, process: Process) -> dict[str, str]:
+        """Return the labels that select the pods, and admit them to what the process leads to."""
+        return {**self.selector, **process.client_labels}
 
 
 class LastingComponent(ProcessComponent):
@@ -91,7 +89,7 @@ class LastingComponent(ProcessComponent):
             "strategy": _strategy(process, rollout),
             "progress_deadline_seconds": rollout.timeout,
             "revision_history_limit": 3,
-            "template": self._template(process, pod),
+            "template": {"metadata": {"labels": self._labels(process)}, "spec": pod},
         }
         if rollout.min_ready:
             spec["min_ready_seconds"] = rollout.min_ready

@@ -8,10 +8,12 @@ import pytest
 from components import (
     Autoscaling,
     Compute,
+    CronJob,
     Endpoint,
     EnvVar,
     Exposure,
     File,
+    Job,
     Namespace,
     PodSecurity,
     Probe,
@@ -21,6 +23,7 @@ from components import (
     Rollout,
     Volume,
     WebService,
+    Worker,
 )
 from tests.unit.conftest import Run
 
@@ -33,6 +36,18 @@ def web(name: Any = "web", **arguments: Any) -> Callable[[], Any]:
 
 def redis(name: Any = "cache", **arguments: Any) -> Callable[[], Any]:
     return lambda: Redis(name, **({"namespace": "shop"} | arguments))
+
+
+def worker(**arguments: Any) -> Callable[[], Any]:
+    return lambda: Worker("mail", **({"namespace": "shop", "image": "i"} | arguments))
+
+
+def job(name: str = "migrate", **arguments: Any) -> Callable[[], Any]:
+    return lambda: Job(name, **({"namespace": "shop", "image": "i"} | arguments))
+
+
+def cron(schedule: object, **arguments: Any) -> Callable[[], Any]:
+    return lambda: CronJob("tidy", **{"namespace": "shop", "image": "i", "schedule": schedule, **arguments})
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
@@ -109,6 +124,42 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "the volumes in memory take 256Mi, but resources.limits.memory, which holds them and",
     ),
     "after a name": (web(after=["migrate"]), "after.0 is 'migrate', but must be an instance of Resource"),
+    "worker that is asked by http": (
+        worker(probe=Probe.http("/livez")),
+        "but must be Probe.exec(…): there is no port to ask",
+    ),
+    "worker with a port": (worker(expose=Exposure()), "expose is unknown"),
+    "worker without time to prove itself": (
+        worker(timeout=5),
+        "rollout.timeout is 5, but must be more than 5",
+    ),
+    "worker that is not to end": (worker(grace=0), "grace is 0, but must be greater than or equal to 1"),
+    "claim for two workers": (
+        worker(replicas=2, volumes=[Volume.claim("/srv", name="media", size="1Gi")]),
+        "but up to 2 pods run",
+    ),
+    "job that may take no time": (job(timeout=0), "timeout is 0, but must be greater"),
+    "job that is repeated less than never": (job(retries=-1), "retries is -1, but must be greater"),
+    "job of several pods": (job(replicas=2), "replicas is unknown"),
+    "job of too long a name": (job("m" * 53), "but must be at most 52 characters: a hyphen and 10 more"),
+    "schedule of four fields": (cron("30 4 * *"), "must have five fields (minute, hour, day of the month"),
+    "schedule of a minute too late": (
+        cron("60 4 * * *"),
+        "a minute from 0 to 59, as 5, 1-5, */15 or *; '60'",
+    ),
+    "schedule on the day after Saturday": (cron("0 4 * * 7"), "a day of the week from 0 to 6"),
+    "schedule backwards": (cron("0 17-9 * * *"), "a hour from 0 to 23, as 5, 1-5, */15 or *; '17-9' is not"),
+    "schedule with no step": (cron("*/0 * * * *"), "'*/0' is not"),
+    "schedule in words": (cron("@nightly"), "must be five fields, or one of @yearly"),
+    "schedule with a time zone": (cron("TZ=Europe/Berlin 0 4 * * *"), "an argument of its own, time_zone"),
+    "time zone in short": (
+        cron("@daily", time_zone="Berlin"),
+        "must be a time zone by its name, such as Europe/",
+    ),
+    "time zone of the machine": (
+        cron("@daily", time_zone="Local"),
+        "time_zone is 'Local', but must be a time",
+    ),
     "storage without unit": (redis(storage="10"), "storage is '10', but must be at least 1Mi"),
     "name too long for a pod": (
         redis("c" * 53),
