@@ -1,9 +1,11 @@
 """Redis: a password-protected Redis that only its clients reach."""
 
 import secrets
+from base64 import b64decode
 from collections.abc import Sequence
 from textwrap import dedent
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -67,6 +69,7 @@ class Redis(NamespacedComponent):
 
         cache = Redis("cache", namespace=namespace.name, storage="1Gi")
         WebService("web", namespace=namespace.name, image=image, env=cache.env)
+        Worker("mail", namespace=namespace.name, image=image, env=[cache.url("CELERY_BROKER_URL")])
     """
 
     host: str
@@ -120,12 +123,32 @@ class Redis(NamespacedComponent):
         if network_policy:
             self._add_network_policy(endpoint)
         self.host = name
+        self._endpoint, self._auth = endpoint, secret
+        self._url: k8s.core.v1.Secret | None = None
         self.env = [
             EnvVar.value("REDIS_HOST", self.host, endpoint=endpoint),
             EnvVar.value("REDIS_PORT", str(PORT)),
             EnvVar.secret("REDIS_PASSWORD", secret.metadata.name, "password"),
         ]
         self.register_outputs({"host": self.host})
+
+    def url(self, variable: str = "REDIS_URL") -> EnvVar:
+        """Return a variable with the whole URL, from a Secret: `redis://:PASSWORD@HOST:PORT`.
+
+        The password is percent-encoded, so that it may have any character. A pod with the variable is
+        admitted. For a database other than 0, add a variable after this one:
+        `EnvVar.value("CELERY_RESULT_BACKEND", "$(REDIS_URL)/1")`.
+        """
+        if self._url is None:
+
+            def url(data: dict[str, str]) -> str:
+                password = b64decode(data["password"]).decode()
+                return f"redis://:{quote(password, safe='')}@{self.host}:{PORT}"
+
+            # From `data`, which has the password that Redis has: this run may have made another.
+            value = pulumi.Output.secret(self._auth.data.apply(url))
+            self._url = self._add(k8s.core.v1.Secret, suffix="-url", string_data={"url": value})
+        return EnvVar.secret(variable, self._url.metadata.name, "url", endpoint=self._endpoint)
 
     def _add_secret(self, password: pulumi.Input[str] | None) -> k8s.core.v1.Secret:
         """Make the Secret: a key for clients, and a file for Redis: no argument list shows the password."""

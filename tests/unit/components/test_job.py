@@ -12,8 +12,7 @@ from components.kubernetes.pod import Compute
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
-
-SHOP = {"namespace": "shop", "image": "i"}
+SHOP: dict[str, Any] = {"namespace": "shop", "image": "i"}
 
 
 def made(engine: Run, **arguments: Any) -> Recorder:
