@@ -2,7 +2,7 @@
 
 import secrets
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import dedent
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -141,13 +141,14 @@ class Redis(NamespacedComponent):
         """
         if self._url is None:
 
-            def url(data: dict[str, str]) -> str:
+            def url(data: Mapping[str, str]) -> str:
                 password = b64decode(data["password"]).decode()
                 return f"redis://:{quote(password, safe='')}@{self.host}:{PORT}"
 
             # From `data`, which has the password that Redis has: this run may have made another.
-            value = pulumi.Output.secret(self._auth.data.apply(url))
-            self._url = self._add(k8s.core.v1.Secret, suffix="-url", string_data={"url": value})
+            value: pulumi.Input[str] = self._auth.data.apply(url)
+            content = {"url": pulumi.Output.secret(value)}
+            self._url = self._add(k8s.core.v1.Secret, suffix="-url", string_data=content)
         return EnvVar.secret(variable, self._url.metadata.name, "url", endpoint=self._endpoint)
 
     def _add_secret(self, password: pulumi.Input[str] | None) -> k8s.core.v1.Secret:
