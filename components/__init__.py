@@ -7,6 +7,7 @@ with lasting():
     from components.kubernetes.autoscaling import Autoscaling
     from components.kubernetes.cron_job import CronJob
     from components.kubernetes.endpoint import Endpoint
+    from components.kubernetes.entrance import Entrance, Tls
     from components.kubernetes.env import EnvVar
     from components.kubernetes.exposure import Exposure
     from components.kubernetes.job import Job
@@ -26,6 +27,7 @@ __all__ = [
     "Compute",
     "CronJob",
     "Endpoint",
+    "Entrance",
     "EnvVar",
     "Exposure",
     "File",
@@ -39,6 +41,7 @@ __all__ = [
     "RegistryCredentials",
     "Resources",
     "Rollout",
+    "Tls",
     "Volume",
     "WebService",
     "Worker",

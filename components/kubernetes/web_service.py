@@ -9,7 +9,7 @@ from components.kubernetes.autoscaling import Scale, least
 from components.kubernetes.component import NOT_AWAITED, Transform
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
-from components.kubernetes.exposure import PUBLIC, Exposure, service_url
+from components.kubernetes.exposure import Exposure, service_url
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.probes import Probes
 from components.kubernetes.process.component import LastingComponent
@@ -41,7 +41,7 @@ class WebService(LastingComponent):
     host: pulumi.Output[str]
     """The name under which pods of the cluster reach it."""
     url: pulumi.Output[str]
-    """Its URL: the load balancer's address if it has one, else the Service's in the cluster."""
+    """Its URL: its first host, else its load balancer's address, else the Service's in the cluster."""
 
     @checked
     def __init__(
@@ -98,12 +98,16 @@ class WebService(LastingComponent):
         )
         self._add_deployment(process, pod, replicas, rollout, spread, needed)
         service = self._add_service(expose, rollout)
+        if door := expose.door(name):
+            for make, suffix, annotations, rules in expose.via.children(door):
+                self._add(make, name=name + suffix, suffix=suffix, annotations=annotations, spec=rules)
         if disruption_budget and least(replicas) > 1:
             self._add_disruption_budget()
         if network_policy:
             self._add_network_policy(process, port)
         self.host = pulumi.Output.format("{0}.{1}.svc", name, namespace)
-        self.url = service_url(service, expose.port)
+        url = expose.public_url
+        self.url = pulumi.Output.from_input(url) if url else service_url(service, expose.port)
         self.register_outputs({"host": self.host, "url": self.url})
 
     def _add_service(self, expose: Exposure, rollout: Rollout) -> k8s.core.v1.Service:
@@ -114,8 +118,8 @@ class WebService(LastingComponent):
         }
         # Only a load balancer's address is worth waiting for: the rollout already waits for ready pods.
         annotations = rollout.awaited if expose.type == "LoadBalancer" else NOT_AWAITED
-        if expose.public:
-            annotations = annotations | {PUBLIC: expose.public}
+        if expose.type != "ClusterIP":
+            annotations = {**annotations, **expose.annotations}
         return self._add(
             k8s.core.v1.Service, name=self.pulumi_resource_name, annotations=annotations, spec=spec
         )

@@ -10,6 +10,7 @@ from components import (
     Compute,
     CronJob,
     Endpoint,
+    Entrance,
     EnvVar,
     Exposure,
     File,
@@ -21,6 +22,7 @@ from components import (
     Redis,
     Resources,
     Rollout,
+    Tls,
     Volume,
     WebService,
     Worker,
@@ -241,6 +243,30 @@ OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "variable with a hyphen": (lambda: EnvVar.value("A-B", "1"), "should match pattern"),
     "blank reason": (lambda: Exposure(type="NodePort", public=" "), "should match pattern"),
     "reason for what is not open": (lambda: Exposure(public="sale"), "is given, but type is ClusterIP"),
+    "host with a scheme": (
+        lambda: Exposure(host="https://hits.example.com", tls=Tls.secret("hits")),
+        "must be host names, without scheme, port or path: hits.example.com",
+    ),
+    "one host of two in capitals": (
+        lambda: Exposure(host=["hits.example.com", "Hits.example.com"], tls=Tls.secret("hits")),
+        "must be host names",
+    ),
+    "host without a word about encryption": (
+        lambda: Exposure(host="hits.example.com"),
+        "is missing: Tls.issuer(…), Tls.secret(…), or Tls.none('REASON')",
+    ),
+    "plain http without a reason": (lambda: Tls.none(" "), "should match pattern"),
+    "certificate of no host": (lambda: Exposure(tls=Tls.secret("hits")), "there is no host to prove"),
+    "certificate of a gateway's host": (
+        lambda: Exposure(
+            host="hits.example.com", via=Entrance.gateway("public"), tls=Tls.issuer("letsencrypt")
+        ),
+        "the listener of the Gateway has the certificate",
+    ),
+    "path without a slash": (
+        lambda: Exposure(host="hits.example.com", tls=Tls.secret("hits"), paths=["api"]),
+        "should match pattern",
+    ),
     "unknown option": (lambda: Rollout(surge=1), "surge"),  # type: ignore[call-arg]
 }
 
