@@ -20,19 +20,17 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
-    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from components.image.app_image import Platforms, RegistryCredentials
 from components.image.reference import PINNED, ImageReference, RepositoryName
 from components.kubernetes import redis
-from components.kubernetes.autoscaling import Autoscaling
-from components.kubernetes.exposure import Exposure, ServiceType
-from components.kubernetes.pod import DEFAULT_RESOURCES, ProcessResources
-from components.validation import Count, Memory, Name, Problem, Text, conflict, explained, options
+from components.validation import Memory, Name, Problem, explained, options
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
+from stack.build import Build, build_problems
 from stack.errors import report
+from stack.web import WebSettings
 
 PROJECT = Path(__file__).parent.parent
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -78,50 +76,6 @@ _SECRET = WithJsonSchema(
 
 
 @options
-class WebSettings:
-    """The size and the reach of the web service."""
-
-    replicas: Annotated[Count | None, Field(examples=[3])] = None
-    """A fixed number of replicas; 3 if there is no autoscaling either."""
-    autoscaling: Autoscaling | None = None
-    """Autoscaling in place of a fixed number."""
-    resources: ProcessResources = DEFAULT_RESOURCES
-    """The resources of each pod. An amount not given keeps its default."""
-    service_type: ServiceType = "ClusterIP"
-    """ClusterIP is for clients in the cluster, NodePort and LoadBalancer for clients outside too."""
-    public: Annotated[Text | None, Field(examples=['"REASON"'])] = None
-    """The reason why clients outside the cluster may reach the service, for NodePort and LoadBalancer."""
-
-    @field_validator("autoscaling")
-    @classmethod
-    def _owns_the_number(cls, value: Autoscaling | None, info: ValidationInfo) -> Autoscaling | None:
-        if value and info.data.get("replicas") is not None:
-            raise conflict("and replicas are both set, but an autoscaler owns the number of replicas")
-        return value
-
-    @field_validator("public")
-    @classmethod
-    def _fits_the_type(cls, value: str | None, info: ValidationInfo) -> str | None:
-        kind = info.data.get("service_type")
-        if value and kind == "ClusterIP":
-            raise conflict("is set, but serviceType is ClusterIP, which only clients in the cluster reach")
-        if not value and kind in ("NodePort", "LoadBalancer"):
-            text = f"is missing, but serviceType is {kind}: give the reason why clients outside may reach it"
-            raise conflict(text, use='"REASON"')
-        return value
-
-    @property
-    def scale(self) -> int | Autoscaling:
-        """The argument `replicas` of WebService."""
-        return self.autoscaling or self.replicas or 3
-
-    @property
-    def exposure(self) -> Exposure:
-        """The argument `expose` of WebService."""
-        return Exposure(type=self.service_type, public=self.public)
-
-
-@options
 class RedisSettings:
     """The size and the persistence of Redis."""
 
@@ -154,8 +108,8 @@ class Settings(BaseModel):
     """The repository that images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
     """`username:password`. Without it, builds use the login of `docker login`, and nodes pull without."""
-    build: Annotated[Path | None, Field(examples=["app"]), WithJsonSchema({"type": "string"})] = None
-    """The directory to build the image from."""
+    build: Annotated[Build | None, BeforeValidator(_group), Field(examples=["app"])] = None
+    """The directory to build the image from; or a group: directory, Dockerfile, stage, arguments."""
     platforms: Annotated[Platforms | None, BeforeValidator(_group), Field(examples=['["linux/arm64"]'])] = (
         None
     )
@@ -193,7 +147,8 @@ class Settings(BaseModel):
         problems = [
             *_image_problems(own),
             *_secret_problems(own, secret),
-            *_machine_problems(own, config.get("kubernetes:kubeconfig")),
+            *_context_problems(own, config.get("kubernetes:kubeconfig")),
+            *build_problems(_group(own.get("build")), PROJECT),
         ]
         try:
             settings = cls.model_validate({"namespace": f"{project}-{stack}", **own})
@@ -224,8 +179,8 @@ def _secret_problems(config: Iterable[str], secret: set[str]) -> Iterator[Proble
             yield Problem((key,), "encrypted", text)
 
 
-def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
-    """Yield the context and the directory that do not exist on this machine."""
+def _context_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
+    """Yield the context that does not exist on this machine."""
     if (context := config.get(CONTEXT)) is not None:
         chosen = Kubeconfig.choose(kubeconfig)
         try:
@@ -237,9 +192,6 @@ def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iter
                 text = f"must be a context of the kubeconfig {chosen.origin}, which has: "
                 text += ", ".join(sorted(contexts)) or "none"
                 yield Problem((CONTEXT,), "context", f"is {context!r}, but {text}")
-    if (build := config.get("build")) is not None and not (PROJECT / build / "Dockerfile").is_file():
-        text = f"is {build!r}, but must be a directory with a Dockerfile, relative to {PROJECT}"
-        yield Problem(("build",), "directory", text)
 
 
 def schema() -> dict[str, Any]:
