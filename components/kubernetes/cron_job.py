@@ -25,9 +25,9 @@ class CronJob(ProcessComponent):
     If the last run still runs, the next is left out. A run that could not start within `start_within` seconds
     of its time is left out too: the cluster was away, or the last run took so long.
 
-    A run that takes longer than `timeout` seconds is stopped, and has failed. A failed run is repeated only
-    with `retries`. The last three runs that ended well stay with their logs, and the last that failed. With
-    `suspend` there are no further runs. Other arguments are those of Job.
+    A run that takes longer than `timeout` seconds is stopped, and has failed. The last three runs that ended
+    well stay with their logs, and the last that failed. With `suspend` there are no further runs. Other
+    arguments are those of Job.
 
         command = ["flask", "cleanup"]
         CronJob("cleanup", namespace=namespace.name, image=image, command=command, schedule="30 4 * * *")
@@ -51,7 +51,7 @@ class CronJob(ProcessComponent):
         volumes: Sequence[Volume] = (),
         tmp: Memory = TMP,
         timeout: Count = 3600,
-        retries: Retries = 0,
+        retries: Retries = 1,
         resources: ProcessResources | None = DEFAULT_RESOURCES,
         security: PodSecurity | None = PodSecurity(),
         reaches: Sequence[Endpoint] = (),

@@ -46,7 +46,8 @@ class Job(ProcessComponent):
 
     If the process fails, the update fails with the last lines of its log, and what names the Job in `after`
     keeps running as it was. A process that runs for longer than `timeout` seconds is stopped, and has failed.
-    A failed process is repeated only with `retries`, or if its node was lost or drained.
+    A failed process is repeated `retries` times: in its first second, a network policy may not admit the new
+    pod yet. A pod whose node was lost or drained is always replaced.
 
         migrate = Job("migrate", namespace=namespace.name, image=image, command=["flask", "db", "upgrade"])
         WebService("web", namespace=namespace.name, image=image, after=[migrate])
@@ -69,7 +70,7 @@ class Job(ProcessComponent):
         volumes: Sequence[Volume] = (),
         tmp: Memory = TMP,
         timeout: Count = 600,
-        retries: Retries = 0,
+        retries: Retries = 1,
         resources: ProcessResources | None = DEFAULT_RESOURCES,
         security: PodSecurity | None = PodSecurity(),
         reaches: Sequence[Endpoint] = (),

@@ -13,13 +13,20 @@ import urllib.parse
 HOST = "hits.example.com"
 
 
+def connected(host: str, port: int) -> socket.socket:
+    """Connect as clients do that wait for their database: the policies of a new pod may come late."""
+    for _ in range(60):
+        try:
+            return socket.create_connection((host, port), timeout=5)
+        except OSError:
+            time.sleep(0.5)
+    raise SystemExit(f"{host} does not answer")
+
+
 def redis(*words: str) -> str | None:
     """Send one command to Redis; return its answer as text."""
     url = urllib.parse.urlsplit(os.environ["REDIS_URL"])
-    with (
-        socket.create_connection((url.hostname, url.port), timeout=5) as connection,
-        connection.makefile("rb") as answer,
-    ):
+    with connected(url.hostname or "", url.port or 0) as connection, connection.makefile("rb") as answer:
         for command in (("AUTH", urllib.parse.unquote(url.password or "")), words):
             parts = [f"*{len(command)}\r\n", *(f"${len(word.encode())}\r\n{word}\r\n" for word in command)]
             connection.sendall("".join(parts).encode())
