@@ -7,6 +7,7 @@ import pulumi
 
 from components import (
     CronJob,
+    Entrance,
     EnvVar,
     Exposure,
     File,
@@ -17,6 +18,7 @@ from components import (
     Probes,
     Redis,
     Resources,
+    Tls,
     Volume,
     WebService,
     Worker,
@@ -57,7 +59,13 @@ web = WebService(
         Volume.memory("/srv/fast", size="8Mi"),
     ],
     tmp="16Mi",
-    expose=Exposure(target_port=80),
+    expose=Exposure(
+        target_port=80,
+        host="hits.example.com",
+        via=Entrance.ingress("nowhere"),
+        tls=Tls.none("a test"),
+        public="a test",
+    ),
     probes=Probes(live=Probe.tcp(), ready=Probe.http("/readyz", host="hits.example.com")),
     security=PodSecurity(user=12345),
 )

@@ -39,10 +39,10 @@ def redis(*words: str) -> str | None:
 
 
 def migrate() -> None:
-    """Count the migrations; fail if that is asked for."""
+    """Count the migrations; fail if that is asked for, and nobody has corrected the cause."""
     print("adding the column price", flush=True)
     redis("INCR", "migrations")
-    if os.environ["MIGRATION"].startswith("bad"):
+    if os.environ["MIGRATION"] == "bad" and not redis("GET", "corrected"):
         raise SystemExit("the table shop has no column price")
 
 
