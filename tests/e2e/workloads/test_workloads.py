@@ -84,8 +84,8 @@ def test_a_host_name_leads_to_it(system: System) -> None:
 
 def test_the_same_migration_never_runs_again(system: System) -> None:
     assert system.redis("get", "migrations") == "1"
-    assert system.changes() == []
-    system.succeed("up", "--yes", "--skip-preview", "--refresh")
+    text = system.succeed("up", "--yes", "--skip-preview", "--refresh")
+    assert re.search(r"Resources:\n +\d+ unchanged\n", text), text
     assert system.redis("get", "migrations") == "1"
 
 
@@ -142,4 +142,3 @@ def test_a_return_to_an_earlier_version_does_not_migrate(system: System) -> None
     system.migrate("1")
     system.up()
     assert system.redis("get", "migrations") == runs
-    assert system.changes() == []

@@ -93,4 +93,5 @@ match sys.argv[1]:
     case "report":
         print("done:", redis("LLEN", "done"))
     case "web":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # process 1 has no default for it
         http.server.ThreadingHTTPServer(("", 80), Web).serve_forever()
