@@ -86,7 +86,7 @@ class _None(Tls):
         return {PLAIN_HTTP: self.reason}
 
 
-class Door(NamedTuple):
+class Backend(NamedTuple):
     """Host names and paths that lead to a Service."""
 
     service: str
@@ -137,7 +137,7 @@ class Entrance(ABC):
         return _Gateway(name=name, namespace=namespace, listener=listener, redirect_from=redirect_from)
 
     @abstractmethod
-    def children(self, door: Door) -> Iterator[Child]:
+    def children(self, backend: Backend) -> Iterator[Child]:
         """Yield the objects to make."""
 
 
@@ -147,25 +147,25 @@ class _Ingress(Entrance):
     annotations: Mapping[str, str]
     has_certificates = False
 
-    def children(self, door: Door) -> Iterator[Child]:
+    def children(self, backend: Backend) -> Iterator[Child]:
         paths: list[k8s.networking.v1.HTTPIngressPathArgsDict] = [
             {
                 "path": path,
                 "path_type": "Prefix",
-                "backend": {"service": {"name": door.service, "port": {"number": door.port}}},
+                "backend": {"service": {"name": backend.service, "port": {"number": backend.port}}},
             }
-            for path in door.paths
+            for path in backend.paths
         ]
         spec: k8s.networking.v1.IngressSpecArgsDict = {
-            "rules": [{"host": host, "http": {"paths": paths}} for host in door.hosts]
+            "rules": [{"host": host, "http": {"paths": paths}} for host in backend.hosts]
         }
         if self.class_name:
             spec["ingress_class_name"] = self.class_name
-        annotations = {**NOT_AWAITED, **door.annotations}
-        if door.tls:
-            annotations |= door.tls.annotations
-            if secret := door.tls.secret_name(door.service):
-                spec["tls"] = [{"hosts": list(door.hosts), "secret_name": secret}]
+        annotations = {**NOT_AWAITED, **backend.annotations}
+        if backend.tls:
+            annotations |= backend.tls.annotations
+            if secret := backend.tls.secret_name(backend.service):
+                spec["tls"] = [{"hosts": list(backend.hosts), "secret_name": secret}]
                 annotations |= _REDIRECTS.get(self.class_name or "", {})
         yield Child(k8s.networking.v1.Ingress, "", {**annotations, **self.annotations}, spec)
 
@@ -192,18 +192,20 @@ class _Gateway(Entrance):
     redirect_from: Text | None
     has_certificates = True
 
-    def children(self, door: Door) -> Iterator[Child]:
-        annotations = {**door.annotations, **(door.tls.annotations if door.tls else {})}
-        matches = [{"path": {"type": "PathPrefix", "value": path}} for path in door.paths]
-        rule = {"matches": matches, "backendRefs": [{"name": door.service, "port": door.port}]}
-        yield Child(HTTPRoute, "", annotations, self._route(door, self.listener, rule))
-        if self.redirect_from and not door.tls:
+    def children(self, backend: Backend) -> Iterator[Child]:
+        annotations = {**backend.annotations, **(backend.tls.annotations if backend.tls else {})}
+        matches = [{"path": {"type": "PathPrefix", "value": path}} for path in backend.paths]
+        rule = {"matches": matches, "backendRefs": [{"name": backend.service, "port": backend.port}]}
+        yield Child(HTTPRoute, "", annotations, self._route(backend, self.listener, rule))
+        if self.redirect_from and not backend.tls:
             to_https = {"scheme": "https", "statusCode": 301}
             redirect = {"filters": [{"type": "RequestRedirect", "requestRedirect": to_https}]}
-            yield Child(HTTPRoute, "-redirect", annotations, self._route(door, self.redirect_from, redirect))
+            yield Child(
+                HTTPRoute, "-redirect", annotations, self._route(backend, self.redirect_from, redirect)
+            )
 
-    def _route(self, door: Door, section: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+    def _route(self, backend: Backend, section: str, rule: Mapping[str, Any]) -> dict[str, Any]:
         parent = {"name": self.name, "sectionName": section}
         if self.namespace:
             parent["namespace"] = self.namespace
-        return {"parentRefs": [parent], "hostnames": list(door.hosts), "rules": [rule]}
+        return {"parentRefs": [parent], "hostnames": list(backend.hosts), "rules": [rule]}

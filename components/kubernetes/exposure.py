@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from components.kubernetes.entrance import Door, Entrance, Tls
+from components.kubernetes.entrance import Backend, Entrance, Tls
 from components.validation import Port, Text, conflict, options
 
 ServiceType = Literal["ClusterIP", "NodePort", "LoadBalancer"]
@@ -84,11 +84,11 @@ class Exposure:
         """The annotation of whatever is open to the outside."""
         return {PUBLIC: self.public} if self.public else {}
 
-    def door(self, service: str) -> Door | None:
+    def backend(self, service: str) -> Backend | None:
         """Return the way from the entrance to the Service, if there is a host."""
         if not self.host:
             return None
-        return Door(service, self.port, self.host, self.paths, self.tls, self.annotations)
+        return Backend(service, self.port, self.host, self.paths, self.tls, self.annotations)
 
     @property
     def public_url(self) -> str | None:

@@ -98,8 +98,8 @@ class WebService(LastingComponent):
         )
         self._add_deployment(process, pod, replicas, rollout, spread, needed)
         service = self._add_service(expose, rollout)
-        if door := expose.door(name):
-            for make, suffix, annotations, rules in expose.via.children(door):
+        if backend := expose.backend(name):
+            for make, suffix, annotations, rules in expose.via.children(backend):
                 self._add(make, name=name + suffix, suffix=suffix, annotations=annotations, spec=rules)
         if disruption_budget and least(replicas) > 1:
             self._add_disruption_budget()

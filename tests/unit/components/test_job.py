@@ -33,6 +33,12 @@ def test_the_same_input_is_the_same_job(engine: Run) -> None:
     assert name(made(engine)).startswith("migrate-")
 
 
+def test_a_new_release_of_the_components_runs_no_job_again(engine: Run) -> None:
+    """Another name here means that every migration of every stack runs once more: say so in the release."""
+    given = made(engine, image="shop@sha256:1", command=["migrate"], env=[EnvVar.value("A", "1")])
+    assert name(given) == "migrate-32f0a462d5"
+
+
 @pytest.mark.parametrize(
     "other",
     [
