@@ -8,11 +8,11 @@ import pulumi_kubernetes as k8s
 from components.kubernetes.component import Transform
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
-from components.kubernetes.job import JobName, job_spec, running
+from components.kubernetes.job import JobName, job_spec
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.process.component import ProcessComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process
+from components.kubernetes.process.process import Command, Process, ending_in_words
 from components.kubernetes.process.volumes import Volume
 from components.kubernetes.schedule import Schedule, TimeZone
 from components.validation import Count, InputText, Memory, Platform, Retries, checked, invalid
@@ -82,7 +82,7 @@ class CronJob(ProcessComponent):
         if problems := list(process.problems()):
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
-        pod, needed = self._add_pod(process, running(name), pull_secret)
+        pod, needed = self._add_pod(process, ending_in_words(name), pull_secret)
         spec: k8s.batch.v1.CronJobSpecArgsDict = {
             "schedule": schedule,
             "time_zone": time_zone,

@@ -15,7 +15,7 @@ from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.process.component import ProcessComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process
+from components.kubernetes.process.process import Command, Process, ending_in_words
 from components.kubernetes.process.volumes import Volume
 from components.validation import Count, InputText, Memory, Name, Platform, Retries, checked, invalid
 
@@ -101,7 +101,7 @@ class Job(ProcessComponent):
         if problems := list(process.problems()):
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
-        pod, needed = self._add_pod(process, running(name), pull_secret)
+        pod, needed = self._add_pod(process, ending_in_words(name), pull_secret)
         if network_policy:
             needed.append(self._add_network_policy(process))
         spec = job_spec(self._labels(process), pod, timeout, retries)
@@ -141,11 +141,6 @@ class Job(ProcessComponent):
         return False  # do not try again
 
 
-def running(name: str) -> k8s.core.v1.ContainerArgsDict:
-    """Return the part of a container that runs to its end: if it fails, its status has the end of its log."""
-    return {"name": name, "termination_message_policy": "FallbackToLogsOnError"}
-
-
 def job_spec(
     labels: dict[str, str], pod: k8s.core.v1.PodSpecArgsDict, timeout: int, retries: int
 ) -> k8s.batch.v1.JobSpecArgsDict:
@@ -170,8 +165,9 @@ def advice(name: str | None, namespace: str | None, errors: Sequence[str]) -> st
             f"Job {name} has run before, and is not in this stack's state. To take it over as it is, without"
             " running it again: PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up"
         )
+    ended = "ran for longer than its `timeout`" if any("DeadlineExceeded" in e for e in errors) else "failed"
     return (
-        f"Job {name} failed. What waits for it was left as it was.\n"
+        f"Job {name} {ended}. What waits for it was left as it was.\n"
         f"  Its whole log: kubectl --namespace {namespace} logs job/{name}\n"
         "  Correct the cause. Another image, command or variable makes another Job: pulumi up\n"
         "  To run this one again, delete it first:"

@@ -13,7 +13,7 @@ from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, Proce
 from components.kubernetes.probes import CommandProbe
 from components.kubernetes.process.component import LastingComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process
+from components.kubernetes.process.process import Command, Process, ending_in_words
 from components.kubernetes.process.volumes import Volume
 from components.kubernetes.rollout import Rollout
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid
@@ -99,7 +99,7 @@ class Worker(LastingComponent):
 
 def _working(name: str, probe: CommandProbe | None) -> k8s.core.v1.ContainerArgsDict:
     """Return the part of the container that shows whether it works."""
-    container: k8s.core.v1.ContainerArgsDict = {"name": name}
+    container = ending_in_words(name)
     if probe:
         # Such a command often starts an interpreter, which takes a second and as much CPU.
         container["liveness_probe"] = {**probe.action(NO_PORT), "period_seconds": 30, "timeout_seconds": 10}

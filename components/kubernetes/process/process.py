@@ -155,3 +155,8 @@ class Process:
             return []
         sources = [file.source(contents) for file in self.files]
         return [{"name": "files", "projected": {"sources": sources, "default_mode": MODE}}]
+
+
+def ending_in_words(name: str) -> k8s.core.v1.ContainerArgsDict:
+    """Return the beginning of a container whose status has the end of its log if the process fails."""
+    return {"name": name, "termination_message_policy": "FallbackToLogsOnError"}

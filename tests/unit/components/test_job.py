@@ -137,8 +137,14 @@ def test_it_starts_after_its_policy_account_and_what_it_reaches(engine: Run) -> 
 def test_a_failure_says_what_to_do() -> None:
     text = job.advice("migrate-1a", "shop", ["resource was not successfully created"])
     assert "What waits for it was left as it was" in text
+    assert "Job migrate-1a failed" in text
     assert "kubectl --namespace shop logs job/migrate-1a" in text
     assert "kubectl --namespace shop delete job/migrate-1a && pulumi up --refresh" in text
+
+
+def test_a_job_that_never_ends_is_called_so() -> None:
+    text = job.advice("migrate-1a", "shop", ["[DeadlineExceeded] Job was active longer than specified"])
+    assert "Job migrate-1a ran for longer than its `timeout`" in text
 
 
 def test_a_job_of_an_earlier_version_is_taken_over(engine: Run) -> None:

@@ -58,7 +58,10 @@ def test_a_command_shows_that_it_hangs(engine: Run) -> None:
 
 
 def test_one_that_crashes_at_once_does_not_replace_the_old(engine: Run) -> None:
+    """And the error has the end of its log."""
     deployment = spec(made(engine))
+    [container] = deployment["template"]["spec"]["containers"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert deployment["minReadySeconds"] == 5
     assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
