@@ -1,5 +1,6 @@
 """The settings of the image's build in a stack file."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,14 @@ from components.validation import Problem, Text, options
 FilePath = Annotated[Path, WithJsonSchema({"type": "string"})]
 
 
+def group(value: object) -> object:
+    """Parse a group of keys, which Pulumi passes as JSON; return other values, which pydantic rejects."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 @options
 class BuildSettings:
     """What the image is built from. A directory alone, `build: app`, means its Dockerfile."""
@@ -22,9 +31,9 @@ class BuildSettings:
     """The Dockerfile, relative to `context`."""
     target: Annotated[Text | None, Field(examples=["runtime"])] = None
     """The stage to build; the last stage by default."""
-    build_args: Annotated[dict[Identifier, str], Field(examples=['\'{"PYTHON": "3.12"}\''])] = Field(
-        default_factory=dict
-    )
+    build_args: Annotated[
+        dict[Identifier, str], BeforeValidator(group), Field(examples=['\'{"PYTHON": "3.12"}\''])
+    ] = Field(default_factory=dict)
     """Arguments of the build. They are part of the image's identity, and stay readable in the image."""
 
     @property

@@ -28,7 +28,7 @@ from components.image.reference import PINNED, ImageReference, RepositoryName
 from components.kubernetes import redis
 from components.validation import Memory, Name, Problem, explained, options
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
-from stack.build import Build, build_problems
+from stack.build import Build, build_problems, group
 from stack.errors import report
 from stack.web import WebSettings
 
@@ -55,14 +55,6 @@ def _credentials(value: str) -> RegistryCredentials:
     if not (username and password):
         raise ValueError("must be username:password, or username:token")
     return RegistryCredentials(username=username, password=pulumi.Output.secret(password))
-
-
-def _group(value: object) -> object:
-    """Parse a group of keys, which Pulumi passes as JSON; return other values, which pydantic rejects."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 _SECRET = WithJsonSchema(
@@ -108,11 +100,9 @@ class Settings(BaseModel):
     """The repository that images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
     """`username:password`. Without it, builds use the login of `docker login`, and nodes pull without."""
-    build: Annotated[Build | None, BeforeValidator(_group), Field(examples=["app"])] = None
+    build: Annotated[Build | None, BeforeValidator(group), Field(examples=["app"])] = None
     """The directory to build the image from; or a group: directory, Dockerfile, stage, arguments."""
-    platforms: Annotated[Platforms | None, BeforeValidator(_group), Field(examples=['["linux/arm64"]'])] = (
-        None
-    )
+    platforms: Annotated[Platforms | None, BeforeValidator(group), Field(examples=['["linux/arm64"]'])] = None
     """The platforms to build for, linux/amd64 by default. If there is one, pods run on its nodes only."""
     image: Annotated[
         ImageReference | None,
@@ -121,9 +111,9 @@ class Settings(BaseModel):
         Field(examples=[_IMAGE_OF_DEV]),
     ] = None
     """The version to run, by digest, in place of a build. Relative to `repository` unless it names one."""
-    web: Annotated[WebSettings, BeforeValidator(_group)] = WebSettings()
+    web: Annotated[WebSettings, BeforeValidator(group)] = WebSettings()
     """The web service."""
-    redis: Annotated[RedisSettings, BeforeValidator(_group)] = RedisSettings()
+    redis: Annotated[RedisSettings, BeforeValidator(group)] = RedisSettings()
     """Its Redis."""
     redis_password: Annotated[pulumi.Output[str] | None, PlainValidator(_password), _SECRET] = None
     """The password of Redis; the program makes one, once, if there is none."""
@@ -148,7 +138,7 @@ class Settings(BaseModel):
             *_image_problems(own),
             *_secret_problems(own, secret),
             *_context_problems(own, config.get("kubernetes:kubeconfig")),
-            *build_problems(_group(own.get("build")), PROJECT),
+            *build_problems(group(own.get("build")), PROJECT),
         ]
         try:
             settings = cls.model_validate({"namespace": f"{project}-{stack}", **own})

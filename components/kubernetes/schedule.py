@@ -72,7 +72,7 @@ def _time_zone(value: str) -> str:
 
 
 Schedule = Annotated[
-    str, AfterValidator(_schedule), WithJsonSchema({"type": "string", "examples": ["30 4 * * *", "@daily"]})
+    str, AfterValidator(_schedule), WithJsonSchema({"type": "string", "examples": ['"30 4 * * *"']})
 ]
 TimeZone = Annotated[
     str, AfterValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})

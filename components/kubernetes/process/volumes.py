@@ -1,5 +1,6 @@
 """Directories of a container that are writable: scratch space, memory, and claims."""
 
+import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -79,7 +80,9 @@ class Volume(ABC):
 
     @property
     def _slug(self) -> str:
-        return re.sub("[^a-z0-9]+", "-", self.path.lower()).strip("-")
+        """The path as a part of a name of at most 63 characters, which no other path has."""
+        readable = re.sub("[^a-z0-9]+", "-", self.path.lower())[:40].strip("-")
+        return f"{readable}-{hashlib.sha256(self.path.encode()).hexdigest()[:6]}"
 
 
 @options

@@ -1,5 +1,6 @@
 """The promises of what every component with a process has: command, files, volumes, user, port."""
 
+import re
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ def test_scratch_memory_and_claims_are_writable_directories(engine: Run) -> None
         "resources": {"requests": {"storage": "10Gi"}},
         "storageClassName": "fast",
     }
+
+
+def test_volumes_have_names_of_their_own(engine: Run) -> None:
+    """Names that Kubernetes takes, of at most 63 characters, however long and alike the paths are."""
+    paths = ["/srv/a-b", "/srv/a/b", "/srv/a.b", "/srv/" + "a" * 80, "/srv/" + "a" * 81]
+    recorder = made(engine, volumes=[Volume.scratch(path, size="1Mi") for path in paths])
+    names = [volume["name"] for volume in pod(recorder)["volumes"]]
+    assert len(set(names)) == len(paths) + 1, "and /tmp"
+    assert all(re.fullmatch("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name) for name in names)
 
 
 def test_a_claim_outlives_the_stack_and_comes_before_the_pods(engine: Run) -> None:

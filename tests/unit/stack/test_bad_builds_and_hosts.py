@@ -1,7 +1,14 @@
 """A build, port or host name that cannot work stops the program before it touches anything."""
 
+from typing import Any
+
+import pulumi
 import pytest
 
+from components.kubernetes.schedule import Schedule
+from stack.settings import Settings
+from tests.unit.conftest import Run
+from tests.unit.recorder import DIGEST
 from tests.unit.stack.test_bad_stack_files import Bad, Program, refuse, web
 
 BAD = {
@@ -24,6 +31,11 @@ BAD = {
         {"image": None, "build": {"context": "app", "buildArg": {}}},
         "build.buildArg is unknown; did you mean buildArgs?",
         "rm --path build.buildArg",
+    ),
+    "arguments of the build as a list": Bad(
+        {"image": None, "build": {"context": "app", "buildArgs": ["A=1"]}},
+        "build.buildArgs is ['A=1'], but must be a valid dictionary",
+        "set --path build.buildArgs '{",
     ),
     "blank target": Bad(
         {"image": None, "build": {"context": "app", "target": " "}},
@@ -64,3 +76,27 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_what_cannot_work_is_refused_with_the_line_that_repairs_it(bad: Bad, program: Program) -> None:
     refuse(bad, program)
+
+
+def test_a_schedule_is_reported_like_any_other_key(engine: Run, kubeconfig: object) -> None:
+    """As a program with a CronJob has it: a field of the settings."""
+
+    class WithSchedule(Settings):
+        cleanup: Schedule = "30 4 * * *"
+
+    def load(**config: Any) -> None:
+        values = {
+            "kubernetes:context": "sandbox",
+            "slipway:repository": "a/b",
+            "slipway:image": DIGEST,
+            **config,
+        }
+        pulumi.runtime.set_all_config({key: str(value) for key, value in values.items()}, [])
+        engine(lambda: WithSchedule.load() and None)
+
+    load()
+    with pytest.raises(pulumi.RunError) as refusal:
+        load(**{"slipway:cleanup": "61 4 * * *"})
+    assert "cleanup is '61 4 * * *', but must have a minute from 0 to 59" in str(refusal.value)
+    assert 'pulumi config set cleanup "30 4 * * *" --stack dev' in str(refusal.value)
+    assert WithSchedule.model_json_schema()["properties"]["cleanup"]["type"] == "string"
