@@ -13,7 +13,7 @@ settings = Settings.load()
 if settings.build:
     image = AppImage(
         "web",
-        context=settings.build,
+        **settings.build.arguments,
         repository=settings.repository,
         credentials=settings.registry_credentials,
         secrets=build_secrets(),
@@ -48,6 +48,7 @@ web = WebService(
     env=[*cache.env, EnvVar.value("APP_VERSION", version)],
     replicas=settings.web.scale,
     resources=settings.web.resources,
+    tmp=settings.web.tmp,
     probes=Probes(ready=Probe.http("/livez")),  # without Redis, the page is served without its count
     expose=settings.web.exposure,
     pull_secret=namespace.pull_secret,

@@ -1,5 +1,6 @@
 """An engine for the fast tests, without plugins or network: it records what programs register."""
 
+from base64 import b64encode
 from typing import Any, NamedTuple
 
 import pulumi
@@ -45,6 +46,9 @@ class Recorder(pulumi.runtime.Mocks):
         state = dict(args.inputs)
         if args.typ == "kubernetes:core/v1:Service":
             state["spec"] = {**state["spec"], "clusterIP": "10.96.0.7"}
+        if args.typ == "kubernetes:core/v1:Secret":
+            texts = _unwrapped(state.get("stringData", {})).items()
+            state["data"] = {key: b64encode(text.encode()).decode() for key, text in texts}
         if args.typ.endswith(":Image"):
             state["digest"] = DIGEST
         if "metadata" in state:

@@ -2,10 +2,11 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pulumi
 
-from components import Compute, Redis, Resources
+from components import Compute, Redis, Resources, WebService, Worker
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
@@ -142,3 +143,32 @@ def test_only_clients_may_connect_and_it_has_no_egress(engine: Run) -> None:
     assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"cache-client": "true"}}}]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "egress" not in policy
+
+
+def test_its_url_is_for_clients_that_want_one_variable(engine: Run) -> None:
+    password = "p@ss:w/rd#%25?ü"  # noqa: S105 # made up
+
+    def program() -> None:
+        cache = Redis("cache", namespace="shop", password=password)
+        WebService("web", namespace="shop", image="i", env=[cache.url()])
+        Worker("mail", namespace="shop", image="i", env=[cache.url("CELERY_BROKER_URL")])
+
+    recorder = engine(program)
+    url = urlsplit(recorder.one("Secret", "cache-url")["stringData"]["url"])
+    assert (url.scheme, url.hostname, url.port, unquote(url.password or "")) == (
+        "redis",
+        "cache",
+        6379,
+        password,
+    )
+    for name, variable in (("web", "REDIS_URL"), ("mail", "CELERY_BROKER_URL")):
+        template = recorder.one("Deployment", name)["spec"]["template"]
+        assert template["metadata"]["labels"]["cache-client"] == "true"
+        [given] = template["spec"]["containers"][0]["env"]
+        assert given["name"] == variable
+        assert given["valueFrom"]["secretKeyRef"]["key"] == "url"
+        assert "value" not in given
+
+
+def test_a_stack_that_does_not_ask_for_the_url_has_none(engine: Run) -> None:
+    assert [secret.name for secret in made(engine).of("Secret")] == ["cache-auth"]

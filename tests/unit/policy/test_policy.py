@@ -145,6 +145,25 @@ def test_pods_are_found_in_every_kind(kind: str, manifest: dict[str, Any]) -> No
     assert broken(kind, manifest) >= {"no-latest-image", "no-privileged-pod", "secrets-in-secrets"}
 
 
+RUN = {"activeDeadlineSeconds": 60, "template": template(image="web:1@sha256:0")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "broken_rules"),
+    [
+        ("Job", RUN, set()),
+        ("Job", {**RUN, "activeDeadlineSeconds": None}, {"runs-end"}),
+        ("JobPatch", {**RUN, "activeDeadlineSeconds": None}, set()),
+        ("CronJob", {"concurrencyPolicy": "Forbid", "jobTemplate": {"spec": RUN}}, set()),
+        ("CronJob", {"concurrencyPolicy": "Replace", "jobTemplate": {"spec": RUN}}, set()),
+        ("CronJob", {"jobTemplate": {"spec": RUN}}, {"runs-end"}),
+        ("CronJob", {"concurrencyPolicy": "Forbid", "jobTemplate": {"spec": {}}}, {"runs-end"}),
+    ],
+)
+def test_runs_end_and_do_not_overlap(kind: str, spec: dict[str, Any], broken_rules: set[str]) -> None:
+    assert broken(kind, {"spec": spec}) == broken_rules
+
+
 @pytest.mark.parametrize("group", ["initContainers", "ephemeralContainers"])
 def test_other_containers_are_checked_too(group: str) -> None:
     assert "no-latest-image" in broken("Pod", template({group: [{**GOOD, "image": "x"}]}))

@@ -194,6 +194,25 @@ def test_an_open_service_has_the_reason(program: Callable[..., Recorder]) -> Non
     assert service["metadata"]["annotations"]["slipway/public"] == "the shop's front door"
 
 
+def test_a_host_name_and_a_port_come_from_the_stack(program: Callable[..., Recorder]) -> None:
+    web = {"host": "hits.example.com", "tlsSecret": "hits", "ingressClass": "nginx", "public": "a shop"}
+    recorded = program(image=DIGEST, web={**web, "port": 8000, "tmp": "1Gi"})
+    ingress = recorded.one("Ingress")
+    assert ingress["spec"]["tls"] == [{"hosts": ["hits.example.com"], "secretName": "hits"}]
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert ingress["metadata"]["annotations"]["slipway/public"] == "a shop"
+    assert recorded.one("Service", "web")["spec"]["ports"][0]["targetPort"] == 8000
+    volumes = recorded.one("Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}} in volumes
+
+
+def test_a_build_has_arguments_and_a_dockerfile_of_its_own(program: Callable[..., Recorder]) -> None:
+    build = {"context": ".", "dockerfile": "app/Dockerfile", "buildArgs": {"PYTHON_IMAGE": "python:3.12"}}
+    image = program(build=build).one("Image")
+    assert image["buildArgs"]["PYTHON_IMAGE"] == "python:3.12"
+    assert program(build="app").one("Image")["tags"] != image["tags"]
+
+
 def test_a_failed_rollout_is_reported_within_two_minutes(recorded: Recorder) -> None:
     for kind in WORKLOADS:
         for resource in recorded.of(kind):

@@ -228,8 +228,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_an_invalid_stack_file_is_refused_with_a_repair(bad: Bad, program: Program) -> None:
+def refuse(bad: Bad, program: Program) -> None:
+    """Assert that the program refuses the configuration in a paragraph with the repairing command."""
     config = {"image": DIGEST, **bad.config}
     with pytest.raises(pulumi.RunError) as refusal:
         program(**config)
@@ -240,6 +240,11 @@ def test_an_invalid_stack_file_is_refused_with_a_repair(bad: Bad, program: Progr
     assert re.fullmatch(
         rf"      pulumi config .*{re.escape(bad.repair)}.* --stack dev", message.splitlines()[-1]
     )
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_an_invalid_stack_file_is_refused_with_a_repair(bad: Bad, program: Program) -> None:
+    refuse(bad, program)
 
 
 def test_all_problems_are_reported_at_once(program: Program) -> None:
