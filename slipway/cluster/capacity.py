@@ -1,20 +1,46 @@
 """The free capacity of a cluster. It needs the permission to list nodes, pods and quotas, and no more."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from slipway.cluster import kubectl
+from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.quantities import amount
 from slipway.errors import CapacityUnavailable, SlipwayError
-from slipway.preview.rules import Cluster, Quota
-from slipway.preview.rules.model import get, mapping
-from slipway.preview.rules.resources import free_of
 
 _TIMEOUT_S = 15
 
 
-def read(config: Mapping[str, str], directory: Path) -> Cluster:
+@dataclass(frozen=True)
+class Node:
+    """The size of a node and its free capacity: CPU in cores, memory in bytes."""
+
+    name: str
+    cpu: float
+    memory: float
+    cpu_free: float
+    memory_free: float
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The unused part of a ResourceQuota, by the quota's own keys: requests.cpu, pods."""
+
+    name: str
+    namespace: str
+    left: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The capacity of the cluster, apart from the stack."""
+
+    nodes: tuple[Node, ...]
+    quotas: tuple[Quota, ...] = ()
+
+
+def read(config: Mapping[str, str], directory: Path) -> Capacity:
     """Return the capacity of the cluster that a stack is configured for.
 
     Args:
@@ -28,7 +54,7 @@ def read(config: Mapping[str, str], directory: Path) -> Cluster:
     if not context:
         raise CapacityUnavailable("kubernetes:context is not set")
     try:
-        cluster = kubectl.Cluster.from_values(context, kubeconfig, directory)
+        cluster = Cluster.from_values(context, kubeconfig, directory)
         return from_objects(
             cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
         )
@@ -36,20 +62,36 @@ def read(config: Mapping[str, str], directory: Path) -> Cluster:
         raise CapacityUnavailable(str(error).splitlines()[-1]) from None
 
 
-def from_objects(objects: Iterable[Mapping[str, Any]]) -> Cluster:
+def from_objects(objects: Iterable[Object]) -> Capacity:
     """Return the capacity that the API server's nodes, pods and quotas leave free."""
-    kinds: dict[str, list[dict[str, object]]] = {"Node": [], "Pod": [], "ResourceQuota": []}
+    kinds: dict[str, list[Object]] = {"Node": [], "Pod": [], "ResourceQuota": []}
     for item in objects:
-        kinds[str(item["kind"])].append(dict(item))
-    quotas = tuple(
-        Quota(
-            str(get(quota, "metadata", "name")),
-            str(get(quota, "metadata", "namespace")),
-            {
-                name: amount(hard) - amount(get(quota, "status", "used", name))
-                for name, hard in mapping(get(quota, "status", "hard")).items()
-            },
-        )
-        for quota in kinds["ResourceQuota"]
-    )
-    return Cluster(free_of(kinds["Node"], kinds["Pod"]), quotas)
+        kinds[item["kind"]].append(item)
+    return Capacity(free_of(kinds["Node"], kinds["Pod"]), tuple(map(_quota, kinds["ResourceQuota"])))
+
+
+def free_of(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[Node, ...]:
+    """Return the free capacity of schedulable nodes, from the API server's nodes and pods."""
+    used: dict[tuple[str, str], float] = defaultdict(float)
+    for pod in pods:
+        if pod["status"].get("phase") in ("Succeeded", "Failed"):
+            continue
+        for container in pod["spec"]["containers"]:
+            requests = container.get("resources", {}).get("requests", {})
+            for key in ("cpu", "memory"):
+                used[pod["spec"].get("nodeName", ""), key] += amount(requests.get(key))
+    free = []
+    for node in nodes:
+        if node.get("spec", {}).get("unschedulable"):
+            continue
+        name, allocatable = node["metadata"]["name"], node["status"].get("allocatable", {})
+        cpu, memory = amount(allocatable.get("cpu")), amount(allocatable.get("memory"))
+        free.append(Node(name, cpu, memory, cpu - used[name, "cpu"], memory - used[name, "memory"]))
+    return tuple(free)
+
+
+def _quota(item: Object) -> Quota:
+    status = item.get("status", {})
+    used = status.get("used", {})
+    left = {key: amount(hard) - amount(used.get(key)) for key, hard in status.get("hard", {}).items()}
+    return Quota(item["metadata"]["name"], item["metadata"]["namespace"], left)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 from slipway import process
 from slipway.cluster.kubeconfig import Kubeconfig
 from slipway.errors import BadKubeconfig, Conflict, ObjectNotFound, SlipwayError
-from slipway.pulumi.project import Stack
-from slipway.pulumi.updates import ConfigValue
 
 if TYPE_CHECKING:
     import httpx
@@ -40,34 +38,14 @@ class Cluster:
     """The path of the kubeconfig; None for KUBECONFIG, or ~/.kube/config."""
 
     @classmethod
-    def from_config(cls, stack: Stack, config: Mapping[str, ConfigValue]) -> "Cluster":
-        """Return the cluster that a stack is deployed to.
-
-        Raises:
-            SlipwayError: when the stack does not pin its context, its kubeconfig cannot be used, or kubectl
-                is missing.
-        """
-        context = config.get("kubernetes:context")
-        if context is None or not context.value:
-            raise SlipwayError(
-                f"stack {stack.name} does not set the context of its cluster:"
-                f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
-            )
-        if shutil.which("kubectl") is None:
-            raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
-        kubeconfig = config.get("kubernetes:kubeconfig")
-        if kubeconfig is None:
-            return cls(context.value)
-        value = stack.secret("kubernetes:kubeconfig") if kubeconfig.secret else kubeconfig.value
-        return cls.from_values(context.value, value, stack.project.directory)
-
-    @classmethod
     def from_values(cls, context: str, kubeconfig: str | None, directory: Path) -> "Cluster":
         """Return the cluster for the values of `kubernetes:context` and `kubernetes:kubeconfig`.
 
         Raises:
-            BadKubeconfig: the kubeconfig cannot be read, or does not have the context.
+            SlipwayError: kubectl is missing, the kubeconfig cannot be read, or it does not have the context.
         """
+        if shutil.which("kubectl") is None:
+            raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
         if not kubeconfig:
             return cls(context)
         chosen = Kubeconfig.choose(kubeconfig, directory=directory)

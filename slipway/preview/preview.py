@@ -10,11 +10,12 @@ from pulumi.automation.events import EngineEvent
 
 from slipway import process
 from slipway.cluster import capacity
+from slipway.cluster.capacity import Capacity
 from slipway.errors import CapacityUnavailable, HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
 from slipway.preview.report.builder import stack_report
-from slipway.preview.rules import Cluster, Situation
+from slipway.preview.rules import Situation
 from slipway.pulumi.changes import Change, EventSummary, Op
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project, Stack
@@ -60,7 +61,7 @@ def preview(
         SlipwayError: the stack does not exist, or another operation has locked it.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
-        requests: list[Future[Cluster]] = []
+        requests: list[Future[Capacity]] = []
         directory = stack.project.directory
 
         def on_event(event: EngineEvent) -> None:
@@ -81,7 +82,7 @@ def preview(
     return Preview(events, run, _report(stack, options, run, events, cluster, notes))
 
 
-def _capacity(requests: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
+def _capacity(requests: Sequence[Future[Capacity]]) -> tuple[Capacity | None, list[str]]:
     try:
         return (requests[0].result() if requests else None), []
     except CapacityUnavailable as reason:
@@ -93,7 +94,7 @@ def _report(
     options: PreviewOptions,
     run: Run,
     events: EventSummary,
-    cluster: Cluster | None,
+    cluster: Capacity | None,
     notes: Sequence[str],
 ) -> model.Stack:
     changes = tuple(change for change in events.changes if change.custom)

@@ -12,6 +12,7 @@ PARTS = {"slipway", "components", "stack", "sandbox", "policy", "app", "benchmar
 LIBRARIES = {"pulumi", "pulumi_docker_build", "pulumi_kubernetes", "pydantic", "pydantic_core"}
 MAY_IMPORT = {
     "slipway": {"slipway"},
+    "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process"},
     "components": {"components", "slipway.images", "slipway.cluster"},
     "stack": {"stack", "components", "slipway.images", "slipway.cluster"},
     "sandbox": {"sandbox"},

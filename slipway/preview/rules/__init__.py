@@ -19,7 +19,7 @@ from slipway.preview.rules import (
     resources,
     services,
 )
-from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Quota, Situation, highest
+from slipway.preview.rules.model import Consequence, Level, Situation, highest
 
 Rule = Callable[[Situation], Iterable[Consequence]]
 
@@ -59,4 +59,4 @@ def consequences(situation: Situation) -> tuple[Consequence, ...]:
     return tuple(sorted(found, key=lambda consequence: consequence.level, reverse=True))
 
 
-__all__ = ["Cluster", "Consequence", "Level", "Node", "Quota", "Situation", "consequences", "highest"]
+__all__ = ["Consequence", "Level", "Situation", "consequences", "highest"]

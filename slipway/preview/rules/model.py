@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as validated_dataclass
 
+from slipway.cluster.capacity import Capacity
 from slipway.pulumi.changes import Change, Hidden, Op
 
 Manifest = Mapping[str, Any]
@@ -104,41 +105,13 @@ class Object:
 
 
 @dataclass(frozen=True)
-class Node:
-    """The size of a node and its free capacity: CPU in cores, memory in bytes."""
-
-    name: str
-    cpu: float
-    memory: float
-    cpu_free: float
-    memory_free: float
-
-
-@dataclass(frozen=True)
-class Quota:
-    """The unused part of a ResourceQuota, by the quota's own keys: requests.cpu, pods."""
-
-    name: str
-    namespace: str
-    left: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The capacity of the cluster, apart from the stack."""
-
-    nodes: tuple[Node, ...]
-    quotas: tuple[Quota, ...] = ()
-
-
-@dataclass(frozen=True)
 class Situation:
     """Everything that rules examine."""
 
     changes: tuple[Change, ...]
     """Resources that change, without components."""
     unchanged: tuple[Change, ...] = ()
-    cluster: Cluster | None = None
+    cluster: Capacity | None = None
     """None if the cluster was not asked, or did not answer."""
     commits: tuple[str, ...] = ()
     """Commits since the last update, one line each."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from slipway.cluster import quantities
-from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Situation, count, get, items
+from slipway.cluster.capacity import Capacity, Node
+from slipway.preview.rules.model import Consequence, Level, Situation, count
 from slipway.preview.rules.workloads import SERVING, Compute, Workload, persisting, restarting, workloads
 from slipway.pulumi.changes import Op
 
@@ -93,7 +93,7 @@ def _additional(situation: Situation) -> Iterator[tuple[Workload, int]]:
         yield new, max(0, new.replicas - running) + extra
 
 
-def _on_nodes(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
+def _on_nodes(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
     free = {node.name: [node.cpu_free, node.memory_free] for node in cluster.nodes}
     for workload, number in additional:
         need = workload.requests()
@@ -125,7 +125,7 @@ def _could_hold(node: Node, need: Compute) -> bool:
     return node.cpu >= need.cpu and node.memory >= need.memory
 
 
-def _in_quotas(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
+def _in_quotas(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
     for quota in cluster.quotas:
         pods = [(pod, number) for pod, number in additional if pod.object.namespace == quota.namespace]
         requests = sum((pod.requests() * number for pod, number in pods), Compute())
@@ -143,25 +143,3 @@ def _in_quotas(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> 
                 f"ResourceQuota {quota.name} has too little left of {', '.join(exceeded)}:"
                 " new pods are rejected",
             )
-
-
-def free_of(nodes: Iterable[dict[str, object]], pods: Iterable[dict[str, object]]) -> tuple[Node, ...]:
-    """Return the free capacity of schedulable nodes, from the API server's nodes and pods."""
-    used: dict[str, Compute] = {}
-    for pod in pods:
-        if get(pod, "status", "phase") in ("Succeeded", "Failed"):
-            continue
-        name = str(get(pod, "spec", "nodeName") or "")
-        for container in items(get(pod, "spec", "containers")):
-            requests = get(container, "resources", "requests")
-            size = Compute(amount(get(requests, "cpu")), amount(get(requests, "memory")))
-            used[name] = used.get(name, Compute()) + size
-    free = []
-    for node in nodes:
-        if get(node, "spec", "unschedulable"):
-            continue
-        name = str(get(node, "metadata", "name"))
-        cpu, memory = (amount(get(node, "status", "allocatable", key)) for key in ("cpu", "memory"))
-        taken = used.get(name, Compute())
-        free.append(Node(name, cpu, memory, cpu - taken.cpu, memory - taken.memory))
-    return tuple(free)

@@ -9,6 +9,7 @@ import pytest
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 from slipway.pulumi.project import Stack
+from slipway.pulumi.snapshot import _cluster
 from slipway.pulumi.updates import ConfigValue
 
 JSON = '{"contexts": [{"name": "there"}], "users": [{"name": "u", "user": {"token": "planted"}}]}'
@@ -24,7 +25,7 @@ def cluster(project: Path, kubeconfig: str | None, secret: bool = False) -> Clus
         "kubernetes:context": ConfigValue("there", secret=False),
         "kubernetes:kubeconfig": ConfigValue(None if secret else kubeconfig, secret),
     }
-    return Cluster.from_config(cast(Stack, stack), config)
+    return _cluster(cast(Stack, stack), config)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from slipway.cluster import quantities
-from slipway.preview.rules import Cluster, Consequence, Level, Node, Quota, Situation, consequences
+from slipway.cluster.capacity import Capacity, Node, Quota
+from slipway.preview.rules import Consequence, Level, Situation, consequences
 from slipway.preview.rules.workloads import share
 from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, step
@@ -26,7 +27,7 @@ def workload(kind: str = "Deployment", image: str = "web@sha256:1", **spec: Any)
     }
 
 
-def report(*events: Any, cluster: Cluster | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
+def report(*events: Any, cluster: Capacity | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
     summary = summarise(events)
     return list(consequences(Situation(summary.changes, summary.unchanged, cluster, commits)))
 
@@ -110,7 +111,7 @@ def test_an_image_to_be_built_is_named_by_its_tag_with_its_commits() -> None:
 
 @pytest.mark.parametrize(("free", "fits"), [(0.6, True), (0.4, False)])
 def test_surge_pods_need_capacity_on_a_node(free: float, fits: bool) -> None:
-    cluster = Cluster((Node("a", 2, 4 * 2**30, free, 2**30), Node("b", 2, 4 * 2**30, 0.1, 2**30)))
+    cluster = Capacity((Node("a", 2, 4 * 2**30, free, 2**30), Node("b", 2, 4 * 2**30, 0.1, 2**30)))
     new = workload(image="web@sha256:2")
     found = report(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
     assert ("capacity" in concerns(Level.ATTENTION, found)) is not fits
@@ -120,7 +121,7 @@ def test_surge_pods_need_capacity_on_a_node(free: float, fits: bool) -> None:
     ("left", "fits"), [({"pods": 1}, True), ({"pods": 0}, False), ({"requests.cpu": 0.4}, False)]
 )
 def test_surge_pods_need_capacity_in_the_quota(left: dict[str, float], fits: bool) -> None:
-    cluster = Cluster((Node("a", 9, 2**40, 9, 2**40),), (Quota("quota", "shop", left),))
+    cluster = Capacity((Node("a", 9, 2**40, 9, 2**40),), (Quota("quota", "shop", left),))
     new = workload(image="web@sha256:2")
     found = report(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
     assert ("capacity" in concerns(Level.ATTENTION, found)) is not fits
