@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
+from slipway import masking
 from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError
@@ -58,9 +59,10 @@ def overview(project: Project, names: list[str] | None = None) -> list[Row]:
 
 def _row(project: Project, name: str) -> Row:
     try:
-        return _status(StackSnapshot.read(project, name))
+        row = _status(StackSnapshot.read(project, name))
     except SlipwayError as error:
-        return Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
+        row = Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
+    return row.model_copy(update={"problems": tuple(map(masking.message, row.problems))})
 
 
 def _status(stack: StackSnapshot) -> Row:

@@ -1,5 +1,6 @@
 """`slipway promote` and `slipway rollback`: deploy a version that another update has run, and verify it."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -154,7 +155,7 @@ BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)
 def show(receipt: Receipt, as_json: bool, bad: Sequence[Outcome] = BAD) -> None:
     """Print a closed receipt; exit code 1 for a bad outcome."""
     if as_json:
-        print(receipt.model_dump_json(indent=2, exclude={"holder"}))
+        print(json.dumps(receipt.printed(), indent=2))
     line = f"{receipt.kind} #{receipt.number} of {receipt.image} to {receipt.stack}: {receipt.outcome}"
     info(line + (f" ({receipt.reason})" if receipt.reason else ""))
     if receipt.outcome in bad:

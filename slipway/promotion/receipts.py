@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slipway import process
+from slipway import masking, process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.promotion.options import PromotionOptions
@@ -156,6 +156,10 @@ class Receipt(BaseModel):
     def digest(self) -> str:
         """The image's digest."""
         return self.image.rpartition("@")[2]
+
+    def printed(self) -> Any:
+        """Return the receipt as JSON for users: without its owner and without secrets."""
+        return masking.masked(self.model_dump(mode="json", exclude={"holder"}))
 
     @property
     def verified(self) -> bool:

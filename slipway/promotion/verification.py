@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Protocol
 
-from slipway import process
+from slipway import masking, process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import pods_of, rollout_problems, selects, settle, workloads
@@ -93,15 +93,16 @@ def verify(target: Target, options: VerifyOptions) -> list[CheckResult]:
             finding = Finding(False, str(error))
         if finding is None:
             continue
+        detail = masking.message(finding.detail)
         results.append(
             CheckResult(
                 name=check.name,
                 passed=finding.passed,
-                detail=finding.detail,
+                detail=detail,
                 seconds=round(time.monotonic() - start, 1),
             )
         )
-        target.info(f"{'✓' if finding.passed else '✗'} {check.name}: {finding.detail}")
+        target.info(f"{'✓' if finding.passed else '✗'} {check.name}: {detail}")
         if not finding.passed:
             break
     return results

@@ -1,15 +1,17 @@
-"""Property paths, and the differences between the properties of a resource.
+"""Property paths, the differences between the properties of a resource, and their values as text.
 
 The engine's detailed diff says what `up` changes. Two kinds of diff need more: a replacement that is caused
 by another replacement has no detailed diff, and the diff of a refresh omits fields that the program does not
 set, such as a variable that was added by hand.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slipway.pulumi.changes import Hidden
+from slipway.masking import MASK, is_secret_name, masked
+from slipway.pulumi.changes import Change, Hidden, PropertyChange
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # Fields that Kubernetes, its controllers and Pulumi maintain, and hashes of other properties.
@@ -112,3 +114,37 @@ def _join(path: str, key: str) -> str:
         quoted = key.replace('"', '\\"')
         return f'{path}["{quoted}"]'
     return f"{path}.{key}" if path else key
+
+
+def printed(change: Change, item: PropertyChange) -> tuple[str | None, str | None]:
+    """Return the old and the new value of a property as text, with masked secrets; None if it is missing."""
+    content = change.type == "kubernetes:core/v1:Secret" and item.path.startswith(("data", "stringData"))
+    secret = _is_secret(change, item.path)
+    old, new = (
+        None if value is None else MASK if content or (secret and isinstance(value, str)) else _text(value)
+        for value in (item.old, item.new)
+    )
+    return old, new
+
+
+def _is_secret(change: Change, path: str) -> bool:
+    """Return whether a property's own name, or the name next to its value, looks like that of a secret."""
+    if is_secret_name(path):
+        return True
+    owner = path.removesuffix(".value")
+    if owner == path:
+        return False
+    names = [value_at(state, f"{owner}.name") for state in (change.old, change.new, change.live)]
+    # A refresh has the names that the cluster has now only as differences.
+    names += [
+        name for item in change.properties if item.path == f"{owner}.name" for name in (item.old, item.new)
+    ]
+    return any(map(is_secret_name, names))
+
+
+def _text(value: Any) -> str:
+    """Format a value: text and hidden values as they are, other values as JSON."""
+    if isinstance(value, Hidden):
+        return str(value)
+    value = masked(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
