@@ -11,7 +11,7 @@ SlipwayError
 ├── ImageNotFound
 ├── ObjectNotFound
 ├── Conflict
-├── CapacityUnavailable
+├── BadKubeconfig
 ├── OutOfDate
 ├── HistoryUnavailable
 └── PromotionInProgress
@@ -87,10 +87,6 @@ class Conflict(SlipwayError):
 
 class BadKubeconfig(SlipwayError):
     """The kubeconfig cannot be read. The message never repeats its contents."""
-
-
-class CapacityUnavailable(SlipwayError):
-    """The free capacity of the cluster could not be read."""
 
 
 # Previews and promotions

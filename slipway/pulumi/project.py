@@ -94,7 +94,21 @@ class Project:
     @property
     def name(self) -> str:
         """The name in Pulumi.yaml, which is the namespace of the project's configuration keys."""
-        return str(yaml.safe_load((self.directory / "Pulumi.yaml").read_text())["name"])
+        return str(self._settings["name"])
+
+    @property
+    def working_directory(self) -> Path:
+        """The directory in which the engine runs the program and plugins: that of `main` in Pulumi.yaml.
+
+        https://github.com/pulumi/pulumi/blob/master/pkg/engine/project.go
+        """
+        main = self.directory / str(self._settings.get("main", "."))
+        return main.resolve() if main.is_dir() else main.parent.resolve()
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = yaml.safe_load((self.directory / "Pulumi.yaml").read_text())
+        return settings
 
     def stack(self, name: str) -> "Stack":
         """Return a stack by name; its first command fails if the backend does not have it."""

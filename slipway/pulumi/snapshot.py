@@ -47,7 +47,7 @@ class StackSnapshot:
         with ThreadPoolExecutor(2) as pool:  # two pulumi commands in parallel
             config, state = pool.submit(stack.config), pool.submit(stack.state)
         settings = config.result()
-        return cls(stack, project.name, settings, _cluster(stack, settings), state.result())
+        return cls(stack, project.name, settings, cluster_of(stack, settings), state.result())
 
     def reload(self) -> "StackSnapshot":
         """Return a snapshot with the present state."""
@@ -106,7 +106,7 @@ class StackSnapshot:
         return [f"{item['type']} {item['resource']['urn'].rpartition('::')[2]}" for item in pending]
 
 
-def _cluster(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
+def cluster_of(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
     """Return the cluster that a stack is deployed to.
 
     Raises:
@@ -118,9 +118,13 @@ def _cluster(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
             f"stack {stack.name} does not set the context of its cluster:"
             f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
         )
-    kubeconfig = config.get("kubernetes:kubeconfig", ConfigValue(None, secret=False))
-    value = stack.secret("kubernetes:kubeconfig") if kubeconfig.secret else kubeconfig.value
-    return Cluster.from_values(context.value, value, stack.project.directory)
+
+    def value(key: str) -> str | None:
+        setting = config.get(key, ConfigValue(None, secret=False))
+        return stack.secret(key) if setting.secret else setting.value
+
+    kubeconfig, name = value("kubernetes:kubeconfig"), value("kubernetes:cluster")
+    return Cluster.from_values(context.value, kubeconfig, stack.project.working_directory, name)
 
 
 def stack_file(stack: Stack) -> StackFile:

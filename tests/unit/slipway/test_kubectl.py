@@ -1,31 +1,35 @@
-"""The kubeconfig that kubectl gets from a stack's configuration."""
+"""kubectl gets the kubeconfig, the context and the cluster that the engine uses for a stack."""
 
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from pulumi import automation
 
+from slipway.cluster import capacity
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
-from slipway.pulumi.project import Stack
-from slipway.pulumi.snapshot import _cluster
+from slipway.preview import preview
+from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.snapshot import cluster_of
 from slipway.pulumi.updates import ConfigValue
 
 JSON = '{"contexts": [{"name": "there"}], "users": [{"name": "u", "user": {"token": "planted"}}]}'
 YAML = "contexts:\n- name: there\n"
 
 
-def cluster(project: Path, kubeconfig: str | None, secret: bool = False) -> Cluster:
+def cluster(project: Path, kubeconfig: str | None, secret: bool = False, **settings: str) -> Cluster:
     """Return the cluster of a stack whose kubeconfig is set to a value, or to a secret."""
     stack = SimpleNamespace(
-        name="prod", project=SimpleNamespace(directory=project), secret=lambda key: kubeconfig
+        name="prod", project=SimpleNamespace(working_directory=project), secret=lambda key: kubeconfig
     )
     config = {
         "kubernetes:context": ConfigValue("there", secret=False),
         "kubernetes:kubeconfig": ConfigValue(None if secret else kubeconfig, secret),
+        **{f"kubernetes:{key}": ConfigValue(value, secret=False) for key, value in settings.items()},
     }
-    return _cluster(cast(Stack, stack), config)
+    return cluster_of(cast(Stack, stack), config)
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +57,50 @@ def test_contents_are_written_to_a_private_file(tmp_path: Path, contents: str, s
 
 
 @pytest.mark.parametrize(
-    "value", ["gone", "planted: [", '{"contexts": [{"name": "elsewhere"}], "planted": 1}']
+    "value",
+    ["gone", "~/gone", "ambient:gone", "planted: [", '{"contexts": [{"name": "elsewhere"}], "planted": 1}'],
 )
 @pytest.mark.parametrize("secret", [False, True])
 def test_the_ambient_kubeconfig_never_takes_the_place_of_an_unusable_one(
     tmp_path: Path, value: str, secret: bool
 ) -> None:
+    """The engine reads a list of files, which only KUBECONFIG may have, as contents."""
     with pytest.raises(SlipwayError) as error:
         cluster(tmp_path, value, secret)
     assert "planted" not in str(error.value)
+
+
+def test_without_a_setting_kubectl_and_the_engine_read_the_ambient_kubeconfig(tmp_path: Path) -> None:
+    assert cluster(tmp_path, None).command("get") == ["kubectl", "--context=there", "get"]
+
+
+def test_another_cluster_of_the_kubeconfig(tmp_path: Path) -> None:
+    """`kubernetes:cluster` takes the place of the context's own cluster."""
+    assert "--cluster=b" in cluster(tmp_path, None, cluster="b").command("get")
+    assert "--cluster=b" in cluster(tmp_path, JSON, cluster="b").command("get")
+
+
+@pytest.mark.parametrize(
+    ("main", "expected"), [("", "."), ("main: src\n", "src"), ("main: src/app.py\n", "src")]
+)
+def test_a_relative_path_starts_where_the_engine_runs_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: str, expected: str
+) -> None:
+    monkeypatch.setattr(automation, "LocalWorkspace", lambda *_, **__: None)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").touch()
+    (tmp_path / "Pulumi.yaml").write_text(f"name: shop\n{main}")
+    assert Project(tmp_path).working_directory == (tmp_path / expected).resolve()
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_a_preview_asks_the_same_cluster_for_its_capacity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: bool
+) -> None:
+    """The engine masks a secret in its events."""
+    asked: list[Cluster] = []
+    monkeypatch.setattr(capacity, "read", asked.append)
+    stack = SimpleNamespace(project=SimpleNamespace(working_directory=tmp_path), secret=lambda key: JSON)
+    config = {"kubernetes:context": "there", "kubernetes:kubeconfig": "[secret]" if secret else JSON}
+    preview._read_capacity(cast(Stack, stack), config)
+    assert Path(asked[0].kubeconfig or "").read_text() == JSON
