@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slipway.cluster.objects import CONTROLLERS_ANNOTATION
 from slipway.masking import MASK, is_secret_name, masked
 from slipway.pulumi.changes import Change, Hidden, PropertyChange
 
@@ -36,15 +37,22 @@ _TEMPLATE = r"spec\.(jobTemplate\.spec\.)?template\.metadata\."
 _CONTROLLERS = re.compile(
     rf"""
     {_TEMPLATE}creationTimestamp
-    | {_TEMPLATE}annotations(\.(?!\w*(apparmor|seccomp))|\["(?![^"]*(apparmor|seccomp))|$)
+    | ({_TEMPLATE}|metadata\.)annotations(\.(?!\w*(apparmor|seccomp))|\["(?![^"]*(apparmor|seccomp))|$)
     | {_TEMPLATE}labels\["([^"/]*\.)?(istio\.io|linkerd\.io|cattle\.io|openshift\.io)/
     """,
     re.VERBOSE,
 )
+_SET_BY_ANNOTATIONS = re.compile(
+    r"Service|Ingress|Gateway|(HTTP|GRPC|TLS|TCP|UDP)?Route|Namespace|StorageClass"
+)
+"""The kinds whose annotations decide who reaches the pods, so that one that was set by hand is drift."""
 
 
-def is_controllers_field(path: str) -> bool:
-    """Return whether a controller, an injector or `kubectl rollout restart` may set a field of a template."""
+def is_controllers_field(kind: str, path: str) -> bool:
+    """Return whether a controller, an injector or `kubectl rollout restart` may set a field of an object."""
+    if path.startswith("metadata.annotations") and _SET_BY_ANNOTATIONS.fullmatch(kind):
+        *_, key = parse_path(path)
+        return bool(CONTROLLERS_ANNOTATION.match(str(key)))
     return bool(_CONTROLLERS.match(path))
 
 
