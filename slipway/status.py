@@ -7,8 +7,10 @@ from enum import StrEnum
 from pydantic import BaseModel
 
 from slipway import masking
+from slipway.cluster import server
 from slipway.cluster.objects import differing, live_objects
-from slipway.cluster.rollout import rollout_problems
+from slipway.cluster.pods import finished_pods
+from slipway.cluster.rollout import rollout_problems, workloads
 from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.promotion.receipts import Outcome
@@ -40,6 +42,8 @@ class Row(BaseModel):
     """The image's tag."""
     digest: str = ""
     commit: str = ""
+    notes: tuple[str, ...] = ()
+    """What is not a problem of the stack itself: limits of its cluster, and pods that have finished."""
     drifted: bool = False
     age_s: float | None = None
     """Seconds since the version was promoted to the stack, or since the last update."""
@@ -62,7 +66,8 @@ def _row(project: Project, name: str) -> Row:
         row = _status(StackSnapshot.read(project, name))
     except SlipwayError as error:
         row = Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
-    return row.model_copy(update={"problems": tuple(map(masking.message, row.problems))})
+    masked = {key: tuple(map(masking.message, getattr(row, key))) for key in ("problems", "notes")}
+    return row.model_copy(update=masked)
 
 
 def _status(stack: StackSnapshot) -> Row:
@@ -84,6 +89,9 @@ def _status(stack: StackSnapshot) -> Row:
     problems += rollout_problems(objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
     drifted = cluster_drift(stack.stack) if any(differing(objects, live)) else []
+    finished = finished_pods(
+        stack.cluster, [live[item.key] for item in workloads(objects) if item.key in live]
+    )
     latest = next(iter(stack.receipts.all()), None)
     if latest is not None and latest.digest != stack.image.digest:
         latest = None
@@ -95,6 +103,7 @@ def _status(stack: StackSnapshot) -> Row:
             "version": stack.image.tag,
             "digest": stack.image.digest,
             "commit": (latest.commit if latest else "") or commits.last_update_commit(stack.updates),
+            "notes": (*server.notes(stack.cluster, objects), *finished),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
             "verified": latest is not None and latest.outcome is Outcome.VERIFIED,

@@ -44,7 +44,7 @@ def status(
         console = Console()
         console.print(overview_table(rows))
         for row in rows:
-            for problem in row.problems:
+            for problem in (*row.problems, *row.notes):
                 console.print(f"{row.stack}: {problem}", highlight=False, markup=False)
     if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
         raise typer.Exit(2)
@@ -82,7 +82,7 @@ def page(rows: list[Row]) -> str:
             "last update": row.update,
         }
         lines = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value)
-        problems = "".join(f"<li>{escape(problem)}</li>" for problem in row.problems)
+        problems = "".join(f"<li>{escape(problem)}</li>" for problem in (*row.problems, *row.notes))
         word = "verified" if row.verified and row.health is Health.HEALTHY else str(row.health)
         cards.append(
             f'<section class="{row.health.name.lower()}"><h2>{escape(row.stack)}</h2>'

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.quantities import amount
+from slipway.cluster.rollout import FINISHED
 
 _TIMEOUT_S = 15
 
@@ -59,7 +60,7 @@ def free_of(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[Node, ...]
     """Return the free capacity of schedulable nodes, from the API server's nodes and pods."""
     used: dict[tuple[str, str], float] = defaultdict(float)
     for pod in pods:
-        if pod["status"].get("phase") in ("Succeeded", "Failed"):
+        if pod["status"].get("phase") in FINISHED:
             continue
         for container in pod["spec"]["containers"]:
             requests = container.get("resources", {}).get("requests", {})

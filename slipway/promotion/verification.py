@@ -10,7 +10,7 @@ from typing import Protocol
 from slipway import masking, process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
-from slipway.cluster.rollout import pods_of, rollout_problems, selects, settle, workloads
+from slipway.cluster.rollout import FINISHED, pods_of, rollout_problems, selects, settle, workloads
 from slipway.errors import SlipwayError
 from slipway.images import references
 from slipway.images.references import Image
@@ -45,7 +45,7 @@ class Target:
             (workload, pod)
             for workload in self.workloads()
             for pod in pods_of(self.cluster, workload)
-            if pod["status"].get("phase") not in ("Failed", "Succeeded")  # evicted, drained or finished
+            if pod["status"].get("phase") not in FINISHED
         ]
 
     def services(self, name: str | None) -> list[Object]:

@@ -11,6 +11,7 @@ ROWS = [
     Row(
         stack="prod",
         health=Health.UNHEALTHY,
+        notes=("it is not known whether the cluster enforces",),
         problems=("Deployment <web> has 0 of 3 pods ready",),
         drifted=True,
     ),
@@ -20,7 +21,7 @@ ROWS = [
 def test_the_page_is_ordered_and_self_contained() -> None:
     text = page(ROWS)
     assert text.index("<h2>dev") < text.index("→") < text.index("<h2>prod")
-    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text
+    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text and "is not known" in text
     assert "http://" not in text and "https://" not in text and "<script" not in text
 
 
