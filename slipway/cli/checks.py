@@ -28,8 +28,8 @@ def check_options(
     check_command: Annotated[
         str | None,
         typer.Option(
-            help="Command that must exit 0. Gets STACK, IMAGE, NAMESPACE in its environment; not run in a"
-            " shell."
+            help="Command that must exit 0. Gets STACK, IMAGE, NAMESPACE in its environment, and not Pulumi's"
+            " passphrase and token; not run in a shell."
         ),
     ] = VerifyOptions.command,
     soak: Annotated[

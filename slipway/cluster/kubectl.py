@@ -120,6 +120,7 @@ class Cluster:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,  # Ctrl-C is this program's to handle
+                env=process.child_environment(),
             )
             try:
                 _wait_for_socket(path, proxy)

@@ -25,6 +25,16 @@ def test_environment_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(sys.executable, "-c", script, environment={"INNER": "added"}).text == "kept added\n"
 
 
+@pytest.mark.parametrize("environment", [None, {"INNER": "added"}])
+def test_pulumis_secrets_are_not_passed_on(
+    environment: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to git, kubectl and its plugins, credential helpers, buildx and check commands."""
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"):
+        monkeypatch.setenv(name, "planted")
+    assert "planted" not in run("env", environment=environment).text
+
+
 def test_missing_program() -> None:
     with pytest.raises(CommandNotFound, match="no-such-program is not installed"):
         run("no-such-program")
