@@ -23,7 +23,7 @@ class SlipwayError(Exception):
 
 
 class Interrupted(SlipwayError):
-    """The user pressed Ctrl-C, or the process received SIGTERM."""
+    """The user pressed Ctrl-C or closed the terminal, or the process received SIGTERM."""
 
 
 # Other programs

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -42,13 +41,16 @@ def receipts_table(receipts: list[Receipt]) -> Table:
     for receipt in receipts:
         name, _, digest = receipt.image.rpartition("/")[2].partition("@")
         outcome = f"{receipt.outcome}: {receipt.reason}" if receipt.reason else f"{receipt.outcome}"
-        table.add_row(
+        cells = (
             str(receipt.number),
             f"{receipt.started:%Y-%m-%d %H:%M}",
             receipt.source,
             f"{name} {digest[:15]}",
             receipt.commit[:8],
-            escape(receipt.who),
+            receipt.who,
+        )
+        table.add_row(
+            *(Text(masking.message(cell)) for cell in cells),
             Text(masking.message(outcome), style=_STYLES.get(receipt.outcome, "default")),
         )
     return table

@@ -21,6 +21,8 @@ from slipway.promotion.options import PromotionOptions
 
 KEY = "receipt.json"
 STACK_LABEL = "slipway.dev/receipt-of"
+MAX_TEXT = 10_000
+"""The characters of a reason, or of a check's detail, that a receipt keeps: a ConfigMap may have 1 MiB."""
 
 
 class Outcome(StrEnum):

@@ -16,7 +16,7 @@ from slipway.images import references
 from slipway.images.references import Image
 from slipway.promotion import service
 from slipway.promotion.options import VerifyOptions
-from slipway.promotion.receipts import CheckResult
+from slipway.promotion.receipts import MAX_TEXT, CheckResult
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def verify(target: Target, options: VerifyOptions) -> list[CheckResult]:
             finding = Finding(False, str(error))
         if finding is None:
             continue
-        detail = masking.message(finding.detail)
+        detail = masking.message(finding.detail)[:MAX_TEXT]
         results.append(
             CheckResult(
                 name=check.name,

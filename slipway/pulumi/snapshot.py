@@ -141,4 +141,7 @@ def current_user() -> str:
         email = git("config", "user.email").strip()
     except CommandFailed:
         email = ""
-    return email or getpass.getuser()
+    try:
+        return email or getpass.getuser()
+    except (OSError, KeyError):  # containers with any user id have no name for it
+        return f"user {os.getuid()}"

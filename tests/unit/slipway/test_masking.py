@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 import typer
 from pulumi.automation.events import EngineEvent
+from rich.console import Console
 
 from slipway import status
 from slipway.cli import console, main
@@ -157,6 +158,16 @@ def test_history(as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     history_command.history("prod", as_json=as_json)
     output = capsys.readouterr().out
     assert "DB_PASS=" in output.replace("\n", "") and CANARY not in output
+
+
+def test_history_shows_brackets_of_anybody_as_they_are() -> None:
+    """Whoever may write ConfigMaps there can write a receipt."""
+    receipt = RECEIPT.model_copy(update={"who": "[/red]", "source": "[/x]", "commit": "[/y]\x1b[2J"})
+    screen = Console(width=200)
+    with screen.capture() as captured:
+        screen.print(history_command.receipts_table([receipt]))
+    assert all(text in captured.get() for text in ("[/red]", "[/x]", "[/y]"))
+    assert "\x1b[2J" not in captured.get()
 
 
 def test_the_result_of_promote_and_rollback(capsys: pytest.CaptureFixture[str]) -> None:

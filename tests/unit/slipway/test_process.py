@@ -1,14 +1,17 @@
 """The runner of other programs."""
 
+import getpass
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from slipway import process
-from slipway.errors import CommandFailed, CommandNotFound, CommandTimeout
+from slipway import interrupts, process
+from slipway.errors import CommandFailed, CommandNotFound, CommandTimeout, Interrupted
 from slipway.process import git, is_running, run, start_time
+from slipway.pulumi import snapshot
 
 SCRIPT = "import os, sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.exit(os.environ['CODE'])"
 
@@ -33,6 +36,30 @@ def test_pulumis_secrets_are_not_passed_on(
     for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"):
         monkeypatch.setenv(name, "planted")
     assert "planted" not in run("env", environment=environment).text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_a_command_between_its_steps(number: int) -> None:
+    """A closed terminal sends SIGHUP."""
+    before = signal.getsignal(number)
+    with interrupts.deferred():
+        os.kill(os.getpid(), number)
+        with pytest.raises(Interrupted):
+            interrupts.check()
+    assert signal.getsignal(number) is before
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in containers that run as any user."""
+
+    def unknown(*_: object) -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    monkeypatch.setattr(snapshot, "git", lambda *_: "")
+    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        monkeypatch.delenv(name, raising=False)
+    assert snapshot.current_user() == f"user {os.getuid()}"
 
 
 def test_missing_program() -> None:
