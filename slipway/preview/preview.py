@@ -19,7 +19,7 @@ from slipway.preview.rules import Situation
 from slipway.pulumi.changes import Change, EventSummary, Op
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.snapshot import cluster_of
+from slipway.pulumi.target import cluster_of
 from slipway.pulumi.updates import ConfigValue, Run, failure_reason
 
 _POLICIES = "policy"

@@ -1,7 +1,7 @@
 """A Pulumi project and its stacks: the only module that calls Pulumi's Automation API.
 
-No command selects a stack, so the user's current stack stays the same. No command decrypts secrets: state
-and configuration are read in their encrypted form.
+No command selects a stack, so the user's current stack stays the same. State and configuration are read with
+encrypted secrets, apart from the kubeconfig.
 """
 
 import json
@@ -222,9 +222,10 @@ class Stack:
         """Return a configuration value in plain text, also that of a secret."""
         return self.command("config", "get", key).removesuffix("\n")
 
-    def state(self) -> dict[str, Any]:
-        """Return the state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
-        state: dict[str, Any] = json.loads(self.command("stack", "export"))
+    def state(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Return the state as `pulumi stack export` writes it: with encrypted, or with plain, secrets."""
+        options = ("--show-secrets",) if secrets else ()
+        state: dict[str, Any] = json.loads(self.command("stack", "export", *options))
         return state
 
     def set_state(self, state: Mapping[str, Any]) -> None:

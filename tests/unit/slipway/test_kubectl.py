@@ -1,8 +1,9 @@
 """kubectl gets the kubeconfig, the context and the cluster that the engine uses for a stack."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from pulumi import automation
@@ -12,7 +13,7 @@ from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 from slipway.preview import preview
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.snapshot import cluster_of
+from slipway.pulumi.target import check_providers, cluster_of
 from slipway.pulumi.updates import ConfigValue
 
 JSON = '{"contexts": [{"name": "there"}], "users": [{"name": "u", "user": {"token": "planted"}}]}'
@@ -104,3 +105,64 @@ def test_a_preview_asks_the_same_cluster_for_its_capacity(
     config = {"kubernetes:context": "there", "kubernetes:kubeconfig": "[secret]" if secret else JSON}
     preview._read_capacity(cast(Stack, stack), config)
     assert Path(asked[0].kubeconfig or "").read_text() == JSON
+
+
+def kubeconfig(server: str) -> str:
+    """Return a kubeconfig whose current context is `there`."""
+    return json.dumps(
+        {
+            "current-context": "there",
+            "contexts": [{"name": "there", "context": {"cluster": "c"}}],
+            "clusters": [
+                {"name": "c", "cluster": {"server": server}},
+                {"name": "d", "cluster": {"server": "d"}},
+            ],
+        }
+    )
+
+
+def check(project: Path, setting: str, inputs: dict[str, object], name: str = "own") -> None:
+    """Check a stack with a kubeconfig, whose program has a provider with these inputs."""
+
+    def state(secrets: bool = False) -> dict[str, Any]:
+        shown = inputs if secrets else {key: {"ciphertext": "v1:x"} for key in inputs}
+        urn = f"urn:pulumi:prod::shop::pulumi:providers:kubernetes::{name}"
+        return {"deployment": {"resources": [{"type": PROVIDER, "urn": urn, "inputs": shown}]}}
+
+    stack = SimpleNamespace(name="prod", project=SimpleNamespace(working_directory=project), state=state)
+    values = {"kubernetes:context": "there", "kubernetes:kubeconfig": setting}
+    config = {key: ConfigValue(value, secret=False) for key, value in values.items()}
+    check_providers(cast(Stack, stack), config, state())
+
+
+PROVIDER = "pulumi:providers:kubernetes"
+A, B = kubeconfig("https://a"), kubeconfig("https://b")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [{"kubeconfig": B}, {"kubeconfig": {"plaintext": json.dumps(B)}}, {"kubeconfig": A, "cluster": "d"}, {}],
+)
+def test_a_provider_of_the_program_that_reaches_another_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: dict[str, object]
+) -> None:
+    """Without a kubeconfig of its own, it uses the ambient one, and not the configuration."""
+    (tmp_path / "ambient").write_text(B)
+    with pytest.raises(SlipwayError, match=r"provider own reaches .*, but .* stack prod reaches https://a"):
+        check(tmp_path, A, inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("own", {"kubeconfig": A}),
+        ("own", {"kubeconfig": {"plaintext": json.dumps(A)}, "context": "there"}),
+        ("own", {"kubeconfig": "a"}),
+        ("own", {"kubeconfig": "/path/on/another/machine"}),
+        ("default_4_25_0", {"kubeconfig": B}),
+    ],
+)
+def test_providers_that_do_not_contradict(tmp_path: Path, name: str, inputs: dict[str, object]) -> None:
+    """The default provider of the next update has the configuration, whatever the last one had."""
+    (tmp_path / "a").write_text(A)
+    check(tmp_path, A, inputs, name)
