@@ -61,7 +61,7 @@ def run(
     try:
         completed = subprocess.run(
             command,
-            input=None if stdin is None else stdin.encode(),
+            input=(stdin or "").encode(),  # a program that asks for input ends instead of waiting
             capture_output=True,
             cwd=directory,
             env=child_environment(**environment or {}),

@@ -3,6 +3,7 @@
 import getpass
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
         monkeypatch.delenv(name, raising=False)
     assert snapshot.current_user() == f"user {os.getuid()}"
+
+
+def test_a_program_does_not_wait_for_input() -> None:
+    """Such as a credential plugin of kubectl: its question is not shown."""
+    script = "from slipway.process import run; print(run('cat', timeout_s=5).code)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout and program.stdout.read() == "0\n"
 
 
 def test_missing_program() -> None:
