@@ -21,8 +21,8 @@ SECRET_NAME = re.compile(
 PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
 
 _ASSIGNMENT = re.compile(
-    r"""(?P<name>[\w.-]+)(?P<mark>=|"\s*:\s*"|'\s*:\s*')(?P<value>[^\s"',;&]+)"""
-    r"""|^(?P<key>[\s-]*["']?[\w.-]+)(?P<colon>["']?\s*[:=]\s*["']?)(?P<word>[^\s"']+)(?=["']?\s*$)""",
+    r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<mark>=|"\s*:\s*"|'\s*:\s*')(?P<value>[^\s"',;&]+)"""
+    r"""|^(?P<key>[ \t-]*+["']?[\w.-]++)(?P<colon>["']?\s*[:=]\s*["']?)(?P<word>[^\s"']+)(?=["']?\s*$)""",
     re.MULTILINE,
 )
 """NAME=value and "NAME": "value" anywhere; `NAME: value` and `NAME = value` on a line of its own."""

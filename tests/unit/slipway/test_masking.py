@@ -1,6 +1,7 @@
 """No command prints a secret that previews mask."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,6 +68,13 @@ def test_secrets_in_texts(text: str) -> None:
 )
 def test_other_texts_stay(text: str) -> None:
     assert masked_text(text) == text
+
+
+def test_long_texts_take_no_longer_than_their_length() -> None:
+    for text in ("x" * 200_000, "- " * 100_000, "\n" * 200_000):
+        begun = time.process_time()
+        assert masked_text(text) == text
+        assert time.process_time() - begun < 2
 
 
 def test_a_message_keeps_its_lines_and_loses_its_escape_sequences() -> None:
