@@ -66,7 +66,7 @@ unit: venv ## Run the fast tests: no cluster, no network
 	@$(VENV)/pytest tests/unit
 
 .PHONY: check
-check: packages venv ## Lint and type-check
+check: venv ## Lint and type-check
 	@$(VENV)/ruff format --check . && $(VENV)/ruff check . && $(VENV)/mypy
 	@$(VENV)/hadolint $$(git ls-files "*Dockerfile")
 	@$(VENV)/zizmor --offline --quiet .github
@@ -77,7 +77,7 @@ fmt: venv ## Format the code, and fix what the linter can fix
 
 .PHONY: lock
 lock: venv ## Resolve requirements.in into requirements.txt, with hashes
-	@$(VENV)/uv pip compile --no-config --quiet --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	@$(VENV)/uv pip compile --no-config --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 
 .PHONY: sandbox
 sandbox: packages venv ## Start (or repair) the local platform

@@ -29,7 +29,7 @@ SECRET_NAME = re.compile(
 """The name of a value that should be secret, or a property path that ends in such a name.
 
 Names such as `tokenTTL` and `PASSWORD_FILE` do not match: their values are not secret. The same pattern is in
-slipway/preview/report/builder.py, because this pack imports nothing of the project.
+slipway/masking.py, because this pack imports nothing of the project.
 """
 PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
 """A password in a URL, after its user; no match for a reference to another variable, `$(NAME)`."""

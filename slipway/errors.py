@@ -13,7 +13,7 @@ SlipwayError
 ├── RegistryUnavailable
 ├── ObjectNotFound
 ├── Conflict
-├── CapacityUnavailable
+├── BadKubeconfig
 ├── OutOfDate
 ├── HistoryUnavailable
 └── PromotionInProgress
@@ -25,7 +25,7 @@ class SlipwayError(Exception):
 
 
 class Interrupted(SlipwayError):
-    """The user pressed Ctrl-C, or the process received SIGTERM."""
+    """The user pressed Ctrl-C or closed the terminal, or the process received SIGTERM."""
 
 
 # Other programs
@@ -101,10 +101,6 @@ class Conflict(SlipwayError):
 
 class BadKubeconfig(SlipwayError):
     """The kubeconfig cannot be read. The message never repeats its contents."""
-
-
-class CapacityUnavailable(SlipwayError):
-    """The free capacity of the cluster could not be read."""
 
 
 # Previews and promotions

@@ -51,7 +51,7 @@ def status(
         console = Console()
         console.print(overview_table(rows))
         for row in rows:
-            for problem in row.problems:
+            for problem in (*row.problems, *row.notes):
                 console.print(f"{row.stack}: {problem}", highlight=False, markup=False)
     if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
         raise typer.Exit(2)
@@ -98,7 +98,7 @@ def _card(row: Row) -> Markup:
     ]
     verified = row.verified and row.health is Health.HEALTHY
     badge = element("span", "verified" if verified else str(row.health), class_="badge")
-    problems = [element("li", problem) for problem in row.problems]
+    problems = [element("li", problem) for problem in (*row.problems, *row.notes)]
     return element(
         "section",
         element("h2", row.stack, badge),

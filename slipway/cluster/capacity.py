@@ -3,11 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.quantities import amount
-from slipway.errors import CapacityUnavailable, SlipwayError
+from slipway.cluster.rollout import FINISHED
 
 _TIMEOUT_S = 15
 
@@ -44,26 +43,13 @@ class Capacity:
     quotas: tuple[Quota, ...] = ()
 
 
-def read(config: Mapping[str, str], directory: Path) -> Capacity:
-    """Return the capacity of the cluster that a stack is configured for.
-
-    Args:
-        config: the stack's configuration.
-        directory: the project's, for a kubeconfig with a relative path.
+def read(cluster: Cluster) -> Capacity:
+    """Return the capacity of a cluster.
 
     Raises:
-        CapacityUnavailable: no context is configured, or kubectl, the cluster or its permission is missing.
+        SlipwayError: the cluster or the permission is missing.
     """
-    context, kubeconfig = config.get("kubernetes:context"), config.get("kubernetes:kubeconfig")
-    if not context:
-        raise CapacityUnavailable("kubernetes:context is not set")
-    try:
-        cluster = Cluster.from_values(context, kubeconfig, directory)
-        return from_objects(
-            cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
-        )
-    except SlipwayError as error:
-        raise CapacityUnavailable(str(error).splitlines()[-1]) from None
+    return from_objects(cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S))
 
 
 def from_objects(objects: Iterable[Object]) -> Capacity:
@@ -78,7 +64,7 @@ def free_of(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[Node, ...]
     """Return the free capacity of ready and schedulable nodes, from the API server's nodes and pods."""
     used: dict[tuple[str, str], float] = defaultdict(float)
     for pod in pods:
-        if pod["status"].get("phase") in ("Succeeded", "Failed"):
+        if pod["status"].get("phase") in FINISHED:
             continue
         for container in pod["spec"]["containers"]:
             requests = container.get("resources", {}).get("requests", {})

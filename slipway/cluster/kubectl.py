@@ -36,10 +36,20 @@ class Cluster:
     context: str
     kubeconfig: str | None = None
     """The path of the kubeconfig; None for KUBECONFIG, or ~/.kube/config."""
+    name: str | None = None
+    """The cluster in the kubeconfig, if it is not the context's."""
 
     @classmethod
-    def from_values(cls, context: str, kubeconfig: str | None, directory: Path) -> "Cluster":
-        """Return the cluster for the values of `kubernetes:context` and `kubernetes:kubeconfig`.
+    def from_values(
+        cls, context: str, kubeconfig: str | None, directory: Path, name: str | None = None
+    ) -> "Cluster":
+        """Return the cluster for the values of `kubernetes:context`, `…:kubeconfig` and `…:cluster`.
+
+        Args:
+            context: the name of the context.
+            kubeconfig: a path or contents.
+            directory: the directory in which the engine runs plugins, for a relative path.
+            name: the cluster in the kubeconfig, if it is not the context's.
 
         Raises:
             SlipwayError: kubectl is missing, the kubeconfig cannot be read, or it does not have the context.
@@ -47,16 +57,17 @@ class Cluster:
         if shutil.which("kubectl") is None:
             raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
         if not kubeconfig:
-            return cls(context)
+            return cls(context, name=name)
         chosen = Kubeconfig.choose(kubeconfig, directory=directory)
         if context not in chosen.contexts():
             raise BadKubeconfig(f"the kubeconfig {chosen.origin} has no context {context}")
-        return cls(context, chosen.file())
+        return cls(context, chosen.file(), name)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of kubectl with these arguments."""
         kubeconfig = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
-        return ["kubectl", f"--context={self.context}", *kubeconfig, *arguments]
+        cluster = [f"--cluster={self.name}"] if self.name else []
+        return ["kubectl", f"--context={self.context}", *cluster, *kubeconfig, *arguments]
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: int = TIMEOUT_S) -> str:
         """Run kubectl and return its output.
@@ -109,6 +120,7 @@ class Cluster:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,  # Ctrl-C is this program's to handle
+                env=process.child_environment(),
             )
             try:
                 _wait_for_socket(path, proxy)

@@ -201,8 +201,9 @@ def _object(step: StepEventMetadata) -> tuple[Any, ...]:
 
 def _drifted_properties(step: StepEventMetadata, scaled: bool) -> Iterator[PropertyChange]:
     old, new, inputs = _outputs(step.old), _outputs(step.new), _inputs(step.old)
+    kind = step.type.rpartition(":")[2]
     for path, before, after in differences(old, new):
-        of_controller = (path == "spec.replicas" or is_controllers_field(path)) and value_at(
+        of_controller = (path == "spec.replicas" or is_controllers_field(kind, path)) and value_at(
             inputs, path
         ) is None
         if not is_noise(path) and not of_controller and not (scaled and path == "spec.replicas"):

@@ -16,6 +16,7 @@ from slipway.process import git
 from slipway.promotion.receipts import Receipts
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.target import check_providers, cluster_of
 from slipway.pulumi.updates import ConfigValue, Update
 
 IMAGE = "image"
@@ -47,7 +48,9 @@ class StackSnapshot:
         with ThreadPoolExecutor(2) as pool:  # two pulumi commands in parallel
             config, state = pool.submit(stack.config), pool.submit(stack.state)
         settings = config.result()
-        return cls(stack, project.name, settings, _cluster(stack, settings), state.result())
+        cluster = cluster_of(stack, settings)
+        check_providers(stack, settings, state.result())
+        return cls(stack, project.name, settings, cluster, state.result())
 
     def reload(self) -> "StackSnapshot":
         """Return a snapshot with the present state."""
@@ -137,4 +140,7 @@ def current_user() -> str:
         email = git("config", "user.email").strip()
     except CommandFailed:
         email = ""
-    return email or getpass.getuser()
+    try:
+        return email or getpass.getuser()
+    except (OSError, KeyError):  # containers with any user id have no name for it
+        return f"user {os.getuid()}"

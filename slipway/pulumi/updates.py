@@ -7,6 +7,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
+from slipway import masking
 from slipway.pulumi.changes import EventSummary
 
 _LAST_LINES = 30
@@ -73,11 +74,11 @@ class Update:
 
 
 def failure_reason(run: Run, summary: EventSummary) -> str:
-    """Return why an operation failed: the errors in its events, else the end of its output."""
+    """Return why an operation failed, masked: the errors in its events, else the end of its output."""
     if run.succeeded:
         return ""
     errors = dict.fromkeys(item.message for item in summary.diagnostics if item.severity == "error")
-    reasons = [without_values(error) for error in errors if not is_generic(error)]
+    reasons = [_printed(error) for error in errors if not is_generic(error)]
     if reasons:
         return "\n".join(reasons)
     exits = [error for error in errors if _PROGRAM_EXIT.fullmatch(error)]
@@ -87,7 +88,11 @@ def failure_reason(run: Run, summary: EventSummary) -> str:
         return refusal
     stdout, _, stderr = run.failure.partition("\n stderr: ")
     output = stderr.strip() or stdout.partition("stdout: ")[2].strip() or run.failure
-    return without_values("\n".join(output.splitlines()[-_LAST_LINES:]))
+    return _printed("\n".join(output.splitlines()[-_LAST_LINES:]))
+
+
+def _printed(error: str) -> str:
+    return masking.message(without_values(error))
 
 
 def is_generic(error: str) -> bool:

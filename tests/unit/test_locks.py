@@ -21,6 +21,12 @@ def test_a_lock_names_exact_versions_and_their_hashes(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_is_for_every_system(lock: str) -> None:
+    """Else, pip refuses on Windows, for a package that no lock for Linux names."""
+    assert "--universal" in (PROJECT / lock).read_text().partition("\n\n")[0].splitlines()[1]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_has_all_that_is_asked_for(lock: str) -> None:
     locked = (PROJECT / lock).read_text()
     asked = (PROJECT / lock).with_suffix(".in").read_text()

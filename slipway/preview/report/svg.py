@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
 
+from slipway.masking import visible
 from slipway.preview.report.layout import Box, Layout, Point, arrange
-from slipway.preview.report.vocabulary import MARKS, shortened, visible
+from slipway.preview.report.vocabulary import MARKS, shortened
 from slipway.preview.topology.model import Edge, Layer, Mark, Node, Topology
 
 _LONGEST = 30

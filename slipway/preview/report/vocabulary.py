@@ -1,8 +1,8 @@
 """Words and symbols shared by the report formats."""
 
-import re
 from dataclasses import dataclass
 
+from slipway.masking import visible
 from slipway.preview.report.model import Stack, tally
 from slipway.preview.rules import Level
 from slipway.preview.topology.model import Mark, Topology
@@ -73,12 +73,6 @@ def summary(stack: Stack) -> str:
     """Count the operations: 3 changed, 1 replaced, 17 unchanged."""
     counts = [f"{stack.counts[op]} {word}" for op, (_, word) in OPS.items() if stack.counts.get(op)]
     return ", ".join(counts)
-
-
-def visible(value: str) -> str:
-    """Escape control characters, ends of lines and changes of direction."""
-    hidden = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
-    return re.sub(hidden, lambda match: match[0].encode("unicode_escape").decode(), value)
 
 
 def shortened(value: str, length: int) -> str:

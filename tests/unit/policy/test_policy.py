@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components import Exposure, WebService
-from slipway.preview.report import builder
+from slipway import masking
 from tests.unit.conftest import Run
 from tests.unit.program.test_program import STACKS
 from tests.unit.recorder import Recorder
@@ -247,9 +247,9 @@ def test_other_names_may_be_plain(name: str) -> None:
 def test_a_password_in_a_url_is_a_secret(url: str, secret: bool) -> None:
     broken_names = broken("Deployment", deployment(env=[{"name": "DATABASE_URL", "value": url}]))
     assert broken_names == ({"secrets-in-secrets"} if secret else set())
-    assert (builder.text([url]) != f'["{url}"]') == secret
+    assert (masking.masked([url]) != [url]) == secret
 
 
 def test_the_policy_pack_and_the_reports_have_the_same_patterns() -> None:
-    assert builder._LOOKS_SECRET == rules.SECRET_NAME
-    assert builder._PASSWORD_IN_URL == rules.PASSWORD_IN_URL
+    assert masking.SECRET_NAME == rules.SECRET_NAME
+    assert masking.PASSWORD_IN_URL == rules.PASSWORD_IN_URL

@@ -14,6 +14,7 @@ ROWS = [
     Row(
         stack="prod",
         health=Health.UNHEALTHY,
+        notes=("it is not known whether the cluster enforces",),
         problems=("Deployment <web> has 0 of 3 pods ready",),
         drifted=True,
     ),
@@ -26,7 +27,7 @@ TIME = datetime(2026, 7, 1, 12, 30, tzinfo=UTC)
 def test_the_page_is_ordered_and_self_contained() -> None:
     text = page(ROWS, TIME)
     assert text.index("<h2>dev") < text.index("→") < text.index("<h2>prod")
-    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text
+    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text and "is not known" in text
     assert "Read at 2026-07-01 12:30 UTC" in text
     assert "http://" not in text and "https://" not in text and "<script" not in text
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -117,3 +118,22 @@ def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None
     assert done.code == 1
     assert f"process {process.pid}" in done.stderr and "nothing was changed" in done.stderr
     assert process.wait() == 0
+
+
+def test_a_lock_that_is_half_written(crashing: Pipeline) -> None:
+    """The engine reads no owner from it: another pulumi writes it just now, or died while it did."""
+    stack = crashing.stack("crash")
+    lock = crashing.state / f".pulumi/locks/organization/pm/{stack}/half.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text('{"pid":')
+    refused = crashing.slipway("recover", stack, "--yes", "--no-up")
+    assert refused.code == 1 and "does not name the owner of the lock" in refused.stderr, refused.stderr
+    assert "unexpected end of JSON input" not in refused.stderr
+    forced = crashing.slipway("recover", stack, "--yes", "--no-up", "--force-unlock")
+    assert forced.code == 0 and locks(crashing.state, stack) == [], forced.stderr
+    lock.write_text("")
+    ending = threading.Timer(1.0, lock.unlink)
+    ending.start()
+    waited = crashing.slipway("recover", stack, "--yes", "--no-up")
+    ending.join()
+    assert waited.code == 0, waited.stderr
