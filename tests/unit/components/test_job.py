@@ -51,7 +51,7 @@ def test_a_new_release_of_the_components_runs_no_job_again(engine: Run) -> None:
         {"files": [File.text("/etc/a", "1")]},
         {"resources": Resources(limits=Compute(memory="1Gi"))},
     ],
-    ids=str,
+    ids=["image", "output", "command", "args", "value", "secret", "file", "resources"],
 )
 def test_other_input_is_another_job(other: dict[str, Any], engine: Run) -> None:
     """Kubernetes never lets the pod of a Job change."""
