@@ -101,7 +101,7 @@ def test_a_task_ends_before_its_worker(system: System) -> None:
 def test_a_killed_workers_task_is_done_by_another(system: System) -> None:
     [worker] = eventually("one worker", lambda: system.pods("tasks"))
     before = int(system.redis("llen", "done"))
-    system.redis("rpush", "tasks", "15")  # longer than a busy kubelet takes to kill the worker
+    system.redis("rpush", "tasks", "20")  # longer than the grace period, which a busy kubelet may grant
     eventually("the task has begun", lambda: system.redis("llen", "begun") == "1")
     system.kubectl("delete", "pod", worker, "--grace-period=0", "--force")
     eventually("the task is done", lambda: int(system.redis("llen", "done")) == before + 1, seconds=120)
