@@ -10,9 +10,9 @@ from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Json, Yes
 from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
-from slipway.images.retention import caches, needed_by, repositories, unneeded
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
+from slipway.retention import caches, needed_by, repositories, unneeded
 
 
 def prune(

@@ -12,7 +12,8 @@ PARTS = {"slipway", "components", "stack", "sandbox", "policy", "app", "benchmar
 LIBRARIES = {"pulumi", "pulumi_docker_build", "pulumi_kubernetes", "pydantic", "pydantic_core"}
 MAY_IMPORT = {
     "slipway": {"slipway"},
-    "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process"},
+    "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process", "slipway.masking"},
+    "slipway/images": {"slipway.images", "slipway.errors", "slipway.process", "slipway.masking"},
     "components": {"components", "slipway.images", "slipway.cluster"},
     "stack": {"stack", "components", "slipway.images", "slipway.cluster"},
     "sandbox": {"sandbox"},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slipway.images.retention import caches, unneeded
+from slipway.retention import caches, unneeded
 
 TAGS = 1000
 
