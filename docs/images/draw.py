@@ -18,8 +18,8 @@ from pulumi.automation.events import EngineEvent, OpType
 from slipway.cli.status import page
 from slipway.cluster.capacity import from_objects
 from slipway.preview.report import html
-from slipway.preview.report.builder import stack_report
 from slipway.preview.report.model import Report
+from slipway.preview.report.stack_report import stack_report
 from slipway.preview.rules import Situation
 from slipway.pulumi.events import summarise
 from slipway.status import Row

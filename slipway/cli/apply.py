@@ -11,7 +11,6 @@ from slipway.cli.options import HERE, Directory, Json, PolicyPacks
 from slipway.preview.plan import Plan
 from slipway.preview.plan import apply as apply_plan
 from slipway.preview.preview import policy_packs
-from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 
 
@@ -34,8 +33,8 @@ def apply(
     stack = project.stack(Plan.load(plan).stack)
     packs = policy_packs(project, policy_pack)
     with Console(stderr=True).status(f"Applying the plan to {stack.name} …"):
-        summary = summarise(apply_plan(plan, stack, packs).events)
-    counts = {op: number for op, number in summary.counts.items() if number}
+        updated = apply_plan(plan, stack, packs)
+    counts = {op: number for op, number in updated.counts.items() if number}
     if as_json:
         print(json.dumps({"stack": stack.name, "applied": True, "resources": counts}))
     else:

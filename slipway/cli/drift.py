@@ -9,12 +9,9 @@ import typer
 from slipway import interrupts
 from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
-from slipway.errors import SlipwayError
 from slipway.preview.preview import policy_packs
-from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 from slipway.pulumi.stack_file import StackFile
-from slipway.pulumi.updates import failure_reason
 from slipway.recovery.drift import FORCE_PATCH, differences
 
 
@@ -46,9 +43,7 @@ def drift(
             interrupts.check()
             packs = policy_packs(target.project, None)
             run = target.up(refresh=True, policy_packs=packs, message="drift --fix")
-            if not run.succeeded:
-                reason = failure_reason(run, summarise(run.events))
-                raise SlipwayError(f"the update of {stack} failed: {reason}")
+            run.check(f"the update of {stack} failed")
             prompter.info(f"{stack} matches its program")
             drifts = []
         file.undo_rewriting(before)

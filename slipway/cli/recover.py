@@ -15,10 +15,8 @@ from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Prompter
 from slipway.promotion.promote import abandon, check_command, resume
 from slipway.promotion.receipts import Outcome, Owner, Phase
-from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot, current_user
-from slipway.pulumi.updates import failure_reason
 from slipway.recovery.drift import FORCE_PATCH
 from slipway.recovery.renames import repair_renames
 from slipway.recovery.repair import find_damage, repair
@@ -93,7 +91,5 @@ def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, prompter: Pr
     packs = policy_packs(snapshot.stack.project, None)
     run = snapshot.stack.up(policy_packs=packs, message="recover")
     snapshot.file.undo_rewriting(before)
-    if not run.succeeded:
-        reason = failure_reason(run, summarise(run.events))
-        raise SlipwayError(f"{snapshot.name} is repaired, but its update failed: {reason}")
+    run.check(f"{snapshot.name} is repaired, but its update failed")
     return "repaired and up to date"

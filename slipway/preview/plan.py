@@ -17,11 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slipway.errors import OutOfDate, SlipwayError
 from slipway.preview.fingerprint import Fingerprint
 from slipway.preview.preview import Preview, PreviewOptions, preview
-from slipway.preview.report.builder import resource
-from slipway.pulumi.changes import Change
-from slipway.pulumi.events import summarise
+from slipway.preview.report.stack_report import resource
+from slipway.pulumi.changes import Change, EventSummary
 from slipway.pulumi.project import OnEvent, Stack
-from slipway.pulumi.updates import Run, failure_reason
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 # https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
@@ -85,7 +83,7 @@ def preview_and_save(
             made=datetime.now(UTC),
             level=result.report.level.value,
             refresh=options.refresh,
-            drift=tuple(sorted(_described(result.events.drift))) if options.refresh else (),
+            drift=tuple(sorted(_described(result.run.summary.drift))) if options.refresh else (),
             fingerprint=fingerprint,
             engine=without_generated_secrets(json.loads(engine.read_text())),
         )
@@ -125,7 +123,7 @@ def check(plan: Plan, stack: Stack, file: Path) -> None:
 
 def apply(
     file: Path, stack: Stack, policy_packs: Sequence[Path] = (), on_event: OnEvent | None = None
-) -> Run:
+) -> EventSummary:
     """Check the plan in a file, and update the stack exactly as planned.
 
     Raises:
@@ -138,16 +136,11 @@ def apply(
         engine.touch(mode=0o600)
         engine.write_text(json.dumps(plan.engine))
         run = stack.up(plan=engine, refresh=plan.refresh, policy_packs=policy_packs, on_event=on_event)
-    if not run.succeeded:
-        raise SlipwayError(f"the update of {stack.name} failed: {failure_reason(run, summarise(run.events))}")
-    return run
+    return run.check(f"the update of {stack.name} failed")
 
 
 def _drifted_since(plan: Plan, stack: Stack) -> list[str]:
-    run = stack.preview_refresh()
-    events = summarise(run.events)
-    if not run.succeeded:
-        raise SlipwayError(f"{stack.name} cannot be compared with its cluster: {failure_reason(run, events)}")
+    events = stack.preview_refresh().check(f"{stack.name} cannot be compared with its cluster")
     before, now = set(plan.drift), set(_described(events.drift))
     return [
         *(f"the cluster has changed: {change}" for change in sorted(now - before)),

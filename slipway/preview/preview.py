@@ -14,13 +14,13 @@ from slipway.cluster.capacity import Capacity
 from slipway.errors import HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
-from slipway.preview.report.builder import stack_report
+from slipway.preview.report.stack_report import stack_report
 from slipway.preview.rules import Situation
-from slipway.pulumi.changes import Change, EventSummary, Op
-from slipway.pulumi.events import summarise
+from slipway.pulumi.changes import Change, Op
 from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.run import Run
 from slipway.pulumi.target import cluster_of
-from slipway.pulumi.updates import ConfigValue, Run, failure_reason
+from slipway.pulumi.updates import ConfigValue
 
 _POLICIES = "policy"
 _UPDATES = 10
@@ -44,7 +44,6 @@ class PreviewOptions:
 class Preview:
     """The result of a preview."""
 
-    events: EventSummary
     run: Run
     report: model.Stack
 
@@ -77,9 +76,8 @@ def preview(
             policy_packs=options.policy_packs,
             on_event=on_event,
         )
-        events = summarise(run.events)
-        cluster, notes = _capacity(requests) if events.changes else (None, [])
-    return Preview(events, run, _report(stack, options, run, events, cluster, notes))
+        cluster, notes = _capacity(requests) if run.summary.changes else (None, [])
+    return Preview(run, _report(stack, options, run, cluster, notes))
 
 
 def _read_capacity(stack: Stack, config: Mapping[str, str]) -> Capacity:
@@ -103,10 +101,10 @@ def _report(
     stack: Stack,
     options: PreviewOptions,
     run: Run,
-    events: EventSummary,
     cluster: Capacity | None,
     notes: Sequence[str],
 ) -> model.Stack:
+    events = run.summary
     changes = tuple(change for change in events.changes if change.custom)
     new, unavailable = _commits(stack, options, changes)
     situation = Situation(changes, events.unchanged, cluster, new, events.incomplete)
@@ -116,7 +114,7 @@ def _report(
         situation,
         drift=events.drift if options.refresh else None,
         notes=[*notes, *unavailable],
-        failure=failure_reason(run, events),
+        failure=run.failure_reason,
     )
 
 

@@ -22,9 +22,7 @@ from slipway.promotion.lease import Lease
 from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Phase, Receipt
 from slipway.promotion.verification import Target, verify
-from slipway.pulumi.events import summarise
 from slipway.pulumi.snapshot import StackSnapshot
-from slipway.pulumi.updates import failure_reason
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ class Promotion:
         self.prompter.info(f"Previewing {self.target.name}…")
         stack = self.target.stack
         result = preview(stack, PreviewOptions(policy_packs=packs), save_plan=plan)
-        if not result.run.succeeded:
-            reason = failure_reason(result.run, result.events)
-            raise SlipwayError(f"the preview of {stack.name} failed: {reason}")
+        result.run.check(f"the preview of {stack.name} failed")
         plan.write_text(json.dumps(without_generated_secrets(json.loads(plan.read_text()))))
         return Report(stacks=(result.report,))
 
@@ -125,9 +121,7 @@ class Promotion:
         message = f"{receipt.kind} #{receipt.number} from {receipt.source}"
         run = self.target.stack.up(plan=plan, policy_packs=packs, message=message)
         interrupts.check()
-        if run.succeeded:
-            return ""
-        return f"the update failed: {failure_reason(run, summarise(run.events))}"
+        return "" if run.succeeded else f"the update failed: {run.failure_reason}"
 
     def _verify(self, image: Image, options: VerifyOptions) -> str:
         """Run the checks, and return the reason of a failure."""

@@ -14,7 +14,7 @@ from slipway.cluster.rollout import FINISHED, pods_of, rollout_problems, selects
 from slipway.errors import SlipwayError
 from slipway.images import references
 from slipway.images.references import Image
-from slipway.promotion import service
+from slipway.promotion import service_client
 from slipway.promotion.options import VerifyOptions
 from slipway.promotion.receipts import MAX_TEXT, CheckResult
 
@@ -170,12 +170,12 @@ class Http:
 
     @staticmethod
     def _problems(target: Target, options: VerifyOptions) -> Iterator[str]:
-        chosen = service.choose(target.cluster, target.services(options.service), options)
+        chosen = service_client.choose(target.cluster, target.services(options.service), options)
         if chosen is None:
             yield "no Service selects the pods of the image any more"
             return
-        with service.connect(target.cluster, chosen, options.host) as client:
-            if problem := service.request(client, options):
+        with service_client.connect(target.cluster, chosen, options.host) as client:
+            if problem := service_client.request(client, options):
                 yield f"{problem}, through the Service {chosen['metadata']['name']}"
 
 
@@ -187,16 +187,16 @@ class Soak:
     def run(self, target: Target, options: VerifyOptions) -> Finding | None:
         """Request the path for the duration of the soak; None if no soak is requested."""
         services = target.services(options.service) if options.soak_s else []
-        chosen = service.choose(target.cluster, services, options)
+        chosen = service_client.choose(target.cluster, services, options)
         if chosen is None:
             return None
         restarts = self._restarts(target)
         errors: list[str] = []
         total = int(options.soak_s * options.rate) or 1
         start = time.monotonic()
-        with service.connect(target.cluster, chosen, options.host) as client:
+        with service_client.connect(target.cluster, chosen, options.host) as client:
             for count in range(1, total + 1):
-                if problem := service.request(client, options):
+                if problem := service_client.request(client, options):
                     errors.append(problem)
                 if len(errors) > options.max_errors * total:
                     return Finding(False, f"{len(errors)} of {count} requests failed; the last: {errors[-1]}")

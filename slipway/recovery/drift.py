@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.errors import SlipwayError
 from slipway.masking import visible
 from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
-from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Stack
 from slipway.pulumi.properties import printed
-from slipway.pulumi.updates import Run, failure_reason
+from slipway.pulumi.run import Run
 
 FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """Environment in which the Kubernetes provider overwrites fields that another field manager has set.
@@ -56,11 +54,7 @@ def cluster_drift(stack: Stack) -> list[str]:
 
 
 def _summary(stack: Stack, run: Run) -> EventSummary:
-    summary = summarise(run.events)
-    if not run.succeeded:
-        reason = failure_reason(run, summary)
-        raise SlipwayError(f"{stack.name} cannot be compared with its cluster: {reason}")
-    return summary
+    return run.check(f"{stack.name} cannot be compared with its cluster")
 
 
 def _differences(summary: EventSummary) -> Iterator[Difference]:

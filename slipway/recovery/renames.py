@@ -12,7 +12,6 @@ from typing import Any
 from slipway.preview.rules import Situation
 from slipway.preview.rules.identities import claims
 from slipway.pulumi.changes import Op
-from slipway.pulumi.events import summarise
 from slipway.pulumi.snapshot import StackSnapshot
 
 
@@ -28,9 +27,8 @@ def repair_renames(snapshot: StackSnapshot, info: Callable[[str], None]) -> Stac
     run = snapshot.stack.preview()
     if not run.succeeded:
         return snapshot
-    summary = summarise(run.events)
     renames = {}
-    for claim in claims(Situation(summary.changes, summary.unchanged)):
+    for claim in claims(Situation(run.summary.changes, run.summary.unchanged)):
         old, new = claim.old.change, claim.new.change
         if old.op is Op.DELETE and new.op is not Op.IMPORT and old.type == new.type:
             renames[old.urn] = new.urn

@@ -22,10 +22,9 @@ from slipway.masking import MASK, masked_text, message
 from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import CheckResult, Outcome, Receipt
 from slipway.promotion.verification import Finding, Target, verify
-from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.run import Run
 from slipway.pulumi.snapshot import StackSnapshot
-from slipway.pulumi.updates import Run, failure_reason
 from slipway.recovery.drift import cluster_drift
 from tests.unit.slipway.engine import step
 
@@ -217,5 +216,5 @@ def test_the_receipt_keeps_no_secret_of_a_check(monkeypatch: pytest.MonkeyPatch)
 def test_the_reason_of_a_failed_update() -> None:
     diagnostic = {"message": f"cannot connect to {URL}", "severity": "error"}
     events = [EngineEvent.from_json({"diagnosticEvent": diagnostic})]
-    assert failure_reason(Run(events, "failed"), summarise(events)) == "cannot connect to " + masked_text(URL)
-    assert CANARY not in failure_reason(Run([], f"code 255\n stderr: {URL}"), summarise([]))
+    assert Run(events, "failed").failure_reason == "cannot connect to " + masked_text(URL)
+    assert CANARY not in Run([], f"code 255\n stderr: {URL}").failure_reason

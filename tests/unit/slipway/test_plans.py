@@ -16,10 +16,9 @@ from slipway.preview.fingerprint import Fingerprint, hash_program, hash_state
 from slipway.preview.plan import Plan, check, preview_and_save
 from slipway.preview.preview import PreviewOptions
 from slipway.preview.rules import Level
-from slipway.pulumi.changes import EventSummary
 from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.run import Run
 from slipway.pulumi.stack_file import StackFile
-from slipway.pulumi.updates import Run
 
 
 @pytest.fixture(params=["git", "no git"])
@@ -192,7 +191,7 @@ def test_only_the_owner_can_read_a_plan(
             file.touch(0o666)
             file.chmod(0o666)
         report = SimpleNamespace(level=Level.SAFE)
-        return SimpleNamespace(run=Run([]), events=EventSummary(), report=report)
+        return SimpleNamespace(run=Run([]), report=report)
 
     fingerprint = Fingerprint(program="a", configuration="a", state="a")
     monkeypatch.setattr(Fingerprint, "from_stack", lambda stack, plans: fingerprint)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi.automation.events import EngineEvent
 
-from slipway.preview.report.builder import resource
+from slipway.preview.report.stack_report import resource
 from slipway.preview.rules import Consequence, Level, Situation, consequences
 from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, URN, step

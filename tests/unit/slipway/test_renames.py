@@ -7,8 +7,8 @@ from pulumi.automation.events import EngineEvent
 
 from slipway.cluster.kubectl import Cluster
 from slipway.pulumi.project import Stack
+from slipway.pulumi.run import Run
 from slipway.pulumi.snapshot import StackSnapshot
-from slipway.pulumi.updates import Run
 from slipway.recovery.renames import rename_resources, repair_renames
 from tests.unit.slipway.engine import URN, step
 

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from slipway.cli.preview import FailOn, exit_code
 from slipway.preview.report import html, markdown, terminal
-from slipway.preview.report.builder import stack_report
 from slipway.preview.report.model import SCHEMA, Report, schema
+from slipway.preview.report.stack_report import stack_report
 from slipway.preview.rules import Situation
 from slipway.pulumi.events import summarise
-from slipway.pulumi.updates import without_values
+from slipway.pulumi.run import without_values
 from tests.unit.slipway.engine import step
 
 CANARY = "canary-7f3a"

@@ -10,12 +10,11 @@ from rich.console import Console
 
 from slipway.cli.preview import exit_code
 from slipway.preview.report import html, markdown, terminal
-from slipway.preview.report.builder import stack_report
 from slipway.preview.report.model import Report
+from slipway.preview.report.stack_report import stack_report
 from slipway.preview.report.vocabulary import state
 from slipway.preview.rules import Situation
-from slipway.pulumi.events import summarise
-from slipway.pulumi.updates import Run, failure_reason
+from slipway.pulumi.run import Run
 from tests.unit.slipway.engine import step
 
 SERVICE = "kubernetes:core/v1:Service"
@@ -60,9 +59,9 @@ STATES: dict[str, tuple[list[EngineEvent], str]] = {
 
 
 def report(events: list[EngineEvent]) -> Report:
-    summary = summarise(events)
     failed = any(event.diagnostic_event for event in events)
-    failure = failure_reason(Run((), "stdout: \n stderr: error: preview failed" if failed else ""), summary)
+    run = Run(events, "stdout: \n stderr: error: preview failed" if failed else "")
+    summary, failure = run.summary, run.failure_reason
     changes = tuple(change for change in summary.changes if change.custom)
     return Report(
         stacks=(stack_report("prod", summary, Situation(changes, summary.unchanged), failure=failure),)

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from slipway.cluster.kubectl import Cluster
-from slipway.promotion import service
+from slipway.promotion import service_client
 from slipway.promotion.options import VerifyOptions
 
 WEB = {"metadata": {"name": "web", "namespace": "hits"}, "spec": {"ports": [{"port": 80}]}}
@@ -24,10 +24,10 @@ def test_host(monkeypatch: pytest.MonkeyPatch) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Application) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = str(server.server_port)
-        monkeypatch.setattr(service, "forward", lambda *_: (port for _ in "a"))
+        monkeypatch.setattr(service_client, "forward", lambda *_: (port for _ in "a"))
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         for host in ("example.com", "example.org"):
-            with service.connect(Cluster("there"), WEB, host) as client:
-                results[host] = service.request(client, VerifyOptions(host=host))
+            with service_client.connect(Cluster("there"), WEB, host) as client:
+                results[host] = service_client.request(client, VerifyOptions(host=host))
         server.shutdown()
     assert results == {"example.com": "", "example.org": "/ answers 400"}

@@ -12,7 +12,7 @@ from slipway.preview.topology.compare import topology
 from slipway.pulumi import changes
 from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
 from slipway.pulumi.properties import is_noise, printed
-from slipway.pulumi.updates import is_generic, policy_refusal, without_values
+from slipway.pulumi.run import is_generic, policy_refusal, without_values
 
 
 def stack_report(
