@@ -1,8 +1,10 @@
 """Health and version of every stack of a project."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -20,6 +22,8 @@ from slipway.recovery.drift import cluster_drift
 
 AT_ONCE = 2
 """The number of stacks to read in parallel; each takes a pulumi and a kubectl process."""
+
+T = TypeVar("T")
 
 
 class Health(StrEnum):
@@ -54,11 +58,15 @@ class Row(BaseModel):
     """Whether the latest receipt is for this version, and its outcome is verified."""
 
 
-def overview(project: Project, names: list[str] | None = None) -> list[Row]:
+def overview(project: Project, names: Sequence[str] | None = None) -> list[Row]:
     """Return the status of stacks, by default of all stacks of the project in the backend."""
+    return for_stacks(project, names, _row)
+
+
+def for_stacks(project: Project, names: Sequence[str] | None, read: Callable[[Project, str], T]) -> list[T]:
+    """Read stacks in parallel, by default all stacks of the project in the backend."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = pool.map(lambda name: _row(project, name), names or project.stacks())
-    return list(rows)
+        return list(pool.map(lambda name: read(project, name), names or project.stacks()))
 
 
 def _row(project: Project, name: str) -> Row:

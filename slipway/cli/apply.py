@@ -1,12 +1,12 @@
 """`slipway apply`: apply a reviewed plan."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from slipway.cli.console import print_json
 from slipway.cli.options import HERE, Directory, Json, PolicyPacks
 from slipway.preview.plan import Plan
 from slipway.preview.plan import apply as apply_plan
@@ -16,7 +16,10 @@ from slipway.pulumi.project import Project
 
 def apply(
     plan: Annotated[
-        Path, typer.Option("--plan", help="Plan of the stack, written by `slipway preview --save-plan`.")
+        Path,
+        typer.Option(
+            "--plan", metavar="FILE", help="Plan of the stack, written by `slipway preview --save-plan`."
+        ),
     ],
     cwd: Directory = HERE,
     as_json: Json = False,
@@ -36,7 +39,7 @@ def apply(
         updated = apply_plan(plan, stack, packs)
     counts = {op: number for op, number in updated.counts.items() if number}
     if as_json:
-        print(json.dumps({"stack": stack.name, "applied": True, "resources": counts}))
+        print_json({"stack": stack.name, "applied": True, "resources": counts})
     else:
         resources = ", ".join(f"{number} {op}" for op, number in counts.items())
         Console(highlight=False).print(f"Applied to {stack.name}: {resources}")

@@ -1,11 +1,14 @@
-"""The terminal: messages, questions, and files that users ask for."""
+"""The terminal: messages, questions, tables, JSON, and files that users ask for."""
 
+import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from slipway import interrupts, masking
@@ -25,6 +28,21 @@ def info(text: str) -> None:
 def print_error(error: SlipwayError) -> None:
     """Print an error without secrets; a path in brackets is not markup."""
     console.print(Text.assemble(("error:", "red"), f" {masking.message(str(error))}"), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print the result of a command for other programs."""
+    print(json.dumps(value, indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Return a table without lines. A cell that is a text has no markup and no secrets."""
+    result = Table(box=None, pad_edge=False)
+    for column in columns:
+        result.add_column(column, overflow="fold")
+    for row in rows:
+        result.add_row(*(cell if isinstance(cell, Text) else Text(masking.message(cell)) for cell in row))
+    return result
 
 
 def make_prompter(yes: bool) -> "Prompter":

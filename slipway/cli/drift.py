@@ -1,13 +1,12 @@
 """`slipway drift`: the differences between a stack's program, its state and the cluster."""
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import make_prompter
+from slipway.cli.console import make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.preview.preview import policy_packs
 from slipway.pulumi.project import Project
@@ -36,7 +35,7 @@ def drift(
         before = file.text()
         drifts = differences(target)
         if as_json:
-            print(json.dumps([dataclasses.asdict(difference) for difference in drifts], indent=2))
+            print_json([dataclasses.asdict(difference) for difference in drifts])
         else:
             print("\n".join(map(str, drifts)) or f"{stack}: program, state and cluster agree")
         if drifts and prompter and prompter.confirm(f"Update {stack} to match its program?"):

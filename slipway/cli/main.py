@@ -4,8 +4,10 @@ import gc
 import importlib
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from slipway.errors import SlipwayError
 
@@ -23,10 +25,34 @@ _PANELS: Mapping[str, Mapping[str, str]] = {
 }
 """The commands by the panel of `--help` that lists them, each with its module in this package."""
 
+
+class _PlainHelp:
+    """Help without the types of Python: flags and arguments have none, and options name their metavar."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        for parameter in ctx.command.get_params(ctx):
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+            elif parameter.param_type_name == "argument":
+                vars(parameter)["display_type_rich"] = lambda ctx: None
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # of the command that this is mixed into
+
+
+class Command(_PlainHelp, TyperCommand):
+    """A command with plain help."""
+
+
+class Group(_PlainHelp, TyperGroup):
+    """The commands, with plain help."""
+
+
 app = typer.Typer(
     help="Deploy to Kubernetes with Pulumi: see the consequences of a change before `pulumi up`, promote a"
     " version from stack to stack, and repair a stack after a crash.\n\n"
-    "Run it in the directory of the Pulumi project, or name that with --cwd.",
+    "Run it in the directory of the Pulumi project, or name that with --cwd. Start with"
+    " `slipway preview STACK`.",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -49,7 +75,7 @@ def load(command: str) -> None:
     for name in [command] if command in commands else commands:
         panel, module = commands[name]
         function = getattr(importlib.import_module(f"slipway.cli.{module}"), name)
-        app.command(rich_help_panel=panel)(function)
+        app.command(rich_help_panel=panel, cls=Command)(function)
     gc.freeze()
     gc.enable()
 

@@ -16,10 +16,20 @@ def stack_names(incomplete: str) -> list[str]:
 
 
 Stack = Annotated[str, typer.Argument(metavar="STACK", help="Name of the stack.", autocompletion=stack_names)]
+Stacks = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="STACK",
+        help="Names of stacks, in the order to show (default: all).",
+        autocompletion=stack_names,
+    ),
+]
 _COMPONENT = "Name of the component: its label app.kubernetes.io/name, or else the name of its workload."
 Component = Annotated[str, typer.Argument(metavar="COMPONENT", help=_COMPONENT)]
 OptionalComponent = Annotated[str | None, typer.Argument(metavar="COMPONENT", help=_COMPONENT)]
-Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of the project.")]
+Directory = Annotated[
+    Path, typer.Option("--cwd", "-C", metavar="DIRECTORY", help="Directory of the project.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; required without a terminal.")
@@ -27,7 +37,8 @@ Yes = Annotated[
 PolicyPacks = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Directory of a policy pack; repeatable (default: the project's policy/, if it exists)."
+        metavar="DIRECTORY",
+        help="Directory of a policy pack; repeatable (default: the project's policy/, if it exists).",
     ),
 ]
 HERE = Path()

@@ -1,22 +1,20 @@
 """`slipway outdated`: the stacks whose image has an old base."""
 
-import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from slipway.cli.options import HERE, Directory, Json, stack_names
+from slipway.cli.console import print_json, table
+from slipway.cli.options import HERE, Directory, Json, Stacks
 from slipway.errors import SlipwayError
 from slipway.images.bases import State, compare
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
-from slipway.status import AT_ONCE
+from slipway.status import for_stacks
 
 _STYLES = {State.CURRENT: "green", State.OUTDATED: "red", State.NO_BASE: "dim", State.UNKNOWN: "yellow"}
 
@@ -32,9 +30,7 @@ class Row(BaseModel):
 
 
 def outdated(
-    stack: Annotated[
-        list[str] | None, typer.Argument(help="Stacks (default: all).", autocompletion=stack_names)
-    ] = None,
+    stack: Stacks = None,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
@@ -46,14 +42,12 @@ def outdated(
 
     Exit code: 0 no image is outdated, 2 an image is outdated or cannot be compared.
     """
-    project = Project(cwd)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = list(pool.map(lambda name: _row(project, name), stack or project.stacks()))
+    rows = for_stacks(Project(cwd), stack, _row)
     if as_json:
-        print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+        print_json([row.model_dump(mode="json") for row in rows])
     else:
         console = Console()
-        console.print(table(rows))
+        console.print(bases_table(rows))
         for row in rows:
             if row.problem:
                 console.print(f"{row.stack}: {row.problem}", highlight=False, markup=False)
@@ -72,15 +66,12 @@ def _row(project: Project, name: str) -> Row:
     return Row(stack=name, image=str(image), **result._asdict())
 
 
-def table(rows: Sequence[Row]) -> Table:
+def bases_table(rows: Sequence[Row]) -> Table:
     """Return a table with a row for each stack."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("STACK", "IMAGE", "BASE", "STATE"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        image = row.image.partition("@sha256:")
-        shown = f"{image[0]}@{image[2][:12]}" if image[1] else row.image
-        table.add_row(
-            escape(row.stack), escape(shown), escape(row.base), f"[{_STYLES[row.state]}]{row.state}"
-        )
-    return table
+    return table(("STACK", "IMAGE", "BASE", "STATE"), map(_cells, rows))
+
+
+def _cells(row: Row) -> tuple[str | Text, ...]:
+    name, mark, digest = row.image.partition("@sha256:")
+    image = f"{name}@{digest[:12]}" if mark else row.image
+    return (row.stack, image, row.base, Text(row.state, style=_STYLES[row.state]))

@@ -51,12 +51,16 @@ class FailOn(StrEnum):
 
 
 def preview(
+    stacks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STACK", help="Stacks to preview, in one report.", autocompletion=stack_names),
+    ] = None,
     stack: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            "--stack", "-s", help="Stack to preview; repeatable, for one report.", autocompletion=stack_names
+            "--stack", "-s", metavar="STACK", help="The same as an option.", autocompletion=stack_names
         ),
-    ],
+    ] = None,
     cwd: Directory = HERE,
     form: Annotated[
         Format | None,
@@ -66,29 +70,38 @@ def preview(
     ] = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option("--output", "-o", help="File to write instead: .md, .html, .json or .txt; repeatable."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to this file instead: .md, .html, .json or .txt; repeatable.",
+        ),
     ] = None,
     as_json: Json = False,
     base_ref: Annotated[
-        str | None, typer.Option(help="List commits since this ref (default: the last update).")
+        str | None,
+        typer.Option(metavar="REF", help="List commits since this ref (default: the last update)."),
     ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Also report drift: how the cluster differs from the state.")
     ] = False,
     save_plan: Annotated[
         Path | None,
-        typer.Option(help="Directory for the plans, STACK.json, that `slipway apply --plan` takes."),
+        typer.Option(
+            metavar="DIRECTORY", help="Save plans for `slipway apply` in this directory, as STACK.json."
+        ),
     ] = None,
     policy_pack: PolicyPacks = None,
-    capacity: Annotated[
-        bool, typer.Option(help="Check that the cluster has capacity for new pods (with kubectl).")
-    ] = True,
+    capacity: Annotated[bool, typer.Option(help="Check that the cluster has capacity for new pods.")] = True,
     fail_on: Annotated[FailOn, typer.Option(help="Exit 0 for changes below this level.")] = FailOn.CHANGES,
 ) -> None:
     """Show the consequences of `pulumi up` for stacks, then the changes. Builds, pushes and changes nothing.
 
     Exit code: 0 no changes, 2 changes, 3 dangerous changes, 1 an error or a violated mandatory policy.
     """
+    names = list(dict.fromkeys([*(stacks or ()), *(stack or ())]))
+    if not names:
+        raise SlipwayError("name a stack to preview: slipway preview STACK")
     for file in output or ():
         if form is None and file.suffix not in _SUFFIXES:
             raise SlipwayError(
@@ -99,7 +112,6 @@ def preview(
         commits.resolve(project.directory, base_ref)
     packs = policy_packs(project, policy_pack)
     options = PreviewOptions(refresh=refresh, policy_packs=packs, base_ref=base_ref, capacity=capacity)
-    names = list(dict.fromkeys(stack))
     with (
         Console(stderr=True).status(f"Previewing {', '.join(names)} …"),
         ThreadPoolExecutor(max_workers=_WORKERS) as workers,

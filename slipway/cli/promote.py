@@ -1,6 +1,5 @@
-"""`slipway promote` and `slipway rollback`: deploy a version that another update has run, and verify it."""
+"""`slipway promote` and `slipway rollback`: deploy a version that a stack runs or has run, and verify it."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from slipway import interrupts
 from slipway.cli.checks import with_checks
-from slipway.cli.console import info, make_prompter
+from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
 from slipway.promotion.options import PromotionOptions, VerifyOptions
@@ -38,6 +37,7 @@ def promote(
         typer.Option(
             "--min-age",
             min=0,
+            metavar="SECONDS",
             help="Seconds since the verification in SOURCE, without another version there since;"
             " implies --require-verified.",
         ),
@@ -78,7 +78,11 @@ def rollback(
     target: Stack,
     to: Annotated[
         int | None,
-        typer.Option(help="Number of a receipt in `slipway history` (default: the last good other version)."),
+        typer.Option(
+            metavar="N",
+            help="Number of a receipt in `slipway history` (default: the latest verified receipt of another"
+            " version).",
+        ),
     ] = None,
     yes: Yes = False,
     *,
@@ -101,7 +105,7 @@ BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)
 def show(receipt: Receipt, as_json: bool, bad: Sequence[Outcome] = BAD) -> None:
     """Print a closed receipt; exit code 1 for a bad outcome."""
     if as_json:
-        print(json.dumps(receipt.printed(), indent=2))
+        print_json(receipt.printed())
     line = f"{receipt.kind} #{receipt.number} of {receipt.image} to {receipt.stack}: {receipt.outcome}"
     info(line + (f" ({receipt.reason})" if receipt.reason else ""))
     if receipt.outcome in bad:

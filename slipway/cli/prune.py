@@ -1,12 +1,11 @@
 """`slipway prune`: delete the images that no stack and no rollback needs."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import make_prompter
+from slipway.cli.console import make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Yes
 from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
@@ -17,11 +16,17 @@ from slipway.retention import caches, needed_by, repositories, unneeded
 
 def prune(
     last: Annotated[
-        int, typer.Option(min=1, help="Number of good receipts of each stack whose images are kept.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Keep the images of this number of verified receipts of each stack."
+        ),
     ] = 10,
     repository: Annotated[
         list[str] | None,
-        typer.Option(help="Repository to look at; repeatable (default: all of the project's)."),
+        typer.Option(
+            metavar="REPOSITORY",
+            help="Only images of this repository; repeatable (default: all of the project's).",
+        ),
     ] = None,
     delete: Annotated[
         bool, typer.Option("--delete", help="Ask, then delete the images; without this, only list them.")
@@ -32,9 +37,11 @@ def prune(
 ) -> None:
     """List the images of the stacks' repositories that no stack needs; with --delete, delete them.
 
-    A stack needs the images in its state, its stack file, its cluster, and its last good receipts, and its
+    A stack needs the images in its state, its stack file, its cluster and its last verified receipts, and its
     build caches. If a stack cannot be read, prune stops. The repositories must belong to this project alone:
     prune does not know the images that others use.
+
+    Exit code: 0 listed or deleted, 1 an error.
     """
     with interrupts.deferred():
         prompter = make_prompter(yes or not delete)
@@ -54,7 +61,7 @@ def prune(
             deleted = _delete(images, _unneeded(project, names, last, repository))
             prompter.info(f"{deleted} images deleted; the registry's garbage collection frees their layers")
     if as_json:
-        print(json.dumps({"unneeded": images, "deleted": deleted}, indent=2))
+        print_json({"unneeded": images, "deleted": deleted})
 
 
 Images = dict[str, dict[str, list[str]]]

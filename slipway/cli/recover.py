@@ -34,9 +34,11 @@ def recover(
 ) -> None:
     """Repair a stack after a killed or failed operation, then finish its promotion or update.
 
-    Breaks the lock of a dead process, ends orphaned plugins, adds created but unrecorded objects to the
-    state, refreshes the other resources from the cluster, moves the objects of renamed resources to the new
-    names, and finishes an open promotion.
+    - Breaks the lock of a dead process, and ends orphaned plugins.
+    - Adds objects that were created, and are not in the state, to the state.
+    - Refreshes the other resources from the cluster.
+    - Moves the objects of renamed resources to the new names.
+    - Finishes an open promotion, or updates the stack.
 
     After a killed destroy: use --no-up, then run `pulumi destroy`.
 

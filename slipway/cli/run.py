@@ -32,7 +32,9 @@ def run(
     """Run a command in a new pod like those of a component, then delete the pod.
 
     The pod has the component's image, environment, ServiceAccount, security context and labels, and gets no
-    requests from Services. Use it for migrations and other tasks: `slipway run dev web -- flask db upgrade`.
+    requests from Services. Use it for migrations and other tasks:
+
+        slipway run dev web -- flask db upgrade
 
     Exit code: the command's; 1 if the pod cannot start.
     """

@@ -16,7 +16,8 @@ from slipway.pulumi.snapshot import StackSnapshot
 def sbom(
     stack: Stack,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write (default: standard output).")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write (default: standard output)."),
     ] = None,
     cwd: Directory = HERE,
 ) -> None:
@@ -24,6 +25,8 @@ def sbom(
 
     The SBOM lists every package of the distribution (dpkg or apk) and of Python with its version and package
     URL, as the input of a vulnerability scanner. BuildKit exports the image's files and runs none of them.
+
+    Exit code: 0 written, 1 an error.
     """
     image = StackSnapshot.read(Project(cwd), stack).image
     if not image:

@@ -1,17 +1,16 @@
 """`slipway status`: version and health of every stack."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape as escape_markup
 from rich.table import Table
+from rich.text import Text
 
-from slipway.cli.console import save
-from slipway.cli.options import HERE, Directory, Json, stack_names
+from slipway.cli.console import print_json, save, table
+from slipway.cli.options import HERE, Directory, Json, Stacks
 from slipway.page import Markup, element, fill
 from slipway.pulumi.project import Project
 from slipway.status import Health, Row, age, overview
@@ -28,12 +27,9 @@ _PAGE = Path(__file__).with_name("status.html")
 
 
 def status(
-    stack: Annotated[
-        list[str] | None,
-        typer.Argument(help="Stacks, in promotion order (default: all).", autocompletion=stack_names),
-    ] = None,
+    stack: Stacks = None,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Also write an HTML page with the pipeline.")
+        Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with the pipeline.")
     ] = None,
     cwd: Directory = HERE,
     as_json: Json = False,
@@ -46,7 +42,7 @@ def status(
     if html:
         save("page", page(rows, datetime.now(UTC)), html)
     if as_json:
-        print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+        print_json([row.model_dump(mode="json") for row in rows])
     else:
         console = Console()
         console.print(overview_table(rows))
@@ -59,21 +55,25 @@ def status(
 
 def overview_table(rows: list[Row]) -> Table:
     """Return a table with a row for each stack."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("STACK", "VERSION", "DIGEST", "COMMIT", "HEALTH", "DRIFT", "AGE", "LAST UPDATE"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(
-            escape_markup(row.stack),
-            row.version,
-            row.digest[7:19],
-            row.commit[:8],
-            f"[{_STYLES[row.health]}]{row.health}{', verified' if row.verified else ''}",
-            "drifted" if row.drifted else ("none" if row.digest else ""),
-            age(row.age_s),
-            f"{row.update}{f' {row.updated:%Y-%m-%d %H:%M}' if row.updated else ''}",
-        )
-    return table
+    columns = ("STACK", "VERSION", "DIGEST", "COMMIT", "HEALTH", "DRIFT", "AGE", "LAST UPDATE")
+    return table(columns, map(_cells, rows))
+
+
+def _cells(row: Row) -> tuple[str | Text, ...]:
+    health = Text(f"{row.health}{', verified' if row.verified else ''}", style=_STYLES[row.health])
+    updated = f" {row.updated:%Y-%m-%d %H:%M}" if row.updated else ""
+    version, digest, commit, *others = _facts(row).values()
+    return (row.stack, version, digest, commit, health, *others, f"{row.update}{updated}")
+
+
+def _facts(row: Row) -> dict[str, str]:
+    return {
+        "version": row.version,
+        "digest": row.digest[7:19],
+        "commit": row.commit[:8],
+        "drift": "drifted" if row.drifted else ("none" if row.digest else ""),
+        "age": age(row.age_s),
+    }
 
 
 def page(rows: list[Row], time: datetime) -> str:
@@ -85,14 +85,7 @@ def page(rows: list[Row], time: datetime) -> str:
 
 
 def _card(row: Row) -> Markup:
-    facts = {
-        "version": row.version,
-        "digest": row.digest[7:19],
-        "commit": row.commit[:8],
-        "drift": "drifted" if row.drifted else ("none" if row.digest else ""),
-        "age": age(row.age_s),
-        "last update": row.update,
-    }
+    facts = {**_facts(row), "last update": row.update}
     lines = [
         part for name, value in facts.items() if value for part in (element("dt", name), element("dd", value))
     ]

@@ -5,8 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from rich.text import Text
 
-from slipway.cli.outdated import Row, table
+from slipway.cli.outdated import Row, bases_table
 from slipway.errors import ImageNotFound, RegistryUnavailable
 from slipway.images.bases import BASE, State, compare
 from slipway.images.references import Image
@@ -122,5 +123,5 @@ def test_an_image_without_the_label_has_no_base_recorded(registry: Registry) -> 
 
 def test_the_table_shortens_digests() -> None:
     row = Row(stack="dev", image=f"you/web:1@sha256:{'a' * 64}", base="python:3.11", state=State.OUTDATED)
-    cells = [next(iter(column.cells)) for column in table([row]).columns]
-    assert cells == ["dev", f"you/web:1@{'a' * 12}", "python:3.11", "[red]outdated"]
+    cells = [next(iter(column.cells)) for column in bases_table([row]).columns]
+    assert cells == [Text("dev"), Text(f"you/web:1@{'a' * 12}"), Text("python:3.11"), Text("outdated", "red")]

@@ -1,13 +1,19 @@
 """The command line: its errors and its help."""
 
+import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from slipway.cli import main
+from slipway.cli import main, preview
 from slipway.cli.options import stack_names
 from slipway.errors import SlipwayError
+from slipway.preview.report.stack_report import stack_report
+from slipway.preview.rules import Situation
+from slipway.pulumi.changes import EventSummary
 
 
 def test_brackets_in_an_error_are_no_markup(
@@ -28,6 +34,31 @@ def test_the_help_lists_every_command_and_shell_completion() -> None:
     output = CliRunner().invoke(main.app, ["--help"]).stdout
     assert all(command in output for names in main._PANELS.values() for command in names)
     assert "--install-completion" in output
+
+
+@pytest.mark.parametrize("command", ["preview", "promote", "prune", "run", "status"])
+def test_the_help_names_values_in_words_of_users(command: str) -> None:
+    main.load("")
+    output = CliRunner().invoke(main.app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert "DIRECTORY" in output
+    assert re.findall(r"<(?:str|bool|int|float|path|file|list)[^>]*>", output) == []
+
+
+def test_a_preview_takes_stacks_as_arguments_and_as_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    unchanged = stack_report("dev", EventSummary(), Situation(()))
+    project = SimpleNamespace(stack=lambda name: unchanged.model_copy(update={"name": name}))
+    monkeypatch.setattr(preview, "Project", lambda directory: project)
+    monkeypatch.setattr(preview, "policy_packs", lambda *_: [])
+    monkeypatch.setattr(preview, "_preview", lambda stack, *_: SimpleNamespace(report=stack))
+    main.load("")
+    result = CliRunner().invoke(main.app, ["preview", "dev", "qa", "--stack", "prod", "-s", "dev", "--json"])
+    assert [stack["name"] for stack in json.loads(result.stdout)["stacks"]] == ["dev", "qa", "prod"]
+
+
+def test_a_preview_needs_a_stack() -> None:
+    main.load("")
+    error = CliRunner().invoke(main.app, ["preview"]).exception
+    assert isinstance(error, SlipwayError) and "slipway preview STACK" in str(error)
 
 
 def test_the_names_of_stacks_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
