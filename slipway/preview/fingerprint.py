@@ -67,10 +67,10 @@ class Fingerprint(BaseModel):
         return [name for field, name in _NAMES.items() if getattr(self, field) != getattr(now, field)]
 
     def check_unchanged(self, target: StackSnapshot, image: Image) -> None:
-        """Compare with the present; `target` is a snapshot that was taken anew.
+        """Compare with the present; `target` is a snapshot from after the preview.
 
         Raises:
-            OutOfDate: something differs. Nothing was touched.
+            OutOfDate: something differs. Nothing was changed.
         """
         if changed := self.differences(Fingerprint.from_snapshot(target, image)):
             raise OutOfDate(
@@ -119,7 +119,7 @@ def hash_configuration(stack: Stack) -> str:
 
 
 def hash_state(state: Mapping[str, Any]) -> str:
-    """Hash the resources in an exported state, without ciphertexts: each export encrypts secrets anew."""
+    """Hash the resources in an exported state, without ciphertexts: each export encrypts secrets again."""
     deployment = state.get("deployment") or {}
     return _hash({"resources": _without_ciphertexts(deployment.get("resources"))})
 

@@ -19,12 +19,8 @@ from slipway.preview.fingerprint import Fingerprint
 from slipway.preview.preview import Preview, PreviewOptions, preview
 from slipway.preview.report.stack_report import resource
 from slipway.pulumi.changes import Change, EventSummary
+from slipway.pulumi.events import UNKNOWN_TEXT, is_secret
 from slipway.pulumi.project import OnEvent, Stack
-
-_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-# https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # a mark, not a secret
 
 
 class Plan(BaseModel):
@@ -94,7 +90,7 @@ def preview_and_save(
 def _write(file: Path, text: str) -> None:
     """Write a new file that only its owner can read.
 
-    A file that exists is not written to: whoever created it may have opened it to others.
+    A file that exists is not written to: its creator may have made it readable for others.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +113,7 @@ def check(plan: Plan, stack: Stack, file: Path) -> None:
         raise OutOfDate(
             f"the plan for {stack.name} of {plan.made:%Y-%m-%d %H:%M} UTC is out of date:\n"
             + "\n".join(f"  {problem}" for problem in problems)
-            + "\nNothing was touched. Run the preview again, and review the new plan."
+            + "\nNothing was changed. Run the preview again, and review the new plan."
         )
 
 
@@ -157,7 +153,7 @@ def _described(drift: Sequence[Change]) -> Iterator[str]:
 
 
 def without_generated_secrets(engine: dict[str, Any]) -> dict[str, Any]:
-    """Replace secrets that every run generates anew by unknown values, which the update may set.
+    """Replace secrets that every run generates again by unknown values, which the update may set.
 
     The engine would hold the update to the preview's values. These secrets are the secrets of image builds,
     which are not part of the image, and secrets of new resources, such as a generated password.
@@ -167,16 +163,16 @@ def without_generated_secrets(engine: dict[str, Any]) -> dict[str, Any]:
         if urn.split("::")[2].endswith("docker-build:index:Image"):
             for part in difference.values():
                 if isinstance(part, dict) and "secrets" in part:
-                    part["secrets"] = _UNKNOWN
+                    part["secrets"] = UNKNOWN_TEXT
         if "create" in (planned.get("steps") or ()):
             difference["adds"] = _with_unknown_secrets(difference.get("adds") or {})
     return engine
 
 
 def _with_unknown_secrets(value: Any) -> Any:
+    if is_secret(value):
+        return UNKNOWN_TEXT
     if isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET:
-            return _UNKNOWN
         return {key: _with_unknown_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_unknown_secrets(item) for item in value]

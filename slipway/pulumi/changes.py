@@ -68,7 +68,6 @@ class Change:
     """A replacement deletes the old resource before it creates the new resource."""
     retained: bool = False
     """The resource leaves the state, but its object stays in the cluster."""
-    protected: bool = False
     safeguards_lost: tuple[str, ...] = ()
     """protect and retainOnDelete, if the program sets them no longer."""
     provider: str = ""
@@ -107,7 +106,6 @@ class Violation:
     """A policy that a resource violates."""
 
     policy: str
-    pack: str
     mandatory: bool
     message: str
     urn: str = ""

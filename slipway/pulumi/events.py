@@ -10,6 +10,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata, StepEventStateMetadata
 
+from slipway.masking import MASK
 from slipway.pulumi.changes import (
     SECRET,
     UNKNOWN,
@@ -22,16 +23,17 @@ from slipway.pulumi.changes import (
 )
 from slipway.pulumi.properties import differences, is_controllers_field, is_noise, value_at
 
-_MASKED = "[secret]"
 _PREVIEW_IS_INCOMPLETE = "nput properties have unknown values. Preview is incomplete."
 # https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource#SigKey: a mapping with this key has a
 # special meaning; with this value it is a secret, whose content the engine has masked.
 _SIGNATURE, _SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""The engine's text for a text that is unknown until the update."""
 # https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin#pkg-constants
 _UNKNOWN_VALUES = {
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # bool
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
-    "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # string
+    UNKNOWN_TEXT,
     "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # array
     "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
     "e48ece36-62e2-4504-bad9-02848725956a",  # archive
@@ -101,7 +103,6 @@ def _state_change(step: StepEventMetadata, op: Op, deleted_first: bool = False) 
         properties=tuple(_properties(step, old, new)),
         deleted_first=deleted_first,
         retained=bool(step.old and step.old.retain_on_delete),
-        protected=bool(step.old and step.old.protect),
         safeguards_lost=tuple(_safeguards_lost(step)),
         provider=state.provider if state else "",
         custom=bool(state and state.custom),
@@ -117,29 +118,27 @@ def _safeguards_lost(step: StepEventMetadata) -> Iterator[str]:
 
 
 def _inputs(state: StepEventStateMetadata | None) -> dict[str, Any]:
-    inputs: dict[str, Any] = _clean((state.inputs if state else None) or {})
-    return inputs
+    return dict(_clean((state.inputs if state else None) or {}))
 
 
 def _outputs(state: StepEventStateMetadata | None) -> dict[str, Any]:
-    outputs: dict[str, Any] = _clean((state.outputs if state else None) or {})
-    return outputs
+    return dict(_clean((state.outputs if state else None) or {}))
+
+
+def is_secret(value: Any) -> bool:
+    """Return whether a value of the engine is a secret, masked or encrypted."""
+    return isinstance(value, Mapping) and value.get(_SIGNATURE) == _SECRET_SIGNATURE
 
 
 def _clean(value: Any) -> Any:
     """Replace the engine's texts for secrets and unknown values by SECRET and UNKNOWN."""
+    if is_secret(value) or value == MASK:
+        return SECRET
     if isinstance(value, Mapping):
-        if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
-            return SECRET
         return {key: _clean(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_clean(item) for item in value]
-    if isinstance(value, str):
-        if value == _MASKED:
-            return SECRET
-        if value in _UNKNOWN_VALUES:
-            return UNKNOWN
-    return value
+    return UNKNOWN if isinstance(value, str) and value in _UNKNOWN_VALUES else value
 
 
 def _properties(
@@ -253,7 +252,6 @@ def _violations(events: Iterable[EngineEvent]) -> Iterator[Violation]:
         if policy := event.policy_event:
             yield Violation(
                 policy=policy.policy_name,
-                pack=policy.policy_pack_name,
                 mandatory=policy.enforcement_level == "mandatory",
                 message=policy.message,
                 urn=policy.resource_urn or "",

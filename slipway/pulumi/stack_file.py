@@ -55,7 +55,7 @@ class StackFile:
         Raises:
             SlipwayError: the file is not a valid stack file.
         """
-        value = (self._document(self.text()).get("config") or {}).get(self.key)
+        value = self._document(self.text())["config"].get(self.key)
         return None if value is None else str(value)
 
     def with_image(self, image: str | None) -> str:
@@ -63,10 +63,8 @@ class StackFile:
         text = self.text()
         before = self._document(text)
         after = _remove(text, self.key) if image is None else _set(text, self.key, image)
-        expected = {**before, "config": {**(before.get("config") or {})}}
-        expected["config"].pop(self.key, None)
-        if image is not None:
-            expected["config"][self.key] = image
+        config = {key: value for key, value in before["config"].items() if key != self.key}
+        expected = {**before, "config": config if image is None else {**config, self.key: image}}
         if not self._parses_to(after, expected):
             command = f"rm {self.key}" if image is None else f"set {self.key} {image}"
             raise SlipwayError(
@@ -76,10 +74,9 @@ class StackFile:
 
     def _parses_to(self, text: str, expected: dict[str, Any]) -> bool:
         try:
-            document = self._document(text)
+            return self._document(text) == expected
         except SlipwayError:
             return False
-        return {**document, "config": document.get("config") or {}} == expected
 
     def write(self, text: str) -> None:
         """Replace the content atomically; do nothing if the content is the same.
@@ -125,10 +122,11 @@ class StackFile:
         image = self.image()
         text = _remove(before, self.key) if image is None else _set(before, self.key, image)
         del now[SALT]
-        if self._parses_to(text, {**now, "config": now.get("config") or {}}):
+        if self._parses_to(text, now):
             self.write(text)
 
     def _document(self, text: str) -> dict[str, Any]:
+        """Return the content of a stack file, with an empty `config` if it has none."""
         try:
             document = yaml.safe_load(text) or {}
         except yaml.YAMLError as error:
@@ -136,7 +134,7 @@ class StackFile:
         config = document.get("config") if isinstance(document, dict) else 0
         if config is not None and not isinstance(config, dict):
             raise SlipwayError(f"{self.path} is not a stack file: `config:` must be a mapping")
-        return {str(key): value for key, value in document.items()}
+        return {**{str(key): value for key, value in document.items()}, "config": config or {}}
 
 
 def _config(text: str) -> yaml.MappingNode | None:

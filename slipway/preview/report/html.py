@@ -110,7 +110,7 @@ def _kind(type_: str) -> str:
 
 
 def _omitted(urn: str) -> _Item:
-    """Return the item of a resource of which only the URN is known: urn:pulumi:stack::project::type::name."""
+    """Return the item of a resource whose URN alone is known: urn:pulumi:stack::project::type::name."""
     type_, _, name = urn.split("::", 2)[-1].partition("::")
     return _Item(None, _kind(type_), name)
 

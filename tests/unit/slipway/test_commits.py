@@ -13,7 +13,7 @@ HEAD = "a" * 40
 
 
 def update(kind: str = "update", result: str = "succeeded", **environment: str) -> Update:
-    return Update(1, kind, result, "", "", "", environment, {})
+    return Update(kind, result, "", "", environment)
 
 
 @pytest.fixture

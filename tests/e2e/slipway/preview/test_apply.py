@@ -77,7 +77,7 @@ def test_a_plan_is_refused_when_its_ground_has_changed(
         done = deployed.slipway("apply", "--plan", str(reviewed))
         assert done.returncode == 1, done.stdout
         assert reason in " ".join(done.stderr.split()), done.stderr
-        assert "Nothing was touched" in done.stderr
+        assert "Nothing was changed" in done.stderr
         assert team(deployed) == ""
     finally:
         undo(deployed)
