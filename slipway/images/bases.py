@@ -10,11 +10,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from slipway.errors import ImageNotFound, SlipwayError
-from slipway.images.references import Image, split_tag
+from slipway.images.references import Image, is_attestation, split_tag
 from slipway.images.registry import Repository
 
 BASE = "org.opencontainers.image.base.name"
-_ATTESTATION = "vnd.docker.reference.type"
 
 
 class State(StrEnum):
@@ -67,7 +66,13 @@ def compare(image: Image) -> Comparison:
         base = next(iter(sorted(bases - {""})), "")
         if not base:
             return Comparison(State.NO_BASE)
-        current = all(_is_current(configuration, base) for configuration in configurations)
+        name, tag = split_tag(base)
+        if not tag:
+            raise SlipwayError(
+                f"the base {base} is pinned by digest without a tag: write FROM name:tag@sha256:…"
+            )
+        repository = Repository(name)  # one for all platforms: it keeps the registry's token
+        current = all(_is_current(configuration, repository, tag) for configuration in configurations)
         return Comparison(State.CURRENT if current else State.OUTDATED, base)
     except SlipwayError as error:
         return Comparison(State.UNKNOWN, base, str(error))
@@ -75,15 +80,12 @@ def compare(image: Image) -> Comparison:
         return Comparison(State.UNKNOWN, base, f"{image.by_digest} or its base has a malformed manifest")
 
 
-def _is_current(configuration: Mapping[str, Any], base: str) -> bool:
+def _is_current(configuration: Mapping[str, Any], base: Repository, tag: str) -> bool:
     """Return whether the image begins with the layers of its base for the same platform."""
     platform = Platform.of(configuration)
-    repository, tag = split_tag(base)
-    if not tag:
-        raise SlipwayError(f"the base {base} is pinned by digest without a tag: write FROM name:tag@sha256:…")
-    found = next(_configurations(Repository(repository), tag, platform), None)
+    found = next(_configurations(base, tag, platform), None)
     if found is None:
-        raise ImageNotFound(f"the base {base} has no image for {platform}")
+        raise ImageNotFound(f"the base {base.name}:{tag} has no image for {platform}")
     layers = found["rootfs"]["diff_ids"]
     return bool(configuration["rootfs"]["diff_ids"][: len(layers)] == layers)
 
@@ -97,9 +99,8 @@ def _configurations(
         yield repository.blob(manifest["config"]["digest"])
         return
     for child in manifest["manifests"]:
-        if _ATTESTATION in (child.get("annotations") or {}):
-            continue
-        if platform is None or platform.matches(Platform.of(child.get("platform") or {})):
+        own = platform is None or platform.matches(Platform.of(child.get("platform") or {}))
+        if own and not is_attestation(child):
             yield repository.blob(repository.manifest(child["digest"])["config"]["digest"])
 
 

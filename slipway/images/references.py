@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,15 @@ def configurations(image: Image) -> dict[str, str]:
         ImageNotFound, SlipwayError: as `manifest` does.
     """
     top = manifest(image)
-    children = {
-        child["digest"]
-        for child in top.get("manifests", ())
-        if "vnd.docker.reference.type" not in child.get("annotations", {})  # an attestation, not a platform
-    }
+    children = {child["digest"] for child in top.get("manifests", ()) if not is_attestation(child)}
     manifests = {digest: manifest(replace(image, digest=digest)) for digest in children}
     manifests = manifests or {image.digest: top}
     return {digest: content["config"]["digest"] for digest, content in manifests.items()}
+
+
+def is_attestation(child: Mapping[str, Any]) -> bool:
+    """Return whether an entry of an image index is an attestation by BuildKit, and not a platform."""
+    return "vnd.docker.reference.type" in (child.get("annotations") or {})
 
 
 def is_reported(image: Image, reported: str) -> bool:

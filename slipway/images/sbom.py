@@ -51,7 +51,7 @@ class Package:
 def generate(image: Image) -> str:
     """Return the SBOM as CycloneDX 1.6 JSON, from the files of the image, which BuildKit exports.
 
-    Of an image for several platforms, BuildKit exports the builder's own.
+    For an image with several platforms, BuildKit exports the builder's platform.
 
     Raises:
         SlipwayError: when BuildKit cannot export the image, or the image has no package database.
@@ -91,7 +91,7 @@ def read_packages(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
     """Return the os-release and the packages of a file system in a tar archive.
 
     Raises:
-        SlipwayError: when the file system has packages of rpm, or a database that is too large.
+        SlipwayError: when the file system has rpm packages, or a database that is too large.
     """
     release: dict[str, str] = {}
     packages: set[Package] = set()
@@ -102,7 +102,7 @@ def read_packages(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
             if parse:
                 packages.update(parse(_text(files, member)))
             elif _RPM.fullmatch(name):
-                raise SlipwayError("packages of rpm are not supported: use syft for this image")
+                raise SlipwayError("rpm packages are not supported: use syft for this image")
             elif _RELEASE.fullmatch(name):
                 pairs = (line.partition("=") for line in _text(files, member).splitlines())
                 release = {key: value.strip("\"'") for key, _, value in pairs}
