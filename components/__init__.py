@@ -1,4 +1,4 @@
-"""Components for Pulumi programs: each makes a working part of a system, with safe defaults."""
+"""Components for Pulumi programs: each creates a working part of a system, with safe defaults."""
 
 from components.imports import lasting
 

@@ -3,7 +3,6 @@
 import functools
 import re
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
-from decimal import Decimal
 from typing import Annotated, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
 import pulumi
@@ -20,6 +19,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
+
+from slipway.cluster.quantities import quantity as quantity  # for the components
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ class BadArgument(pulumi.RunError, ValueError):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def options(cls: type[T]) -> type[T]:
-    """Make a frozen, keyword-only dataclass that checks its values and refuses unknown ones."""
+    """Make a frozen, keyword-only dataclass that checks its values and rejects unknown names."""
     return dataclass(frozen=True, kw_only=True, config=_CONFIG)(cls)  # type: ignore[return-value] # same class
 
 
@@ -103,17 +104,6 @@ def explained(error: ValidationError, hide: Container[str | int] = ()) -> Iterat
             value = "[secret]" if path[0] in hide else repr(problem["input"])
             reason = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
             yield Problem(path, kind, f"is {value}, but {reason}")
-
-
-def quantity(value: str) -> Decimal:
-    """Convert a Kubernetes quantity ("250m", "128Mi") to its base unit: cores or bytes."""
-    number, suffix = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", value).groups()  # type: ignore[union-attr] # validated
-    return Decimal(number) * _FACTORS[suffix]
-
-
-_FACTORS = {"": Decimal(1), "m": Decimal("0.001"), "k": Decimal(1000)}
-_FACTORS |= {unit: Decimal(1000) ** (power + 2) for power, unit in enumerate("MGT")}
-_FACTORS |= {f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGT")}
 
 
 def integer_from_text(value: object) -> object:

@@ -96,7 +96,7 @@ class Settings(BaseModel):
     )
 
     context: Annotated[str, Field(alias=CONTEXT, examples=["sandbox"])]
-    """The kubeconfig context to deploy to, whichever context is current."""
+    """The kubeconfig context to deploy to, whatever the current context is."""
     namespace: Annotated[Name, Field(examples=["hits"])]
     """The namespace; <project>-<stack> by default."""
     create_namespace: bool = True
@@ -121,7 +121,7 @@ class Settings(BaseModel):
     redis: Annotated[RedisSettings, BeforeValidator(group)] = RedisSettings()
     """Its Redis."""
     redis_password: Annotated[pulumi.Output[str] | None, PlainValidator(_password), _SECRET] = None
-    """The password of Redis; the program makes one, once, if there is none."""
+    """The password of Redis; without it, the program generates a password once."""
 
     @property
     def platform(self) -> str | None:

@@ -20,6 +20,7 @@ from components.validation import InputText, Name, Platform, checked, conflict, 
 from slipway.images.bases import BASE
 from slipway.images.references import split, split_tag
 from slipway.images.registry import RegistryUnavailable
+from slipway.masking import PASSWORD_IN_URL
 
 
 def _identifier(value: str) -> str:
@@ -35,7 +36,7 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 def _without_login(value: str) -> str:
-    if re.search(r"://[^/\s]*:[^/\s]*@", value):
+    if PASSWORD_IN_URL.search(value):
         raise conflict("is a URL with a password, which state and image would keep: pass it in `secrets`")
     return value
 

@@ -14,12 +14,12 @@ waits 5 minutes, in vain, when it updates a bound claim whose class binds on fir
 """
 
 TAKES_OVER = {"pulumi.com/patchForce": "true"}
-"""Annotation of an object that another field manager may have made: server-side apply still changes it."""
+"""Annotation of an object that another field manager may have created: server-side apply still changes it."""
 
 R = TypeVar("R", bound=pulumi.Resource)
 
 Transform = Callable[[str, dict[str, Any]], None]
-"""A function that may change the arguments of each child before it is made.
+"""A function that may change the arguments of each child before it is created.
 
 It gets the kind ("Deployment") and the arguments of pulumi_kubernetes:
 `args["spec"]["template"]["spec"]["priority_class_name"] = "high"`.
@@ -54,7 +54,7 @@ class NamespacedComponent(pulumi.ComponentResource):
     def _add_service_account(
         self, pull_secret: pulumi.Input[str] | None, *, token: bool = False
     ) -> k8s.core.v1.ServiceAccount:
-        """Make the ServiceAccount of the pods, with the name of a Secret to pull images with."""
+        """Create the ServiceAccount of the pods, with the name of a Secret to pull images with."""
         return self._add(
             k8s.core.v1.ServiceAccount,
             name=self.pulumi_resource_name,
@@ -70,7 +70,7 @@ class NamespacedComponent(pulumi.ComponentResource):
         access: str = "ReadWriteOnce",
         storage_class: str | None = None,
     ) -> k8s.core.v1.PersistentVolumeClaim:
-        """Make a claim, which outlives the component: Pulumi never deletes it."""
+        """Create a claim, which outlives the component: Pulumi never deletes it."""
         spec: k8s.core.v1.PersistentVolumeClaimSpecArgsDict = {
             "access_modes": [access],
             "resources": {"requests": {"storage": size}},
@@ -97,7 +97,7 @@ class NamespacedComponent(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         **args: Any,
     ) -> R:
-        """Make a child. Without `name`, Pulumi names it, and a change of its content renames it.
+        """Create a child. Without `name`, Pulumi names it, and a change of its content renames it.
 
         A `name` that follows from the arguments is a function of them, as they are after `transform`.
         """

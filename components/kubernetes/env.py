@@ -1,7 +1,7 @@
 """Environment variables of containers."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -14,9 +14,10 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class EnvVar(ABC):
-    """An environment variable: `EnvVar.value`, `EnvVar.secret` or `EnvVar.config_map` makes one.
+    """An environment variable. Create it with `EnvVar.value`, `EnvVar.secret` or `EnvVar.config_map`.
 
-    `endpoint` is what the variable leads to: a pod with the variable may reach it, and is admitted there.
+    `endpoint` is the destination that the variable names: a pod with the variable may reach it, and is
+    admitted there.
     """
 
     name: str
@@ -24,7 +25,7 @@ class EnvVar(ABC):
 
     @staticmethod
     def value(name: str, value: pulumi.Input[str], *, endpoint: Endpoint | None = None) -> "EnvVar":
-        """Return a variable with this value, which whoever may read the pod can read."""
+        """Return a variable with this value, which is visible to everybody who may read the pod."""
         return _Value(name=name, text=value, endpoint=endpoint)
 
     @staticmethod
@@ -32,14 +33,14 @@ class EnvVar(ABC):
         name: str, secret: pulumi.Input[str], key: pulumi.Input[str], *, endpoint: Endpoint | None = None
     ) -> "EnvVar":
         """Return a variable with the value of a key of the Secret named `secret`."""
-        return _SecretKey(name=name, secret_name=secret, key=key, endpoint=endpoint)
+        return _Key(name=name, kind="secret", object_name=secret, key=key, endpoint=endpoint)
 
     @staticmethod
     def config_map(
         name: str, config_map: pulumi.Input[str], key: pulumi.Input[str], *, endpoint: Endpoint | None = None
     ) -> "EnvVar":
         """Return a variable with the value of a key of the ConfigMap named `config_map`."""
-        return _ConfigMapKey(name=name, config_map_name=config_map, key=key, endpoint=endpoint)
+        return _Key(name=name, kind="config_map", object_name=config_map, key=key, endpoint=endpoint)
 
     @property
     @abstractmethod
@@ -59,26 +60,17 @@ class _Value(EnvVar):
 
 
 @options
-class _SecretKey(EnvVar):
+class _Key(EnvVar):
     name: VariableName
-    secret_name: InputText
+    kind: Literal["secret", "config_map"]
+    object_name: InputText
     key: InputText
     endpoint: Endpoint | None
 
     @property
     def as_dict(self) -> k8s.core.v1.EnvVarArgsDict:
-        reference: k8s.core.v1.SecretKeySelectorArgsDict = {"name": self.secret_name, "key": self.key}
-        return {"name": self.name, "value_from": {"secret_key_ref": reference}}
-
-
-@options
-class _ConfigMapKey(EnvVar):
-    name: VariableName
-    config_map_name: InputText
-    key: InputText
-    endpoint: Endpoint | None
-
-    @property
-    def as_dict(self) -> k8s.core.v1.EnvVarArgsDict:
-        reference: k8s.core.v1.ConfigMapKeySelectorArgsDict = {"name": self.config_map_name, "key": self.key}
-        return {"name": self.name, "value_from": {"config_map_key_ref": reference}}
+        reference: k8s.core.v1.SecretKeySelectorArgsDict = {"name": self.object_name, "key": self.key}
+        source: k8s.core.v1.EnvVarSourceArgsDict = (
+            {"secret_key_ref": reference} if self.kind == "secret" else {"config_map_key_ref": reference}
+        )
+        return {"name": self.name, "value_from": source}

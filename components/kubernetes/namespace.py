@@ -15,9 +15,10 @@ from slipway.images.references import split
 class Namespace(NamespacedComponent):
     """A namespace that enforces the Pod Security level `restricted` and denies all traffic by default.
 
-    With `create=False` the namespace exists, and whoever made it sets its Pod Security level: the component
-    makes only what is in it, and denies the traffic of all its pods, those of other programs too. Do not
-    change `create` of a namespace that this component made: Pulumi would delete it with all its content.
+    With `create=False` the namespace exists, and its owner sets its Pod Security level: the component creates
+    only the objects in it. Its policy denies the traffic of all pods there, including pods of other programs.
+    Do not change `create` of a namespace that this component created: Pulumi would delete it with all its
+    content.
     """
 
     name: pulumi.Output[str]
@@ -36,7 +37,7 @@ class Namespace(NamespacedComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make or complete the namespace `name`, with `credentials` for pulling images from `repository`."""
+        """Create the namespace `name`, or its content; `credentials` are for images from `repository`."""
         super().__init__(name, None, transform, opts, former_type="RestrictedNamespace")
         self.name = self._add_namespace(name) if create else pulumi.Output.from_input(name)
         self._namespace = self.name

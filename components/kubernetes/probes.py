@@ -14,7 +14,7 @@ HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 
 
 class Probe(ABC):
-    """A check of a container: `Probe.http`, `.tcp`, `.exec` or `.grpc` makes one.
+    """A check of a container. Create it with `Probe.http`, `.tcp`, `.exec` or `.grpc`.
 
     https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
     """
@@ -123,11 +123,11 @@ class Probes:
     """The probes of a web application."""
 
     live: Probe = Probe.http("/livez")
-    """Passes if the process answers. It must not depend on other services: a restart repairs none of them."""
+    """Passes if the process answers. It must not depend on other services: a restart repairs no service."""
     ready: Probe = Probe.http("/readyz")
-    """Passes if the pod can serve, which includes what it cannot serve without.
+    """Passes if the pod can serve, including the services that it cannot serve without.
 
-    All pods lose a shared service at the same moment: leave out what the application can do without.
+    All pods lose a shared service at the same moment: check no service that the application can do without.
     """
     startup: Count = 60
     """Seconds that a start may take before the container is restarted."""

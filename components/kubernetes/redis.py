@@ -58,14 +58,14 @@ class Redis(NamespacedComponent):
     """A single Redis with a password, limits, and a network policy that admits only pods that use its `env`.
 
     Three quarters of the memory limit are for data. When they are full, a Redis with `storage` refuses writes
-    (noeviction), and a Redis without, a cache, removes the keys that were not used for longest (allkeys-lru).
+    (noeviction). A Redis without `storage` is a cache: it removes the least recently used keys (allkeys-lru).
     `eviction` takes another policy: https://redis.io/docs/latest/develop/reference/eviction/
 
     Without `storage` the content goes with the pod. With `storage`, a volume claim of that size keeps it.
     Pulumi never deletes the claim: it stays until the namespace is deleted. `storage` can be added later
     and, if the storage class allows it, raised; a claim never shrinks.
 
-    Without `password` the component makes one, once.
+    Without `password` the component generates a password once.
 
         cache = Redis("cache", namespace=namespace.name, storage="1Gi")
         WebService("web", namespace=namespace.name, image=image, env=cache.env)
@@ -153,7 +153,7 @@ class Redis(NamespacedComponent):
 
     def _add_secret(self, password: pulumi.Input[str] | None) -> k8s.core.v1.Secret:
         """Make the Secret: a key for clients, and a file for Redis: no argument list shows the password."""
-        # Each run makes another password, and only the first counts. The provider stores `data`.
+        # Each run generates a password; the first is kept. The provider stores `data`.
         keep_first = pulumi.ResourceOptions(ignore_changes=["data", "stringData"] if password is None else [])
         value = pulumi.Output.secret(secrets.token_urlsafe(32) if password is None else password)
         return self._add(

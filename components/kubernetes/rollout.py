@@ -1,4 +1,4 @@
-"""Rollout: replaces the old version of a service by the new one."""
+"""Rollout: the settings of a rolling update."""
 
 import math
 import re
@@ -69,5 +69,5 @@ class Rollout:
 
     @property
     def awaited(self) -> dict[str, str]:
-        """The annotation that bounds Pulumi's wait, which is 10 minutes without it."""
+        """The annotation that limits the time for which Pulumi waits (10 minutes by default)."""
         return {"pulumi.com/timeoutSeconds": str(self.timeout)}

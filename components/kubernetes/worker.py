@@ -24,7 +24,7 @@ PROVEN_S = 5
 
 
 class Worker(LastingComponent):
-    """A Deployment of a process that takes its tasks from elsewhere, and a policy that lets nobody connect.
+    """A Deployment of a process that takes its tasks from elsewhere, and a policy that admits no connection.
 
     When a pod has to stop, the process gets SIGTERM, and `grace` seconds to end or return its task; then it
     is killed. New pods start before old ones stop.

@@ -3,21 +3,31 @@
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 """
 
+import re
+from decimal import Decimal
 from typing import Any
 
-_SUFFIXES = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
+_FACTORS = {suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", *"kMGTPE"), -3)}
+_FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)}
+_QUANTITY = re.compile(rf"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)({'|'.join(_FACTORS)})")
+
+
+def quantity(text: str) -> Decimal:
+    """Return a quantity ("250m", "128Mi") in its base unit: cores or bytes.
+
+    Raises:
+        ValueError: the text is not a quantity.
+    """
+    if not (match := _QUANTITY.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a quantity")
+    return Decimal(match[1]) * _FACTORS[match[2]]
 
 
 def amount(value: Any) -> float:
     """Return a quantity in cores or bytes; 0 if it is missing, hidden or malformed."""
-    text = str(value if value is not None else 0).strip()
-    suffix = next((text[-length:] for length in (2, 1) if text[-length:] in _SUFFIXES), "")
     try:
-        return float(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, 1)
-    except ValueError:
+        return float(quantity(str(value).strip()))
+    except (ValueError, ArithmeticError):
         return 0.0
 
 
@@ -29,6 +39,6 @@ def cpu(cores: float) -> str:
 def memory(size: float) -> str:
     """Format bytes in the largest unit that fits: 256Mi, 1.5Gi."""
     for unit in ("Ti", "Gi", "Mi", "Ki"):
-        if size >= _SUFFIXES[unit]:
-            return f"{size / _SUFFIXES[unit]:.4g}{unit}"
+        if size >= (factor := float(_FACTORS[unit])):
+            return f"{size / factor:.4g}{unit}"
     return f"{size:.0f}"

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "slipway": {"slipway"},
     "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process", "slipway.masking"},
     "slipway/images": {"slipway.images", "slipway.errors", "slipway.process", "slipway.masking"},
-    "components": {"components", "slipway.images", "slipway.cluster"},
+    "components": {"components", "slipway.images", "slipway.cluster", "slipway.masking"},
     "stack": {"stack", "components", "slipway.images", "slipway.cluster"},
     "sandbox": {"sandbox"},
     "policy": {"policy"},

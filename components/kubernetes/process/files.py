@@ -1,6 +1,7 @@
 """Files that a component puts into its containers."""
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -9,11 +10,11 @@ from components.kubernetes.process.volumes import ContainerPath
 from components.validation import InputText, options
 
 MODE = 0o444
-"""Readable for the user of the process, whichever it is: nobody else is in the container."""
+"""Readable for every user: only the process runs in the container."""
 
 
 class File(ABC):
-    """A file in the container: `File.text`, `File.config_map` or `File.secret` makes one.
+    """A file in the container. Create it with `File.text`, `File.config_map` or `File.secret`.
 
     The process can read it, but not write it. A changed content restarts the pods, unless the content is that
     of a ConfigMap or Secret whose name stays the same.
@@ -23,18 +24,18 @@ class File(ABC):
 
     @staticmethod
     def text(path: str, content: pulumi.Input[str]) -> "File":
-        """Return a file with this content, which whoever may read ConfigMaps can read."""
+        """Return a file with this content, which is visible to everybody who may read ConfigMaps."""
         return _Text(path=path, content=content)
 
     @staticmethod
     def config_map(path: str, config_map: pulumi.Input[str], key: pulumi.Input[str]) -> "File":
         """Return a file with the value of a key of the ConfigMap named `config_map`."""
-        return _ConfigMapKey(path=path, config_map_name=config_map, key=key)
+        return _Key(path=path, kind="config_map", object_name=config_map, key=key)
 
     @staticmethod
     def secret(path: str, secret: pulumi.Input[str], key: pulumi.Input[str]) -> "File":
         """Return a file with the value of a key of the Secret named `secret`."""
-        return _SecretKey(path=path, secret_name=secret, key=key)
+        return _Key(path=path, kind="secret", object_name=secret, key=key)
 
     @property
     def entry(self) -> str:
@@ -70,22 +71,15 @@ class _Text(File):
 
 
 @options
-class _ConfigMapKey(File):
+class _Key(File):
     path: ContainerPath
-    config_map_name: InputText
+    kind: Literal["secret", "config_map"]
+    object_name: InputText
     key: InputText
 
     def source(self, own: pulumi.Input[str]) -> k8s.core.v1.VolumeProjectionArgsDict:
-        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": self.key, "path": self.entry}]
-        return {"config_map": {"name": self.config_map_name, "items": items}}
-
-
-@options
-class _SecretKey(File):
-    path: ContainerPath
-    secret_name: InputText
-    key: InputText
-
-    def source(self, own: pulumi.Input[str]) -> k8s.core.v1.VolumeProjectionArgsDict:
-        items: list[k8s.core.v1.KeyToPathArgsDict] = [{"key": self.key, "path": self.entry}]
-        return {"secret": {"name": self.secret_name, "items": items}}
+        item: k8s.core.v1.SecretProjectionArgsDict = {
+            "name": self.object_name,
+            "items": [{"key": self.key, "path": self.entry}],
+        }
+        return {"secret": item} if self.kind == "secret" else {"config_map": item}

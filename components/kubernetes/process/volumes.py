@@ -26,7 +26,7 @@ ContainerPath = Annotated[str, AfterValidator(absolute_path)]
 
 
 class Volume(ABC):
-    """A writable directory: `Volume.scratch`, `.memory`, `.claim` or `.existing` makes one."""
+    """A writable directory. Create it with `Volume.scratch`, `.memory`, `.claim` or `.existing`."""
 
     path: str
 
