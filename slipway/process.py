@@ -1,4 +1,4 @@
-"""Other programs: how Slipway runs git, kubectl, buildx and ps."""
+"""Run other programs, and inspect processes."""
 
 import os
 import shlex

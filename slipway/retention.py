@@ -51,8 +51,8 @@ def _attached_to(tag: str) -> str:
 def needed_by(snapshot: StackSnapshot, last: int) -> Iterator[str]:
     """Yield every digest that a stack needs.
 
-    These are the digests in its state, its stack file and the pod templates of its workloads, those of its
-    `last` good receipts, to which it can roll back, and those of an open or failed promotion.
+    These are the digests in its state, its stack file and the pod templates of its workloads, of its `last`
+    verified receipts, to which it can roll back, and of an open or failed promotion.
     """
     yield from _digests(snapshot.state)
     yield from _DIGEST.findall(snapshot.file.text())

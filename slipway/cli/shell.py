@@ -1,6 +1,5 @@
 """`slipway shell`: a shell or a command in a running pod."""
 
-import subprocess
 import sys
 from typing import Annotated
 
@@ -8,7 +7,6 @@ import typer
 
 from slipway.cli.options import HERE, Component, Directory, Stack
 from slipway.cluster.pods import component_workloads, main_container, ready_pod
-from slipway.process import child_environment
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -31,8 +29,8 @@ def shell(
     snapshot = StackSnapshot.read(Project(cwd), stack)
     pod = ready_pod(snapshot.cluster, component_workloads(snapshot.cluster, snapshot.objects, component))
     terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-    words = snapshot.cluster.command(
+    code = snapshot.cluster.attached(
         "exec", pod["metadata"]["name"], f"--namespace={pod['metadata']['namespace']}",
         f"--container={main_container(pod)['name']}", "--stdin", *terminal, "--", *(command or _SHELL),
     )  # fmt: skip
-    raise typer.Exit(subprocess.run(words, check=False, env=child_environment()).returncode)
+    raise typer.Exit(code)

@@ -18,7 +18,7 @@ def service_port(service: Object) -> Object:
 
 
 def forward(cluster: Cluster, service: Object, local: int) -> Generator[str, None, None]:
-    """Yield the local port for each connection: kubectl's ends with its pod, and the next takes another pod.
+    """Yield the local port for each connection, which ends with its pod; the next uses another pod.
 
     Raises:
         SlipwayError: when kubectl cannot connect.

@@ -20,7 +20,7 @@ __all__ = ["BadKubeconfig", "Kubeconfig"]
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """The files, or the contents, that tell where clusters are and how to log in to them."""
+    """The addresses and logins of clusters, in files or as text."""
 
     files: tuple[Path, ...] = ()
     """Files to merge, as kubectl does; some may not exist."""
@@ -48,7 +48,7 @@ class Kubeconfig:
         return os.pathsep.join(map(str, self.files)) or "in kubernetes:kubeconfig"
 
     def file(self) -> str | None:
-        """Return the path for kubectl's `--kubeconfig`; None where kubectl itself finds several files.
+        """Return the path for kubectl's `--kubeconfig`; None if kubectl itself merges several files.
 
         Contents go to a file that only this user can read; it is deleted when the process ends.
         """

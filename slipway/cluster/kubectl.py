@@ -31,7 +31,7 @@ _ERRORS = {"(NotFound)": ObjectNotFound, "(AlreadyExists)": Conflict, "(Conflict
 
 @dataclass(frozen=True)
 class Cluster:
-    """A context of a kubeconfig."""
+    """A cluster, by a context of a kubeconfig."""
 
     context: str
     kubeconfig: str | None = None
@@ -83,6 +83,12 @@ class Cluster:
             raise kind(f"context {self.context}: {result.error}")
         return result.text
 
+    def attached(self, *arguments: str) -> int:
+        """Run kubectl on this terminal, and return its exit code."""
+        return subprocess.run(
+            self.command(*arguments), check=False, env=process.child_environment()
+        ).returncode
+
     def get(self, *arguments: str, timeout_s: int = TIMEOUT_S) -> list[Object]:
         """Return objects, without those that do not exist: `get("pods", "-n", "hits")`."""
         text = self.kubectl("get", *arguments, "--ignore-not-found", "--output=json", timeout_s=timeout_s)
@@ -119,7 +125,7 @@ class Cluster:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # Ctrl-C is this program's to handle
+                start_new_session=True,  # this program handles Ctrl-C
                 env=process.child_environment(),
             )
             try:

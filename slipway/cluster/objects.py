@@ -109,8 +109,8 @@ def live_objects(
 def differing(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[StackObject]:
     """Yield the objects that no longer exist, or differ from what the last update read.
 
-    Both texts come from the API server, so equal objects have not drifted. A difference may still be no
-    drift, such as an autoscaler's number of replicas: `pulumi refresh` decides that.
+    Both texts come from the API server, so equal objects have not drifted. A difference is not always
+    drift: an autoscaler changes the number of replicas. `pulumi refresh` decides.
     """
     for item in objects:
         current = live.get(item.key)

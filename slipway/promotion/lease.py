@@ -95,8 +95,8 @@ class Lease:
 def open_receipt(receipts: Receipts, receipt: Receipt, owner: Owner) -> Lease:
     """Create a receipt with the next number, and return its lease.
 
-    The latest receipt gives both its outcome and its number. If another process opens a receipt in between,
-    it takes the next number, and the creation here fails.
+    If another process opens a receipt at the same time, that receipt gets the number, and this
+    creation fails.
 
     Raises:
         PromotionInProgress: another promotion has an open receipt.

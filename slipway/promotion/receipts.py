@@ -10,7 +10,7 @@ import re
 import socket
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +25,19 @@ MAX_TEXT = 10_000
 """The characters of a reason, or of a check's detail, that a receipt keeps: a ConfigMap may have 1 MiB."""
 
 
-class Outcome(StrEnum):
+_EARLIER = {"put back": "rolled back", "putting back": "rolling back"}
+"""Values in receipts of earlier versions, and what they are called now."""
+
+
+class _Recorded(StrEnum):
+    """A value that receipts record."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Self | None":
+        return cls(_EARLIER[value]) if isinstance(value, str) and value in _EARLIER else None
+
+
+class Outcome(_Recorded):
     """The result of a promotion."""
 
     OPEN = "open"
@@ -41,24 +53,14 @@ class Outcome(StrEnum):
     PROPOSED = "proposed"
     """Only the stack file was changed, as `--pull-request` requests."""
 
-    @classmethod
-    def _missing_(cls, value: object) -> "Outcome | None":
-        """Accept the value in receipts of earlier versions."""
-        return cls.ROLLED_BACK if value == "put back" else None
 
-
-class Phase(StrEnum):
+class Phase(_Recorded):
     """The step of an open promotion; each step can be repeated."""
 
     PREVIEWING = "previewing"
     APPLYING = "applying"
     VERIFYING = "verifying"
     ROLLING_BACK = "rolling back"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Phase | None":
-        """Accept the value in receipts of earlier versions."""
-        return cls.ROLLING_BACK if value == "putting back" else None
 
 
 class CheckResult(BaseModel):

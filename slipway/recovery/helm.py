@@ -1,7 +1,7 @@
 """Helm's own records of releases: a Secret in the release's namespace for each revision.
 
-A revision that was under way when its plugin was killed stays pending for ever, and Helm refuses any other of
-that release. Deleting its record is the way out: the next revision takes over the objects, which carry the
+If the plugin is killed during a revision, the revision stays pending, and Helm refuses further revisions of
+the release. Deleting the record ends that: the next revision takes over the objects, which carry the
 release's name. https://helm.sh/docs/topics/advanced/#storage-backends
 """
 
@@ -31,15 +31,15 @@ class Record:
 
 
 def unfinished(cluster: Cluster, resources: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    """Return the records of unfinished revisions of those resources of a state that are releases."""
-    for one in resources:
-        inputs = one.get("inputs") or {}
+    """Yield the records of the unfinished revisions of the releases in a state."""
+    for resource in resources:
+        inputs = resource.get("inputs") or {}
         name, namespace = inputs.get("name"), inputs.get("namespace")
-        if one["type"] != RELEASE or not isinstance(name, str) or not isinstance(namespace, str):
+        if resource["type"] != RELEASE or not isinstance(name, str) or not isinstance(namespace, str):
             continue
         selector = f"--selector=owner=helm,name={name},{_PENDING}"
         for secret in cluster.get("secrets", "-n", namespace, selector):
-            yield Record(one["urn"], name, namespace, secret["metadata"]["name"])
+            yield Record(resource["urn"], name, namespace, secret["metadata"]["name"])
 
 
 def outdated(state: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:
@@ -51,15 +51,15 @@ def outdated(state: Mapping[str, Any], records: Iterable[Record]) -> dict[str, A
     urns = {record.urn for record in records}
     deployment = state["deployment"]
     resources = [
-        {**one, "outputs": {**(one.get("outputs") or {}), "version": "unfinished"}}
-        if one["urn"] in urns
-        else one
-        for one in deployment.get("resources") or []
+        {**resource, "outputs": {**(resource.get("outputs") or {}), "version": "unfinished"}}
+        if resource["urn"] in urns
+        else resource
+        for resource in deployment.get("resources") or []
     ]
     return {**state, "deployment": {**deployment, "resources": resources}}
 
 
 def delete(cluster: Cluster, records: Iterable[Record]) -> None:
     """Delete records; their objects stay."""
-    for one in records:
-        cluster.kubectl("delete", "secret", one.secret, "-n", one.namespace, "--ignore-not-found")
+    for record in records:
+        cluster.kubectl("delete", "secret", record.secret, "-n", record.namespace, "--ignore-not-found")
