@@ -141,13 +141,15 @@ def logs(
     name: Annotated[
         str,
         typer.Argument(
-            help="A process of `sandbox status`, such as kube-apiserver.", autocompletion=_process_names
+            metavar="PROCESS",
+            help="A process of `sandbox status`, such as kube-apiserver.",
+            autocompletion=_process_names,
         ),
     ],
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines until interrupted.")
     ] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines.")] = 100,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, metavar="N", help="Number of lines.")] = 100,
 ) -> None:
     """Print the last lines of a process's log."""
     instance = Instance.from_environment()

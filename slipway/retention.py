@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from slipway.cluster.objects import live_objects
+from slipway.cluster.objects import live_objects, resources_in_state
 from slipway.cluster.rollout import workloads
 from slipway.images.references import Image, split, split_tag
 from slipway.promotion.receipts import Outcome
@@ -71,7 +71,7 @@ def caches(state: Mapping[str, Any], repository: str) -> set[str]:
     """Return the tags of a repository that a stack's image builds use as a cache."""
     named = (
         ((cache.get("registry") or {}).get("ref"))
-        for resource in state["deployment"].get("resources") or []
+        for resource in resources_in_state(state)
         for key in ("cacheFrom", "cacheTo")
         for cache in (resource.get("inputs") or {}).get(key) or ()
     )

@@ -45,6 +45,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table
     return result
 
 
+def print_table(table: Table, problems: Iterable[str]) -> None:
+    """Print a table, and below it a line for each problem."""
+    output = Console()
+    output.print(table)
+    for problem in problems:
+        output.print(problem, highlight=False, markup=False)
+
+
 def make_prompter(yes: bool) -> "Prompter":
     """Return the prompter of a command; with `yes` it confirms every question itself.
 

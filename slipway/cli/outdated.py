@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from slipway.cli.console import print_json, table
+from slipway.cli.console import print_json, print_table, table
 from slipway.cli.options import HERE, Directory, Json, Stacks
 from slipway.errors import SlipwayError
 from slipway.images.bases import State, compare
@@ -46,11 +45,7 @@ def outdated(
     if as_json:
         print_json([row.model_dump(mode="json") for row in rows])
     else:
-        console = Console()
-        console.print(bases_table(rows))
-        for row in rows:
-            if row.problem:
-                console.print(f"{row.stack}: {row.problem}", highlight=False, markup=False)
+        print_table(bases_table(rows), (f"{row.stack}: {row.problem}" for row in rows if row.problem))
     if any(row.state in (State.OUTDATED, State.UNKNOWN) for row in rows):
         raise typer.Exit(2)
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from slipway.cli.console import print_json, save, table
+from slipway.cli.console import print_json, print_table, save, table
 from slipway.cli.options import HERE, Directory, Json, Stacks
 from slipway.page import Markup, element, fill
 from slipway.pulumi.project import Project
@@ -44,11 +43,8 @@ def status(
     if as_json:
         print_json([row.model_dump(mode="json") for row in rows])
     else:
-        console = Console()
-        console.print(overview_table(rows))
-        for row in rows:
-            for problem in (*row.problems, *row.notes):
-                console.print(f"{row.stack}: {problem}", highlight=False, markup=False)
+        problems = (f"{row.stack}: {text}" for row in rows for text in (*row.problems, *row.notes))
+        print_table(overview_table(rows), problems)
     if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
         raise typer.Exit(2)
 

@@ -53,11 +53,16 @@ class StackObject:
         return f"{self.kind} {self.name}"
 
 
+def resources_in_state(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the resources of a state as `pulumi stack export` writes them."""
+    return state["deployment"].get("resources") or []
+
+
 def objects_in_state(state: Mapping[str, Any]) -> list[StackObject]:
     """Return the Kubernetes objects of a state, in the order of their creation."""
     resources = [
         resource
-        for resource in state["deployment"].get("resources") or []
+        for resource in resources_in_state(state)
         if resource.get("custom")
         and resource["type"].startswith("kubernetes:")
         and not resource.get("delete")

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from slipway.cluster.kubectl import Cluster
-from slipway.cluster.objects import StackObject, objects_in_state
+from slipway.cluster.objects import StackObject, objects_in_state, resources_in_state
 from slipway.errors import CommandFailed
 from slipway.images.references import Image
 from slipway.process import git
@@ -91,8 +91,7 @@ class StackSnapshot:
     @property
     def outputs(self) -> Mapping[str, Any]:
         """The outputs of the program, from the state."""
-        resources = self.state["deployment"].get("resources") or []
-        for resource in resources:
+        for resource in resources_in_state(self.state):
             if resource["type"] == "pulumi:pulumi:Stack":
                 return resource.get("outputs") or {}
         return {}

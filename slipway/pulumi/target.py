@@ -6,6 +6,7 @@ from typing import Any
 
 from slipway.cluster.kubeconfig import Kubeconfig
 from slipway.cluster.kubectl import Cluster
+from slipway.cluster.objects import resources_in_state
 from slipway.errors import BadKubeconfig, SlipwayError
 from slipway.pulumi.project import Stack
 from slipway.pulumi.updates import ConfigValue
@@ -59,7 +60,7 @@ def check_providers(stack: Stack, config: Mapping[str, ConfigValue], state: Mapp
 
 def _own_providers(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the providers that the program has, without the default one, which uses the configuration."""
-    for resource in state["deployment"].get("resources") or []:
+    for resource in resources_in_state(state):
         own = not resource["urn"].rpartition("::")[2].startswith("default")
         if resource["type"] == "pulumi:providers:kubernetes" and own:
             yield resource

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.cluster.kubectl import Cluster
+from slipway.cluster.objects import resources_in_state
 from slipway.preview.rules.model import RELEASE
 
 _PENDING = "status in (pending-install, pending-upgrade, pending-rollback)"
@@ -49,14 +50,13 @@ def outdated(state: Mapping[str, Any], records: Iterable[Record]) -> dict[str, A
     the program has now. The plugin compares the version among the outputs with the program's.
     """
     urns = {record.urn for record in records}
-    deployment = state["deployment"]
     resources = [
         {**resource, "outputs": {**(resource.get("outputs") or {}), "version": "unfinished"}}
         if resource["urn"] in urns
         else resource
-        for resource in deployment.get("resources") or []
+        for resource in resources_in_state(state)
     ]
-    return {**state, "deployment": {**deployment, "resources": resources}}
+    return {**state, "deployment": {**state["deployment"], "resources": resources}}
 
 
 def delete(cluster: Cluster, records: Iterable[Record]) -> None:

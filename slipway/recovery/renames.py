@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from slipway.cluster.objects import resources_in_state
 from slipway.preview.rules import Situation
 from slipway.preview.rules.identities import claims
 from slipway.pulumi.changes import Op
@@ -41,7 +42,7 @@ def repair_renames(snapshot: StackSnapshot, info: Callable[[str], None]) -> Stac
 
 def rename_resources(state: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
     """Return a state with new URNs; drop a resource if another resource already has its new URN."""
-    resources = state["deployment"].get("resources") or []
+    resources = resources_in_state(state)
     taken = {resource["urn"] for resource in resources if not resource.get("delete")}
     text = json.dumps([resource for resource in resources if renames.get(resource["urn"]) not in taken])
     for old, new in renames.items():

@@ -6,7 +6,7 @@ https://mermaid.js.org/syntax/flowchart.html
 import re
 from collections.abc import Iterator
 
-from slipway.preview.report.vocabulary import MARKS, shortened
+from slipway.preview.report.vocabulary import marked, shortened
 from slipway.preview.topology.model import Edge, Mark, Node, Topology
 
 _LONGEST = 60
@@ -25,13 +25,13 @@ def render(topology: Topology) -> str:
 
 
 def _node(node: Node) -> str:
-    rows = [_marked(node.kind, node.mark), node.name, *(_marked(fact.text, fact.mark) for fact in node.facts)]
+    rows = [marked(node.kind, node.mark), node.name, *(marked(fact.text, fact.mark) for fact in node.facts)]
     style = "" if node.mark is Mark.SAME else f":::{node.mark}"
     return f'    {node.id}["{"<br>".join(map(_escaped, rows))}"]{style}'
 
 
 def _edge(edge: Edge) -> str:
-    text = f'|"{_escaped(_marked(edge.label, edge.mark))}"|' if edge.label else ""
+    text = f'|"{_escaped(marked(edge.label, edge.mark))}"|' if edge.label else ""
     return f"    {edge.source} {_ARROWS[edge.mark]}{text} {edge.target}"
 
 
@@ -43,10 +43,6 @@ def _styles(topology: Topology) -> Iterator[str]:
             yield f"    classDef {mark} stroke:{colour},stroke-width:3px{dashes}"
         if numbers := [str(number) for number, edge in enumerate(topology.edges) if edge.mark is mark]:
             yield f"    linkStyle {','.join(numbers)} stroke:{colour}"
-
-
-def _marked(text: str, mark: Mark) -> str:
-    return f"{MARKS[mark]} {text}" if mark is not Mark.SAME else text
 
 
 def _escaped(value: str) -> str:

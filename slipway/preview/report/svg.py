@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from slipway.masking import visible
 from slipway.preview.report.layout import Box, Layout, Point, arrange
-from slipway.preview.report.vocabulary import MARKS, shortened
+from slipway.preview.report.vocabulary import marked, shortened
 from slipway.preview.topology.model import Edge, Layer, Mark, Node, Topology
 
 _LONGEST = 30
@@ -33,19 +33,15 @@ def render(topology: Topology) -> str:
 
 def _lines(node: Node) -> Iterator[tuple[str, str, Mark]]:
     """Yield the lines of a box: class, text and mark."""
-    yield "kind", _marked(node.kind, node.mark), Mark.SAME
+    yield "kind", marked(node.kind, node.mark), Mark.SAME
     yield "name", _cut(node.name), Mark.SAME
     for fact in node.facts:
-        yield "fact", _marked(_cut(fact.text), fact.mark), fact.mark
+        yield "fact", marked(_cut(fact.text), fact.mark), fact.mark
 
 
 def _cut(text: str) -> str:
     text = visible(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _marked(text: str, mark: Mark) -> str:
-    return f"{MARKS[mark]} {text}" if mark is not Mark.SAME else text
 
 
 def _width(node: Node) -> float:
@@ -85,7 +81,7 @@ def _edge(edge: Edge, points: list[Point]) -> str:
         head, label_x, label_y = -7, (before_x + end_x) / 2, (before_y + end_y) / 2
     text = ""
     if edge.label:
-        label = escape(_marked(_cut(edge.label), edge.mark))
+        label = escape(marked(_cut(edge.label), edge.mark))
         text = f'<text class="label" x="{label_x:.0f}" y="{label_y - 3:.0f}">{label}</text>'
     arrow = f'<path class="head" d="M{end_x:.0f} {end_y:.0f}l{head} -4v8z"/>'
     return f'<g class="edge {edge.mark}"><path d="{curve}"/>{arrow}{text}</g>'

@@ -69,6 +69,11 @@ def omitted(topology: Topology) -> str:
     )
 
 
+def marked(text: str, mark: Mark) -> str:
+    """Put the sign of a change in front of a part of the picture."""
+    return f"{MARKS[mark]} {text}" if mark is not Mark.SAME else text
+
+
 def summary(stack: Stack) -> str:
     """Count the operations: 3 changed, 1 replaced, 17 unchanged."""
     counts = [f"{stack.counts[op]} {word}" for op, (_, word) in OPS.items() if stack.counts.get(op)]
