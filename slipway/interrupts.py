@@ -1,10 +1,11 @@
-"""Deferred signals: Ctrl-C, SIGTERM and a closed terminal stop a command between two steps, never within one.
+"""Signals: Ctrl-C, SIGTERM and a closed terminal stop a command between two steps, never within a step.
 
 A terminal also sends Ctrl-C to the engine, a child process, which cancels its work and ends. An exception at
 any line, Python's default, would leave the engine behind.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,3 +54,12 @@ def at_once() -> Iterator[None]:
         raise Interrupted("interrupted") from None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def exit_on_sigterm() -> None:
+    """Let SIGTERM raise SystemExit, so that a command ends and deletes what it has started."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)

@@ -11,8 +11,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 from pydantic import AfterValidator
 
-from components.image import builder as buildx
-from components.image import registry
+from components.image import buildx, registry
 from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName
 from components.image.registry import RegistryCache, RegistryCredentials

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from slipway import interrupts
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
-from slipway.cli.run import exit_on_sigterm
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import component_workloads
 from slipway.cluster.rollout import pods_of
@@ -42,7 +42,7 @@ def logs(
     workloads = component_workloads(snapshot.cluster, snapshot.objects, component)
     pods = [pod for workload in workloads for pod in pods_of(snapshot.cluster, workload)]
     if follow:
-        exit_on_sigterm()
+        interrupts.exit_on_sigterm()
         logs_of_pods.follow(workloads, tail)
     else:
         for pod in pods:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from slipway import interrupts
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
-from slipway.cli.run import exit_on_sigterm
 from slipway.cluster.forward import forward, service_port
 from slipway.cluster.kubectl import Object
 from slipway.cluster.objects import live_objects
@@ -37,7 +37,7 @@ def open(
     snapshot = StackSnapshot.read(Project(cwd), stack)
     objects = [item for item in snapshot.objects if item.kind == "Service"]
     service = choose(list(live_objects(snapshot.cluster, objects).values()), component)
-    exit_on_sigterm()
+    interrupts.exit_on_sigterm()
     try:
         for number, local in enumerate(forward(snapshot.cluster, service, port)):
             scheme = "https" if service_port(service).get("name") == "https" else "http"

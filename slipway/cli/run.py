@@ -1,13 +1,11 @@
 """`slipway run`: a command in a pod of its own."""
 
-import signal
-import sys
 import time
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from slipway import interrupts
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Component, Directory, Stack
 from slipway.cluster.kubectl import Cluster, Object
@@ -38,17 +36,8 @@ def run(
     """
     snapshot = StackSnapshot.read(Project(cwd), stack)
     workload = component_workloads(snapshot.cluster, snapshot.objects, component)[0]
-    exit_on_sigterm()
+    interrupts.exit_on_sigterm()
     raise typer.Exit(_run(snapshot.cluster, one_off_pod(workload, command, interactive), interactive))
-
-
-def exit_on_sigterm() -> None:
-    """Let SIGTERM raise SystemExit, so that the command deletes and ends what it has started."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
 
 
 def _run(cluster: Cluster, manifest: Object, interactive: bool) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.image import builder as buildx
+from components.image import buildx
 from components.image.app_image import AppImage
 from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import BadArgument

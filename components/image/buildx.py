@@ -1,4 +1,4 @@
-"""Client of the buildx builder: finds it, checks it, asks it for stages and build records."""
+"""Client of buildx: whether its builder answers, the stages of a Dockerfile, and the records of builds."""
 
 import functools
 import json

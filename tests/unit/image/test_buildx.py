@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.image import builder as buildx
+from components.image import buildx
 
 
 @pytest.fixture
