@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as validated_dataclass
+
 
 class Op(StrEnum):
     """The operation on a resource."""
@@ -101,14 +104,18 @@ class Diagnostic:
     urn: str = ""
 
 
-@dataclass(frozen=True)
+@validated_dataclass(frozen=True, config=ConfigDict(extra="forbid", use_attribute_docstrings=True))
 class Violation:
-    """A policy that a resource violates."""
+    """A violation of a policy."""
 
     policy: str
+    """The policy's name in the pack."""
     mandatory: bool
+    """Whether it stops the update."""
     message: str
-    urn: str = ""
+    """The problem, and its solution."""
+    urn: str
+    """The resource; empty for a policy about the whole stack."""
 
 
 @dataclass(frozen=True)

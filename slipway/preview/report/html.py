@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slipway.page import Markup, element, fill
 from slipway.preview.report import svg
-from slipway.preview.report.model import Property, Report, Resource, Stack, Violation
+from slipway.preview.report.model import Property, Report, Resource, Stack
 from slipway.preview.report.vocabulary import (
     DRIFT,
     LEVELS,
@@ -20,6 +20,7 @@ from slipway.preview.report.vocabulary import (
 )
 from slipway.preview.rules import Consequence, Level
 from slipway.preview.topology.model import Mark, Topology
+from slipway.pulumi.changes import Violation
 
 _PAGE = Path(__file__).with_name("page.html")
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from slipway.preview.rules import Consequence, Level, highest
 from slipway.preview.topology.model import Topology
-from slipway.pulumi.changes import Op
+from slipway.pulumi.changes import Op, Violation
 
 SCHEMA = Path(__file__).with_name("report.schema.json")
 
@@ -55,19 +55,6 @@ class Resource(_Part):
     """Its differences, without noise."""
     noise: int
     """The number of omitted differences: hashes, and fields that the cluster or Pulumi maintain."""
-
-
-class Violation(_Part):
-    """A violation of a policy."""
-
-    policy: str
-    """The policy's name in the pack."""
-    mandatory: bool
-    """Whether it stops the update."""
-    message: str
-    """The problem, and its solution."""
-    urn: str
-    """The resource; empty for a policy about the whole stack."""
 
 
 class Stack(_Part):

@@ -6,11 +6,10 @@ from typing import Literal
 
 from slipway import masking
 from slipway.masking import masked_text, visible
-from slipway.preview.report.model import Property, Resource, Stack, Violation
+from slipway.preview.report.model import Property, Resource, Stack
 from slipway.preview.rules import Consequence, Level, Situation, consequences, highest
 from slipway.preview.topology.compare import topology
-from slipway.pulumi import changes
-from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
+from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange, Violation
 from slipway.pulumi.properties import is_noise, printed
 from slipway.pulumi.run import is_generic, policy_refusal, without_values
 
@@ -40,7 +39,7 @@ def stack_report(
         consequences=found,
         resources=resources,
         drift=None if drift is None else tuple(resource(change, Level.ATTENTION) for change in drift),
-        violations=tuple(map(_violation, violations)),
+        violations=tuple(map(_printed, violations)),
         messages=tuple(dict.fromkeys(_messages(events, failure))),
         notes=tuple(notes),
         failure=failure,
@@ -91,15 +90,10 @@ def _levels(found: Sequence[Consequence]) -> dict[str, Level]:
     return levels
 
 
-def _violation(violation: changes.Violation) -> Violation:
+def _printed(violation: Violation) -> Violation:
     # The engine prints the policy's description on a line before the policy's message.
     description, _, message = violation.message.strip().partition("\n")
-    return Violation(
-        policy=violation.policy,
-        mandatory=violation.mandatory,
-        message=masking.message(message.strip() or description),
-        urn=violation.urn,
-    )
+    return replace(violation, message=masking.message(message.strip() or description))
 
 
 def _counts(situation: Situation) -> dict[str, int]:
