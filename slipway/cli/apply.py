@@ -16,10 +16,7 @@ from slipway.pulumi.project import Project
 
 def apply(
     plan: Annotated[
-        Path,
-        typer.Option(
-            "--plan", metavar="FILE", help="Plan of the stack, written by `slipway preview --save-plan`."
-        ),
+        Path, typer.Option("--plan", help="Plan of the stack, written by `slipway preview --save-plan`.")
     ],
     cwd: Directory = HERE,
     as_json: Json = False,

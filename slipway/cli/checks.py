@@ -14,51 +14,34 @@ _option = functools.partial(typer.Option, rich_help_panel="Checks")
 
 def check_options(
     check_path: Annotated[
-        str,
-        _option(metavar="PATH", help="Path to request through the Service; a status of 200 to 299 passes."),
+        str, _option(help="Path to request through the Service; a status of 200 to 299 passes.")
     ] = VerifyOptions.path,
     check_host: Annotated[
-        str | None,
-        _option(metavar="HOST", help="Host header of the requests, such as one of Django's ALLOWED_HOSTS."),
+        str | None, _option(help="Host header of the requests, such as one of Django's ALLOWED_HOSTS.")
     ] = VerifyOptions.host,
     check_status: Annotated[
         int | None,
-        _option(
-            min=100,
-            max=599,
-            metavar="STATUS",
-            help="Status that passes, also a redirect (default: 200 to 299).",
-        ),
+        _option(min=100, max=599, help="Status that passes, also a redirect (default: 200 to 299)."),
     ] = VerifyOptions.status,
     service: Annotated[
         str | None,
-        _option(
-            metavar="NAME",
-            help="Service to request (default: one that selects pods of the image, and answers).",
-        ),
+        _option(help="Service to request (default: one that selects pods of the image, and answers)."),
     ] = VerifyOptions.service,
     check_command: Annotated[
         str | None,
         _option(
-            metavar="COMMAND",
             help="Command that must exit 0. Gets STACK, IMAGE, NAMESPACE in its environment, and not Pulumi's"
-            " passphrase and token; not run in a shell.",
+            " passphrase and token; not run in a shell."
         ),
     ] = VerifyOptions.command,
     soak: Annotated[
-        float,
-        _option(
-            min=0, metavar="SECONDS", help="Keep checking for this many seconds after the first success."
-        ),
+        float, _option(min=0, help="Keep checking for this many seconds after the first success.")
     ] = VerifyOptions.soak_s,
     rate: Annotated[
-        float, _option(min=0.1, max=100, metavar="N", help="Requests per second during the soak.")
+        float, _option(min=0.1, max=100, help="Requests per second during the soak.")
     ] = VerifyOptions.rate,
     max_errors: Annotated[
-        float,
-        _option(
-            min=0, max=1, metavar="SHARE", help="Share of the soak's requests that may fail: 0.01 is 1 %."
-        ),
+        float, _option(min=0, max=1, help="Share of the soak's requests that may fail: 0.01 is 1 %.")
     ] = VerifyOptions.max_errors,
 ) -> VerifyOptions:
     """Return the options of the checks."""

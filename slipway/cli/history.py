@@ -19,9 +19,7 @@ _STYLES = {Outcome.VERIFIED: "green", Outcome.ROLLED_BACK: "yellow", Outcome.FAI
 
 def history(
     stack: Stack,
-    last: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Number of latest receipts (default: all).")
-    ] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Number of latest receipts (default: all).")] = None,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:

@@ -31,9 +31,7 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines, also of new pods, until Ctrl-C.")
     ] = False,
-    tail: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Number of last lines of each container.")
-    ] = 100,
+    tail: Annotated[int, typer.Option(min=0, help="Number of last lines of each container.")] = 100,
     cwd: Directory = HERE,
 ) -> None:
     """Print the logs of all pods of a component, or of the whole stack. Each line starts with its pod."""

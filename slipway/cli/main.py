@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from slipway.cli.options import METAVARS
 from slipway.errors import SlipwayError
 
 _PANELS: Mapping[str, Mapping[str, str]] = {
@@ -34,7 +35,9 @@ class _PlainHelp:
         for parameter in ctx.command.get_params(ctx):
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
-            elif parameter.param_type_name == "argument":
+            elif parameter.param_type_name == "option":
+                parameter.metavar = METAVARS.get(parameter.name, parameter.metavar)
+            else:
                 vars(parameter)["display_type_rich"] = lambda ctx: None
         super().format_help(ctx, formatter)  # type: ignore[misc]  # of the command that this is mixed into
 

@@ -22,10 +22,7 @@ def open(
     stack: Stack,
     component: OptionalComponent = None,
     port: Annotated[
-        int,
-        typer.Option(
-            min=0, max=65535, metavar="PORT", help="Local port (default: a free one).", show_default=False
-        ),
+        int, typer.Option(min=0, max=65535, help="Local port (default: a free one).", show_default=False)
     ] = 0,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     cwd: Directory = HERE,

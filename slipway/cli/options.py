@@ -7,6 +7,15 @@ import typer
 
 from slipway.pulumi.stack_file import stack_files
 
+METAVARS = {
+    "base_ref": "REF", "check_command": "COMMAND", "check_host": "HOST", "check_path": "PATH",
+    "check_status": "STATUS", "cwd": "DIRECTORY", "html": "FILE", "last": "N", "max_errors": "SHARE",
+    "min_age": "SECONDS", "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT",
+    "rate": "N", "repository": "REPOSITORY", "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
+    "stack": "STACK", "tail": "N", "to": "N",
+}  # fmt: skip
+"""What the help calls the value of an option, by the name of the parameter."""
+
 
 def stack_names(incomplete: str) -> list[str]:
     """Complete the name of a stack from the stack files in the current directory."""
@@ -27,9 +36,7 @@ Stacks = Annotated[
 _COMPONENT = "Name of the component: its label app.kubernetes.io/name, or else the name of its workload."
 Component = Annotated[str, typer.Argument(metavar="COMPONENT", help=_COMPONENT)]
 OptionalComponent = Annotated[str | None, typer.Argument(metavar="COMPONENT", help=_COMPONENT)]
-Directory = Annotated[
-    Path, typer.Option("--cwd", "-C", metavar="DIRECTORY", help="Directory of the project.")
-]
+Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of the project.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; required without a terminal.")
@@ -37,8 +44,7 @@ Yes = Annotated[
 PolicyPacks = Annotated[
     list[Path] | None,
     typer.Option(
-        metavar="DIRECTORY",
-        help="Directory of a policy pack; repeatable (default: the project's policy/, if it exists).",
+        help="Directory of a policy pack; repeatable (default: the project's policy/, if it exists)."
     ),
 ]
 HERE = Path()

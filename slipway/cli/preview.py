@@ -33,12 +33,7 @@ class Format(StrEnum):
     JSON = "json"
 
 
-_SUFFIXES = {
-    ".md": Format.MARKDOWN,
-    ".html": Format.HTML,
-    ".json": Format.JSON,
-    ".txt": Format.TERMINAL,
-}
+_SUFFIXES = {".md": Format.MARKDOWN, ".html": Format.HTML, ".json": Format.JSON, ".txt": Format.TERMINAL}
 
 
 class FailOn(StrEnum):
@@ -57,9 +52,7 @@ def preview(
     ] = None,
     stack: Annotated[
         list[str] | None,
-        typer.Option(
-            "--stack", "-s", metavar="STACK", help="The same as an option.", autocompletion=stack_names
-        ),
+        typer.Option("--stack", "-s", help="The same as an option.", autocompletion=stack_names),
     ] = None,
     cwd: Directory = HERE,
     form: Annotated[
@@ -73,23 +66,18 @@ def preview(
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
             help="Write the report to this file instead: .md, .html, .json or .txt; repeatable.",
         ),
     ] = None,
     as_json: Json = False,
     base_ref: Annotated[
-        str | None,
-        typer.Option(metavar="REF", help="List commits since this ref (default: the last update)."),
+        str | None, typer.Option(help="List commits since this ref (default: the last update).")
     ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Also report drift: how the cluster differs from the state.")
     ] = False,
     save_plan: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIRECTORY", help="Save plans for `slipway apply` in this directory, as STACK.json."
-        ),
+        Path | None, typer.Option(help="Save plans for `slipway apply` in this directory, as STACK.json.")
     ] = None,
     policy_pack: PolicyPacks = None,
     capacity: Annotated[bool, typer.Option(help="Check that the cluster has capacity for new pods.")] = True,

@@ -37,7 +37,6 @@ def promote(
         typer.Option(
             "--min-age",
             min=0,
-            metavar="SECONDS",
             help="Seconds since the verification in SOURCE, without another version there since;"
             " implies --require-verified.",
         ),
@@ -79,9 +78,8 @@ def rollback(
     to: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
             help="Number of a receipt in `slipway history` (default: the latest verified receipt of another"
-            " version).",
+            " version)."
         ),
     ] = None,
     yes: Yes = False,

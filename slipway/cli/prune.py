@@ -16,17 +16,11 @@ from slipway.retention import caches, needed_by, repositories, unneeded
 
 def prune(
     last: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Keep the images of this number of verified receipts of each stack."
-        ),
+        int, typer.Option(min=1, help="Keep the images of this number of verified receipts of each stack.")
     ] = 10,
     repository: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="REPOSITORY",
-            help="Only images of this repository; repeatable (default: all of the project's).",
-        ),
+        typer.Option(help="Only images of this repository; repeatable (default: all of the project's)."),
     ] = None,
     delete: Annotated[
         bool, typer.Option("--delete", help="Ask, then delete the images; without this, only list them.")

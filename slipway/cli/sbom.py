@@ -16,8 +16,7 @@ from slipway.pulumi.snapshot import StackSnapshot
 def sbom(
     stack: Stack,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="File to write (default: standard output)."),
+        Path | None, typer.Option("--output", "-o", help="File to write (default: standard output).")
     ] = None,
     cwd: Directory = HERE,
 ) -> None:

@@ -27,9 +27,7 @@ _PAGE = Path(__file__).with_name("status.html")
 
 def status(
     stack: Stacks = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with the pipeline.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write an HTML page with the pipeline.")] = None,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:

@@ -23,6 +23,7 @@ Info = Callable[[str], None]
 # "created by USER@HOST (pid N) at TIME": https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/lock.go
 _LOCK_OWNER = re.compile(r"created by (?P<user>\S*)@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 LOCK_TRIES = 3
+_FORCE = "If the operation does not run, pass --force-unlock"
 
 
 @dataclass(frozen=True)
@@ -168,23 +169,16 @@ def _unlock_and_run(snapshot: StackSnapshot, action: Callable[[], None], info: I
 def _check_dead(stack: str, owners: Sequence[re.Match[str]]) -> None:
     """Raise LockInUse unless every owner of the lock is a process of this machine that has ended."""
     for owner in owners:
-        if owner["host"] != socket.gethostname():
-            raise LockInUse(
-                f"stack {stack} is locked by {_names([owner])}, which cannot be checked from here."
-                " If the process does not run, pass --force-unlock"
-            )
-        running = is_running(int(owner["pid"]), "pulumi")
+        here = owner["host"] == socket.gethostname()
+        running = is_running(int(owner["pid"]), "pulumi") if here else None
         if running:
             raise LockInUse(f"stack {stack} is in use by {_names([owner])}; nothing was changed")
         if running is None:
-            raise LockInUse(
-                f"stack {stack} is locked by {_names([owner])}, which is not visible from this container."
-                " If the process does not run, pass --force-unlock"
-            )
+            place = "is not visible from this container" if here else "cannot be checked from here"
+            raise LockInUse(f"stack {stack} is locked by {_names([owner])}, which {place}. {_FORCE}")
     if not owners:
         raise LockInUse(
-            f"stack {stack} is locked, and its backend does not name the owner of the lock."
-            " If the operation does not run, pass --force-unlock"
+            f"stack {stack} is locked, and its backend does not name the owner of the lock. {_FORCE}"
         )
 
 
