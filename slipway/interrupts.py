@@ -34,11 +34,7 @@ def deferred() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise if a signal has arrived.
-
-    Raises:
-        Interrupted: a signal has arrived since `deferred` began.
-    """
+    """Raise Interrupted if a signal has arrived since `deferred` began."""
     if _requested.is_set():
         raise Interrupted("interrupted")
 

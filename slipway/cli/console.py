@@ -54,11 +54,7 @@ def print_table(table: Table, problems: Iterable[str]) -> None:
 
 
 def make_prompter(yes: bool) -> "Prompter":
-    """Return the prompter of a command; with `yes` it confirms every question itself.
-
-    Raises:
-        SlipwayError: when there is no terminal for questions.
-    """
+    """Return the prompter of a command; with `yes` it confirms every question itself."""
     # Imported here, because commands that do not ask start faster without them.
     from slipway.preview.report import terminal
     from slipway.promotion.phases import Prompter

@@ -47,11 +47,7 @@ def open(
 
 
 def choose(services: Sequence[Object], component: str | None) -> Object:
-    """Return the Service of a component, or the only one for HTTP.
-
-    Raises:
-        SlipwayError: when there is none, or more than one.
-    """
+    """Return the Service of a component, or the only one for HTTP."""
     if component is None:
         matches = [service for service in services if _serves_http(service)]
     else:

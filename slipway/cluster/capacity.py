@@ -44,11 +44,7 @@ class Capacity:
 
 
 def read(cluster: Cluster) -> Capacity:
-    """Return the capacity of a cluster.
-
-    Raises:
-        SlipwayError: the cluster or the permission is missing.
-    """
+    """Return the capacity of a cluster."""
     return from_objects(cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S))
 
 

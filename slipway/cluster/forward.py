@@ -18,11 +18,7 @@ def service_port(service: Object) -> Object:
 
 
 def forward(cluster: Cluster, service: Object, local: int) -> Generator[str, None, None]:
-    """Yield the local port for each connection, which ends with its pod; the next uses another pod.
-
-    Raises:
-        SlipwayError: when kubectl cannot connect.
-    """
+    """Yield the local port for each connection, which ends with its pod; the next uses another pod."""
     metadata = service["metadata"]
     chosen = str(local) if local else ""
     while True:

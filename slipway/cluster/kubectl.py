@@ -50,9 +50,6 @@ class Cluster:
             kubeconfig: a path or contents.
             directory: the directory in which the engine runs plugins, for a relative path.
             name: the cluster in the kubeconfig, if it is not the context's.
-
-        Raises:
-            SlipwayError: kubectl is missing, the kubeconfig cannot be read, or it does not have the context.
         """
         if shutil.which("kubectl") is None:
             raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")

@@ -23,11 +23,7 @@ def component_name(item: Object) -> str:
 
 
 def component_workloads(cluster: Cluster, objects: Sequence[StackObject], name: str | None) -> list[Object]:
-    """Return the workloads of a component, or of all components, from the cluster.
-
-    Raises:
-        SlipwayError: when there are none.
-    """
+    """Return the workloads of a component, or of all components, from the cluster."""
     live = list(live_objects(cluster, workloads(objects)).values())
     if not live:
         raise SlipwayError("the stack has no workloads in its cluster: deploy it with `pulumi up`")
@@ -39,11 +35,7 @@ def component_workloads(cluster: Cluster, objects: Sequence[StackObject], name: 
 
 
 def ready_pod(cluster: Cluster, candidates: Sequence[Object]) -> Object:
-    """Return a pod of the workloads that is ready, or at least running.
-
-    Raises:
-        SlipwayError: when no pod is running.
-    """
+    """Return a pod of the workloads that is ready, or at least running."""
     pods = [pod for workload in candidates for pod in pods_of(cluster, workload)]
     running = [pod for pod in pods if pod["status"].get("phase") == "Running"]
     if not running:
@@ -122,11 +114,7 @@ def _mounts(container: Object) -> list[Object]:
 
 
 def exit_code(pod: Object) -> int | None:
-    """Return the exit code of a one-off pod; None while its container runs, or waits for its start.
-
-    Raises:
-        SlipwayError: when the container cannot start.
-    """
+    """Return the exit code of a one-off pod; None while its container runs, or waits for its start."""
     status = pod["status"]
     (container,) = status.get("containerStatuses") or [{"state": {}}]
     state = container["state"]
@@ -141,11 +129,7 @@ def exit_code(pod: Object) -> int | None:
 
 
 def wait_for_start(cluster: Cluster, pod: Object) -> Object:
-    """Return a created one-off pod when its container is running or has terminated.
-
-    Raises:
-        SlipwayError: when it cannot start, or does not within START_TIMEOUT_S.
-    """
+    """Return a created one-off pod when its container is running or has terminated."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         current = read_pod(cluster, pod)
@@ -160,11 +144,7 @@ def wait_for_start(cluster: Cluster, pod: Object) -> Object:
 
 
 def read_pod(cluster: Cluster, pod: Object) -> Object:
-    """Return a pod as it is now.
-
-    Raises:
-        SlipwayError: when it was deleted.
-    """
+    """Return a pod as it is now."""
     metadata = pod["metadata"]
     pods = cluster.get("pods", metadata["name"], "-n", metadata["namespace"])
     if not pods:

@@ -29,11 +29,7 @@ _GUIDE = "docs/guides/promotion.md says how to check"
 
 
 def notes(cluster: Cluster, objects: Sequence[StackObject]) -> Iterator[str]:
-    """Yield what a cluster does not support, or may not support, for the objects of a stack.
-
-    Raises:
-        SlipwayError: the cluster does not answer.
-    """
+    """Yield what a cluster does not support, or may not support, for the objects of a stack."""
     version = server_version(cluster)
     if tuple(map(int, version.split("."))) < MINIMUM:
         yield (

@@ -110,11 +110,7 @@ def manifest(image: Image) -> dict[str, Any]:
 
 
 def configurations(image: Image) -> dict[str, str]:
-    """Return the digest of the configuration for each manifest of an image, or of the platforms of its index.
-
-    Raises:
-        ImageNotFound, SlipwayError: as `manifest` does.
-    """
+    """Return the configuration's digest for each manifest of an image, or of the platforms of its index."""
     top = manifest(image)
     children = {child["digest"] for child in top.get("manifests", ()) if not is_attestation(child)}
     manifests = {digest: manifest(replace(image, digest=digest)) for digest in children}
@@ -132,9 +128,6 @@ def is_reported(image: Image, reported: str) -> bool:
 
     Runtimes report the digest of the image index, of the platform's manifest, or of its configuration. For an
     image with several references, containerd may report another index with the same configurations.
-
-    Raises:
-        SlipwayError: the registry does not have the image, or is unreachable.
     """
     if reported == image.digest:
         return True
@@ -159,11 +152,7 @@ def tag_digest(image: Image) -> str | None:
 
 
 def copy(image: Image, repository: str) -> Image:
-    """Copy an image with all platforms and attestations unless it exists, and check the digest of the copy.
-
-    Raises:
-        SlipwayError: with the registry's message.
-    """
+    """Copy an image with all platforms and attestations unless it exists, and check the copy's digest."""
     copied = image.in_repository(repository)
     try:
         manifest(copied)

@@ -74,19 +74,11 @@ class Repository:
         return f"{'http' if _LOCAL.fullmatch(server) else 'https'}://{server}/v2/"
 
     def check_reachable(self) -> None:
-        """Check that the registry answers.
-
-        Raises:
-            RegistryUnavailable: the registry does not answer.
-        """
+        """Raise RegistryUnavailable unless the registry answers."""
         self._send("GET", self.url, {})
 
     def digest(self, tag: str) -> str | None:
-        """Return the digest of a tag; None when the registry does not have the tag.
-
-        Raises:
-            RegistryUnavailable: see `_ask`.
-        """
+        """Return the digest of a tag; None when the registry does not have the tag."""
         answer = self._ask("HEAD", f"manifests/{tag}", 200, 404)
         if answer.status == 404:
             return None
@@ -123,11 +115,7 @@ class Repository:
             return frozenset()
 
     def delete(self, digest: str) -> None:
-        """Delete a manifest and all its tags; the registry's garbage collection deletes the layers.
-
-        Raises:
-            SlipwayError: when the registry refuses.
-        """
+        """Delete a manifest and all its tags; the registry's garbage collection deletes the layers."""
         if self._ask("DELETE", f"manifests/{digest}", 202, 404, 405).status == 405:
             raise SlipwayError(
                 f"registry {self.host} does not allow deletions: enable them in its configuration"

@@ -52,9 +52,6 @@ def generate(image: Image) -> str:
     """Return the SBOM as CycloneDX 1.6 JSON, from the files of the image, which BuildKit exports.
 
     For an image with several platforms, BuildKit exports the builder's platform.
-
-    Raises:
-        SlipwayError: when BuildKit cannot export the image, or the image has no package database.
     """
     command = buildx("build", "--quiet", "--provenance=false", "--output=type=tar,dest=-", "-")
     with tempfile.TemporaryFile() as log:
@@ -88,11 +85,7 @@ def _time_limit(seconds: float, process: "subprocess.Popen[bytes]") -> Iterator[
 
 
 def read_packages(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
-    """Return the os-release and the packages of a file system in a tar archive.
-
-    Raises:
-        SlipwayError: when the file system has rpm packages, or a database that is too large.
-    """
+    """Return the os-release and the packages of a file system in a tar archive."""
     release: dict[str, str] = {}
     packages: set[Package] = set()
     with tarfile.open(fileobj=archive, mode="r|") as files:

@@ -47,11 +47,7 @@ class Fingerprint(BaseModel):
 
     @classmethod
     def from_snapshot(cls, target: StackSnapshot, image: Image) -> "Fingerprint":
-        """Take the fingerprint of a stack and of an image that is promoted to it.
-
-        Raises:
-            SlipwayError: the image is not in the registry any longer, or the registry does not answer.
-        """
+        """Take the fingerprint of a stack and of an image that is promoted to it."""
         references.manifest(image)
         directory = target.stack.project.directory
         return cls(

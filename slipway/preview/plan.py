@@ -43,11 +43,7 @@ class Plan(BaseModel):
 
     @classmethod
     def load(cls, file: Path) -> "Plan":
-        """Read a plan.
-
-        Raises:
-            SlipwayError: the file cannot be read, or is not a plan file of this version.
-        """
+        """Read a plan."""
         try:
             return cls.model_validate_json(file.read_bytes())
         except OSError as error:
@@ -61,11 +57,7 @@ class Plan(BaseModel):
 def preview_and_save(
     stack: Stack, options: PreviewOptions, file: Path, progress: OnEvent | None = None
 ) -> Preview:
-    """Preview a stack and save the plan in a file that only its owner can read; no file if the preview fails.
-
-    Raises:
-        SlipwayError: as preview does.
-    """
+    """Preview a stack, and unless that fails, save the plan in a file that only its owner can read."""
     file.unlink(missing_ok=True)
     # Taken before the preview: apply() then detects changes during the preview too.
     fingerprint = Fingerprint.from_stack(stack, file.parent)
@@ -120,11 +112,7 @@ def check(plan: Plan, stack: Stack, file: Path) -> None:
 def apply(
     file: Path, stack: Stack, policy_packs: Sequence[Path] = (), on_event: OnEvent | None = None
 ) -> EventSummary:
-    """Check the plan in a file, and update the stack exactly as planned.
-
-    Raises:
-        SlipwayError: the plan is out of date, or the update fails.
-    """
+    """Check the plan in a file, and update the stack exactly as planned."""
     plan = Plan.load(file)
     check(plan, stack, file)
     with tempfile.TemporaryDirectory() as directory:

@@ -138,11 +138,7 @@ def _new_image(change: Change) -> bool:
 
 
 def policy_packs(project: Project, packs: Sequence[Path] | None) -> list[Path]:
-    """Return the policy packs to check, installed: the given packs, or the project's own `policy/`.
-
-    Raises:
-        SlipwayError: a directory is not a policy pack, or its requirements cannot be installed.
-    """
+    """Return the policy packs to check, installed: the given packs, or the project's own `policy/`."""
     if packs is None:
         own = project.directory / _POLICIES
         packs = [own] if (own / "PulumiPolicy.yaml").is_file() else []

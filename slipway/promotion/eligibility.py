@@ -13,11 +13,7 @@ from slipway.recovery.drift import cluster_drift
 
 
 def eligible_image(source: StackSnapshot) -> Image:
-    """Return the image of a stack that can be promoted.
-
-    Raises:
-        SlipwayError: the stack cannot be promoted; the message lists every problem.
-    """
+    """Return the image of a stack that can be promoted."""
     problems = list(find_problems(source))
     if problems or source.image is None:
         raise SlipwayError(f"{source.name} cannot be promoted:\n  " + "\n  ".join(problems))
@@ -50,11 +46,7 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
 
 
 def check_verified(receipts: list[Receipt], source: str, digest: str, min_age_s: float) -> None:
-    """Check that a digest was verified in the source, and has run there for `min_age_s` seconds since.
-
-    Raises:
-        SlipwayError: it was not; the message has the next step.
-    """
+    """Check that a digest was verified in the source, and has run there for `min_age_s` seconds since."""
     if not any(receipt.verified and receipt.digest == digest for receipt in receipts):
         raise SlipwayError(
             f"{digest} was never verified in {source}, and --require-verified requires it. A promotion to"

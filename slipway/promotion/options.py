@@ -39,22 +39,14 @@ class VerifyOptions:
         return bool(self.path != "/" or self.service or self.soak_s or self.host or self.status)
 
     def arguments(self) -> list[str]:
-        """Return the arguments of the command.
-
-        Raises:
-            SlipwayError: the quotes of the command do not match.
-        """
+        """Return the arguments of the command."""
         try:
             return shlex.split(self.command or "")
         except ValueError as error:
             raise SlipwayError(f"the check command cannot be parsed: {error}: {self.command}") from None
 
     def check_command(self) -> None:
-        """Check that the command can be run, before anything is changed.
-
-        Raises:
-            SlipwayError: its quotes do not match, or its program is missing or not executable.
-        """
+        """Check that the command can be run, before anything is changed."""
         if self.command is None:
             return
         arguments = self.arguments()

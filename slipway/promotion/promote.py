@@ -50,9 +50,6 @@ def promote(
     """Promote the image of a stack to another stack.
 
     The target is created if it has a stack file, and the user confirms.
-
-    Raises:
-        SlipwayError: the source cannot be promoted, or another promotion to the target is in progress.
     """
     if source == target:
         raise SlipwayError(f"source and target are both {target}")
@@ -123,11 +120,7 @@ def _promote(
 def rollback(
     project: Project, target: str, number: int | None, options: PromotionOptions, prompter: Prompter
 ) -> Receipt:
-    """Roll a stack back to the image of an earlier verified receipt.
-
-    Raises:
-        SlipwayError: there is no such receipt, or the registry does not have the image.
-    """
+    """Roll a stack back to the image of an earlier verified receipt."""
     options.verify.check_command()
     snapshot = StackSnapshot.read(project, target)
     snapshot, finished = finish(snapshot, None, options, prompter)
@@ -144,11 +137,7 @@ def rollback(
 def choose_receipt(
     receipts: list[Receipt], current: Image | None, number: int | None, target: str
 ) -> Receipt:
-    """Return the receipt with a number, by default the latest verified receipt of another version.
-
-    Raises:
-        SlipwayError: there is no such receipt, or it is not verified.
-    """
+    """Return the receipt with a number, by default the latest verified receipt of another version."""
     verified = [receipt for receipt in receipts if receipt.verified]
     for receipt in verified:
         if receipt.number == number:

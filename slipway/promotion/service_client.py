@@ -21,9 +21,6 @@ def connect(cluster: Cluster, service: Object, host: str | None) -> Iterator[htt
 
     It goes through the API server's proxy, which replaces the Host header. With a host, it therefore goes
     through `kubectl port-forward`, to one pod of the Service.
-
-    Raises:
-        SlipwayError: kubectl cannot connect.
     """
     metadata = service["metadata"]
     if host is None:

@@ -49,11 +49,7 @@ class Target:
         ]
 
     def services(self, name: str | None) -> list[Object]:
-        """Return the Service with a name, by default the Services in front of pods of the image.
-
-        Raises:
-            SlipwayError: the stack has no Service of that name.
-        """
+        """Return the Service with a name, by default the Services in front of pods of the image."""
         objects = [item for item in self.objects if item.kind == "Service"]
         services = live_objects(self.cluster, objects).values()
         if name:

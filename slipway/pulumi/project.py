@@ -75,11 +75,7 @@ class Project:
     """A Pulumi project: the directory with its Pulumi.yaml."""
 
     def __init__(self, directory: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Open the project in a directory; `environment` is added to the variables of this process.
-
-        Raises:
-            SlipwayError: the directory is not a project, or pulumi is not installed.
-        """
+        """Open the project in a directory; `environment` is added to the variables of this process."""
         self.directory = directory.resolve()
         if not (self.directory / "Pulumi.yaml").is_file():
             raise SlipwayError(f"{self.directory} has no Pulumi.yaml; run this in the project, or pass --cwd")
@@ -118,11 +114,7 @@ class Project:
         return Stack(name, self, self._workspace)
 
     def stacks(self) -> list[str]:
-        """Return the names of the project's stacks in the backend, stacks with a file first.
-
-        Raises:
-            SlipwayError: pulumi is not logged in to a backend, or the backend does not answer.
-        """
+        """Return the names of the project's stacks in the backend, stacks with a file first."""
         try:
             names = [stack.name for stack in _retried(self._workspace.list_stacks)]
         except CommandError as error:
@@ -250,11 +242,7 @@ class Stack:
         return [Update.from_json(entry) for entry in entries]
 
     def command(self, *arguments: str) -> str:
-        """Run another pulumi command on this stack, and return its output.
-
-        Raises:
-            SlipwayError: the command failed; the message is its error.
-        """
+        """Run another pulumi command on this stack, and return its output."""
         words = [*arguments, "--stack", self.name]
         pulumi, directory = self._workspace.pulumi_command, str(self.project.directory)
         try:

@@ -37,11 +37,7 @@ class StackFile:
     key: str
 
     def text(self) -> str:
-        """Return the content with its own ends of lines; a file that does not exist counts as empty.
-
-        Raises:
-            SlipwayError: the file cannot be read.
-        """
+        """Return the content with its own ends of lines; a file that does not exist counts as empty."""
         try:
             return self.path.read_bytes().decode() if self.path.exists() else ""
         except OSError as error:
@@ -50,11 +46,7 @@ class StackFile:
             raise SlipwayError(f"{self.path} cannot be read: it is not UTF-8") from None
 
     def image(self) -> str | None:
-        """Return the value of the key, or None.
-
-        Raises:
-            SlipwayError: the file is not a valid stack file.
-        """
+        """Return the value of the key, or None."""
         value = self._document(self.text())["config"].get(self.key)
         return None if value is None else str(value)
 

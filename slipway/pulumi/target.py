@@ -38,9 +38,6 @@ def check_providers(stack: Stack, config: Mapping[str, ConfigValue], state: Mapp
     """Check that the program's own Kubernetes providers reach the same server as the stack's configuration.
 
     What a provider of the last update cannot say here, such as by a path on another machine, does not count.
-
-    Raises:
-        SlipwayError: a provider reaches another server.
     """
     if not any(_own_providers(state)):
         return

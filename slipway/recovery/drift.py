@@ -35,20 +35,12 @@ class Difference:
 
 
 def differences(stack: Stack) -> list[Difference]:
-    """Compare program, state and cluster; nothing is written.
-
-    Raises:
-        SlipwayError: the program fails, or the cluster cannot be read.
-    """
+    """Compare program, state and cluster; nothing is written."""
     return list(_differences(_summary(stack, stack.preview(refresh=True))))
 
 
 def cluster_drift(stack: Stack) -> list[str]:
-    """Return one sentence for each object in the cluster that differs from the state.
-
-    Raises:
-        SlipwayError: the cluster cannot be read.
-    """
+    """Return one sentence for each object in the cluster that differs from the state."""
     summary = _summary(stack, stack.preview_refresh())
     return [f"{item.kind} {item.name}: {'; '.join(item.cluster)}" for item in _differences(summary)]
 
