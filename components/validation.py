@@ -130,18 +130,15 @@ def _memory(value: str) -> str:
     return value
 
 
-def _label(value: str) -> str:
-    if not re.fullmatch(_LABEL, value):
-        raise ValueError("must be at most 63 lower-case letters, digits and hyphens, starting with a letter")
-    return value
+def matching(pattern: str, problem: str) -> AfterValidator:
+    """Return the annotation of a text that a pattern matches as a whole."""
 
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(problem)
+        return value
 
-def _platform(value: str) -> str:
-    if not re.fullmatch(_PLATFORM, value):
-        raise ValueError(
-            "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
-        )
-    return value
+    return AfterValidator(check)
 
 
 def _text(value: object) -> object:
@@ -170,12 +167,14 @@ Memory = Annotated[
 ]
 Name = Annotated[
     str,
-    AfterValidator(_label),
+    matching(_LABEL, "must be at most 63 lower-case letters, digits and hyphens, starting with a letter"),
     WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"}),
 ]
 Platform = Annotated[
     str,
-    AfterValidator(_platform),
+    matching(
+        _PLATFORM, "must be a platform that BuildKit builds for: linux/amd64, linux/arm64, linux/arm/v7"
+    ),
     WithJsonSchema({"type": "string", "pattern": f"^{_PLATFORM}$", "examples": ["linux/arm64"]}),
 ]
 InputText = Annotated[str | Awaitable[str] | pulumi.Output[str], PlainValidator(_text)]

@@ -1,6 +1,5 @@
 """AppImage: builds a directory of source into an image in a registry, named by its content."""
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +14,11 @@ from components.image import buildx, registry
 from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName
 from components.image.registry import RegistryCache, RegistryCredentials
-from components.validation import InputText, Name, Platform, checked, conflict, invalid
+from components.validation import InputText, Name, Platform, checked, conflict, invalid, matching
 from slipway.images.bases import BASE
 from slipway.images.references import split, split_tag
 from slipway.images.registry import RegistryUnavailable
 from slipway.masking import PASSWORD_IN_URL
-
-
-def _identifier(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
-        raise ValueError("must be letters, digits, `_`, `.` or `-`: ca, pip, PYTHON_IMAGE")
-    return value
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -41,7 +34,10 @@ def _without_login(value: str) -> str:
 
 
 Platforms = Annotated[list[Platform], AfterValidator(_distinct)]
-Identifier = Annotated[str, AfterValidator(_identifier)]
+Identifier = Annotated[
+    str,
+    matching("[A-Za-z_][A-Za-z0-9_.-]*", "must be letters, digits, `_`, `.` or `-`: ca, pip, PYTHON_IMAGE"),
+]
 BuildArgument = Annotated[str, AfterValidator(_without_login)]
 
 

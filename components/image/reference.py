@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from components.validation import matching
 from slipway.images.references import PINNED, REPOSITORY, TAG, split
 from slipway.images.references import Image as ImageReference
 
@@ -30,11 +31,7 @@ def _repository(value: str) -> str:
     return value
 
 
-def _tagged(value: str) -> str:
-    if not re.fullmatch(f"{REPOSITORY}:{TAG}", value):
-        raise ValueError("must be a repository and a tag: ghcr.io/you/web:buildcache")
-    return value
-
-
 RepositoryName = Annotated[str, AfterValidator(_repository)]
-TaggedReference = Annotated[str, AfterValidator(_tagged)]
+TaggedReference = Annotated[
+    str, matching(f"{REPOSITORY}:{TAG}", "must be a repository and a tag: ghcr.io/you/web:buildcache")
+]
