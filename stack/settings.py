@@ -3,6 +3,7 @@
 `python -m stack.settings` writes the schema.
 """
 
+import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -186,7 +187,11 @@ def _context_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iter
             if context not in contexts:
                 text = f"must be a context of the kubeconfig {chosen.origin}, which has: "
                 text += ", ".join(sorted(contexts)) or "none"
-                yield Problem((CONTEXT,), "context", f"is {context!r}, but {text}")
+                # Of several contexts the user chooses: the first could be a production cluster.
+                use = contexts if len(contexts) == 1 else difflib.get_close_matches(context, contexts, 1)
+                yield Problem(
+                    (CONTEXT,), "context", f"is {context!r}, but {text}", next(iter(use), "CONTEXT")
+                )
 
 
 def schema() -> dict[str, Any]:

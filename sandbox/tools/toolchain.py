@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from sandbox.platform import files
 from sandbox.platform.instance import Instance, SandboxError
@@ -97,6 +98,9 @@ class Toolchain:
         return self._instance.tools / f"{family.name}-{key(family)}"
 
 
+_FETCHING = Lock()
+
+
 @cache
 def on_path(tool: Tool) -> str | None:
     """Return the path of a suitable tool on PATH; None if there is none."""
@@ -140,7 +144,10 @@ def _go_version() -> str:
 
 
 def _compile(family: Family, packages: tuple[str, ...], output: Path, part: Part) -> None:
-    total, output_lines = _fetch(family, packages), []
+    # The standard library needs no modules, so it compiles while they download.
+    with _go(family, *family.command, "std") as standard_library:
+        total, output_lines = _fetch(family, packages), []
+        standard_library.communicate()
     with _go(family, *family.command, "-v", "-o", f"{output}/", *packages) as process:
         for line in process.stderr or ():
             output_lines.append(line)
@@ -149,9 +156,14 @@ def _compile(family: Family, packages: tuple[str, ...], output: Path, part: Part
         raise SandboxError(f"the compilation of {family.name} failed:\n{''.join(output_lines[-20:])}")
 
 
-@cache
 def _fetch(family: Family, packages: tuple[str, ...]) -> int:
     """Download the modules of packages, and return their number; the compilation reports failures."""
+    with _FETCHING:  # the second thread that wants a family waits for the first
+        return _fetched(family, packages)
+
+
+@cache
+def _fetched(family: Family, packages: tuple[str, ...]) -> int:
     with _go(family, "go", "list", "-deps", *packages) as process:
         return len(process.communicate()[0].splitlines())
 

@@ -107,7 +107,7 @@ def _report(
     events = run.summary
     changes = tuple(change for change in events.changes if change.custom)
     new, unavailable = _commits(stack, options, changes)
-    situation = Situation(changes, events.unchanged, cluster, new, events.incomplete)
+    situation = Situation(changes, events.unchanged, cluster, new, events.incomplete, events.outputs)
     return stack_report(
         stack.name,
         events,

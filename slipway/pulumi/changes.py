@@ -130,6 +130,8 @@ class EventSummary:
     """The resources that stay as they are; rules read them as the context of a change."""
     incomplete: tuple[Change, ...] = ()
     """Components whose objects a preview cannot list, because an input is unknown until the update."""
+    outputs: Change | None = None
+    """The stack itself, with the outputs that change as properties; None if all of them stay."""
     diagnostics: tuple[Diagnostic, ...] = ()
     violations: tuple[Violation, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)

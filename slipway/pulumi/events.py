@@ -23,6 +23,7 @@ from slipway.pulumi.changes import (
 )
 from slipway.pulumi.properties import differences, is_controllers_field, is_noise, value_at
 
+_STACK = "pulumi:pulumi:Stack"
 _PREVIEW_IS_INCOMPLETE = "nput properties have unknown values. Preview is incomplete."
 # https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/resource#SigKey: a mapping with this key has a
 # special meaning; with this value it is a secret, whose content the engine has masked.
@@ -70,6 +71,7 @@ def summarise(events: Iterable[EngineEvent]) -> EventSummary:
         drift=tuple(_drift(tuple(_refreshed(events)))),
         unchanged=unchanged,
         incomplete=incomplete,
+        outputs=_stack_outputs(events),
         diagnostics=diagnostics,
         violations=tuple(_violations(events)),
         counts={
@@ -79,6 +81,17 @@ def summarise(events: Iterable[EngineEvent]) -> EventSummary:
             for op, count in event.summary_event.resource_changes.items()
         },
     )
+
+
+def _stack_outputs(events: Iterable[EngineEvent]) -> Change | None:
+    """Return what changes of an existing stack's outputs: its last event has those of the program."""
+    steps = [event.res_outputs_event.metadata for event in events if event.res_outputs_event]
+    step = next((step for step in reversed(steps) if step.type == _STACK), None)
+    if step is None or step.old is None or step.new is None:
+        return None
+    old, new = _outputs(step.old), _outputs(step.new)
+    found = tuple(_property_change(*difference) for difference in differences(old, new))
+    return replace(_state_change(step, Op.UPDATE), old=old, new=new, properties=found) if found else None
 
 
 def _change(steps: Sequence[StepEventMetadata]) -> Change:

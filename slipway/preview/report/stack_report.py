@@ -28,7 +28,7 @@ def stack_report(
     levels = _levels(found)
     resources = tuple(resource(change, levels.get(change.urn, Level.SAFE)) for change in situation.changes)
     violations = sorted(events.violations, key=lambda violation: not violation.mandatory)
-    status = _status(events, failure, changed=bool(resources))
+    status = _status(events, failure, changed=bool(resources or situation.outputs))
     # A failed preview has not examined everything, so it is never safe.
     least = Level.ATTENTION if status == "failed" else Level.SAFE
     return Stack(

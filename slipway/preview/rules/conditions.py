@@ -46,11 +46,11 @@ class Context:
         urn = self.new.change.urn
         return next(item for item in workloads(self.situation, objects) if item.object.change.urn == urn)
 
-    def image(self) -> Any:
-        """Return the image of the container of the difference."""
+    def container(self, after: bool = True) -> Any:
+        """Return the container of the difference."""
         _, containers, name = self.difference.path[:3]
-        found = items(get(self.workload().pod, containers))
-        return next((get(container, "image") for container in found if get(container, "name") == name), None)
+        found = items(get(self.workload(after).pod, containers))
+        return next((container for container in found if get(container, "name") == name), None)
 
 
 def added(context: Context) -> bool:
@@ -117,7 +117,7 @@ def ordinary_image(context: Context) -> bool:
 
 def pinned_image(context: Context) -> bool:
     """Return whether a pull policy does not matter: the image has a digest."""
-    image = context.image()
+    image = get(context.container(), "image")
     return context.difference.new != "Never" and (isinstance(image, Hidden) or "@sha256:" in str(image))
 
 
@@ -149,6 +149,33 @@ def pause_fits(context: Context) -> bool:
     after = context.difference.new
     fits = after is not None and amount(after) < amount(30 if grace is None else grace)
     return fits and raised(context)
+
+
+def patient_start(context: Context) -> bool:
+    """Return whether a new startup probe does what the liveness probe does, and waits as long."""
+    before, after = (mapping(context.container(after)) for after in (False, True))
+    liveness, startup = mapping(before.get("livenessProbe")), mapping(after.get("startupProbe"))
+    numbers = {"initialDelaySeconds": 0, "timeoutSeconds": 1, "periodSeconds": 10, "failureThreshold": 3}
+    allowed = {*numbers, "httpGet", "tcpSocket", "exec", "grpc"}
+    actions = [{key: probe[key] for key in probe if key not in numbers} for probe in (liveness, startup)]
+    times = [
+        [amount(probe.get(key, default)) for key, default in numbers.items()] for probe in (liveness, startup)
+    ]
+    waits = [delay + period * failures for delay, _, period, failures in times]
+    known = set(startup) <= allowed and not any(isinstance(startup.get(key), Hidden) for key in numbers)
+    same = actions[0] == actions[1] and after.get("livenessProbe") == before.get("livenessProbe")
+    return (
+        "startupProbe" not in before
+        and known
+        and same
+        and waits[1] >= waits[0]
+        and times[1][1] >= times[0][1]
+    )
+
+
+def is_kept(context: Context) -> bool:
+    """Return whether the object that is replaced stays in the cluster."""
+    return context.old.change.op is Op.REPLACE and context.old.change.retained
 
 
 def added_volume(context: Context) -> bool:
@@ -268,22 +295,3 @@ def same_rights(context: Context) -> bool:
 
 def _hidden(*values: Any) -> bool:
     return any(isinstance(value, Hidden) for value in values)
-
-
-def was_last_used(situation: Situation, item: Object) -> bool:
-    """Return whether pods of the stack used a deleted object, and none does any longer."""
-    if item.kind == "ServiceAccount":
-        before, after = (
-            any(
-                get(workload.pod, "serviceAccountName") == item.name
-                and workload.object.namespace == item.namespace
-                for workload in workloads(situation, objects)
-            )
-            for objects in (situation.before, situation.after)
-        )
-        return before and not after
-    if item.kind not in configuration.CONCERNS or item.change.op is not Op.DELETE:
-        return False
-    return bool(configuration.readers(situation, item, situation.before)) and not configuration.readers(
-        situation, item, situation.after
-    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.network_policies import EVERYWHERE
-from slipway.preview.rules.services import Port, ports
+from slipway.preview.rules.services import Port, becomes_public, is_internal, ports
 from slipway.pulumi.changes import Hidden
 
 ROUTES = ("Ingress", "HTTPRoute")
@@ -18,6 +18,8 @@ DOORS = ("Ingress", "Gateway", "HTTPRoute", "TCPRoute", "TLSRoute", "GRPCRoute")
 GUARDS = re.compile(
     r"/.*(auth|whitelist|allow-?list|deny-?list|source-?range|middlewares|jwt|oidc|modsecurity|waf)", re.I
 )
+_OFF = {"", "0", "false", "none", "off", "optional", "optional_no_ca", "detectiononly"}
+"""Values that switch such an annotation off."""
 _CLASS = "kubernetes.io/ingress.class"
 
 
@@ -67,6 +69,7 @@ def changes(situation: Situation) -> Iterator[Consequence]:
             if new.change.properties or old.manifest != new.manifest:
                 yield from _guarded(old, new)
                 yield from _listeners(old, new)
+                yield from _moved(old, new)
 
 
 def leads_to_the_same(situation: Situation, old: Object, new: Object) -> bool:
@@ -172,7 +175,8 @@ def _guarded(old: Object, new: Object) -> Iterator[Consequence]:
     """Yield logins, allowed addresses, TLS and classes that a door loses."""
     before, after = (mapping(get(item.manifest, "metadata", "annotations")) for item in (old, new))
     for key in sorted(filter(GUARDS.search, before)):
-        opened = EVERYWHERE & set(str(after.get(key)).replace(" ", "").split(","))
+        values = set(str(after.get(key)).lower().replace(" ", "").split(","))
+        opened = values & (EVERYWHERE | _OFF) and str(before[key]).lower() not in _OFF
         if key not in after or (opened and before[key] != after[key]):
             reason = f"loses {key}: it may let in clients that it refused"
             yield new.consequence(Level.DANGEROUS, "exposure", reason)
@@ -204,6 +208,36 @@ def _listeners(old: Object, new: Object) -> Iterator[Consequence]:
     for port in sorted(after - before):
         reason = f"also listens on {port}, for clients outside of the cluster"
         yield new.consequence(Level.DANGEROUS, "exposure", reason)
+
+
+def _moved(old: Object, new: Object) -> Iterator[Consequence]:
+    """Yield the gateways that a route leaves or joins, and moves into or out of the cloud's network."""
+    before, after = (_parents(route) for route in (old, new))
+    for name in sorted(before - after):
+        reason = f"is no longer attached to {name}: requests that arrive there fail"
+        yield new.consequence(Level.DANGEROUS, "downtime", reason)
+    for name in sorted(after - before):
+        reason = f"is also attached to {name}: its clients reach it"
+        yield new.consequence(Level.DANGEROUS, "exposure", reason)
+    if becomes_public(old.manifest, new.manifest):
+        reason = "leaves the cloud's network: it is open to every address"
+        yield new.consequence(Level.DANGEROUS, "exposure", reason)
+    elif is_internal(new.manifest) and not is_internal(old.manifest):
+        reason = "moves into the cloud's network: clients outside of it do not reach it"
+        yield new.consequence(Level.DANGEROUS, "downtime", reason)
+
+
+def _parents(route: Object) -> set[str]:
+    """Return the gateways of a route, with the listener if it names one."""
+    return {_parent(route, parent) for parent in items(get(route.manifest, "spec", "parentRefs"))}
+
+
+def _parent(route: Object, parent: Any) -> str:
+    namespace = get(parent, "namespace") or route.namespace
+    place = "" if namespace == route.namespace else f" in namespace {namespace}"
+    listener = get(parent, "sectionName") or get(parent, "port")
+    part = f", listener {listener}" if listener else ""
+    return f"{get(parent, 'kind') or 'Gateway'} {get(parent, 'name')}{place}{part}"
 
 
 def _encrypted(door: Object) -> set[str]:

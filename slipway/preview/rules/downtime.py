@@ -44,8 +44,18 @@ def replacements(situation: Situation) -> Iterator[Consequence]:
             old,
             "is deleted and recreated: requests fail meanwhile, and its address may change",
         )
-    for old, _ in situation.replaced("Job"):
-        yield _downtime(Level.ATTENTION, old, "is deleted and runs again from the start")
+    for old, new in situation.replaced("Job"):
+        yield _rerun(old, new)
+
+
+def _rerun(old: Object, new: Object) -> Consequence:
+    """Return what the replacement of a Job runs, and what is left of the old Job."""
+    if new.name == old.name:
+        return _downtime(Level.ATTENTION, old, "is deleted and runs again from the start")
+    if old.change.retained:
+        return _downtime(Level.SAFE, new, f"runs once; {old} stays, with its logs")
+    reason = f"is replaced by {new.name}, which runs once; its pods are deleted, with their logs"
+    return _downtime(Level.ATTENTION, old, reason)
 
 
 # The engine replaces objects for these; an update in place is refused.

@@ -119,6 +119,8 @@ class Situation:
     """Commits since the last update, one line each."""
     incomplete: tuple[Change, ...] = ()
     """Components whose objects the preview cannot list."""
+    outputs: Change | None = None
+    """The stack itself, with its outputs as properties; None if they stay."""
 
     @cached_property
     def before(self) -> tuple[Object, ...]:

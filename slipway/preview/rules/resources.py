@@ -119,7 +119,9 @@ def capacity(situation: Situation) -> Iterator[Consequence]:
     """Yield new pods, surge pods included, that nodes or quotas have no capacity for."""
     additional = list(_additional(situation))
     if situation.cluster:
-        yield from _on_nodes(situation.cluster, additional)
+        free = {node.name: [node.cpu_free, node.memory_free] for node in situation.cluster.nodes}
+        yield from _on_each_node(situation, situation.cluster, free)
+        yield from _on_nodes(situation.cluster, free, additional)
         yield from _in_quotas(situation.cluster, additional)
     for scaler in situation.removed("HorizontalPodAutoscaler"):
         reason = "is deleted: more load adds no pods any longer"
@@ -140,10 +142,14 @@ def _additional(situation: Situation) -> Iterator[tuple[Workload, int]]:
     before = {workload.object.change.urn: workload for workload in workloads(situation, situation.before)}
     restarted = {new.object.change.urn for _, new in restarting(situation)}
     for new in workloads(situation, situation.after):
-        if new.object.kind not in SERVING or new.object.kind == "DaemonSet":
+        if new.object.kind not in SERVING:
             continue
         urn = new.object.change.urn
         old = before.get(urn)
+        if new.object.kind == "DaemonSet":
+            nodes = situation.cluster.nodes if situation.cluster else ()
+            yield new, sum(may_run(node, new.pod) and not _runs_on(node, old) for node in nodes)
+            continue
         running = old.replicas if old and new.object.change.op is not Op.REPLACE else 0
         extra = _growth(old, new) + (new.surge or 1) if old and urn in restarted else 0
         yield new, max(0, new.replicas - running) + extra
@@ -158,9 +164,65 @@ def _growth(old: Workload, new: Workload) -> int:
     return math.ceil(max(shares, default=0) * min(old.replicas, new.replicas))
 
 
-def _on_nodes(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
-    free = {node.name: [node.cpu_free, node.memory_free] for node in cluster.nodes}
+def _on_each_node(
+    situation: Situation, cluster: Capacity, free: dict[str, list[float]]
+) -> Iterator[Consequence]:
+    """Yield DaemonSets whose pods are new or larger on nodes without capacity for them."""
+    before = {workload.object.change.urn: workload for workload in workloads(situation, situation.before)}
+    for new in workloads(situation, situation.after):
+        if new.object.kind != "DaemonSet" or new.object.change.op is Op.SAME:
+            continue
+        old = None if new.object.change.op is Op.REPLACE else before.get(new.object.change.urn)
+        nodes = [node for node in cluster.nodes if may_run(node, new.pod)]
+        full = [node.name for node in nodes if not _take(free[node.name], _more_on(node, old, new))]
+        if full:
+            size = _size(_more_on(next(node for node in nodes if node.name == full[0]), old, new))
+            reason = (
+                f"needs {size} more on each of {count(len(nodes), 'node')}, but {', '.join(full)}"
+                f" {'has' if len(full) == 1 else 'have'} too little free capacity:"
+                f" {count(len(full), 'pod')} will stay pending"
+            )
+            yield new.object.consequence(Level.ATTENTION, "capacity", reason)
+
+
+def _more_on(node: Node, old: Workload | None, new: Workload) -> Compute:
+    """Return what a pod of a DaemonSet needs more than the pod that it replaces on a node."""
+    before, after = old.requests() if old and _runs_on(node, old) else Compute(), new.requests()
+    if old and old.template != new.template and _surges(new):
+        return after
+    return Compute(max(0, round(after.cpu - before.cpu, 6)), max(0, after.memory - before.memory))
+
+
+def _runs_on(node: Node, workload: Workload | None) -> bool:
+    """Return whether a DaemonSet has a pod on a node."""
+    return workload is not None and may_run(node, workload.pod)
+
+
+def _surges(workload: Workload) -> bool:
+    """Return whether a DaemonSet starts its new pod before it stops the old one."""
+    surge = get(workload.object.manifest, "spec", "updateStrategy", "rollingUpdate", "maxSurge")
+    return surge not in (None, 0, "0", "0%")
+
+
+def _take(free: list[float], need: Compute) -> bool:
+    """Take capacity from a node; return whether it had enough."""
+    if any(wanted > max(0, left) for wanted, left in zip((need.cpu, need.memory), free, strict=True)):
+        return False
+    free[0] -= need.cpu
+    free[1] -= need.memory
+    return True
+
+
+def _size(need: Compute) -> str:
+    return f"CPU {quantities.cpu(need.cpu)}, memory {quantities.memory(need.memory)}"
+
+
+def _on_nodes(
+    cluster: Capacity, free: dict[str, list[float]], additional: Sequence[tuple[Workload, int]]
+) -> Iterator[Consequence]:
     for workload, number in additional:
+        if workload.object.kind == "DaemonSet":
+            continue
         need = workload.requests()
         suitable = {node.name: free[node.name] for node in cluster.nodes if may_run(node, workload.pod)}
         placed = sum(_place(suitable, need) for _ in range(number))
@@ -170,9 +232,8 @@ def _on_nodes(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> 
         fits = any(_could_hold(node, need) for node in nodes)
         problem = "the nodes have too little free capacity" if fits else "no node is large enough"
         problem = problem if nodes else "no node has its labels, or a taint that it tolerates"
-        size = f"CPU {quantities.cpu(need.cpu)}, memory {quantities.memory(need.memory)}"
         reason = (
-            f"needs capacity for {count(number, 'additional pod')} ({size}), but {problem}:"
+            f"needs capacity for {count(number, 'additional pod')} ({_size(need)}), but {problem}:"
             f" {count(number - placed, 'pod')} will stay pending"
         )
         yield workload.object.consequence(Level.ATTENTION, "capacity", reason)
@@ -181,12 +242,7 @@ def _on_nodes(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> 
 def _place(free: dict[str, list[float]], need: Compute) -> bool:
     """Place a pod, by preference on the node with the most free CPU; return whether it fits on a node."""
     best = max(free.values(), key=lambda left: left[0], default=None)
-    for left in ([best] if best else []) + list(free.values()):
-        if left[0] >= need.cpu and left[1] >= need.memory:
-            left[0] -= need.cpu
-            left[1] -= need.memory
-            return True
-    return False
+    return any(_take(left, need) for left in ([best] if best else []) + list(free.values()))
 
 
 def _could_hold(node: Node, need: Compute) -> bool:

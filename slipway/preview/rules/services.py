@@ -135,7 +135,7 @@ def _closed(old: Object, new: Object) -> Iterator[Consequence]:
             if first and port.get("nodePort") and first != port["nodePort"]:
                 reason = f"listens on port {port['nodePort']} of each node instead of {first}"
                 yield new.consequence(Level.DANGEROUS, "downtime", reason)
-    if not _internal(old.manifest) and _internal(new.manifest) and before == "LoadBalancer":
+    if not is_internal(old.manifest) and is_internal(new.manifest) and before == "LoadBalancer":
         reason = "moves into the cloud's network: clients outside of it do not reach it"
         yield new.consequence(Level.DANGEROUS, "downtime", reason)
     addresses = [
@@ -171,7 +171,7 @@ def _opened(service: Object, old: Manifest) -> Iterator[Consequence]:
             {str(get(port, "port")) for port in items(get(item, "spec", "ports"))} for item in (old, new)
         ]
         if before not in _CLIENTS or (before, after) == ("NodePort", "LoadBalancer"):
-            level = Level.ATTENTION if _internal(new) else Level.DANGEROUS
+            level = Level.ATTENTION if is_internal(new) else Level.DANGEROUS
             yield _exposed(service, f"becomes a {after}: it is open to {_CLIENTS[after]}", level)
         else:
             if added := sorted(numbers[1] - numbers[0]):
@@ -192,7 +192,7 @@ def _widened(service: Object, old: Manifest, new: Manifest) -> Iterator[Conseque
         yield _exposed(service, f"accepts clients from {', '.join(after)}", level)
     elif before and not after:
         yield _exposed(service, "accepts clients from every address")
-    if _internal(old) and not _internal(new):
+    if becomes_public(old, new):
         yield _exposed(service, "leaves the cloud's network: it is open to every address")
 
 
@@ -209,12 +209,23 @@ def _is_within(network: str, other: str) -> bool:
     return first.version == second.version and first.subnet_of(second)  # type: ignore[arg-type] # same version
 
 
-def _internal(manifest: Manifest) -> bool:
+def is_internal(manifest: Manifest) -> bool:
     """Return whether an annotation asks the cloud for a load balancer inside its network."""
-    annotations = mapping(get(manifest, "metadata", "annotations"))
     return any(
-        ("internal" in key.lower() and str(value).lower() in ("true", "0.0.0.0/0", "internal"))
-        or str(value).lower() == "internal"
-        for key, value in annotations.items()
-        if "load-balancer" in key or "loadbalancer" in key.replace("-", "").lower()
+        ("internal" in key.lower() and value in ("true", "0.0.0.0/0")) or value == "internal"
+        for key, value in _of_load_balancer(manifest)
     )
+
+
+def becomes_public(old: Manifest, new: Manifest) -> bool:
+    """Return whether the cloud's load balancer moves out of the cloud's network."""
+    before, after = (
+        any(value == "internet-facing" for _, value in _of_load_balancer(manifest)) for manifest in (old, new)
+    )
+    return (after and not before) or (is_internal(old) and not is_internal(new))
+
+
+def _of_load_balancer(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    for key, value in mapping(get(manifest, "metadata", "annotations")).items():
+        if "loadbalancer" in key.replace("-", "").lower() or key.endswith("/scheme"):
+            yield key, str(value).lower()

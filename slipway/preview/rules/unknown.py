@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from slipway.preview.rules.conditions import Context, was_last_used
+from slipway.preview.rules import configuration
+from slipway.preview.rules.conditions import Context
 from slipway.preview.rules.differences import Difference
 from slipway.preview.rules.harmless import CREATED, TYPES, is_harmless
-from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, is_object
+from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, get, is_object
+from slipway.preview.rules.workloads import workloads
 from slipway.pulumi.changes import Change, Op
 
 REPORTED: tuple[tuple[str, str], ...] = (
@@ -96,8 +98,27 @@ def _created(change: Change, concerns: set[str]) -> Iterator[Consequence]:
 def _deleted(situation: Situation, change: Change, concerns: set[str]) -> Iterator[Consequence]:
     if change.retained or concerns or change.type.startswith(tuple(TYPES)):
         return
-    if not (is_object(change.old) and was_last_used(situation, Object(change, change.old))):
+    if not (is_object(change.old) and _was_last_used(situation, Object(change, change.old))):
         yield _attention(change, "is deleted; what uses it is not known here")
+
+
+def _was_last_used(situation: Situation, item: Object) -> bool:
+    """Return whether pods of the stack used a deleted object, and none does any longer."""
+    if item.kind == "ServiceAccount":
+        before, after = (
+            any(
+                get(workload.pod, "serviceAccountName") == item.name
+                and workload.object.namespace == item.namespace
+                for workload in workloads(situation, objects)
+            )
+            for objects in (situation.before, situation.after)
+        )
+        return before and not after
+    if item.kind not in configuration.CONCERNS or item.change.op is not Op.DELETE:
+        return False
+    return bool(configuration.readers(situation, item, situation.before)) and not configuration.readers(
+        situation, item, situation.after
+    )
 
 
 def _changed(situation: Situation, change: Change, concerns: set[str]) -> Iterator[Consequence]:

@@ -59,10 +59,15 @@ BAD = {
         {"kubernetes:context": None}, "kubernetes:context is missing", "set kubernetes:context"
     ),
     "no such context": Bad(
-        {"kubernetes:context": "prod"}, "which has: office, sandbox", "set kubernetes:context sandbox"
+        {"kubernetes:context": "prod"}, "which has: office, sandbox", "set kubernetes:context CONTEXT"
+    ),
+    "misspelt context": Bad(
+        {"kubernetes:context": "offfice"},
+        "is 'offfice', but must be a context",
+        "set kubernetes:context office",
     ),
     "empty context": Bad(
-        {"kubernetes:context": ""}, "is '', but must be a context", "set kubernetes:context sandbox"
+        {"kubernetes:context": ""}, "is '', but must be a context", "set kubernetes:context CONTEXT"
     ),
     "namespace in capitals": Bad({"namespace": "Prod"}, NAME.format("Prod"), "set namespace hits"),
     "namespace with dots": Bad({"namespace": "a.b"}, NAME.format("a.b"), "set namespace"),
@@ -261,6 +266,13 @@ def test_a_kubeconfig_is_not_shown(program: Program) -> None:
     ) as error:
         program(image=DIGEST, secret={"kubernetes:kubeconfig": contents})
     assert "hunter2" not in str(error.value)
+
+
+def test_the_only_context_of_a_kubeconfig_is_the_repair(program: Program) -> None:
+    """Not the example of the schema, which may be the value that was refused."""
+    kubeconfig = '{"contexts": [{"name": "kind"}]}'
+    with pytest.raises(pulumi.RunError, match=r"which has: kind\n.* set kubernetes:context kind --stack dev"):
+        program(image=DIGEST, **{"kubernetes:kubeconfig": kubeconfig})
 
 
 def test_a_malformed_kubeconfig_is_reported(program: Program) -> None:

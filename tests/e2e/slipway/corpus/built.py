@@ -40,6 +40,10 @@ class BuiltCase:
     """Further objects before the change."""
     nodes: Mapping[str, Mapping[str, Any]]
     """Values that are merged into nodes of cluster.json, by name."""
+    outputs: tuple[Mapping[str, Any], ...]
+    """The outputs of the stack, before and after."""
+    kept: tuple[str, ...]
+    """Objects that stay in the cluster when they leave the state."""
 
     @property
     def slug(self) -> str:
@@ -66,11 +70,13 @@ class BuiltCase:
                 yield _step("delete", urn, manifest, None)
             elif key in self.edit:
                 op = "replace" if key in self.replace else "update"
-                yield _step(op, urn, manifest, _edited(manifest, self.edit[key]))
+                yield _step(op, urn, manifest, _edited(manifest, self.edit[key]), kept=key in self.kept)
             else:
                 yield _step("same", urn, manifest, manifest)
         for manifest in self.create:
             yield _step("create", "", None, manifest)
+        if self.outputs:
+            yield _outputs(*self.outputs)
 
 
 def built_cases() -> list[BuiltCase]:
@@ -86,6 +92,8 @@ def built_cases() -> list[BuiltCase]:
             replace=tuple(case.get("replace", ())),
             given=tuple(case.get("given", ())),
             nodes=case.get("nodes", {}),
+            outputs=tuple(case.get("outputs", ())),
+            kept=tuple(case.get("kept", ())),
         )
         for file in sorted(BUILT.glob("*.yaml"))
         if file != _GIVEN
@@ -117,11 +125,28 @@ def _edited(manifest: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     return edited
 
 
-def _step(op: str, urn: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
+def _outputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the engine's event about the outputs of an existing stack."""
+    kind, urn = "pulumi:pulumi:Stack", "urn:pulumi:corpus::corpus::pulumi:pulumi:Stack::corpus-corpus"
+    state = {"type": kind, "urn": urn, "id": "", "parent": "", "provider": "", "inputs": {}}
+    states = {side: {**state, "outputs": values} for side, values in (("old", old), ("new", new))}
+    metadata = {"op": "same", "urn": urn, "type": kind, "provider": "", "detailedDiff": None, **states}
+    return {"resOutputsEvent": {"metadata": metadata}}
+
+
+def _step(
+    op: str,
+    urn: str,
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any] | None,
+    *,
+    kept: bool = False,
+) -> dict[str, Any]:
     manifest: Mapping[str, Any] = old or new or {}
     kind = _type(manifest)
     urn = urn or _urn(manifest)
     state = {"type": kind, "urn": urn, "custom": True, "id": "", "parent": "", "provider": "", "outputs": {}}
+    state["retainOnDelete"] = kept
     return {
         "resourcePreEvent": {
             "metadata": {

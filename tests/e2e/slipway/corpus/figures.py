@@ -31,7 +31,7 @@ def found(case: Case | BuiltCase) -> tuple[Consequence, ...]:
     changes = tuple(change for change in summary.changes if change.custom)
     objects = json.loads(CLUSTER.read_text())
     cluster = from_objects(case.cluster(objects) if isinstance(case, BuiltCase) else objects)
-    return consequences(Situation(changes, summary.unchanged, cluster))
+    return consequences(Situation(changes, summary.unchanged, cluster, outputs=summary.outputs))
 
 
 def level(case: Case | BuiltCase) -> Level:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from slipway.preview.rules import Level
+from tests.e2e.slipway.corpus import releases
 from tests.e2e.slipway.corpus.built import BuiltCase
 from tests.e2e.slipway.corpus.cases import OBSERVED, Case, cases
 from tests.e2e.slipway.corpus.figures import all_cases, counts, found, interval, level, table
 
-GUIDE = Path(__file__).parents[4] / "docs/guides/previews.md"
+GUIDES = Path(__file__).parents[4] / "docs/guides"
 BY_NAME = {case.name: case for case in cases()}
 OBSERVATIONS = json.loads(OBSERVED.read_text()).items()
 RELEASES = {
@@ -79,7 +80,16 @@ def test_an_ordinary_release_is_short_and_safe(name: str) -> None:
 
 
 def test_the_guide_has_the_figures() -> None:
-    assert "\n".join(table()) in GUIDE.read_text()
+    assert "\n".join(table()) in (GUIDES / "previews.md").read_text()
+
+
+def test_the_page_of_releases_has_todays_reports() -> None:
+    assert (GUIDES / "previews-releases.md").read_text() == releases.page()
+
+
+@pytest.mark.parametrize("name", releases.RELEASES)
+def test_the_releases_of_the_page_are_safe(name: str) -> None:
+    assert releases.report(BY_NAME[name]).level is Level.SAFE
 
 
 @pytest.mark.parametrize(
