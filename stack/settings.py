@@ -5,8 +5,10 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Self
+from types import ModuleType
+from typing import Annotated, Any, Literal, Self
 
 import pulumi
 import yaml
@@ -29,13 +31,14 @@ from components.image.reference import PINNED, ImageReference, RepositoryName
 from components.kubernetes import redis, web_service
 from components.kubernetes.exposure import Exposure, ServiceType
 from components.kubernetes.web_service import Autoscaling
-from components.validation import Count, Memory, Name, Problem, Text, conflict, explained, options
+from components.validation import Count, Memory, Name, Port, Problem, Text, conflict, explained, options
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
 from stack.errors import report
 
 PROJECT = Path(__file__).parent.parent
 SCHEMA = Path(__file__).with_name("schema.json")
 CONTEXT = "kubernetes:context"
+Runtime = Literal["kubernetes", "docker"]
 SECRETS = ("registryCredentials", "redisPassword")
 
 _IMAGE_OF_DEV = '"$(pulumi stack output image --stack dev)"'
@@ -90,6 +93,8 @@ class WebSettings:
     """ClusterIP is for clients in the cluster, NodePort and LoadBalancer for clients outside too."""
     public: Annotated[Text | None, Field(examples=['"REASON"'])] = None
     """The reason why clients outside the cluster may reach the service, for NodePort and LoadBalancer."""
+    port: Annotated[Port, Field(examples=[5000])] = 80
+    """The service's port; on a Docker engine also the port of the machine."""
 
     @field_validator("autoscaling")
     @classmethod
@@ -117,7 +122,7 @@ class WebSettings:
     @property
     def exposure(self) -> Exposure:
         """The argument `expose` of WebService."""
-        return Exposure(type=self.service_type, public=self.public)
+        return Exposure(port=self.port, type=self.service_type, public=self.public)
 
 
 @options
@@ -143,8 +148,10 @@ class Settings(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    context: Annotated[str, Field(alias=CONTEXT, examples=["sandbox"])]
-    """The kubeconfig context to deploy to, whichever context is current."""
+    runtime: Runtime = "kubernetes"
+    """What runs the containers: a Kubernetes cluster, or one Docker engine (`docker`)."""
+    context: Annotated[str | None, Field(alias=CONTEXT, examples=["sandbox"])] = None
+    """The kubeconfig context to deploy to, whichever context is current; on Kubernetes only."""
     namespace: Annotated[Name, Field(examples=["hits"])]
     """The namespace; <project>-<stack> by default."""
     create_namespace: bool = True
@@ -174,6 +181,11 @@ class Settings(BaseModel):
     """The password of Redis; the program makes one, once, if there is none."""
 
     @property
+    def components(self) -> ModuleType:
+        """The components of the runtime: components.kubernetes or components.docker."""
+        return import_module(f"components.{self.runtime}")
+
+    @property
     def platform(self) -> str | None:
         """The argument `platform` of WebService."""
         return self.platforms[0] if self.platforms and len(self.platforms) == 1 else None
@@ -192,6 +204,7 @@ class Settings(BaseModel):
         problems = [
             *_image_problems(own),
             *_secret_problems(own, secret),
+            *_runtime_problems(own),
             *_machine_problems(own, config.get("kubernetes:kubeconfig")),
         ]
         try:
@@ -223,6 +236,15 @@ def _secret_problems(config: Iterable[str], secret: set[str]) -> Iterator[Proble
             yield Problem((key,), "encrypted", text)
 
 
+def _runtime_problems(config: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem if the stack names a context and runs on Docker, or neither."""
+    docker = config.get("runtime") == "docker"
+    if docker and CONTEXT in config:
+        yield Problem((CONTEXT,), "conflict", "is set, but runtime is docker, which needs no cluster")
+    if not docker and CONTEXT not in config:
+        yield Problem((CONTEXT,), "missing", "is missing")
+
+
 def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
     """Yield the context and the directory that do not exist on this machine."""
     if (context := config.get(CONTEXT)) is not None:
@@ -245,7 +267,14 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of stack files for editors."""
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["name"]
     model = Settings.model_json_schema()
-    model["required"] = [CONTEXT]  # all other keys have defaults
+    # All other keys have defaults.
+    model["if"] = {
+        "properties": {f"{project}:runtime": {"const": "docker"}},
+        "required": [f"{project}:runtime"],
+    }
+    model["then"] = {"not": {"required": [CONTEXT]}}
+    model["else"] = {"required": [CONTEXT]}
+    model.pop("required", None)
     model["oneOf"] = [{"required": [f"{project}:image"]}, {"required": [f"{project}:build"]}]
     model["properties"] = {
         key if ":" in key else f"{project}:{key}": value for key, value in model["properties"].items()

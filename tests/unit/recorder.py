@@ -47,6 +47,10 @@ class Recorder(pulumi.runtime.Mocks):
             state["spec"] = {**state["spec"], "clusterIP": "10.96.0.7"}
         if args.typ.endswith(":Image"):
             state["digest"] = DIGEST
+        if args.typ == "pulumi:index:Stash":
+            state["output"] = state["input"]
+        if args.typ.endswith(":RemoteImage"):
+            state["imageId"] = DIGEST
         if "metadata" in state:
             state["metadata"] = {"name": f"{args.name}-1a2b3c", **state["metadata"]}
         return f"{args.name}-id", state

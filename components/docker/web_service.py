@@ -1,0 +1,157 @@
+"""WebService on a Docker engine: a web application behind a proxy that updates do not interrupt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from components.docker import proxy
+from components.docker.answers import check, say
+from components.docker.component import EngineComponent
+from components.docker.container import contained, environment, joined, limits, stopping
+from components.docker.health import health_check
+from components.docker.table import ANSWERS, NAME_LABEL
+from components.kubernetes.component import Transform
+from components.kubernetes.endpoint import Endpoint
+from components.kubernetes.env import EnvVar
+from components.kubernetes.exposure import PUBLIC, Exposure
+from components.kubernetes.pod import Compute, PodSecurity, Resources
+from components.kubernetes.probes import Probes
+from components.kubernetes.rollout import Rollout
+from components.kubernetes.web_service import DEFAULT_RESOURCES, Autoscaling, Scale, WebResources
+from components.validation import InputText, Name, Platform, checked, invalid
+
+_PROXY_RESOURCES = Resources(
+    requests=Compute(cpu="50m", memory="32Mi"), limits=Compute(cpu="500m", memory="64Mi")
+)
+
+
+class WebService(EngineComponent):
+    """Containers of a web application with limits and health checks, and the proxy that leads to them.
+
+    The proxy has the port, on 127.0.0.1 unless `expose` says otherwise. An update starts the new containers
+    next to the old ones, which stop once all new ones are healthy; if one is not in time, the update fails,
+    and the old ones serve on. The containers reach only the components whose `env` or `reaches` they have.
+
+        WebService("web", namespace=namespace.name, image=image, env=cache.env, replicas=1)
+    """
+
+    host: pulumi.Output[str]
+    """The name under which its clients reach it."""
+    url: pulumi.Output[str]
+    """Its URL on the engine's machine."""
+
+    @checked
+    def __init__(
+        self,
+        name: Name,
+        *,
+        namespace: InputText,
+        image: InputText,
+        replicas: Scale = 3,
+        env: Sequence[EnvVar] = (),
+        expose: Exposure = Exposure(),
+        resources: WebResources | None = DEFAULT_RESOURCES,
+        probes: Probes | None = Probes(),
+        security: PodSecurity | None = PodSecurity(),
+        rollout: Rollout = Rollout(),
+        reaches: Sequence[Endpoint] = (),
+        pull_secret: InputText | None = None,
+        platform: Platform | None = None,
+        network_policy: bool = True,
+        disruption_budget: bool = True,
+        spread: bool = True,
+        service_account_token: bool = False,
+        transform: Transform | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Make the service; raise BadArgument, before anything is touched, if the arguments do not fit."""
+        said = check(ANSWERS["WebService"], WebService, locals())
+        number = replicas.min_replicas if isinstance(replicas, Autoscaling) else replicas
+        if number > proxy.MOST // 2:
+            problem = f"replicas is {number}, but must not be above {proxy.MOST // 2} on a Docker engine"
+            raise invalid(WebService, name, [problem])
+        super().__init__(name, namespace, transform, opts)
+        say(said, self)
+        endpoints = [*reaches, *(variable.endpoint for variable in env if variable.endpoint)]
+        network = self._add_own_network()
+        self._add_proxy(network, expose, probes, rollout)
+        arguments: dict[str, Any] = {
+            "image": self._pull(image, platform),
+            "envs": environment({variable.name: _value(variable) for variable in env}),
+            **contained(security),
+            **limits(resources),
+            **joined([(network.name, proxy.BACKENDS), *self._networks(endpoints)]),
+            **stopping(rollout.termination_grace),
+            **_healthy(probes, expose.target_port, rollout.timeout),
+            "restart": "unless-stopped",
+            "depends_on": [resource for endpoint in endpoints for resource in endpoint.depends_on],
+        }
+        for replica in range(1, number + 1):
+            self._add_container(f"-{replica}", **arguments)
+        self.host = pulumi.Output.from_input(name)
+        self.url = pulumi.Output.from_input(
+            "http://127.0.0.1" + (f":{expose.port}" if expose.port != 80 else "")
+        )
+        self.register_outputs({"host": self.host, "url": self.url})
+
+    def _add_proxy(
+        self, network: docker.Network, expose: Exposure, probes: Probes | None, rollout: Rollout
+    ) -> None:
+        """Make the proxy: the only container with a port of the machine, and with a name of its own."""
+        name = self.pulumi_resource_name
+        config = proxy.config(expose.port, expose.target_port, probes.ready if probes else None)
+        self._add_container(
+            "-proxy",
+            name=pulumi.Output.concat(self._namespace, "-", name),
+            image=self._pull(proxy.IMAGE, None, "-proxy"),
+            command=proxy.COMMAND,
+            envs=environment({"CONFIG": config}),
+            ports=[
+                {
+                    "internal": expose.port,
+                    "external": expose.port,
+                    "ip": "127.0.0.1" if expose.type == "ClusterIP" else "0.0.0.0",  # noqa: S104 # as asked
+                }
+            ],
+            labels={PUBLIC: expose.public} if expose.public else {},
+            **contained(PodSecurity()),
+            **limits(_PROXY_RESOURCES),
+            **joined([(self._namespace, None), (network.name, name)]),
+            **stopping(rollout.termination_grace),
+            stop_signal=proxy.STOP_SIGNAL,
+            healthcheck=proxy.health_check(expose.port),
+            restart="unless-stopped",
+            wait=True,
+            wait_timeout=rollout.timeout,
+        )
+
+    def _networks(self, endpoints: Sequence[Endpoint]) -> list[tuple[pulumi.Input[str], str | None]]:
+        """Return the networks of the endpoints; one that lets everything out if an endpoint is an address."""
+        components = {endpoint.pods[NAME_LABEL] for endpoint in endpoints if endpoint.pods}
+        networks: list[tuple[pulumi.Input[str], str | None]] = [
+            (self._network_of(component), None) for component in sorted(components)
+        ]
+        if any(endpoint.cidr for endpoint in endpoints):
+            outside = self._add(
+                docker.Network,
+                suffix="-outside",
+                name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-outside"),
+            )
+            networks.append((outside.name, None))
+        return networks
+
+
+def _value(variable: EnvVar) -> pulumi.Input[str]:
+    entry: Mapping[str, Any] = variable.as_dict
+    value: pulumi.Input[str] = entry["value"]
+    return value
+
+
+def _healthy(probes: Probes | None, port: int, timeout: int) -> dict[str, Any]:
+    """Return the arguments of the health check and of waiting for it."""
+    if not probes:
+        return {}
+    check = health_check(probes.ready, port, probes.startup)
+    return {"healthcheck": check, "wait": True, "wait_timeout": timeout}
