@@ -79,9 +79,10 @@ fmt: venv ## Format the code and mend what the linter can
 lock: venv ## Resolve requirements.in into requirements.txt, with hashes
 	@$(VENV)/uv pip compile --no-config --quiet --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 
+# A stack on a Docker engine needs one, and the plugin for it.
 .PHONY: sandbox
 sandbox: packages venv ## Start (or repair) the local platform
-	@$(SANDBOX) up
+	@$(SANDBOX) up $$(grep -qs 'runtime: docker' Pulumi.$(STACK).yaml && echo --docker)
 
 .PHONY: down
 down: venv ## Stop the local platform and that of the tests, keeping their data

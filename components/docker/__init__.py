@@ -1,7 +1,16 @@
 """The components on a Docker engine: the names and arguments of components.kubernetes."""
 
+from typing import NoReturn
+
 from components.docker.namespace import Namespace
 from components.docker.redis import Redis
+from components.docker.table import ABSENT
 from components.docker.web_service import WebService
 
 __all__ = ["Namespace", "Redis", "WebService"]
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Refuse a component that an engine does not run."""
+    advice = ABSENT.get(name, f"an engine runs {', '.join(__all__)}")
+    raise AttributeError(f"components.docker has no {name}: {advice}")

@@ -15,7 +15,7 @@ BACKENDS = "backends"
 """The name of the containers in the network of their web service."""
 MOST = 20
 """The highest number of containers, those of the old and the new version together."""
-_START = 'printf "%s" "$CONFIG" >/tmp/haproxy.cfg && exec haproxy -db -f /tmp/haproxy.cfg'
+_START = 'printf "%s\\n" "$CONFIG" >/tmp/haproxy.cfg && exec haproxy -db -f /tmp/haproxy.cfg'
 COMMAND = ["sh", "-c", _START]
 STOP_SIGNAL = "SIGUSR1"
 """HAProxy then ends running requests, and exits."""
@@ -44,10 +44,10 @@ global
 defaults
     mode http
     log global
-    timeout connect 1s
+    timeout connect 2s
     timeout client 75s
     timeout server 75s
-    timeout check 2s
+    timeout check 5s
     retries 5
     option redispatch 1
     retry-on conn-failure empty-response
@@ -65,6 +65,6 @@ backend web
     option forwardfor
     http-request disable-l7-retry unless METH_GET
     {asks}
-    default-server check inter 500ms fall 2 rise 1 init-addr none resolvers engine
+    default-server check inter 2s downinter 500ms fall 3 rise 1 init-addr none resolvers engine
     server-template web- {MOST} {BACKENDS}:{target_port}
 """

@@ -134,8 +134,10 @@ class Redis(EngineComponent):
         """Give the volume to the user of the container, as a pod's fsGroup does, in a container that ends."""
         return self._add_container(
             "-owner",
+            name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-owner"),
             image=image_id,
-            entrypoints=["chown", "-R", f"{security.user}:{security.user}", "/data"],
+            # While a volume is empty, each new container gives it the owner that the image has for /data.
+            entrypoints=["sh", "-c", f"touch /data/.owned && chown -R {security.user}:{security.user} /data"],
             user="0:0",
             mounts=mounts,
             read_only=True,

@@ -66,6 +66,9 @@ _CONTAINER = (
     _said("network_policy", "changes nothing: containers reach only the networks that they declare"),
 )
 
+ABSENT: Mapping[str, str] = {}
+"""The components of a cluster that a Docker engine does not run, and what to do."""
+
 ANSWERS: Mapping[str, tuple[Answer, ...]] = {
     "Namespace": (
         _done("name", "a network on which ports are published, and containers do not reach each other"),
@@ -116,9 +119,9 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _refused("reaches", "must be a component's selector", "Endpoint(pods=…)", _by_other_labels),
         _said("reaches", "opens every address: the engine does not filter", "Endpoint(cidr=…)", _by_address),
         _said(
-            "disruption_budget", "has no use: one engine has no nodes", "True", _several("disruption_budget")
+            "disruption_budget", "has no use: one engine has no nodes", applies=_several("disruption_budget")
         ),
-        _said("spread", "has no use: one engine has no nodes", "True", _several("spread")),
+        _said("spread", "has no use: one engine has no nodes", applies=_several("spread")),
         _refused("service_account_token", "must be False: the engine has no accounts"),
         *_CONTAINER,
         *_COMMON,

@@ -30,6 +30,7 @@ def variables(instance: Instance) -> dict[str, str]:
         "DOCKER_CONFIG": str(_docker(instance)),
         "BUILDX_CONFIG": str(instance.state / "buildx"),
         "BUILDX_BUILDER": instance.name,
+        **({"DOCKER_HOST": f"unix://{instance.docker_socket}"} if instance.docker.exists() else {}),
     }
 
 

@@ -78,6 +78,16 @@ class Instance:
         """The address of the API server and the registry."""
         return f"10.192.{self.slot}.10"
 
+    @property
+    def docker_ip(self) -> str:
+        """The address of the Docker engine."""
+        return f"10.192.{self.slot}.20"
+
+    @property
+    def container_cidr(self) -> str:
+        """The addresses of all containers of the Docker engine."""
+        return f"10.{193 + self.slot}.0.0/16"
+
     def node_ip(self, node: str) -> str:
         """Return a node's InternalIP."""
         return f"10.192.{self.slot}.{11 + NODES.index(node)}"
@@ -138,9 +148,15 @@ class Instance:
         return f"{self.name}-{node}"
 
     @property
+    def docker_netns(self) -> str:
+        """The network namespace of the Docker engine."""
+        return f"{self.name}-docker"
+
+    @property
     def netns(self) -> tuple[str, ...]:
         """Every network namespace of this instance."""
-        return (self.control_netns, *(self.node_netns(node) for node in NODES))
+        docker = (self.docker_netns,) if self.docker.exists() else ()
+        return (self.control_netns, *(self.node_netns(node) for node in NODES), *docker)
 
     @property
     def host_link(self) -> str:
@@ -208,3 +224,13 @@ class Instance:
     def buildkit_socket(self) -> Path:
         """The socket of buildkitd."""
         return self.run / "buildkitd.sock"
+
+    @property
+    def docker(self) -> Path:
+        """The data of the Docker engine; it exists if `sandbox up --docker` has started one."""
+        return self.state / "docker-engine"
+
+    @property
+    def docker_socket(self) -> Path:
+        """The socket of the Docker engine."""
+        return self.run / "docker.sock"

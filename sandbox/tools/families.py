@@ -14,6 +14,8 @@ PULUMI = "3.274.1"
 DOCKER_BUILD = "0.0.22"
 # The only release of the Kubernetes plugin on the Go module proxy.
 KUBERNETES_PLUGIN = "4.25.0"
+# The commit of the Terraform provider that Pulumi's Docker plugin is made of.
+DOCKER_PLUGIN = "96d331c98ff4"
 KUBERNETES = "1.35.4"
 BUILDKIT = "0.31.0"
 BUILDX = "0.35.0"
@@ -33,6 +35,7 @@ class Stage(Enum):
     ENGINE = "while the cluster starts"
     LATE = "once the platform serves"
     TESTS = "for tests alone, by `up --wait`"
+    DOCKER = "for stacks on a Docker engine, by `up --docker`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -69,12 +72,19 @@ class Family:
     tools: tuple[Tool, ...]
     variables: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Go's build tags: they leave out what the tools do not need."""
+
+    @property
+    def tagged(self) -> tuple[str, ...]:
+        """The option with the build tags, for every command of Go."""
+        return ("-tags", ",".join(self.tags)) if self.tags else ()
 
     @property
     def command(self) -> tuple[str, ...]:
         """The command that compiles the family; -s and -w omit the symbol table."""
         linked = (f"-X {variable}" for variable in self.variables)
-        return ("go", "build", "-trimpath", *FLAGS, "-ldflags", " ".join(("-s", "-w", *linked)))
+        return ("go", "build", "-trimpath", *self.tagged, *FLAGS, "-ldflags", " ".join(("-s", "-w", *linked)))
 
 
 BUILDKIT_SUITABLE = r" v0\.(2[5-9]|3\d)\."
@@ -168,6 +178,14 @@ FAMILIES = (
         Stage.TESTS,
         "vegeta",
         (Tool("vegeta", "github.com/tsenart/vegeta/v12", ("-version",), r"Version: v?12\."),),
+    ),
+    Family(
+        "docker-plugin",
+        Stage.DOCKER,
+        "docker",
+        (Tool("pulumi-resource-docker", "./pulumi-resource-docker", plugin=True),),
+        (f"main.version={version('pulumi-docker')}+{DOCKER_PLUGIN}",),
+        tags=("no_compose",),
     ),
 )
 

@@ -17,7 +17,7 @@ from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.shell import run
 from sandbox.tools import releases
-from sandbox.tools.families import DOCKER_BUILD, KUBERNETES_PLUGIN
+from sandbox.tools.families import DOCKER_BUILD, DOCKER_PLUGIN, KUBERNETES_PLUGIN
 from sandbox.tools.toolchain import Toolchain
 
 DOWNLOAD_TIMEOUT_S = 300.0
@@ -58,15 +58,17 @@ PLUGINS = (
         ("schema.json", "terraform-mapping.json"),
     ),
 )
+DOCKER = Plugin("docker", version("pulumi-docker"), DOCKER_PLUGIN)
+"""For stacks on a Docker engine only."""
 
 
-def ensure(instance: Instance, tools: Toolchain, progress: Progress) -> None:
+def ensure(instance: Instance, tools: Toolchain, progress: Progress, more: tuple[Plugin, ...] = ()) -> None:
     """Install the missing plugins, and replace compiled ones if the required version can be downloaded."""
     env = environment.process(instance)
     home = Path(env["PULUMI_HOME"])
     with progress.step("install Pulumi's plugins"):
         _remove_unmarked_plugin(instance, home)
-        for plugin in (*_remove_stand_ins(home), *PLUGINS):
+        for plugin in (*_remove_stand_ins(home), *PLUGINS, *more):
             _ensure(plugin, tools, env)
 
 
@@ -75,7 +77,7 @@ def report(instance: Instance) -> list[str]:
     home = Path(environment.process(instance)["PULUMI_HOME"])
     return [
         _describe(plugin, home / "plugins" / plugin.directory)
-        for plugin in PLUGINS
+        for plugin in (*PLUGINS, DOCKER)
         if (home / "plugins" / plugin.directory).exists()
     ]
 

@@ -157,7 +157,7 @@ def _compile(family: Family, packages: tuple[str, ...], output: Path, part: Part
 @cache
 def _fetch(family: Family, packages: tuple[str, ...]) -> int:
     """Download the modules of packages, and return their number; the compilation reports failures."""
-    with _go(family, "go", "list", "-deps", *packages) as process:
+    with _go(family, "go", "list", *family.tagged, "-deps", *packages) as process:
         return len(process.communicate()[0].splitlines())
 
 
