@@ -239,10 +239,9 @@ def _secret_problems(config: Iterable[str], secret: set[str]) -> Iterator[Proble
 def _runtime_problems(config: Mapping[str, str]) -> Iterator[Problem]:
     """Yield a problem if the stack names a context and runs on Docker, or neither."""
     docker = config.get("runtime") == "docker"
-    if docker and CONTEXT in config:
-        yield Problem((CONTEXT,), "conflict", "is set, but runtime is docker, which needs no cluster")
-    if not docker and CONTEXT not in config:
-        yield Problem((CONTEXT,), "missing", "is missing")
+    if docker == (CONTEXT in config):
+        text = "is set, but runtime is docker, which needs no cluster" if docker else "is missing"
+        yield Problem((CONTEXT,), "conflict" if docker else "missing", text)
 
 
 def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
@@ -267,14 +266,11 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of stack files for editors."""
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["name"]
     model = Settings.model_json_schema()
-    # All other keys have defaults.
-    model["if"] = {
-        "properties": {f"{project}:runtime": {"const": "docker"}},
-        "required": [f"{project}:runtime"],
-    }
+    runtime = f"{project}:runtime"
+    model["if"] = {"properties": {runtime: {"const": "docker"}}, "required": [runtime]}
     model["then"] = {"not": {"required": [CONTEXT]}}
     model["else"] = {"required": [CONTEXT]}
-    model.pop("required", None)
+    del model["required"]  # all other keys have defaults
     model["oneOf"] = [{"required": [f"{project}:image"]}, {"required": [f"{project}:build"]}]
     model["properties"] = {
         key if ":" in key else f"{project}:{key}": value for key, value in model["properties"].items()

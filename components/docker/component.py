@@ -108,16 +108,19 @@ def _by_digest(image: str) -> str:
 
 def _end_of_log(container: str) -> str:
     """Return the last lines of a container's log and of its health check."""
-    host = pulumi.Config("docker").get("host")
-    engine = ("docker", *(("--host", host) if host else ()), "container")
-    health = (*engine, "inspect", "--format", "{{json .State.Health}}", container)
     try:
-        log = subprocess.run(
-            [*engine, "logs", "--tail", str(LINES), container],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=20,
-        ).stdout  # fmt: skip
-        checks = subprocess.run(health, capture_output=True, text=True, check=False, timeout=20).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"not available ({error}): run `docker logs {container}`"
-    last = ((json.loads(checks or "null") or {}).get("Log") or [{}])[-1]
+        log = _docker("container", "logs", "--tail", str(LINES), container)
+        health = _docker("container", "inspect", "--format", "{{json .State.Health}}", container)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"not available ({error}): run `docker logs {container}` on the engine's machine"
+    last = ((json.loads(health) or {}).get("Log") or [{}])[-1]
     return f"{log.strip()}\nIts health check said: {last.get('Output', '').strip() or 'nothing'}"
+
+
+def _docker(*command: str) -> str:
+    """Run the `docker` command, which reaches the engine by DOCKER_HOST or its context, as the plugin does."""
+    done = subprocess.run(
+        ("docker", *command),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True, timeout=20,
+    )  # fmt: skip
+    return done.stdout

@@ -96,7 +96,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("env", "environment; a value that is a secret stays one in the state"),
         _refused(
             "env",
-            "names an object of a cluster: give the value, EnvVar.value(name, config.require_secret(key))",
+            "names an object of a cluster: use EnvVar.value(name, config.require_secret(key))",
             "EnvVar.secret(…) or EnvVar.config_map(…)",
             _from_objects,
         ),

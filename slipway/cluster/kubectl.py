@@ -48,6 +48,13 @@ class Cluster:
                 is missing.
         """
         context = config.get("kubernetes:context")
+        runtime = config.get(f"{stack.project.name}:runtime")
+        if runtime and runtime.value == "docker":
+            raise SlipwayError(
+                f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
+                " `slipway preview`, `slipway drift` and `pulumi up --refresh` work. To run its image elsewhere:"
+                f' pulumi config set --stack STACK image "$(pulumi stack output --stack {stack.name} image)"'
+            )
         if context is None or not context.value:
             raise SlipwayError(
                 f"stack {stack.name} does not set the context of its cluster:"

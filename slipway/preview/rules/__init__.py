@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from slipway.preview.rules import (
     configuration,
     data_loss,
+    docker,
     downtime,
     identities,
     images,
@@ -50,6 +51,10 @@ RULES: tuple[Rule, ...] = (
     releases.updates,
     releases.removals,
     releases.unlisted,
+    docker.containers,
+    docker.data,
+    docker.networks,
+    docker.ports,
 )
 
 
