@@ -71,7 +71,8 @@ class EngineComponent(pulumi.ComponentResource):
             name=pulumi.Output.from_input(image).apply(_by_digest),
             platform=platform,
             keep_locally=True,  # for a quick way back
-            opts=pulumi.ResourceOptions(parent=self),
+            # The provider would delete first, because the name is given, and with it every container.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         return pulled.image_id
 
@@ -114,11 +115,12 @@ def _end_of_log(container: str) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         return f"not available ({error}): run `docker logs {container}` on the engine's machine"
     last = ((json.loads(health) or {}).get("Log") or [{}])[-1]
-    return f"{log.strip()}\nIts health check said: {last.get('Output', '').strip() or 'nothing'}"
+    reason = last.get("Output", "").strip().rpartition("\n")[2]
+    return f"{log.strip()}\nIts last health check: {reason or 'no output'}"
 
 
 def _docker(*command: str) -> str:
-    """Run the `docker` command, which reaches the engine by DOCKER_HOST or its context, as the plugin does."""
+    """Run the `docker` command, which reaches the engine by DOCKER_HOST or by its context."""
     done = subprocess.run(
         ("docker", *command),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True, timeout=20,

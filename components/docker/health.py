@@ -7,15 +7,15 @@ from components.kubernetes.probes import Probe
 
 # The engine asks within the container, with what its image has.
 _HTTP = """\
-if command -v python3; then exec python3 -ISc '
+if command -v python3 >/dev/null; then exec python3 -ISc '
 import sys, http.client
 http = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=2)
 http.request("GET", sys.argv[2])
 sys.exit(not 200 <= http.getresponse().status < 400)' {port} {path}
-elif command -v curl; then exec curl --fail --silent --show-error --max-time 2 http://127.0.0.1:{port}{path}
+elif command -v curl >/dev/null; then exec curl --fail --silent --show-error --max-time 2 http://127.0.0.1:{port}{path}
 else exec wget -q -T 2 -O - http://127.0.0.1:{port}{path}; fi"""
 _TCP = """\
-if command -v python3; then exec python3 -ISc '
+if command -v python3 >/dev/null; then exec python3 -ISc '
 import sys, socket
 socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)' {port}
 else exec nc -z -w 2 127.0.0.1 {port}; fi"""

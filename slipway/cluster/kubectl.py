@@ -52,7 +52,8 @@ class Cluster:
         if runtime and runtime.value == "docker":
             raise SlipwayError(
                 f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
-                " `slipway preview`, `slipway drift` and `pulumi up --refresh` work. To run its image elsewhere:"
+                " `slipway preview`, `slipway drift` and `pulumi up --refresh` work. To run its image"
+                " elsewhere:"
                 f' pulumi config set --stack STACK image "$(pulumi stack output --stack {stack.name} image)"'
             )
         if context is None or not context.value:

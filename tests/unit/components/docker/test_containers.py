@@ -58,6 +58,13 @@ def test_an_image_is_pulled_by_digest_and_run_by_its_id(engine: Run) -> None:
     assert recorder.one("Container", "web-1")["image"] == DIGEST
 
 
+def test_a_new_image_does_not_delete_the_containers_of_the_old(engine: Run) -> None:
+    """The provider asks for deletion first, and whatever runs the image would be deleted with it."""
+    pulled = web(engine).request("RemoteImage", "web")
+    assert pulled.deleteBeforeReplaceDefined
+    assert not pulled.deleteBeforeReplace
+
+
 def test_containers_are_limited_without_swap(engine: Run) -> None:
     resources = Resources(requests=Compute(cpu="250m", memory="64Mi"), limits=Compute(cpu="1", memory="1Gi"))
     made = web(engine, resources=resources).one("Container", "web-1")

@@ -1,0 +1,89 @@
+"""The project's program on the Docker engine of the sandbox, and the same application by Compose."""
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack, program
+
+PORT = 15080
+
+
+@dataclass(frozen=True)
+class DockerStack(Stack):
+    """A stack that runs on the engine."""
+
+    def configure(self, **config: Any) -> None:
+        web = {"replicas": 1, "port": PORT, **config.pop("web", {})}
+        config = {"runtime": "docker", "repository": f"{INSTANCE.registry}/hits", "web": web, **config}
+        own = {f"slipway:{key}": value for key, value in config.items()}
+        self.file.write_text(yaml.safe_dump({"config": own}))
+
+    def docker(self, *command: str) -> str:
+        return subprocess.check_output(("docker", *command), env=self.environment, text=True)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return what the engine says of the only container whose name begins so."""
+        [container] = self.containers(name)
+        [found] = json.loads(self.docker("inspect", container))
+        assert isinstance(found, dict)
+        return found
+
+    def containers(self, name: str) -> list[str]:
+        """Return the ids of this stack's containers whose names begin so."""
+        labelled = f"--filter=label=slipway/namespace={self.namespace}"
+        return self.docker("ps", "--all", "--quiet", "--no-trunc", labelled, f"--filter=name=^{name}").split()
+
+    def unchanged(self) -> None:
+        """Check that a preview that asks the engine finds nothing to do."""
+        self.succeed("preview", "--refresh", "--expect-no-changes")
+
+
+@pytest.fixture(scope="session")
+def engine(sandbox: dict[str, str]) -> dict[str, str]:
+    """The environment of a shell with the sandbox's engine."""
+    if "DOCKER_HOST" not in sandbox:
+        pytest.skip("not run: the sandbox has no Docker engine (`sandbox up --docker`)")
+    return {**os.environ, **sandbox}
+
+
+@pytest.fixture(scope="session")
+def local(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerStack]:
+    """A stack that builds, deployed; Redis keeps its content in a volume."""
+    project = program(tmp_path_factory.mktemp("docker"), engine)
+    stack = DockerStack(f"local-{uuid.uuid4().hex[:6]}", Path(project.directory), project.environment)
+    stack.configure(build="app", redis={"storage": "64Mi"})
+    stack.succeed("stack", "init")
+    try:
+        with stack.while_up() as up:
+            yield up
+    finally:
+        stack.docker("volume", "rm", "--force", f"{stack.namespace}-cache-data")
+
+
+@pytest.fixture(scope="session")
+def composed(engine: dict[str, str], local: DockerStack) -> Iterator[str]:
+    """The name of the Compose project of app/, running the image that `local` has built."""
+    if subprocess.run(("docker", "compose", "version"), env=engine, capture_output=True).returncode:
+        pytest.skip("not run: no `docker compose`")
+    name = f"parity-{uuid.uuid4().hex[:6]}"
+    local.docker("tag", local.inspect("web-1")["Image"], f"{name}-web")
+    environment = {**engine, "WEB_PORT": str(PORT + 1), "COMPOSE_PROJECT_NAME": name}
+
+    def compose(*command: str) -> None:
+        subprocess.run(("docker", "compose", *command), cwd=PROJECT / "app", env=environment, check=True)
+
+    try:
+        compose("up", "--detach", "--no-build", "--wait")
+        yield name
+    finally:
+        compose("down", "--volumes")
+        local.docker("rmi", f"{name}-web")
