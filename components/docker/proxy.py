@@ -8,6 +8,7 @@ only one process can have a port of the machine.
 from collections.abc import Mapping
 from typing import Any
 
+from components.docker.health import check
 from components.kubernetes.probes import Probe
 
 IMAGE = "haproxy:2.6-bookworm"
@@ -23,13 +24,7 @@ STOP_SIGNAL = "SIGUSR1"
 
 def health_check(port: int) -> dict[str, Any]:
     """Return the health check of the proxy itself: it accepts connections."""
-    return {
-        "tests": ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"],
-        "interval": "2s",
-        "timeout": "3s",
-        "start_period": "10s",
-        "retries": 3,
-    }
+    return check(["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"], startup=10)
 
 
 def config(port: int, target_port: int, ready: Probe | None) -> str:

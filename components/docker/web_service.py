@@ -153,5 +153,5 @@ def _healthy(probes: Probes | None, port: int, timeout: int) -> dict[str, Any]:
     """Return the arguments of the health check and of waiting for it."""
     if not probes:
         return {}
-    check = health_check(probes.ready, port, probes.startup)
-    return {"healthcheck": check, "wait": True, "wait_timeout": timeout}
+    healthcheck = health_check(probes.ready, port, probes.startup)
+    return {"healthcheck": healthcheck, "wait": True, "wait_timeout": timeout}
