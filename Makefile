@@ -50,7 +50,7 @@ test: packages venv ## Check the code and run all tests, on a new platform of th
 
 .PHONY: e2e
 e2e: packages venv ## Run the tests on a platform of their own, which stays up (E2E=… for some of them)
-	@$(SANDBOX) up --wait
+	@$(SANDBOX) up --wait --docker
 	@$(IN_SANDBOX) failed=; \
 	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
 	$(if $(E2E),run $(E2E),run $(TOGETHER)$(foreach suite,$(ALONE),; run $(suite))); \

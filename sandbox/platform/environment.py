@@ -46,10 +46,11 @@ def ensure(instance: Instance) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     if not _passphrase(instance).exists():
         files.write(_passphrase(instance), secrets.token_urlsafe(32), mode=0o600)
-    plugin = _docker(instance) / "cli-plugins/docker-buildx"
-    plugin.parent.mkdir(parents=True, exist_ok=True)
-    if not plugin.is_symlink():
-        plugin.symlink_to(instance.libexec / "buildx")
+    plugins = _docker(instance) / "cli-plugins"
+    plugins.mkdir(parents=True, exist_ok=True)
+    for plugin, tool in {"docker-buildx": "buildx", "docker-compose": "docker-compose"}.items():
+        if not (plugins / plugin).is_symlink():
+            (plugins / plugin).symlink_to(instance.libexec / tool)
     if not (_docker(instance) / "config.json").exists():
         files.write(_docker(instance) / "config.json", "{}\n", mode=0o600)
 

@@ -19,6 +19,7 @@ DOCKER_PLUGIN = "96d331c98ff4"
 KUBERNETES = "1.35.4"
 BUILDKIT = "0.31.0"
 BUILDX = "0.35.0"
+COMPOSE = "2.40.3"
 
 # Without DWARF, which debuggers need, compilation takes an eighth less time. Without inlining (-l), it takes
 # a quarter less, but the tools take more processor time: the API server up to an eighth, zstd in buildkitd a
@@ -57,6 +58,8 @@ class Tool:
     version: tuple[str, ...] = ()
     suitable: str = ""
     plugin: bool = False
+    built: str = ""
+    """The name that Go gives the executable, if it is another one."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,14 @@ FAMILIES = (
         Stage.TESTS,
         "vegeta",
         (Tool("vegeta", "github.com/tsenart/vegeta/v12", ("-version",), r"Version: v?12\."),),
+    ),
+    Family(
+        "compose",
+        Stage.TESTS,
+        "compose",
+        # Debian's package is version 1, which is a program of its own.
+        (Tool("docker-compose", "github.com/docker/compose/v2/cmd", ("version",), " v?2[.]", built="cmd"),),
+        (f"github.com/docker/compose/v2/internal.Version=v{COMPOSE}",),
     ),
     Family(
         "docker-plugin",

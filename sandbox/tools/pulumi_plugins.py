@@ -34,6 +34,8 @@ class Plugin:
     version: str
     compiled: str
     files: tuple[str, ...] = ()
+    origin: str = "official"
+    """What the compiled one is."""
 
     @property
     def executable(self) -> str:
@@ -58,7 +60,7 @@ PLUGINS = (
         ("schema.json", "terraform-mapping.json"),
     ),
 )
-DOCKER = Plugin("docker", version("pulumi-docker"), DOCKER_PLUGIN)
+DOCKER = Plugin("docker", version("pulumi-docker"), DOCKER_PLUGIN, origin="official parts")
 """For stacks on a Docker engine only."""
 
 
@@ -87,7 +89,7 @@ def _describe(plugin: Plugin, directory: Path) -> str:
         return f"{plugin} (official)"
     compiled = json.loads((directory / MARKER).read_text())["version"]
     required = "" if compiled == plugin.version else f" for {plugin.version}"
-    return f"{plugin.name} {compiled} (official, compiled here){required}"
+    return f"{plugin.name} {compiled} ({plugin.origin}, compiled here){required}"
 
 
 def _ensure(plugin: Plugin, tools: Toolchain, env: Mapping[str, str]) -> None:

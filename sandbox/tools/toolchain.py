@@ -83,6 +83,9 @@ class Toolchain:
                 with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as draft:
                     output = Path(draft, "bin")
                     _compile(family, _packages(family), output, part)
+                    for tool in family.tools:
+                        if tool.built:
+                            (output / tool.built).rename(output / tool.name)
                     _copy_files(family, output)
                     output.rename(directory)
 
