@@ -1,6 +1,7 @@
 """Health checks of containers, from the probes that pods have."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from components.kubernetes.probes import Probe
@@ -42,7 +43,7 @@ def check(command: list[str], startup: int) -> dict[str, Any]:
 
 
 def _test(probe: Probe, port: int) -> list[str]:
-    action = probe.action(port)
+    action: Mapping[str, Any] = probe.action(port)
     if "exec_" in action:
         return ["CMD", *action["exec_"]["command"]]
     if "http_get" in action:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import yaml
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack, program
 
 PORT = 15080
+KEPT = {"storage": "64Mi"}
+AS_DEPLOYED: dict[str, Any] = {"build": "app", "redis": KEPT}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,16 @@ class DockerStack(Stack):
         labelled = f"--filter=label=slipway/namespace={self.namespace}"
         return self.docker("ps", "--all", "--quiet", "--no-trunc", labelled, f"--filter=name=^{name}").split()
 
+    @contextmanager
+    def changed(self, **config: Any) -> Iterator[None]:
+        """Configure it otherwise for a block, and deploy it as before at the end."""
+        self.configure(**config)
+        try:
+            yield
+        finally:
+            self.configure(**AS_DEPLOYED)
+            self.succeed("up", "--yes", "--skip-preview")
+
     def unchanged(self) -> None:
         """Check that a preview that asks the engine finds nothing to do."""
         self.succeed("preview", "--refresh", "--expect-no-changes")
@@ -60,7 +73,7 @@ def local(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     """A stack that builds, deployed; Redis keeps its content in a volume."""
     project = program(tmp_path_factory.mktemp("docker"), engine)
     stack = DockerStack(f"local-{uuid.uuid4().hex[:6]}", Path(project.directory), project.environment)
-    stack.configure(build="app", redis={"storage": "64Mi"})
+    stack.configure(**AS_DEPLOYED)
     stack.succeed("stack", "init")
     try:
         with stack.while_up() as up:

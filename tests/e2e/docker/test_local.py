@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from tests.e2e.docker.conftest import PORT, DockerStack
+from tests.e2e.docker.conftest import KEPT, PORT, DockerStack
 
 URL = f"http://127.0.0.1:{PORT}/?format=text"
 
@@ -20,12 +20,6 @@ def hits() -> int:
             return int(found[1])
         assert time.monotonic() < deadline, "the application does not reach Redis"
         time.sleep(1)
-
-
-@pytest.fixture(autouse=True)
-def settled(local: DockerStack) -> None:
-    """Start each test with the stack as its configuration says."""
-    local.succeed("up", "--yes", "--skip-preview", "--refresh")
 
 
 def test_it_counts_and_nothing_is_left_to_do(local: DockerStack) -> None:
@@ -52,11 +46,10 @@ def test_a_killed_container_is_a_difference_that_an_update_repairs(local: Docker
 
 def test_a_changed_value_replaces_one_container_only(local: DockerStack) -> None:
     before = set(local.containers(""))
-    local.configure(build="app", redis={"storage": "64Mi"}, web={"resources": {"limits": {"cpu": "400m"}}})
-    local.succeed("up", "--yes", "--skip-preview")
-    after = set(local.containers(""))
+    with local.changed(build="app", redis=KEPT, web={"resources": {"limits": {"cpu": "400m"}}}):
+        local.succeed("up", "--yes", "--skip-preview")
+        after = set(local.containers(""))
     assert len(before - after) == len(after - before) == 1
-    local.configure(build="app", redis={"storage": "64Mi"})
 
 
 def test_a_version_that_does_not_become_healthy_leaves_the_old_one_serving(local: DockerStack) -> None:
@@ -71,16 +64,12 @@ def test_a_version_that_does_not_become_healthy_leaves_the_old_one_serving(local
     )  # fmt: skip
     local.docker("push", "--quiet", tag)
     digest = local.docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", tag).strip()
-    local.configure(image=digest, redis={"storage": "64Mi"})
-    try:
+    with local.changed(image=digest, redis=KEPT):
         for _ in range(2):  # the second update must not take the failed container for a good one
             failed = local.run("up", "--yes", "--skip-preview")
             assert failed.returncode != 0
             assert "this version is broken" in failed.stdout
             hits()
-    finally:
-        local.configure(build="app", redis={"storage": "64Mi"})
-    local.succeed("up", "--yes", "--skip-preview")
     assert len(local.containers("web-1")) == 1
     local.unchanged()
 
@@ -115,13 +104,8 @@ def test_containers_have_no_way_out(local: DockerStack) -> None:
 
 
 def test_a_preview_knows_what_a_change_does(local: DockerStack) -> None:
-    local.configure(
-        build="app", redis={"storage": "64Mi"}, web={"serviceType": "NodePort", "public": "a test"}
-    )
-    try:
+    with local.changed(build="app", redis=KEPT, web={"serviceType": "NodePort", "public": "a test"}):
         done = local.slipway("preview", local.name)
-    finally:
-        local.configure(build="app", redis={"storage": "64Mi"})
     assert "to everyone who can reach the machine" in done.stdout
     assert "dangerous" in done.stdout.lower()
 

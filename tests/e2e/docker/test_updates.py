@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import SOAK
-from tests.e2e.docker.conftest import PORT, DockerStack
+from tests.e2e.docker.conftest import AS_DEPLOYED, KEPT, PORT, DockerStack
 from tests.e2e.load.attack import load
 
 UPDATES = 10 if SOAK else 2
@@ -13,13 +13,11 @@ RATE = 25
 @pytest.mark.timeout(1500)
 def test_no_request_fails_during_updates(local: DockerStack) -> None:
     """Each update replaces the web container, of which there is one."""
-    local.succeed("up", "--yes", "--skip-preview")
-    with load(f"http://127.0.0.1:{PORT}/?format=text", RATE) as seen:
+    with local.changed(**AS_DEPLOYED), load(f"http://127.0.0.1:{PORT}/?format=text", RATE) as seen:
         for number in range(UPDATES):
             before = local.containers("web-1")
             cpu = {"resources": {"limits": {"cpu": f"{450 + number}m"}}}
-            local.configure(build="app", redis={"storage": "64Mi"}, web=cpu)
+            local.configure(build="app", redis=KEPT, web=cpu)
             local.succeed("up", "--yes", "--skip-preview")
             assert local.containers("web-1") != before
-    local.configure(build="app", redis={"storage": "64Mi"})
     assert seen.failed == 0, seen
