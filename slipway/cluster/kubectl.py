@@ -17,7 +17,7 @@ from slipway import process
 from slipway.cluster.kubeconfig import Kubeconfig
 from slipway.errors import BadKubeconfig, Conflict, ObjectNotFound, SlipwayError
 from slipway.pulumi.project import Stack
-from slipway.pulumi.updates import ConfigValue
+from slipway.pulumi.updates import ConfigValue, runs_on_docker
 
 if TYPE_CHECKING:
     import httpx
@@ -48,11 +48,10 @@ class Cluster:
                 is missing.
         """
         context = config.get("kubernetes:context")
-        runtime = config.get(f"{stack.project.name}:runtime")
-        if runtime and runtime.value == "docker":
+        if runs_on_docker(stack.project.name, config):
             raise SlipwayError(
                 f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
-                " `slipway preview`, `slipway drift` and `pulumi up --refresh` work. To run its image"
+                " `slipway preview`, `drift` and `recover` work. To run its image"
                 " elsewhere:"
                 f' pulumi config set --stack STACK image "$(pulumi stack output --stack {stack.name} image)"'
             )

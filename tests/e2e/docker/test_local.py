@@ -74,6 +74,26 @@ def test_a_version_that_does_not_become_healthy_leaves_the_old_one_serving(local
     local.unchanged()
 
 
+def test_recover_finishes_a_killed_update(local: DockerStack) -> None:
+    """The engine dies while it waits for a container, which the state then does not have."""
+    before, old = hits(), set(local.containers("web-1"))
+    web = {"resources": {"limits": {"cpu": "350m"}}}
+    with local.changed(build="app", redis=KEPT, web=web):
+        words = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", local.name)
+        with subprocess.Popen(words, cwd=local.directory, env=local.environment) as update:
+            deadline = time.monotonic() + 120
+            while set(local.containers("web-1")) == old:
+                assert time.monotonic() < deadline, "no container was created"
+                time.sleep(0.2)
+            update.kill()
+        recovered = local.slipway("recover", local.name, "--yes")
+        assert recovered.returncode == 0, recovered.stdout + recovered.stderr
+        assert "repaired and up to date" in recovered.stdout + recovered.stderr
+        assert len(local.containers("web-1")) == 1
+        local.unchanged()
+    assert hits() > before
+
+
 def test_no_secret_is_in_plain_text(local: DockerStack) -> None:
     variables = dict(
         entry.split("=", 1) for entry in local.inspect(f"{local.namespace}-cache$")["Config"]["Env"]
@@ -110,7 +130,7 @@ def test_a_preview_knows_what_a_change_does(local: DockerStack) -> None:
     assert "dangerous" in done.stdout.lower()
 
 
-@pytest.mark.parametrize("command", ["status", "recover", "history", "logs"])
+@pytest.mark.parametrize("command", ["status", "history", "logs"])
 def test_commands_for_clusters_say_so_in_one_sentence(local: DockerStack, command: str) -> None:
     done = local.slipway(command, local.name)
     assert "runs on a Docker engine" in done.stdout + done.stderr

@@ -24,7 +24,7 @@ def parameters(component: type) -> dict[str, Parameter]:
 
 def arguments(component: type) -> Iterator[str]:
     """Yield each argument, and for an option class each of its fields: `rollout.timeout`."""
-    hints = get_type_hints(component.__init__)
+    hints = get_type_hints(vars(component)["__init__"])
     for name in parameters(component):
         group = next((part for part in (hints[name], *get_args(hints[name])) if is_dataclass(part)), None)
         yield from (f"{name}.{field.name}" for field in fields(group)) if group else (name,)
