@@ -96,8 +96,8 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("env", "environment; a value that is a secret stays one in the state"),
         _refused(
             "env",
-            "names an object of a cluster: use EnvVar.value(name, config.require_secret(key))",
-            "EnvVar.secret(…) or EnvVar.config_map(…)",
+            "is an object of a cluster: use EnvVar.value(name, config.require_secret(key))",
+            "EnvVar.secret(…), config_map(…)",
             _from_objects,
         ),
         _done("expose.port", "the proxy's port, on its network and on the machine"),

@@ -48,14 +48,14 @@ class Cluster:
                 is missing.
         """
         context = config.get("kubernetes:context")
-        if runs_on_docker(stack.project.name, config):
-            raise SlipwayError(
-                f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
-                " `slipway preview`, `drift` and `recover` work. To run its image"
-                " elsewhere:"
-                f' pulumi config set --stack STACK image "$(pulumi stack output --stack {stack.name} image)"'
-            )
         if context is None or not context.value:
+            if runs_on_docker(stack.project.name, config):
+                image = f'"$(pulumi stack output --stack {stack.name} image)"'
+                raise SlipwayError(
+                    f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
+                    " `slipway preview`, `drift` and `recover` work. To run its image elsewhere:"
+                    f" pulumi config set --stack STACK image {image}"
+                )
             raise SlipwayError(
                 f"stack {stack.name} does not set the context of its cluster:"
                 f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"

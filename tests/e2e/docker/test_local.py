@@ -125,7 +125,7 @@ def test_containers_have_no_way_out(local: DockerStack) -> None:
 
 def test_a_preview_knows_what_a_change_does(local: DockerStack) -> None:
     with local.changed(build="app", redis=KEPT, web={"serviceType": "NodePort", "public": "a test"}):
-        done = local.slipway("preview", local.name)
+        done = local.slipway("preview", "--stack", local.name)
     assert "to everyone who can reach the machine" in done.stdout
     assert "dangerous" in done.stdout.lower()
 
