@@ -96,7 +96,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("env", "environment; a value that is a secret stays one in the state"),
         _refused(
             "env",
-            "is in a cluster: use EnvVar.value(name, config.require_secret(key))",
+            "is in a cluster: give the value, by EnvVar.value",
             "EnvVar.secret(…), config_map(…)",
             _from_objects,
         ),

@@ -187,7 +187,7 @@ def test_a_volume_outlives_the_stack_and_belongs_to_the_user(engine: Run) -> Non
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"env": [EnvVar.secret("KEY", "keys", "key")]}, "is in a cluster: use EnvVar.value"),
+        ({"env": [EnvVar.secret("KEY", "keys", "key")]}, "is in a cluster: give the value"),
         ({"rollout": Rollout(min_ready=5)}, "rollout.min_ready must be 0"),
         ({"service_account_token": True}, "service_account_token must be False"),
         ({"reaches": [Endpoint(port=80, pods={"tier": "api"})]}, "must be a component's selector"),
