@@ -11,7 +11,7 @@ SANDBOX := $(VENV)/sandbox
 IN_SANDBOX := eval "$$($(SANDBOX) env)";
 
 # The passphrase of a sandbox is its own, and so is the salt that pulumi writes into the stack's file.
-# The state keeps the salt as well; in the file it is needed only beside secrets.
+# The state keeps the salt as well; the file needs it only if it has secrets.
 FORGET_SALT := grep -q 'secure:' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml
 SELECT := trap "$(FORGET_SALT)" EXIT; pulumi stack select --create $(STACK) >/dev/null
 
@@ -32,25 +32,26 @@ preview: sandbox ## Show what `make up` would change
 destroy: sandbox ## Delete everything that the stack created
 	@$(IN_SANDBOX) $(SELECT); pulumi destroy --stack $(STACK) --yes --skip-preview
 
-# Tests have an instance of the sandbox of their own: they break it, and need the room of its nodes.
+# Tests use another instance of the sandbox: they break it, and need the capacity of its nodes.
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
-# Suites that break or load the platform, or look at the whole machine, run alone, one after the other.
-# All others run together, on several workers: mostly they wait for rollouts.
+# These suites break or load the platform, or inspect the whole machine, and so run alone. The last one starts
+# a Docker engine, and compiles what only stacks on an engine need.
+# All others run at the same time, on several workers: mostly they wait for rollouts.
 WORKERS ?= 3
-ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
+ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py docker)
 TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test
-test: packages venv ## Check the code and run all tests, on a new platform of their own that stops at the end
+test: packages venv ## Check the code and run all tests, on a new platform for tests that stops at the end
 	@$(SANDBOX) preflight
 	@$(SANDBOX) purge
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check unit
 	@trap "$(SANDBOX) down" EXIT; $(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
-e2e: packages venv ## Run the tests on a platform of their own, which stays up (E2E=… for some of them)
-	@$(SANDBOX) up --wait --docker
+e2e: packages venv ## Run the tests on the platform for tests, which stays up (E2E=… selects some of them)
+	@$(SANDBOX) up --wait
 	@$(IN_SANDBOX) failed=; \
 	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
 	$(if $(E2E),run $(E2E),run $(TOGETHER)$(foreach suite,$(ALONE),; run $(suite))); \
@@ -58,7 +59,7 @@ e2e: packages venv ## Run the tests on a platform of their own, which stays up (
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/slipway/promotion tests/e2e/sandbox
+soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/slipway/promotion tests/e2e/sandbox tests/unit/slipway/preview
 soak: e2e ## Run the long forms: many versions under load, kills, promotions interrupted at every step
 
 .PHONY: unit
@@ -66,18 +67,18 @@ unit: venv ## Run the fast tests: no cluster, no network
 	@$(VENV)/pytest tests/unit
 
 .PHONY: check
-check: packages venv ## Lint and type-check
+check: venv ## Lint and type-check
 	@$(VENV)/ruff format --check . && $(VENV)/ruff check . && $(VENV)/mypy
 	@$(VENV)/hadolint $$(git ls-files "*Dockerfile")
 	@$(VENV)/zizmor --offline --quiet .github
 
 .PHONY: fmt
-fmt: venv ## Format the code and mend what the linter can
+fmt: venv ## Format the code, and fix what the linter can fix
 	@$(VENV)/ruff check --fix . ; $(VENV)/ruff format .
 
 .PHONY: lock
 lock: venv ## Resolve requirements.in into requirements.txt, with hashes
-	@$(VENV)/uv pip compile --no-config --quiet --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	@$(VENV)/uv pip compile --no-config --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 
 # A stack on a Docker engine needs one, and the plugin for it.
 .PHONY: sandbox
@@ -85,7 +86,7 @@ sandbox: packages venv ## Start (or repair) the local platform
 	@$(SANDBOX) up $$(grep -qs 'runtime: docker' Pulumi.$(STACK).yaml && echo --docker)
 
 .PHONY: down
-down: venv ## Stop the local platform and that of the tests, keeping their data
+down: venv ## Stop the local platform and the one for tests; keep their data
 	@$(SANDBOX) down
 	@SANDBOX_NAME=$(TEST_SANDBOX) $(SANDBOX) down
 

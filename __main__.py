@@ -14,7 +14,7 @@ runtime = settings.components  # for Kubernetes, or for a Docker engine
 if settings.build:
     image = AppImage(
         "web",
-        context=settings.build,
+        **settings.build.arguments,
         repository=settings.repository,
         credentials=settings.registry_credentials,
         secrets=build_secrets(),
@@ -48,6 +48,7 @@ web = runtime.WebService(
     env=[*cache.env, EnvVar.value("APP_VERSION", version)],
     replicas=settings.web.scale,
     resources=settings.web.resources,
+    tmp=settings.web.tmp,
     probes=Probes(ready=Probe.http("/livez")),  # without Redis, the page is served without its count
     expose=settings.web.exposure,
     pull_secret=namespace.pull_secret,

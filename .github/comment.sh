@@ -3,6 +3,11 @@
 set -euo pipefail
 number=$1 file=$2
 mark=$(head -n 1 "$file")
+# Unreviewed code may have written the file, and the line becomes a part of a query.
+if ! [[ $mark =~ ^'<!-- slipway '[a-z\ ]+' -->'$ ]]; then
+	echo "::error::$file does not begin with a mark such as <!-- slipway preview -->"
+	exit 1
+fi
 comments=repos/$GITHUB_REPOSITORY/issues/$number/comments
 # Anybody could write the same first line, so only a comment by a bot is updated.
 query=".[] | select(.user.type == \"Bot\") | select(.body | startswith(\"$mark\")) | .id"

@@ -3,24 +3,36 @@
 from components.imports import lasting
 
 with lasting():
-    from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
+    from components.image.app_image import AppImage
+    from components.image.registry import RegistryCache, RegistryCredentials
+    from components.kubernetes.autoscaling import Autoscaling
+    from components.kubernetes.cron_job import CronJob
     from components.kubernetes.endpoint import Endpoint
+    from components.kubernetes.entrance import Entrance, Tls
     from components.kubernetes.env import EnvVar
     from components.kubernetes.exposure import Exposure
+    from components.kubernetes.job import Job
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
     from components.kubernetes.probes import Probe, Probes
+    from components.kubernetes.process.files import File
+    from components.kubernetes.process.volumes import Volume
     from components.kubernetes.redis import Redis
     from components.kubernetes.rollout import Rollout
-    from components.kubernetes.web_service import Autoscaling, WebService
+    from components.kubernetes.web_service import WebService
+    from components.kubernetes.worker import Worker
 
 __all__ = [
     "AppImage",
     "Autoscaling",
     "Compute",
+    "CronJob",
     "Endpoint",
+    "Entrance",
     "EnvVar",
     "Exposure",
+    "File",
+    "Job",
     "Namespace",
     "PodSecurity",
     "Probe",
@@ -30,5 +42,8 @@ __all__ = [
     "RegistryCredentials",
     "Resources",
     "Rollout",
+    "Tls",
+    "Volume",
     "WebService",
+    "Worker",
 ]

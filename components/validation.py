@@ -196,6 +196,7 @@ Count = Annotated[
     BeforeValidator(integer_from_text),
     WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": "^[1-9][0-9]*$"}),
 ]
+Retries = Annotated[int, Field(strict=True, ge=0), BeforeValidator(integer_from_text)]
 Percent = Annotated[
     int,
     Field(strict=True, ge=1, le=100),

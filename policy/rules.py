@@ -29,7 +29,7 @@ SECRET_NAME = re.compile(
 """The name of a value that should be secret, or a property path that ends in such a name.
 
 Names such as `tokenTTL` and `PASSWORD_FILE` do not match: their values are not secret. The same pattern is in
-slipway/preview/report/builder.py, because this pack imports nothing of the project.
+slipway/masking.py, because this pack imports nothing of the project.
 """
 PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
 """A password in a URL, after its user; no match for a reference to another variable, `$(NAME)`."""
@@ -204,6 +204,18 @@ def readiness(target: KubernetesObject) -> Iterator[str]:
                 yield f"container {container.get('name')} has ports but no readinessProbe: add one"
 
 
+def endless_runs(target: KubernetesObject) -> Iterator[str]:
+    """Find jobs that may run for ever, or pile up."""
+    spec = target.manifest.get("spec") or {}
+    if target.is_patch or target.kind not in ("Job", "CronJob"):
+        return
+    run = (spec.get("jobTemplate") or {}).get("spec") or {} if target.kind == "CronJob" else spec
+    if not run.get("activeDeadlineSeconds"):
+        yield "a run may never end: set activeDeadlineSeconds"
+    if target.kind == "CronJob" and spec.get("concurrencyPolicy", "Allow") == "Allow":
+        yield "a run may start before the last one has ended: set concurrencyPolicy to Forbid"
+
+
 def unchecked(target: KubernetesObject) -> Iterator[str]:
     """Find resources whose objects the provider creates unseen by policies."""
     if target.kind == "Release":
@@ -219,6 +231,7 @@ POLICIES = (
     Policy("public-only-on-purpose", "What is open to the outside has a reason.", True, public),
     Policy("secrets-in-secrets", "Secrets are in Secrets only.", True, plain_secrets),
     Policy("readiness-probe", "Containers with ports have a readiness probe.", False, readiness),
+    Policy("runs-end", "Jobs have a deadline, and runs of a CronJob do not overlap.", False, endless_runs),
     Policy("release-unchecked", "The objects of a Helm Release are not checked.", False, unchecked),
 )
 

@@ -38,7 +38,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def up(
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Also wait for the tools that are otherwise compiled in the background."),
+        typer.Option(
+            "--wait",
+            help="Wait until all tools are compiled, also those that otherwise follow in the background.",
+        ),
     ] = False,
     docker: Annotated[
         bool,
@@ -47,8 +50,8 @@ def up(
 ) -> None:
     """Start the sandbox, or restart the processes that do not run.
 
-    The first start compiles the tools. It compiles metrics-server and kube-router, which enforces network
-    policies, in the background (process late-tools).
+    The first start compiles the tools, which takes about ten minutes. metrics-server, and kube-router, which
+    enforces network policies, follow in the background (process late-tools).
 
     A suitable tool on PATH is used instead: kubectl 1.34 to 1.36, Kubernetes' components 1.35, CoreDNS from
     1.11, BuildKit and buildx from 0.25, pulumi from 3.272.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what packages.txt names and the machine lacks: the only step that installs system packages.
+# Install the packages of packages.txt that the machine lacks: the only step that installs system packages.
 set -eu
 cd "$(dirname "$0")"
 
@@ -19,7 +19,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get install --yes --no-install-recommends $missing ||
 	{ apt-get update && apt-get install --yes --no-install-recommends $missing; }
 
-# The sandbox starts its own: the services that these packages bring would only listen on the host.
+# The sandbox starts its own processes: the services of these packages would only listen on the host.
 if [ -d /run/systemd/system ]; then
 	for package in $missing; do
 		case "$package" in

@@ -1,14 +1,11 @@
 """The progress of long steps on the terminal, a line for each."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.spinner import Spinner
+from rich import progress
+from rich.console import Console
 
 Part = Callable[[int, int], None]
 SHOW_AFTER_S = 0.5
@@ -16,24 +13,12 @@ SHOW_AFTER_S = 0.5
 REPEAT_AFTER_S = 30.0
 
 
-class Progress:
+class Progress(progress.Progress):
     """Steps on the terminal, some at the same time; plain lines without a terminal."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._running: dict[str, Spinner] = {}
-        self._lock = threading.Lock()
-        self._live = Live(console=console, transient=True, get_renderable=self._render)
-
-    def __enter__(self) -> "Progress":
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
+        columns = (progress.SpinnerColumn(), progress.TextColumn("{task.description}"))
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     @contextmanager
     def step(self, title: str, after: str = "", details: str = "") -> Iterator[Part]:
@@ -43,38 +28,27 @@ class Progress:
         has the `details`.
         """
         begun = printed = time.monotonic()
+        task = self.add_task(f"{title}{after}")
 
         def part(done: int, total: int) -> None:
             nonlocal printed
-            now = time.monotonic()
-            self._show(title, f"{title}: {done} of at most {total} packages, {_clock(now - begun)}{after}")
-            if not self._console.is_terminal and now - printed >= REPEAT_AFTER_S:
-                self._print(f"  {title}: {done} of at most {total} packages after {_clock(now - begun)}")
+            now, text = time.monotonic(), f"{title}: {done} of at most {total} packages"
+            self.update(task, description=f"{text}, {_clock(now - begun)}{after}")
+            if self.disable and now - printed >= REPEAT_AFTER_S:
+                self._print(f"  {text} after {_clock(now - begun)}")
                 printed = now
 
-        if details and not self._console.is_terminal:
+        if details and self.disable:
             self._print(f"… {title}{details}{after}")
-        self._show(title, f"{title}{after}")
         try:
             yield part
         finally:
-            with self._lock:
-                del self._running[title]
+            self.remove_task(task)
         if (took := time.monotonic() - begun) >= SHOW_AFTER_S:
             self._print(f"[green]✓[/green] {title} [dim]{_clock(took)}[/dim]")
 
-    def _show(self, title: str, text: str) -> None:
-        with self._lock:
-            self._running.setdefault(title, Spinner("dots")).update(text=text)
-        if self._live.is_started:
-            self._live.refresh()
-
-    def _render(self) -> Group:
-        with self._lock:
-            return Group(*self._running.values())
-
     def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self.console.print(line, highlight=False, soft_wrap=True)
 
 
 def _clock(seconds: float) -> str:

@@ -1,8 +1,9 @@
-"""Run other programs."""
+"""Run other programs, and wait for what they do."""
 
 import shlex
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from sandbox.platform.instance import SandboxError
 
@@ -35,3 +36,12 @@ def inside(netns: str) -> tuple[str, ...]:
     `ip netns exec` would remount /sys and hide the cgroups.
     """
     return ("nsenter", f"--net=/run/netns/{netns}")
+
+
+def wait(timeout: float, problems: Callable[[], list[str]]) -> None:
+    """Wait at most `timeout` seconds until there are no problems; SandboxError with those that are left."""
+    deadline = time.monotonic() + timeout
+    while left := problems():
+        if time.monotonic() > deadline:
+            raise SandboxError(f"timed out after {timeout:.0f} s: {'; '.join(left)}")
+        time.sleep(0.2)

@@ -8,10 +8,12 @@ SlipwayError
 ├── StackNotFound
 ├── StackLocked
 ├── LockInUse
+├── BadReference
 ├── ImageNotFound
+├── RegistryUnavailable
 ├── ObjectNotFound
 ├── Conflict
-├── CapacityUnavailable
+├── BadKubeconfig
 ├── OutOfDate
 ├── HistoryUnavailable
 └── PromotionInProgress
@@ -23,7 +25,7 @@ class SlipwayError(Exception):
 
 
 class Interrupted(SlipwayError):
-    """The user pressed Ctrl-C, or the process received SIGTERM."""
+    """The user pressed Ctrl-C or closed the terminal, or the process received SIGTERM."""
 
 
 # Other programs
@@ -73,8 +75,20 @@ class LockInUse(SlipwayError):
 # Registries and clusters
 
 
+class BadReference(SlipwayError, ValueError):
+    """The text does not name one version of an image."""
+
+    def __init__(self, text: str) -> None:
+        self.reason = "must name one version by digest: sha256:…, tag@sha256:… or repository:tag@sha256:…"
+        super().__init__(f"{text!r} {self.reason}")
+
+
 class ImageNotFound(SlipwayError):
     """The registry does not have the image."""
+
+
+class RegistryUnavailable(SlipwayError):
+    """The registry is unreachable, refuses the login, or answers with an error."""
 
 
 class ObjectNotFound(SlipwayError):
@@ -87,10 +101,6 @@ class Conflict(SlipwayError):
 
 class BadKubeconfig(SlipwayError):
     """The kubeconfig cannot be read. The message never repeats its contents."""
-
-
-class CapacityUnavailable(SlipwayError):
-    """The free capacity of the cluster could not be read."""
 
 
 # Previews and promotions

@@ -1,4 +1,4 @@
-"""Deferred signals: Ctrl-C and SIGTERM stop a command between two steps, never within a step.
+"""Deferred signals: Ctrl-C, SIGTERM and a closed terminal stop a command between two steps, never within one.
 
 A terminal also sends Ctrl-C to the engine, a child process, which cancels its work and ends. An exception at
 any line, Python's default, would leave the engine behind.
@@ -13,6 +13,7 @@ from types import FrameType
 from slipway.errors import Interrupted
 
 _requested = threading.Event()
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def deferred() -> Iterator[None]:
         _requested.set()
 
     _requested.clear()
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request) for number in _SIGNALS}
     try:
         yield
     finally:

@@ -15,6 +15,14 @@ _INITIAL_UTS, _INITIAL_PID = "uts:[4026531838]", "pid:[4026531836]"
 """The host's own namespaces: https://github.com/torvalds/linux/blob/master/include/linux/proc_ns.h"""
 
 
+_PULUMI_SECRETS = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN")
+
+
+def child_environment(**added: str) -> dict[str, str]:
+    """Return the variables of this process for another program, without the secrets of Pulumi."""
+    return {key: value for key, value in os.environ.items() if key not in _PULUMI_SECRETS} | added
+
+
 @dataclass(frozen=True)
 class Result:
     """The exit code and the output of a program."""
@@ -43,7 +51,7 @@ def run(
 ) -> Result:
     """Run a program without a shell until it ends, and return its result whatever its exit code is.
 
-    `environment` is added to the variables of this process.
+    `environment` is added to the variables of this process, which are those of `child_environment`.
 
     Raises:
         CommandNotFound: the program is not installed.
@@ -53,10 +61,10 @@ def run(
     try:
         completed = subprocess.run(
             command,
-            input=None if stdin is None else stdin.encode(),
+            input=(stdin or "").encode(),  # a program that asks for input ends instead of waiting
             capture_output=True,
             cwd=directory,
-            env={**os.environ, **environment} if environment else None,
+            env=child_environment(**environment or {}),
             timeout=timeout_s,
             check=False,
         )

@@ -6,8 +6,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
+from slipway import masking
+from slipway.cluster import server
 from slipway.cluster.objects import differing, live_objects
-from slipway.cluster.rollout import rollout_problems
+from slipway.cluster.pods import finished_pods
+from slipway.cluster.rollout import rollout_problems, workloads
 from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.promotion.receipts import Outcome
@@ -39,6 +42,8 @@ class Row(BaseModel):
     """The image's tag."""
     digest: str = ""
     commit: str = ""
+    notes: tuple[str, ...] = ()
+    """What is not a problem of the stack itself: limits of its cluster, and pods that have finished."""
     drifted: bool = False
     age_s: float | None = None
     """Seconds since the version was promoted to the stack, or since the last update."""
@@ -58,9 +63,11 @@ def overview(project: Project, names: list[str] | None = None) -> list[Row]:
 
 def _row(project: Project, name: str) -> Row:
     try:
-        return _status(StackSnapshot.read(project, name))
+        row = _status(StackSnapshot.read(project, name))
     except SlipwayError as error:
-        return Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
+        row = Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
+    masked = {key: tuple(map(masking.message, getattr(row, key))) for key in ("problems", "notes")}
+    return row.model_copy(update=masked)
 
 
 def _status(stack: StackSnapshot) -> Row:
@@ -82,6 +89,9 @@ def _status(stack: StackSnapshot) -> Row:
     problems += rollout_problems(objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
     drifted = cluster_drift(stack.stack) if any(differing(objects, live)) else []
+    finished = finished_pods(
+        stack.cluster, [live[item.key] for item in workloads(objects) if item.key in live]
+    )
     latest = next(iter(stack.receipts.all()), None)
     if latest is not None and latest.digest != stack.image.digest:
         latest = None
@@ -93,6 +103,7 @@ def _status(stack: StackSnapshot) -> Row:
             "version": stack.image.tag,
             "digest": stack.image.digest,
             "commit": (latest.commit if latest else "") or commits.last_update_commit(stack.updates),
+            "notes": (*server.notes(stack.cluster, objects), *finished),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
             "verified": latest is not None and latest.outcome is Outcome.VERIFIED,

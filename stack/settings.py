@@ -22,18 +22,19 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
-    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
-from components.image.app_image import Platforms, RegistryCredentials
+from components.image.app_image import Platforms
 from components.image.reference import PINNED, ImageReference, RepositoryName
-from components.kubernetes import redis, web_service
-from components.kubernetes.exposure import Exposure, ServiceType
-from components.kubernetes.web_service import Autoscaling
-from components.validation import Count, Memory, Name, Port, Problem, Text, conflict, explained, options
+from components.image.registry import RegistryCredentials
+from components.kubernetes import redis
+from components.validation import Memory, Name, Problem, explained, options
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
+from slipway.images.references import BadReference
+from stack.build import Build, build_problems, group
 from stack.errors import report
+from stack.web import WebSettings
 
 PROJECT = Path(__file__).parent.parent
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -45,7 +46,10 @@ _IMAGE_OF_DEV = '"$(pulumi stack output image --stack dev)"'
 
 
 def _image(value: str, info: ValidationInfo) -> ImageReference:
-    return ImageReference.parse(value, info.data.get("repository", "invalid"))
+    try:
+        return ImageReference.parse(value, info.data.get("repository", "invalid"))
+    except BadReference as error:
+        raise ValueError(error.reason) from None
 
 
 def _password(value: str) -> pulumi.Output[str]:
@@ -58,15 +62,7 @@ def _credentials(value: str) -> RegistryCredentials:
     username, _, password = value.partition(":")
     if not (username and password):
         raise ValueError("must be username:password, or username:token")
-    return RegistryCredentials(username=username, password=pulumi.Output.secret(password))
-
-
-def _group(value: object) -> object:
-    """Parse a group of keys, which Pulumi passes as JSON; return other values, which pydantic rejects."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    return RegistryCredentials(username=username, password=password)
 
 
 _SECRET = WithJsonSchema(
@@ -77,52 +73,6 @@ _SECRET = WithJsonSchema(
         "additionalProperties": False,
     }
 )
-
-
-@options
-class WebSettings:
-    """The size and the reach of the web service."""
-
-    replicas: Annotated[Count | None, Field(examples=[3])] = None
-    """A fixed number of replicas; 3 if there is no autoscaling either."""
-    autoscaling: Autoscaling | None = None
-    """Autoscaling in place of a fixed number."""
-    resources: web_service.WebResources = web_service.DEFAULT_RESOURCES
-    """The resources of each pod. An amount not given keeps its default."""
-    service_type: ServiceType = "ClusterIP"
-    """ClusterIP is for clients in the cluster, NodePort and LoadBalancer for clients outside too."""
-    public: Annotated[Text | None, Field(examples=['"REASON"'])] = None
-    """The reason why clients outside the cluster may reach the service, for NodePort and LoadBalancer."""
-    port: Annotated[Port, Field(examples=[5000])] = 80
-    """The service's port; on a Docker engine also the port of the machine."""
-
-    @field_validator("autoscaling")
-    @classmethod
-    def _owns_the_number(cls, value: Autoscaling | None, info: ValidationInfo) -> Autoscaling | None:
-        if value and info.data.get("replicas") is not None:
-            raise conflict("and replicas are both set, but an autoscaler owns the number of replicas")
-        return value
-
-    @field_validator("public")
-    @classmethod
-    def _fits_the_type(cls, value: str | None, info: ValidationInfo) -> str | None:
-        kind = info.data.get("service_type")
-        if value and kind == "ClusterIP":
-            raise conflict("is set, but serviceType is ClusterIP, which only clients in the cluster reach")
-        if not value and kind in ("NodePort", "LoadBalancer"):
-            text = f"is missing, but serviceType is {kind}: give the reason why clients outside may reach it"
-            raise conflict(text, use='"REASON"')
-        return value
-
-    @property
-    def scale(self) -> int | Autoscaling:
-        """The argument `replicas` of WebService."""
-        return self.autoscaling or self.replicas or 3
-
-    @property
-    def exposure(self) -> Exposure:
-        """The argument `expose` of WebService."""
-        return Exposure(port=self.port, type=self.service_type, public=self.public)
 
 
 @options
@@ -160,11 +110,9 @@ class Settings(BaseModel):
     """The repository that images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
     """`username:password`. Without it, builds use the login of `docker login`, and nodes pull without."""
-    build: Annotated[Path | None, Field(examples=["app"]), WithJsonSchema({"type": "string"})] = None
-    """The directory to build the image from."""
-    platforms: Annotated[Platforms | None, BeforeValidator(_group), Field(examples=['["linux/arm64"]'])] = (
-        None
-    )
+    build: Annotated[Build | None, BeforeValidator(group), Field(examples=["app"])] = None
+    """The directory to build the image from; or a group: directory, Dockerfile, stage, arguments."""
+    platforms: Annotated[Platforms | None, BeforeValidator(group), Field(examples=['["linux/arm64"]'])] = None
     """The platforms to build for, linux/amd64 by default. If there is one, pods run on its nodes only."""
     image: Annotated[
         ImageReference | None,
@@ -173,9 +121,9 @@ class Settings(BaseModel):
         Field(examples=[_IMAGE_OF_DEV]),
     ] = None
     """The version to run, by digest, in place of a build. Relative to `repository` unless it names one."""
-    web: Annotated[WebSettings, BeforeValidator(_group)] = WebSettings()
+    web: Annotated[WebSettings, BeforeValidator(group)] = WebSettings()
     """The web service."""
-    redis: Annotated[RedisSettings, BeforeValidator(_group)] = RedisSettings()
+    redis: Annotated[RedisSettings, BeforeValidator(group)] = RedisSettings()
     """Its Redis."""
     redis_password: Annotated[pulumi.Output[str] | None, PlainValidator(_password), _SECRET] = None
     """The password of Redis; the program makes one, once, if there is none."""
@@ -205,7 +153,8 @@ class Settings(BaseModel):
             *_image_problems(own),
             *_secret_problems(own, secret),
             *_runtime_problems(own),
-            *_machine_problems(own, config.get("kubernetes:kubeconfig")),
+            *_context_problems(own, config.get("kubernetes:kubeconfig")),
+            *build_problems(group(own.get("build")), PROJECT),
         ]
         try:
             settings = cls.model_validate({"namespace": f"{project}-{stack}", **own})
@@ -244,8 +193,8 @@ def _runtime_problems(config: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem((CONTEXT,), "conflict" if docker else "missing", text)
 
 
-def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
-    """Yield the context and the directory that do not exist on this machine."""
+def _context_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
+    """Yield the context that does not exist on this machine."""
     if (context := config.get(CONTEXT)) is not None:
         chosen = Kubeconfig.choose(kubeconfig)
         try:
@@ -257,9 +206,6 @@ def _machine_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iter
                 text = f"must be a context of the kubeconfig {chosen.origin}, which has: "
                 text += ", ".join(sorted(contexts)) or "none"
                 yield Problem((CONTEXT,), "context", f"is {context!r}, but {text}")
-    if (build := config.get("build")) is not None and not (PROJECT / build / "Dockerfile").is_file():
-        text = f"is {build!r}, but must be a directory with a Dockerfile, relative to {PROJECT}"
-        yield Problem(("build",), "directory", text)
 
 
 def schema() -> dict[str, Any]:

@@ -6,8 +6,8 @@ import pulumi_docker as docker
 from components.docker.answers import check, say
 from components.docker.component import EngineComponent
 from components.docker.table import ANSWERS
-from components.image.app_image import RegistryCredentials
 from components.image.reference import RepositoryName
+from components.image.registry import RegistryCredentials
 from components.kubernetes.component import Transform
 from components.validation import Name, checked
 

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +12,14 @@ import pulumi_docker_build as docker_build
 from pydantic import AfterValidator
 
 from components.image import builder as buildx
+from components.image import registry
 from components.image.context import BadContext, BuildContext
-from components.image.reference import RepositoryName, TaggedReference
-from components.image.registry import Login, RegistryUnavailable, Repository
-from components.validation import InputText, Name, Platform, checked, invalid, options
+from components.image.reference import RepositoryName
+from components.image.registry import RegistryCache, RegistryCredentials
+from components.validation import InputText, Name, Platform, checked, conflict, invalid
+from slipway.images.bases import BASE
+from slipway.images.references import split, split_tag
+from slipway.images.registry import RegistryUnavailable
 
 
 def _identifier(value: str) -> str:
@@ -28,31 +34,15 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
+def _without_login(value: str) -> str:
+    if re.search(r"://[^/\s]*:[^/\s]*@", value):
+        raise conflict("is a URL with a password, which state and image would keep: pass it in `secrets`")
+    return value
+
+
 Platforms = Annotated[list[Platform], AfterValidator(_distinct)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
-
-
-@options
-class RegistryCredentials:
-    """The login for a registry. Without credentials, the login that `docker login` stored is used.
-
-    The password is kept as a secret. If it is an Output, the program cannot ask the registry with it
-    beforehand whether the image exists, and uses the login that `docker login` stored for that.
-    """
-
-    username: str
-    password: InputText
-
-
-@options
-class RegistryCache:
-    """A build cache in a registry, shared by the builders of colleagues and of CI."""
-
-    ref: TaggedReference
-    """Repository and tag: "ghcr.io/you/web:buildcache"."""
-
-    export: bool = True
-    """Builds add to the cache; if false, they only read it."""
+BuildArgument = Annotated[str, AfterValidator(_without_login)]
 
 
 class AppImage(pulumi.ComponentResource):
@@ -60,6 +50,7 @@ class AppImage(pulumi.ComponentResource):
 
     As long as the content is the same, nothing is built or pushed, on any machine and by any stack: the
     digest is the one that the registry has for the tag. If the registry lost the image, it is built again.
+    If this machine cannot ask the registry, the digest is the one of the stack's last update.
     The image stays in the registry when the resource is deleted: other stacks may run it.
 
     Args:
@@ -95,7 +86,7 @@ class AppImage(pulumi.ComponentResource):
         repository: RepositoryName,
         dockerfile: Path = Path("Dockerfile"),
         target: str | None = None,
-        build_args: dict[Identifier, str] | None = None,
+        build_args: dict[Identifier, BuildArgument] | None = None,
         secrets: dict[Identifier, InputText] | None = None,
         platforms: Platforms | None = None,
         credentials: RegistryCredentials | None = None,
@@ -107,43 +98,47 @@ class AppImage(pulumi.ComponentResource):
         """Build and push the image if its content is new; raise BadArgument first if arguments do not fit."""
         build_args = {"SOURCE_DATE_EPOCH": "0"} | (build_args or {})
         platforms = platforms or ["linux/amd64"]
-        source = _source(name, context, dockerfile)
-        self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
-        self._repository, self._builder = Repository(repository), builder
-        self._preview_digest = preview_digest
-        published, unavailable = self._published(credentials)
+        with _explained(name):
+            source = BuildContext(context, dockerfile)
+            self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
+            copy = source.copy(self.tag)
+        self._repository = registry.client(repository, credentials)
+        self._builder, self._preview_digest = builder, preview_digest
+        published, unavailable = self._published()
         if not published:
             _check_target(name, source, target, builder)
         super().__init__("slipway:components:AppImage", name, None, opts)
         if unavailable:
             pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
         reference = f"{repository}:{self.tag}"
-        ignored = f"secrets.{_MISSING_SINCE}" if unavailable else "secrets" if published else None
+        if published:
+            arguments = _taken(reference, published)
+        else:
+            arguments = {
+                **_built(copy, target, build_args, secrets or {}, preview_digest),
+                **_labels(source, target, build_args, builder),
+                **registry.pushing(credentials, self._repository),
+                **registry.writing(cache),
+            }
         image = docker_build.Image(
-            name,
-            **_files(source.copy(self.tag)),
-            target=target,
-            build_args=build_args,
-            **_secrets(secrets or {}),
+            f"{name}-{self.tag}",
+            context={"location": str(copy / "context")},
             platforms=[docker_build.Platform(platform) for platform in platforms],
             tags=[reference],
-            **_pushed(preview_digest),
-            registries=_registries(credentials, self._repository),
-            **_cached(cache),
+            **arguments,
+            **registry.reading(cache),
             builder={"name": builder} if builder else None,
-            opts=self._options([ignored] if ignored else []),
+            opts=self._options(keep=bool(published or unavailable)),
         )
-        self.digest = image.digest
+        self.digest = pulumi.Output.from_input(published) if published else _digest(image)
         self.ref = pulumi.Output.concat(f"{reference}@", self.digest)
         self.register_outputs({"ref": self.ref, "digest": self.digest})
 
-    def _options(self, ignored: list[str]) -> pulumi.ResourceOptions:
-        """Return the options of the image.
+    def _options(self, keep: bool) -> pulumi.ResourceOptions:
+        """Return the options of the image; with `keep`, an image in the state stays as it is.
 
         The provider compares inputs alone, and does not notice that the registry has lost an image. One of
-        the secrets, which no build reads, is new in each run: if it is not ignored, the provider builds. If
-        it is ignored, it keeps its value of the last build, so that neither this run nor the next one finds
-        a difference.
+        the secrets, which no build reads, is new in each run: unless `keep` ignores it, the provider builds.
         """
         image = f"{self._name} {self._repository.name}:{self.tag}"
         when_built = pulumi.ResourceHookOptions(on_dry_run=self._preview_digest)
@@ -153,7 +148,7 @@ class AppImage(pulumi.ComponentResource):
             announce = [pulumi.ResourceHook(f"{image} built", self._announce, when_built)]
         return pulumi.ResourceOptions(
             parent=self,
-            ignore_changes=ignored,
+            ignore_changes=["*"] if keep else [],
             retain_on_delete=True,
             hooks=pulumi.ResourceHookBinding(
                 before_create=[check],
@@ -164,14 +159,10 @@ class AppImage(pulumi.ComponentResource):
             ),
         )
 
-    def _published(
-        self, credentials: RegistryCredentials | None
-    ) -> tuple[str | None, RegistryUnavailable | None]:
+    def _published(self) -> tuple[str | None, RegistryUnavailable | None]:
         """Return the digest that the registry has for the tag, or why the registry does not answer."""
-        password = credentials and credentials.password
-        login = Login(credentials.username, password) if credentials and isinstance(password, str) else None
         try:
-            return self._repository.digest(self.tag, login), None
+            return self._repository.digest(self.tag), None
         except RegistryUnavailable as reason:
             return None, reason
 
@@ -205,60 +196,84 @@ class AppImage(pulumi.ComponentResource):
 _MISSING_SINCE = "missing_since"
 
 
-def _source(name: str, context: Path, dockerfile: Path) -> BuildContext:
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Explain a context that cannot be read or copied."""
     try:
-        return BuildContext(context, dockerfile)
+        yield
     except BadContext as error:
         raise invalid(AppImage, name, [str(error)]) from None
+    except OSError as error:
+        raise invalid(
+            AppImage, name, [f"the context cannot be read or copied to .slipway: {error}"]
+        ) from None
 
 
 def _check_target(name: str, source: BuildContext, target: str | None, builder: str | None) -> None:
     """Refuse a target that is not a stage, by name or number, if the builder can list the stages."""
     path = source.root / source.dockerfile
     stages = buildx.stages(path.read_bytes(), builder) if target else None
-    if target is None or stages is None or target.lower() in stages:
+    names = [stage.name for stage in stages or ()]
+    if target is None or stages is None or target.lower() in names:
         return
-    if not (target.isdecimal() and int(target) < len(stages)):
-        named = ", ".join(filter(None, stages)) or "unnamed"
+    if not (target.isdecimal() and int(target) < len(names)):
+        named = ", ".join(filter(None, names)) or "unnamed"
         raise invalid(AppImage, name, [f"target is {target!r}, but the stages of {path} are {named}"])
 
 
-def _files(copy: Path) -> dict[str, Any]:
+def _built(
+    copy: Path,
+    target: str | None,
+    build_args: dict[str, str],
+    secrets: dict[str, pulumi.Input[str]],
+    preview_digest: bool,
+) -> dict[str, Any]:
+    """Return the arguments of a build. It pushes by exporter, so that a preview can build without pushing."""
     return {
-        "context": {"location": str(copy / "context")},
         "dockerfile": {"location": str(copy / "Dockerfile")},
-    }
-
-
-def _secrets(secrets: dict[str, pulumi.Input[str]]) -> dict[str, Any]:
-    """Return the secrets as arguments whose changes cause no build."""
-    return {
+        "target": target,
+        "build_args": build_args,
         "secrets": {**secrets, _MISSING_SINCE: str(time.time())},
-        "ignore_secrets_in_diff_calculation": sorted(secrets),
+        "ignore_secrets_in_diff_calculation": sorted(secrets),  # their changes cause no build
+        "exports": [{"raw": "type=registry"}],
+        "push": False,
+        "build_on_preview": preview_digest,
     }
 
 
-def _pushed(preview_digest: bool) -> dict[str, Any]:
-    """Return the arguments for pushing: by exporter, so that a preview can build without pushing."""
-    return {"push": False, "exports": [{"raw": "type=registry"}], "build_on_preview": preview_digest}
-
-
-def _cached(cache: RegistryCache | None) -> dict[str, Any]:
-    if not cache:
+def _labels(
+    source: BuildContext, target: str | None, build_args: dict[str, str], builder: str | None
+) -> dict[str, Any]:
+    """Return the label with the name of the base image, for `slipway outdated`; none if it is unknown."""
+    dockerfile = (source.root / source.dockerfile).read_bytes()
+    base = buildx.base_image(dockerfile, target, build_args, builder)
+    if not base:
         return {}
-    source = {"registry": {"ref": cache.ref}}
-    if not cache.export:
-        return {"cache_from": [source]}
-    # The steps of every stage, not only the last, as an image manifest, which all registries accept.
-    mode = docker_build.CacheMode.MAX
-    export = {"registry": {"ref": cache.ref, "mode": mode, "image_manifest": True, "oci_media_types": True}}
-    return {"cache_from": [source], "cache_to": [export]}
+    repository, tag = split_tag(base)
+    version = f":{tag}" if tag else f"@{base.partition('@')[2]}"
+    return {"labels": {BASE: "/".join(split(repository)) + version}}
 
 
-def _registries(
-    credentials: RegistryCredentials | None, repository: Repository
-) -> list[docker_build.RegistryArgsDict] | None:
-    if not credentials:
-        return None
-    password = pulumi.Output.secret(credentials.password)
-    return [{"address": repository.host, "username": credentials.username, "password": password}]
+def _taken(reference: str, digest: str) -> dict[str, Any]:
+    """Return the arguments of an image that the registry has: it builds nothing, and pushes nothing.
+
+    They matter only where the state has no image of this tag, because another stack has pushed it. The
+    Dockerfile keeps the digest in the state, for `_digest`.
+    """
+    return {
+        "dockerfile": {"inline": f"# {reference}@{digest}\nFROM scratch\n"},
+        "exports": [{"cacheonly": {}}],
+        "push": False,
+        "build_on_preview": False,
+    }
+
+
+def _digest(image: docker_build.Image) -> pulumi.Output[str]:
+    """Return the digest of a build, or the one that an earlier update took from the registry."""
+
+    def choose(values: list[Any]) -> str:
+        digest, dockerfile = values
+        taken = (dockerfile or {}).get("inline") or ""
+        return digest or taken.partition("@")[2].partition("\n")[0]
+
+    return pulumi.Output.all(image.digest, image.dockerfile).apply(choose)

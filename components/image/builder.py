@@ -3,11 +3,14 @@
 import functools
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 TIMEOUT = 3
 """Seconds for a builder to accept a connection."""
@@ -83,17 +86,66 @@ def _connect(name: str, endpoint: str) -> None:
         ) from None
 
 
+class Stage(NamedTuple):
+    """A stage of a Dockerfile."""
+
+    name: str
+    """In lower case; empty without a name."""
+    base: str
+    """Its FROM, as written: an image, or an earlier stage."""
+
+
 @functools.cache
-def stages(dockerfile: bytes, builder: str | None) -> list[str] | None:
-    """Return the names of a Dockerfile's stages in lower case, empty for a stage without a name.
+def stages(dockerfile: bytes, builder: str | None) -> list[Stage] | None:
+    """Return the stages of a Dockerfile.
 
     Return None if the builder does not answer, or cannot parse the Dockerfile: then the build decides.
     """
     answer = _buildx(builder, "build", "--call=targets,format=json", "-", stdin=dockerfile)
     try:
-        return [target.get("name", "") for target in json.loads(answer)["targets"]]
+        targets = json.loads(answer)["targets"]
+        return [Stage(target.get("name", ""), target.get("base", "")) for target in targets]
     except (ValueError, LookupError):
         return None
+
+
+def base_image(
+    dockerfile: bytes, target: str | None, build_args: Mapping[str, str], builder: str | None
+) -> str | None:
+    """Return the image that the target begins from; None for `scratch`, or if the builder does not answer."""
+    listed = stages(dockerfile, builder) or []
+    names = [stage.name for stage in listed]
+    wanted = target.lower() if target else str(len(listed) - 1)
+    index = names.index(wanted) if wanted in names else int(wanted) if wanted.isdecimal() else len(listed)
+    if index >= len(listed):
+        return None
+    while (base := listed[index].base).lower() in names[:index]:  # the nearest earlier stage of that name
+        index = max(place for place, name in enumerate(names[:index]) if name == base.lower())
+    if "$" in base:
+        base = _expand(base, _arguments(dockerfile, target, build_args, builder))
+    return None if base == "scratch" or not base or "$" in base else base
+
+
+def _arguments(
+    dockerfile: bytes, target: str | None, build_args: Mapping[str, str], builder: str | None
+) -> dict[str, str]:
+    """Return the values of the arguments that the target uses, with the Dockerfile's defaults."""
+    options = [f"--target={target}"] if target else []
+    options += [f"--build-arg={name}={value}" for name, value in build_args.items()]
+    answer = _buildx(builder, "build", "--call=outline,format=json", *options, "-", stdin=dockerfile)
+    try:
+        return {arg["name"]: arg.get("value", "") for arg in json.loads(answer).get("args") or ()}
+    except (ValueError, LookupError):
+        return {}
+
+
+def _expand(base: str, arguments: Mapping[str, str]) -> str:
+    """Replace $NAME, ${NAME} and ${NAME:-default}; what remains has another form, or no value."""
+
+    def value(match: re.Match[str]) -> str:
+        return arguments.get(match[1] or match[2]) or match[3] or match[0]
+
+    return re.sub(r"\$(?:(\w+)|\{(\w+)(?::-([^${}]*))?\})", value, base)
 
 
 def end_of_log(build: str, builder: str | None) -> str:

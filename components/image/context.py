@@ -8,12 +8,14 @@ do not count, because Git does not record them, but are sent, as BuildKit sends 
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from components.image.dockerignore import BadPattern, Ignore, Matches, read_patterns
@@ -84,8 +86,8 @@ class BuildContext:
     def tag(self, *, target: str | None, build_args: Mapping[str, str], platforms: list[str]) -> str:
         """Return a hash of everything that the image is made of: 20 hexadecimal digits."""
         identity = {
-            "files": {path: self._identity(path) for path in self.files},
-            "dockerfile": _sha256(self.root / self.dockerfile),
+            "files": self._identities,
+            "dockerfile": self._dockerfile_hash,
             "target": target,
             "build_args": dict(build_args),
             "platforms": sorted(platforms),
@@ -98,7 +100,12 @@ class BuildContext:
         BuildKit and the provider take mode bits into account, which differ with the umask, and read
         `.dockerignore` themselves: the copy holds exactly what the tag covers. The files are in `context`,
         next to the `Dockerfile`. An existing copy is used again; copies unused for a day are deleted.
+
+        Raises:
+            BadContext: a file has changed since its hash was read, or `.slipway` is a link.
         """
+        if CACHE.is_symlink():
+            raise BadContext(f"{CACHE} is a link to {CACHE.readlink()}: remove it, builds need it themselves")
         copy = CACHE / tag
         if not copy.exists():
             CACHE.mkdir(exist_ok=True)
@@ -106,19 +113,26 @@ class BuildContext:
             (CACHE / ".gitignore").write_text("*\n")
             partial = CACHE / f"{tag}.{secrets.token_hex(4)}"
             (partial / "context").mkdir(parents=True)
-            self._fill(partial)
+            try:
+                self._fill(partial)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+            os.utime(partial)  # other processes delete old copies
             try:
                 partial.rename(copy)
             except OSError:  # another process was faster
                 shutil.rmtree(partial)
         os.utime(copy)
         for other in CACHE.iterdir():
-            if other.is_dir() and other.stat().st_mtime < time.time() - DAY:
+            ours = re.fullmatch(r"[0-9a-f]{20}(\.[0-9a-f]{8})?", other.name)
+            if ours and other.is_dir() and other.stat().st_mtime < time.time() - DAY:
                 shutil.rmtree(other, ignore_errors=True)
         return copy
 
     def _fill(self, directory: Path) -> None:
         shutil.copyfile(self.root / self.dockerfile, directory / "Dockerfile")
+        self._check(self.root / self.dockerfile, _sha256(directory / "Dockerfile") == self._dockerfile_hash)
         # This file prevents a second filtering. It is not empty, because an empty file is ignored.
         (directory / "Dockerfile.dockerignore").write_text("# The context is filtered already.\n")
         for path in self.directories:
@@ -129,18 +143,32 @@ class BuildContext:
             shutil.copyfile(source, target, follow_symlinks=False)
             if not target.is_symlink():
                 target.chmod(0o755 if path in self.executables else 0o644)
-            time_ns = _time(self._identity(path))
+            self._check(source, _identity(target, path in self.executables) == self._identities[path])
+            time_ns = _time(self._identities[path])
             os.utime(target, ns=(time_ns, time_ns), follow_symlinks=False)
         for parent, _, _ in os.walk(directory, topdown=False):
             Path(parent).chmod(0o755)
             os.utime(parent, (EPOCH, EPOCH))
 
-    def _identity(self, path: str) -> list[str]:
-        """Return what Git records: the kind, and a hash of the bytes or the link's target."""
-        file = self.files[path]
-        if file.is_symlink():
-            return ["link", str(file.readlink())]
-        return ["executable" if path in self.executables else "file", _sha256(file)]
+    @cached_property
+    def _identities(self) -> dict[str, list[str]]:
+        return {path: _identity(file, path in self.executables) for path, file in self.files.items()}
+
+    @cached_property
+    def _dockerfile_hash(self) -> str:
+        return _sha256(self.root / self.dockerfile)
+
+    @staticmethod
+    def _check(source: Path, same: bool) -> None:
+        if not same:
+            raise BadContext(f"{source} has changed since its hash was read: run the command again")
+
+
+def _identity(file: Path, executable: bool) -> list[str]:
+    """Return what Git records: the kind, and a hash of the bytes or the link's target."""
+    if file.is_symlink():
+        return ["link", str(file.readlink())]
+    return ["executable" if executable else "file", _sha256(file)]
 
 
 def _walk(root: Path, ignore: Ignore) -> Iterator[tuple[str, Path]]:

@@ -62,30 +62,59 @@ class NamespacedComponent(pulumi.ComponentResource):
             image_pull_secrets=[{"name": pull_secret}] if pull_secret else None,
         )
 
+    def _add_claim(
+        self,
+        name: str,
+        suffix: str,
+        size: str,
+        access: str = "ReadWriteOnce",
+        storage_class: str | None = None,
+    ) -> k8s.core.v1.PersistentVolumeClaim:
+        """Make a claim, which outlives the component: Pulumi never deletes it."""
+        spec: k8s.core.v1.PersistentVolumeClaimSpecArgsDict = {
+            "access_modes": [access],
+            "resources": {"requests": {"storage": size}},
+        }
+        if storage_class:
+            spec["storage_class_name"] = storage_class
+        return self._add(
+            k8s.core.v1.PersistentVolumeClaim,
+            name=name,
+            suffix=suffix,
+            annotations=NOT_AWAITED | TAKES_OVER,
+            spec=spec,
+            opts=pulumi.ResourceOptions(retain_on_delete=True),
+        )
+
     def _add(
         self,
         make: Callable[..., R],
         *,
-        name: str | None = None,
+        name: pulumi.Input[str] | Callable[[dict[str, Any]], pulumi.Input[str]] | None = None,
         suffix: str = "",
         labels: dict[str, str] | None = None,
         annotations: dict[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
         **args: Any,
     ) -> R:
-        """Make a child. Without `name`, Pulumi names it, and a change of its content renames it."""
+        """Make a child. Without `name`, Pulumi names it, and a change of its content renames it.
+
+        A `name` that follows from the arguments is a function of them, as they are after `transform`.
+        """
         metadata: dict[str, Any] = {
             "labels": {**self.selector, "app.kubernetes.io/managed-by": "pulumi", **(labels or {})}
         }
         if self._namespace is not None:
             metadata["namespace"] = self._namespace
-        if name:
+        if name and not callable(name):
             metadata["name"] = name
         if annotations:
             metadata["annotations"] = annotations
         args = {"metadata": metadata, **args}
         if self._transform:
             self._transform(make.__name__, args)
+        if callable(name):
+            metadata["name"] = name(args)
         options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), opts)
         return make(self.pulumi_resource_name + suffix, opts=options, **args)
 

@@ -5,11 +5,11 @@ import json
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.image.app_image import RegistryCredentials
 from components.image.reference import RepositoryName
-from components.image.registry import Repository
+from components.image.registry import RegistryCredentials
 from components.kubernetes.component import NamespacedComponent, Transform
 from components.validation import Name, checked
+from slipway.images.references import split
 
 
 class Namespace(NamespacedComponent):
@@ -47,7 +47,7 @@ class Namespace(NamespacedComponent):
         )
         self.pull_secret = None
         if repository and credentials:
-            docker_config = pull_config(Repository(repository).host, credentials)
+            docker_config = pull_config(split(repository)[0], credentials)
             secret = self._add(
                 k8s.core.v1.Secret,
                 suffix="-pull",

@@ -1,30 +1,40 @@
 """Probes of containers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 import pulumi_kubernetes as k8s
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from components.validation import Count, Port, Text, options
+from components.validation import Count, Port, Text, conflict, options
 
 ProbeArgs = k8s.core.v1.ProbeArgsDict
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 
 
 class Probe(ABC):
-    """A check of a container: `Probe.http`, `Probe.tcp` or `Probe.exec` makes one.
+    """A check of a container: `Probe.http`, `.tcp`, `.exec` or `.grpc` makes one.
 
     https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
     """
 
     @staticmethod
-    def http(path: str, *, port: int | None = None) -> "Probe":
+    def http(
+        path: str,
+        *,
+        port: int | None = None,
+        host: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        scheme: Literal["HTTP", "HTTPS"] = "HTTP",
+    ) -> "Probe":
         """Return a probe that passes if the path answers with a status from 200 to 399.
 
-        It asks the port that the component exposes, unless `port` is given.
+        It asks the port that the component exposes, unless `port` is given. Without `host` the request names
+        the pod's address as its host, which applications with a list of hosts refuse: Django's ALLOWED_HOSTS.
+        With HTTPS, no certificate is checked.
         """
-        return _Http(path=path, port=port)
+        return _Http(path=path, port=port, host=host, headers=headers or {}, scheme=scheme)
 
     @staticmethod
     def tcp(*, port: int | None = None) -> "Probe":
@@ -36,6 +46,14 @@ class Probe(ABC):
         """Return a probe that passes if the command, run in the container, exits with 0."""
         return _Exec(command=command)
 
+    @staticmethod
+    def grpc(*, port: int | None = None, service: str | None = None) -> "Probe":
+        """Return a probe that passes if the server reports, by gRPC's health protocol, that it serves.
+
+        https://grpc.io/docs/guides/health-checking/
+        """
+        return _Grpc(port=port, service=service)
+
     @abstractmethod
     def action(self, port: int) -> ProbeArgs:
         """Return the action of the container's probe; `port` is the port that the component exposes."""
@@ -45,9 +63,22 @@ class Probe(ABC):
 class _Http(Probe):
     path: Annotated[str, Field(pattern="^/")]
     port: Port | None
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]-]+$")] | None
+    headers: Mapping[HeaderName, str]
+    scheme: Literal["HTTP", "HTTPS"]
+
+    def __post_init__(self) -> None:
+        if self.host and "host" in map(str.lower, self.headers):
+            raise conflict("must not name Host, because host is given", "headers")
 
     def action(self, port: int) -> ProbeArgs:
-        return {"http_get": {"path": self.path, "port": self.port or port}}
+        get: k8s.core.v1.HTTPGetActionArgsDict = {"path": self.path, "port": self.port or port}
+        headers = {**({"Host": self.host} if self.host else {}), **self.headers}
+        if headers:
+            get["http_headers"] = [{"name": name, "value": value} for name, value in headers.items()]
+        if self.scheme != "HTTP":
+            get["scheme"] = self.scheme
+        return {"http_get": get}
 
 
 @options
@@ -64,6 +95,27 @@ class _Exec(Probe):
 
     def action(self, port: int) -> ProbeArgs:
         return {"exec_": {"command": list(self.command)}}
+
+
+def _is_command(probe: Probe) -> Probe:
+    if not isinstance(probe, _Exec):
+        raise ValueError("must be Probe.exec(…): there is no port to ask")
+    return probe
+
+
+CommandProbe = Annotated[Probe, AfterValidator(_is_command)]
+
+
+@options
+class _Grpc(Probe):
+    port: Port | None
+    service: Text | None
+
+    def action(self, port: int) -> ProbeArgs:
+        grpc: k8s.core.v1.GRPCActionArgsDict = {"port": self.port or port}
+        if self.service:
+            grpc["service"] = self.service
+        return {"grpc": grpc}
 
 
 @options

@@ -1,15 +1,17 @@
 """Redis: a password-protected Redis that only its clients reach."""
 
 import secrets
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from textwrap import dedent
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pydantic import AfterValidator
 
-from components.kubernetes.component import NOT_AWAITED, TAKES_OVER, NamespacedComponent, Transform
+from components.kubernetes.component import NOT_AWAITED, NamespacedComponent, Transform
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import Compute, PodSecurity, Resources, defaulting_to, pod_spec
@@ -67,6 +69,7 @@ class Redis(NamespacedComponent):
 
         cache = Redis("cache", namespace=namespace.name, storage="1Gi")
         WebService("web", namespace=namespace.name, image=image, env=cache.env)
+        Worker("mail", namespace=namespace.name, image=image, env=[cache.url("CELERY_BROKER_URL")])
     """
 
     host: str
@@ -104,7 +107,8 @@ class Redis(NamespacedComponent):
         pod = _pod(
             name, image, resources, security, secret.metadata.name, config.metadata.name, claim, platform
         )
-        claims = [self._add_claim(claim, storage)] if claim and storage else []
+        # A resource of its own: a StatefulSet's claim templates can never be changed.
+        claims = [self._add_claim(claim, "-data", storage)] if claim and storage else []
         redis = self._add_stateful_set(pod, claims)
         service = self._add_service()
         endpoint = Endpoint(
@@ -116,12 +120,33 @@ class Redis(NamespacedComponent):
         if network_policy:
             self._add_network_policy(endpoint)
         self.host = name
+        self._endpoint, self._auth = endpoint, secret
+        self._url: k8s.core.v1.Secret | None = None
         self.env = [
             EnvVar.value("REDIS_HOST", self.host, endpoint=endpoint),
             EnvVar.value("REDIS_PORT", str(PORT)),
             EnvVar.secret("REDIS_PASSWORD", secret.metadata.name, "password"),
         ]
         self.register_outputs({"host": self.host})
+
+    def url(self, variable: str = "REDIS_URL") -> EnvVar:
+        """Return a variable with the whole URL, from a Secret: `redis://:PASSWORD@HOST:PORT`.
+
+        The password is percent-encoded, so that it may have any character. A pod with the variable is
+        admitted. For a database other than 0, add a variable after this one:
+        `EnvVar.value("CELERY_RESULT_BACKEND", "$(REDIS_URL)/1")`.
+        """
+        if self._url is None:
+
+            def url(data: Mapping[str, str]) -> str:
+                password = b64decode(data["password"]).decode()
+                return f"redis://:{quote(password, safe='')}@{self.host}:{PORT}"
+
+            # From `data`, which has the password that Redis has: this run may have made another.
+            value: pulumi.Input[str] = self._auth.data.apply(url)
+            content = {"url": pulumi.Output.secret(value)}
+            self._url = self._add(k8s.core.v1.Secret, suffix="-url", string_data=content)
+        return EnvVar.secret(variable, self._url.metadata.name, "url", endpoint=self._endpoint)
 
     def _add_secret(self, password: pulumi.Input[str] | None) -> k8s.core.v1.Secret:
         """Make the Secret: a key for clients, and a file for Redis: no argument list shows the password."""
@@ -133,17 +158,6 @@ class Redis(NamespacedComponent):
             suffix="-auth",
             string_data={"password": value, "auth.conf": value.apply(requirepass)},
             opts=keep_first,
-        )
-
-    def _add_claim(self, name: str, storage: str) -> k8s.core.v1.PersistentVolumeClaim:
-        """Make the claim as a resource of its own: a StatefulSet's claim templates can never be changed."""
-        return self._add(
-            k8s.core.v1.PersistentVolumeClaim,
-            name=name,
-            suffix="-data",
-            annotations=NOT_AWAITED | TAKES_OVER,
-            spec={"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}},
-            opts=pulumi.ResourceOptions(retain_on_delete=True),
         )
 
     def _add_stateful_set(

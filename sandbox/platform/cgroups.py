@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.platform.instance import CGROUP, NODES, Instance, SandboxError
@@ -66,11 +67,7 @@ def platform(instance: Instance) -> Path:
 
 def processes(instance: Instance, part: str = "") -> set[int]:
     """Return the pids of the instance, or of one `part`: `platform`, `builds` or a node."""
-    return {
-        int(pid)
-        for cgroup in _cgroups(instance, part)
-        for pid in _read(cgroup / "cgroup.procs").split()
-    }  # fmt: skip
+    return {pid for cgroup in _cgroups(instance, part) for pid in _pids(cgroup)}
 
 
 def instances() -> set[str]:
@@ -79,17 +76,17 @@ def instances() -> set[str]:
     return {
         cgroup.name.removeprefix(CGROUP)
         for cgroup in hierarchy.glob(f"{CGROUP}*")
-        if any(_read(file).strip() for file in cgroup.rglob("cgroup.procs"))
+        if any(_pids(file.parent) for file in cgroup.rglob("cgroup.procs"))
     }
 
 
 def processes_of_pods(instance: Instance, uids: set[str]) -> set[int]:
     """Return the pids of the processes in these pods."""
     return {
-        int(pid)
+        pid
         for cgroup in _cgroups(instance)
         if any(part.removeprefix("pod") in uids for part in cgroup.parts)
-        for pid in _read(cgroup / "cgroup.procs").split()
+        for pid in _pids(cgroup)
     }
 
 
@@ -100,15 +97,9 @@ def kill(instance: Instance, part: str = "") -> None:
         if time.monotonic() > deadline:
             raise SandboxError(f"these processes are still running after SIGKILL: {sorted(left)}")
         for pid in left:
-            _kill(pid)
+            with suppress(ProcessLookupError):  # it has ended already
+                os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # it has ended already
 
 
 def remove(instance: Instance, part: str = "") -> None:
@@ -124,8 +115,9 @@ def _cgroups(instance: Instance, part: str = "") -> Iterator[Path]:
             yield Path(directory)
 
 
-def _read(file: Path) -> str:
+def _pids(cgroup: Path) -> list[int]:
+    """Return the processes of a cgroup; none if it was removed, or is threaded (version 2)."""
     try:
-        return file.read_text()
+        return [int(pid) for pid in (cgroup / "cgroup.procs").read_text().split()]
     except OSError:
-        return ""  # the cgroup was removed, or is threaded (version 2)
+        return []

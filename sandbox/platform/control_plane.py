@@ -28,11 +28,8 @@ def _control(instance: Instance, *argv: str) -> tuple[str, ...]:
 
 
 def _etcd(instance: Instance, tools: Toolchain) -> Program:
-    certificate, key, ca = (
-        pki.certificate(instance, "etcd"),
-        pki.key(instance, "etcd"),
-        pki.certificate(instance, "ca"),
-    )
+    certificate, key = pki.certificate(instance, "etcd"), pki.key(instance, "etcd")
+    ca = pki.certificate(instance, "ca")
     argv = (
         tools.path("etcd"),
         f"--data-dir={instance.state}/etcd",
@@ -53,28 +50,28 @@ def _etcd(instance: Instance, tools: Toolchain) -> Program:
 
 
 def _api_server(instance: Instance, tools: Toolchain) -> Program:
-    def pair(option: str, identity: str) -> tuple[str, str]:
-        certificate, key = pki.certificate(instance, identity), pki.key(instance, identity)
-        names = {
-            "tls": ("tls-cert-file", "tls-private-key-file"),
-            "etcd": ("etcd-certfile", "etcd-keyfile"),
-            "kubelet": ("kubelet-client-certificate", "kubelet-client-key"),
-            "proxy": ("proxy-client-cert-file", "proxy-client-key-file"),
-        }[option]
-        return f"--{names[0]}={certificate}", f"--{names[1]}={key}"
+    def pair(certificate: str, key: str, identity: str) -> tuple[str, str]:
+        return (
+            f"--{certificate}={pki.certificate(instance, identity)}",
+            f"--{key}={pki.key(instance, identity)}",
+        )
 
     ca = pki.certificate(instance, "ca")
     argv = (
         tools.path("kube-apiserver"),
         f"--advertise-address={instance.control_ip}",
         f"--service-cluster-ip-range={instance.service_cidr}",
-        "--etcd-servers=https://127.0.0.1:2379", f"--etcd-cafile={ca}", *pair("etcd", "etcd"),
-        *pair("tls", "kube-apiserver"), f"--client-ca-file={ca}", "--anonymous-auth=false",
+        "--etcd-servers=https://127.0.0.1:2379", f"--etcd-cafile={ca}",
+        *pair("etcd-certfile", "etcd-keyfile", "etcd"),
+        *pair("tls-cert-file", "tls-private-key-file", "kube-apiserver"),
+        f"--client-ca-file={ca}", "--anonymous-auth=false",
         "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-        *pair("kubelet", "kube-apiserver-kubelet-client"), f"--kubelet-certificate-authority={ca}",
+        *pair("kubelet-client-certificate", "kubelet-client-key", "kube-apiserver-kubelet-client"),
+        f"--kubelet-certificate-authority={ca}",
         # DNS does not have the names of nodes, so `kubectl logs` needs the address.
         "--kubelet-preferred-address-types=InternalIP",
-        *pair("proxy", "front-proxy"), f"--requestheader-client-ca-file={ca}",
+        *pair("proxy-client-cert-file", "proxy-client-key-file", "front-proxy"),
+        f"--requestheader-client-ca-file={ca}",
         "--requestheader-allowed-names=front-proxy",
         "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
         "--requestheader-extra-headers-prefix=X-Remote-Extra-", "--enable-aggregator-routing=true",
@@ -104,7 +101,7 @@ def _controller_options(config: Path) -> tuple[str, ...]:
 
 
 def _controller_manager(instance: Instance, tools: Toolchain) -> Program:
-    config = files.kubeconfig(instance, "kube-controller-manager")
+    config = pki.kubeconfig(instance, "kube-controller-manager")
     ca = pki.certificate(instance, "ca")
     argv = (
         tools.path("kube-controller-manager"),
@@ -122,11 +119,8 @@ def _controller_manager(instance: Instance, tools: Toolchain) -> Program:
 
 
 def _scheduler(instance: Instance, tools: Toolchain) -> Program:
-    config = files.kubeconfig(instance, "kube-scheduler")
-    argv = (
-        tools.path("kube-scheduler"),
-        *_controller_options(config),
-    )  # fmt: skip
+    config = pki.kubeconfig(instance, "kube-scheduler")
+    argv = (tools.path("kube-scheduler"), *_controller_options(config))
     return Program("kube-scheduler", _control(instance, *argv), (config,))
 
 
@@ -137,7 +131,7 @@ def proxy_argv(instance: Instance, tools: Toolchain, node: str) -> tuple[str, ..
     """
     return (
         tools.path("kube-proxy"),
-        f"--kubeconfig={files.kubeconfig(instance, 'kube-proxy')}",
+        f"--kubeconfig={pki.kubeconfig(instance, 'kube-proxy')}",
         f"--hostname-override={node}",
         f"--cluster-cidr={instance.pod_cidr}",
         "--proxy-mode=nftables",
@@ -155,16 +149,13 @@ def _host_proxy(instance: Instance, tools: Toolchain) -> Program:
     kube-proxy needs the name of a node; it gets the first one's, without its addresses.
     """
     argv = _control(instance, *proxy_argv(instance, tools, NODES[0]))
-    return Program("kube-proxy", argv, (files.kubeconfig(instance, "kube-proxy"),))
+    return Program("kube-proxy", argv, (pki.kubeconfig(instance, "kube-proxy"),))
 
 
 def _storage_provisioner(instance: Instance, tools: Toolchain) -> Program:
-    config = files.kubeconfig(instance, "storage-provisioner")
-    argv = (
-        tools.path("storage-provisioner"),
-        f"--kubeconfig={config}",
-        f"--directory={instance.state}/volumes",
-    )
+    config = pki.kubeconfig(instance, "storage-provisioner")
+    options = (f"--kubeconfig={config}", f"--directory={instance.state}/volumes")
+    argv = (tools.path("storage-provisioner"), *options)
     return Program("storage-provisioner", _control(instance, *argv), (config,))
 
 

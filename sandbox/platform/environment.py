@@ -19,15 +19,15 @@ def variables(instance: Instance) -> dict[str, str]:
     path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry not in first]
     return {
         "PATH": os.pathsep.join((*first, *path)),
-        "PULUMI_HOME": str(_pulumi_home(instance)),
-        "PULUMI_BACKEND_URL": f"file://{_backend(instance)}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(instance)),
+        "PULUMI_HOME": str(instance.pulumi_home),
+        "PULUMI_BACKEND_URL": f"file://{instance.pulumi_backend}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(instance.passphrase),
         # Without `encryptionsalt` in a stack file, pulumi takes the salt from the state.
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "KUBECONFIG": str(instance.kubeconfig),
-        "DOCKER_CONFIG": str(_docker(instance)),
+        "DOCKER_CONFIG": str(instance.docker_config),
         "BUILDX_CONFIG": str(instance.state / "buildx"),
         "BUILDX_BUILDER": instance.name,
         **({"DOCKER_HOST": f"unix://{instance.docker_socket}"} if instance.docker.exists() else {}),
@@ -42,45 +42,26 @@ def process(instance: Instance) -> dict[str, str]:
 
 def ensure(instance: Instance) -> None:
     """Create the directories and files of the variables."""
-    for directory in (_pulumi_home(instance), _backend(instance)):
+    for directory in (instance.pulumi_home, instance.pulumi_backend):
         directory.mkdir(parents=True, exist_ok=True)
-    if not _passphrase(instance).exists():
-        files.write(_passphrase(instance), secrets.token_urlsafe(32), mode=0o600)
-    plugins = _docker(instance) / "cli-plugins"
+    if not instance.passphrase.exists():
+        files.write(instance.passphrase, secrets.token_urlsafe(32), mode=0o600)
+    plugins = instance.docker_config / "cli-plugins"
     plugins.mkdir(parents=True, exist_ok=True)
     for plugin, tool in {"docker-buildx": "buildx", "docker-compose": "docker-compose"}.items():
         if not (plugins / plugin).is_symlink():
             (plugins / plugin).symlink_to(instance.libexec / tool)
-    if not (_docker(instance) / "config.json").exists():
-        files.write(_docker(instance) / "config.json", "{}\n", mode=0o600)
+    if not (instance.docker_config / "config.json").exists():
+        files.write(instance.docker_config / "config.json", "{}\n", mode=0o600)
 
 
 def ensure_builder(instance: Instance) -> None:
     """Register the builder with buildx."""
     if not (instance.state / "buildx/instances" / instance.name).exists():
-        address = f"unix://{instance.buildkit_socket}"
-        run(
-            "buildx", "create", "--name", instance.name, "--driver", "remote", address,
-            env=process(instance),
-        )  # fmt: skip
+        create = ("buildx", "create", "--name", instance.name, "--driver", "remote")
+        run(*create, f"unix://{instance.buildkit_socket}", env=process(instance))
 
 
 def _virtualenv() -> tuple[str, ...]:
     """Return the directory with the programs of the running virtualenv, if there is one."""
     return (str(Path(sys.executable).parent),) if sys.prefix != sys.base_prefix else ()
-
-
-def _pulumi_home(instance: Instance) -> Path:
-    return instance.state / "pulumi/home"
-
-
-def _backend(instance: Instance) -> Path:
-    return instance.state / "pulumi/backend"
-
-
-def _passphrase(instance: Instance) -> Path:
-    return instance.state / "pulumi/passphrase"
-
-
-def _docker(instance: Instance) -> Path:
-    return instance.state / "docker"

@@ -1,6 +1,5 @@
-"""Files: atomic writes, locks, and the kubeconfigs of the components."""
+"""Files and mounts: atomic writes, locks, and mount points."""
 
-import base64
 import fcntl
 import json
 from collections.abc import Iterator
@@ -8,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox.platform import pki
-from sandbox.platform.instance import Instance
+from sandbox.shell import run
 
 
 @contextmanager
@@ -37,31 +35,19 @@ def write_json(path: Path, content: dict[str, Any], mode: int = 0o644) -> Path:
     return write(path, json.dumps(content, indent=2) + "\n", mode)
 
 
-def kubeconfig(instance: Instance, identity: str) -> Path:
-    """Write the kubeconfig of an identity. It contains the keys, so it can be copied elsewhere."""
+def is_mounted(path: Path) -> bool:
+    """Return whether a path is a mount point; bind mounts and files count too."""
+    return str(path) in _mount_points(path)
 
-    def data(path: str) -> str:
-        return base64.b64encode(Path(path).read_bytes()).decode()
 
-    name = instance.name
-    user = {
-        "client-certificate-data": data(pki.certificate(instance, identity)),
-        "client-key-data": data(pki.key(instance, identity)),
-    }
-    cluster = {
-        "server": instance.api_url,
-        "certificate-authority-data": data(pki.certificate(instance, "ca")),
-    }
-    path = instance.kubeconfig if identity == "admin" else instance.etc / f"{identity}.kubeconfig"
-    return write_json(
-        path,
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": name, "cluster": cluster}],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-            "current-context": name,
-        },
-        mode=0o600,
-    )
+def unmount(path: Path) -> None:
+    """Unmount everything at or below a path."""
+    for point in _mount_points(path):
+        run("umount", point)
+
+
+def _mount_points(path: Path) -> list[str]:
+    """Return the mount points at or below a path, the latest first."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    points = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return [point for point in reversed(points) if Path(point).is_relative_to(path)]

@@ -14,6 +14,7 @@ import httpx
 from sandbox.platform import files
 from sandbox.platform.instance import Instance
 from sandbox.shell import run
+from sandbox.tools.reachability import DOCKER_HUB, reachable
 
 SOURCES = Path(__file__).parent / "dockerfiles"
 DEBIAN = "bookworm"
@@ -60,12 +61,13 @@ def component(name: str, executable: Path) -> str:
     return f"sandbox/{name}:{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
-def digest(instance: Instance, reference: str) -> str | None:
-    """Return the digest of an image in the registry; None if it does not exist."""
-    response = _registry(instance.registry_port).head(_manifest(reference))
+def _annotations(instance: Instance, reference: str) -> dict[str, str] | None:
+    """Return the annotations of an image in the registry; None if it does not exist."""
+    repository, tag = reference.rsplit(":", 1)
+    response = _registry(instance.registry_port).get(f"{repository}/manifests/{tag}")
     if response.status_code == httpx.codes.NOT_FOUND:
         return None
-    return str(response.raise_for_status().headers["Docker-Content-Digest"])
+    return dict(response.raise_for_status().json().get("annotations", {}))
 
 
 @cache
@@ -76,15 +78,10 @@ def _registry(port: int) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{port}/v2/", headers=accept, timeout=10, verify=no_tls)
 
 
-def _manifest(reference: str) -> str:
-    repository, tag = reference.rsplit(":", 1)
-    return f"{repository}/manifests/{tag}"
-
-
 def ensure_component(instance: Instance, env: dict[str, str], name: str, executable: Path) -> None:
     """Push the image of an executable unless the registry has it."""
     reference = component(name, executable)
-    if not digest(instance, reference):
+    if _annotations(instance, reference) is None:
         _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
 
 
@@ -93,10 +90,10 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> No
 
     An existing image is kept, unless it is a stand-in with another definition.
     """
-    content = _hash(image)
-    if digest(instance, image.reference) and _annotations(instance, image).get(CONTENT, content) == content:
+    content, annotations = _hash(image), _annotations(instance, image.reference)
+    if annotations is not None and annotations.get(CONTENT, content) == content:
         return
-    if official_reachable():
+    if reachable(DOCKER_HUB):
         copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
         return
     labels = {
@@ -111,15 +108,10 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> No
 
 def origin(instance: Instance, image: BaseImage) -> str | None:
     """Describe the origin of an image in the registry; None if it does not exist."""
-    if not digest(instance, image.reference):
+    annotations = _annotations(instance, image.reference)
+    if annotations is None:
         return None
-    return STAND_IN if CONTENT in _annotations(instance, image) else "official, copied from Docker Hub"
-
-
-def _annotations(instance: Instance, image: BaseImage) -> dict[str, str]:
-    response = _registry(instance.registry_port).get(_manifest(image.reference))
-    manifest = response.raise_for_status().json()
-    return dict(manifest.get("annotations", {}))
+    return STAND_IN if CONTENT in annotations else "official, copied from Docker Hub"
 
 
 def _hash(image: BaseImage) -> str:
@@ -128,17 +120,6 @@ def _hash(image: BaseImage) -> str:
     for file in sorted((SOURCES / image.directory).iterdir()):
         definition.update(file.read_bytes())
     return definition.hexdigest()[:12]
-
-
-@cache
-def official_reachable() -> bool:
-    """Return whether Docker Hub is reachable."""
-    try:
-        # Without a login the response is 401, which is enough.
-        httpx.get("https://registry-1.docker.io/v2/", timeout=5)
-    except httpx.HTTPError:
-        return False
-    return True
 
 
 def copy(env: dict[str, str], source: str, target: str) -> None:
@@ -166,7 +147,7 @@ def rootfs(instance: Instance, image: BaseImage) -> Path:
     return archive
 
 
-# Docker before version 23 cannot read zstd. Nobody downloads these images, so a fast level is best.
+# Docker before version 23 cannot read zstd. These images are not downloaded, so a fast level is best.
 _COMPRESSION = "compression=gzip,compression-level=1,force-compression=true"
 _OPTIONS = (
     "--quiet",

@@ -4,8 +4,6 @@ import os
 import re
 import shutil
 import zlib
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 NODES = ("node-1", "node-2")
@@ -22,7 +20,6 @@ def program() -> str:
     return "sandbox" if shutil.which("sandbox") else ".venv/bin/sandbox"
 
 
-@dataclass(frozen=True)
 class Instance:
     """The names, addresses and paths of one sandbox, computed from its `name`.
 
@@ -30,16 +27,60 @@ class Instance:
     Two names can share a slot; then the preflight check finds the port taken.
     """
 
-    name: str
-    state_home: Path
-    cache_home: Path
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", self.name):
+    def __init__(self, name: str, state_home: Path, cache_home: Path) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise SandboxError(
-                f"SANDBOX_NAME={self.name!r} is not a valid name: use at most 31 lower-case letters, digits "
+                f"SANDBOX_NAME={name!r} is not a valid name: use at most 31 lower-case letters, digits "
                 "and dashes, a letter first, such as SANDBOX_NAME=sandbox-2"
             )
+        self.name = name
+        self.slot = slot = 0 if name == "sandbox" else 1 + zlib.crc32(name.encode()) % 62
+
+        # Addresses: of the LAN that joins the host, the control plane, the nodes and the Docker engine; of
+        # pods; of Services; of containers.
+        self.lan = f"10.192.{slot}.0/24"
+        self.pod_cidr = f"10.{64 + slot}.0.0/16"
+        self.service_cidr = f"10.{128 + slot}.0.0/16"
+        self.host_ip = f"10.192.{slot}.1"
+        self.control_ip = f"10.192.{slot}.10"
+        self.docker_ip = f"10.192.{slot}.20"
+        self.container_cidr = f"10.{193 + slot}.0.0/16"
+        # The API server takes the first ClusterIP for the Service `kubernetes`. DNS gets the tenth.
+        self.kubernetes_ip = f"10.{128 + slot}.0.1"
+        self.dns_ip = f"10.{128 + slot}.0.10"
+        self.api_url = f"https://{self.control_ip}:6443"
+        # The registry: on the host's loopback, by its name in image references, and in the LAN.
+        self.registry_port = 5001 + slot
+        self.registry = f"localhost:{self.registry_port}"
+        self.registry_url = f"http://{self.control_ip}:5000"
+
+        # Kernel objects. Linux allows 15 characters for the host's end of its link to the LAN.
+        self.host_link = f"slipway{slot}"
+        self.control_netns = f"{name}-control"
+        self.docker_netns = f"{name}-docker"
+        self.cgroup = f"{CGROUP}{name}"
+
+        # Directories. `sandbox purge` deletes the state, `sandbox down` what is in `run`.
+        self.state_home, self.cache_home = state_home, cache_home
+        self.state = state_home / name
+        self.bin = self.state / "bin"  # links to the user's tools, for PATH
+        self.libexec = self.state / "libexec"  # links to all tools
+        self.run = self.state / "run"
+        self.etc = self.state / "etc"
+        self.pki = self.state / "pki"
+        self.logs = self.state / "logs"
+        self.pulumi_home = self.state / "pulumi/home"
+        self.pulumi_backend = self.state / "pulumi/backend"
+        self.docker_config = self.state / "docker"
+        self.docker = self.state / "docker-engine"  # the engine's data; exists after `sandbox up --docker`
+        self.tools = cache_home / "tools"  # compiled tools, which all instances of a user share
+
+        # Files
+        self.kubeconfig = self.state / "kubeconfig"
+        self.passphrase = self.state / "pulumi/passphrase"
+        self.supervisor_pid_file = self.run / "supervisord.pid"
+        self.buildkit_socket = self.run / "buildkitd.sock"
+        self.docker_socket = self.run / "docker.sock"
 
     @classmethod
     def from_environment(cls) -> "Instance":
@@ -56,181 +97,20 @@ class Instance:
         name = "" if self.name == "sandbox" else f"SANDBOX_NAME={self.name} "
         return f"{name}{program()} {arguments}"
 
-    @cached_property
-    def slot(self) -> int:
-        """The instance's share of the address space."""
-        return 0 if self.name == "sandbox" else 1 + zlib.crc32(self.name.encode()) % 62
-
-    # Addresses
-
-    @property
-    def lan(self) -> str:
-        """The network of the control plane, the nodes and the host."""
-        return f"10.192.{self.slot}.0/24"
-
-    @property
-    def host_ip(self) -> str:
-        """The host's address in the LAN."""
-        return f"10.192.{self.slot}.1"
-
-    @property
-    def control_ip(self) -> str:
-        """The address of the API server and the registry."""
-        return f"10.192.{self.slot}.10"
-
-    @property
-    def docker_ip(self) -> str:
-        """The address of the Docker engine."""
-        return f"10.192.{self.slot}.20"
-
-    @property
-    def container_cidr(self) -> str:
-        """The addresses of all containers of the Docker engine."""
-        return f"10.{193 + self.slot}.0.0/16"
-
     def node_ip(self, node: str) -> str:
         """Return a node's InternalIP."""
         return f"10.192.{self.slot}.{11 + NODES.index(node)}"
 
-    @property
-    def pod_cidr(self) -> str:
-        """The addresses of all pods."""
-        return f"10.{64 + self.slot}.0.0/16"
-
     def node_pod_cidr(self, node: str) -> str:
         """Return the addresses of a node's pods."""
         return f"10.{64 + self.slot}.{1 + NODES.index(node)}.0/24"
-
-    @property
-    def service_cidr(self) -> str:
-        """The addresses of all Services."""
-        return f"10.{128 + self.slot}.0.0/16"
-
-    @property
-    def kubernetes_ip(self) -> str:
-        """The address of the Service `kubernetes`: the API server takes the first of the range."""
-        return f"10.{128 + self.slot}.0.1"
-
-    @property
-    def dns_ip(self) -> str:
-        """CoreDNS's ClusterIP."""
-        return f"10.{128 + self.slot}.0.10"
-
-    @property
-    def api_url(self) -> str:
-        """The API server's URL for the host, the nodes and the pods."""
-        return f"https://{self.control_ip}:6443"
-
-    @property
-    def registry_port(self) -> int:
-        """The registry's port on the host's loopback."""
-        return 5001 + self.slot
-
-    @property
-    def registry(self) -> str:
-        """The registry's name in image references, on the host and on the nodes."""
-        return f"localhost:{self.registry_port}"
-
-    @property
-    def registry_url(self) -> str:
-        """The registry's URL in the LAN."""
-        return f"http://{self.control_ip}:5000"
-
-    # Kernel objects
-
-    @property
-    def control_netns(self) -> str:
-        """The network namespace of the control plane and the registry."""
-        return f"{self.name}-control"
 
     def node_netns(self, node: str) -> str:
         """Return the network namespace of a node."""
         return f"{self.name}-{node}"
 
     @property
-    def docker_netns(self) -> str:
-        """The network namespace of the Docker engine."""
-        return f"{self.name}-docker"
-
-    @property
     def netns(self) -> tuple[str, ...]:
         """Every network namespace of this instance."""
         docker = (self.docker_netns,) if self.docker.exists() else ()
-        return (self.control_netns, *(self.node_netns(node) for node in NODES), *docker)
-
-    @property
-    def host_link(self) -> str:
-        """The host's end of its link to the LAN. Linux allows 15 characters."""
-        return f"slipway{self.slot}"
-
-    @property
-    def cgroup(self) -> str:
-        """The cgroup, in each hierarchy, of all processes of this instance."""
-        return f"{CGROUP}{self.name}"
-
-    # Files
-
-    @property
-    def state(self) -> Path:
-        """The directory that `sandbox purge` deletes."""
-        return self.state_home / self.name
-
-    @property
-    def tools(self) -> Path:
-        """Compiled tools, which all instances of a user share."""
-        return self.cache_home / "tools"
-
-    @property
-    def bin(self) -> Path:
-        """Links to the user's tools: the first entry of PATH in `sandbox env`."""
-        return self.state / "bin"
-
-    @property
-    def libexec(self) -> Path:
-        """Links to all tools."""
-        return self.state / "libexec"
-
-    @property
-    def run(self) -> Path:
-        """Sockets and other files that `sandbox down` deletes."""
-        return self.state / "run"
-
-    @property
-    def etc(self) -> Path:
-        """Generated configuration files."""
-        return self.state / "etc"
-
-    @property
-    def pki(self) -> Path:
-        """Keys and certificates."""
-        return self.state / "pki"
-
-    @property
-    def logs(self) -> Path:
-        """Log files, one for each process."""
-        return self.state / "logs"
-
-    @property
-    def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig."""
-        return self.state / "kubeconfig"
-
-    @property
-    def supervisor_pid_file(self) -> Path:
-        """The file with the pid of supervisord."""
-        return self.run / "supervisord.pid"
-
-    @property
-    def buildkit_socket(self) -> Path:
-        """The socket of buildkitd."""
-        return self.run / "buildkitd.sock"
-
-    @property
-    def docker(self) -> Path:
-        """The data of the Docker engine; it exists if `sandbox up --docker` has started one."""
-        return self.state / "docker-engine"
-
-    @property
-    def docker_socket(self) -> Path:
-        """The socket of the Docker engine."""
-        return self.run / "docker.sock"
+        return (self.control_netns, *map(self.node_netns, NODES), *docker)

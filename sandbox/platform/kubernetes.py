@@ -1,19 +1,14 @@
-"""Requests to the API server, and waiting for the cluster."""
+"""Requests to the API server: what is not ready in the cluster."""
 
 import ssl
-import time
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
-from string import Template
 from typing import Any
 
 import httpx
 
-from sandbox.platform import environment, pki
-from sandbox.platform.instance import NODES, Instance, SandboxError
-from sandbox.shell import run
-
-MANIFESTS = Path(__file__).parent / "manifests"
+from sandbox.platform import pki
+from sandbox.platform.instance import NODES, Instance
 
 
 def client(instance: Instance) -> httpx.Client:
@@ -21,6 +16,14 @@ def client(instance: Instance) -> httpx.Client:
     context = ssl.create_default_context(cafile=pki.certificate(instance, "ca"))
     context.load_cert_chain(pki.certificate(instance, "admin"), pki.key(instance, "admin"))
     return httpx.Client(base_url=instance.api_url, verify=context, timeout=10, trust_env=False)
+
+
+def api_unready(instance: Instance) -> list[str]:
+    """Return the problem of an API server that is not ready."""
+    with suppress(httpx.HTTPError, OSError), client(instance) as api:
+        if api.get("/readyz").is_success:
+            return []
+    return [f"the API server is not ready: run `{instance.command('logs kube-apiserver')}`"]
 
 
 def unready(instance: Instance, deployments: tuple[str, ...]) -> list[str]:
@@ -66,22 +69,22 @@ def system_pods(instance: Instance) -> set[str]:
     return {pod["metadata"]["uid"] for pod in pods}
 
 
-def _stale(instance: Instance, since: datetime) -> list[str]:
+def stale(instance: Instance, since: datetime) -> list[str]:
     """Return the nodes and pods whose status the API server has from before the start at `since`."""
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     with client(instance) as api:
         leases = api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
         renewed = {lease["metadata"]["name"]: lease["spec"].get("renewTime", "") for lease in _items(leases)}
         pods = _items(api.get("/api/v1/pods"))
-    stale_pods = [
-        f"{pod['metadata']['namespace']}/{pod['metadata']['name']} has not been restarted"
-        for pod in pods
-        for container in pod["status"].get("containerStatuses", [])
-        if pod["status"]["phase"] == "Running" and _is_stale(pod, container, moment)
-    ]
     return [
-        f"{node} has not rejoined the cluster" for node in NODES if renewed.get(node, "") < moment
-    ] + stale_pods
+        *(f"{node} has not rejoined the cluster" for node in NODES if renewed.get(node, "") < moment),
+        *(
+            f"{pod['metadata']['namespace']}/{pod['metadata']['name']} has not been restarted"
+            for pod in pods
+            for container in pod["status"].get("containerStatuses", [])
+            if pod["status"]["phase"] == "Running" and _is_stale(pod, container, moment)
+        ),
+    ]
 
 
 def _is_stale(pod: dict[str, Any], container: dict[str, Any], moment: str) -> bool:
@@ -94,53 +97,3 @@ def _is_stale(pod: dict[str, Any], container: dict[str, Any], moment: str) -> bo
 
 def _items(response: httpx.Response) -> list[dict[str, Any]]:
     return list(response.raise_for_status().json()["items"])
-
-
-def wait_for_fresh(instance: Instance, since: datetime, timeout: float) -> None:
-    """Wait at most `timeout` seconds for a status of nodes and pods from after `since`."""
-    deadline = time.monotonic() + timeout
-    while left := _stale(instance, since):
-        if time.monotonic() > deadline:
-            raise SandboxError(f"timed out after {timeout:.0f} s: {'; '.join(left)}")
-        time.sleep(0.5)
-
-
-def wait(instance: Instance, deployments: tuple[str, ...], timeout: float) -> None:
-    """Wait at most `timeout` seconds until nodes and Deployments are ready."""
-    deadline = time.monotonic() + timeout
-    while left := unready(instance, deployments):
-        if time.monotonic() > deadline:
-            raise SandboxError(f"timed out after {timeout:.0f} s: {'; '.join(left)}")
-        time.sleep(0.5)
-
-
-def wait_for_api(instance: Instance, timeout: float) -> None:
-    """Wait at most `timeout` seconds until the API server is ready."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            with client(instance) as api:
-                if api.get("/readyz").is_success:
-                    return
-        except (httpx.HTTPError, OSError):
-            pass  # not yet listening
-        if time.monotonic() > deadline:
-            raise SandboxError(
-                f"the API server is not ready after {timeout:.0f} s:"
-                f" run `{instance.command('logs kube-apiserver')}`"
-            )
-        time.sleep(0.2)
-
-
-def render(manifests: tuple[str, ...], values: dict[str, str]) -> str:
-    """Return the text of manifests with ${values} substituted."""
-    text = "\n---\n".join((MANIFESTS / f"{name}.yaml").read_text() for name in manifests)
-    return Template(text).substitute(values)
-
-
-def apply(instance: Instance, text: str) -> None:
-    """Apply manifests by server-side apply."""
-    run(
-        "kubectl", "apply", "--server-side", "--force-conflicts", "--field-manager=sandbox", "-f", "-",
-        stdin=text, env=environment.process(instance),
-    )  # fmt: skip

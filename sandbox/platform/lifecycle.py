@@ -17,7 +17,6 @@ from sandbox.platform import (
     files,
     images,
     kubernetes,
-    mounts,
     network,
     node,
     pki,
@@ -25,8 +24,10 @@ from sandbox.platform import (
 from sandbox.platform.instance import NODES, Instance, SandboxError
 from sandbox.platform.processes import FOR_SPEED, Program, Supervisor
 from sandbox.progress import Progress
+from sandbox.shell import wait
 from sandbox.tools import pulumi_plugins
 from sandbox.tools.families import PLATFORM, Stage
+from sandbox.tools.reachability import DOCKER_HUB, reachable
 from sandbox.tools.toolchain import Toolchain
 
 # Much longer than on a machine under load.
@@ -48,7 +49,8 @@ def up(instance: Instance, progress: Progress, wait: bool, docker: bool = False)
     tools = Toolchain(instance)
     docker = docker or instance.docker.exists()
     stages = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
-    stages = (*stages, *((Stage.DOCKER,) if docker else ()))
+    if docker:
+        stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
     missing = tools.missing(*stages)
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
@@ -88,7 +90,7 @@ def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
 
 def _base_archives(instance: Instance) -> None:
     """Create the archives of the stand-ins while the tools compile."""
-    if not images.official_reachable():
+    if not reachable(DOCKER_HUB):
         for image in images.BASE_IMAGES:
             images.rootfs(instance, image)
 
@@ -108,18 +110,18 @@ def _serve(
     with progress.step("start network and processes"):
         _start(instance, tools, supervisor)
     with progress.step("wait for the API server"):
-        kubernetes.wait_for_api(instance, API_TIMEOUT_S)
+        wait(API_TIMEOUT_S, lambda: kubernetes.api_unready(instance))
     environment.ensure_builder(instance)
     _fill_registry(instance, tools, progress, archives)
     if first:
         with progress.step("wait for the nodes and their pods"):
-            kubernetes.wait_for_fresh(instance, begun, PODS_TIMEOUT_S)
+            wait(PODS_TIMEOUT_S, lambda: kubernetes.stale(instance, begun))
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
     pki.ensure(instance)
-    files.kubeconfig(instance, "admin")
+    pki.kubeconfig(instance, "admin")
     environment.ensure(instance)
     cgroups.ensure(instance)
     network.ensure(instance)
@@ -181,7 +183,7 @@ def sweep(instance: Instance) -> None:
     """
     cgroups.kill(instance)
     cgroups.remove(instance)
-    mounts.unmount(instance.state)
+    files.unmount(instance.state)
 
 
 def purge(instance: Instance, tools: bool) -> None:

@@ -8,10 +8,11 @@ import ipaddress
 import json
 from pathlib import Path
 
-from sandbox.platform import mounts
+from sandbox.platform import files
 from sandbox.platform.instance import NODES, Instance
 from sandbox.shell import inside, run
 
+NAMESPACES = Path("/run/netns")
 BRIDGE = "br0"
 HOST_PORT = "host"
 NODE_LINK = "eth0"
@@ -21,7 +22,7 @@ FORWARD = ("sysctl", "-qw", "net.ipv4.ip_forward=1")
 def ensure(instance: Instance) -> None:
     """Create the missing parts of the network."""
     for netns in instance.netns:
-        if not Path("/run/netns", netns).exists():
+        if not (NAMESPACES / netns).exists():
             run("ip", "netns", "add", netns)
     _ensure_links(instance)
     _ensure_control(instance)
@@ -142,13 +143,15 @@ def overlaps(instance: Instance) -> list[str]:
 
 
 def remove(instance: Instance) -> None:
-    """Remove the network; links disappear with their namespaces."""
-    if instance.host_link in _links(None):
+    """Remove the network; links disappear with their namespaces.
+
+    Without its namespaces, the host's link of this name belongs to another instance with the same slot.
+    """
+    netns = [name for name in instance.netns if (NAMESPACES / name).exists()]
+    if netns and instance.host_link in _links(None):
         run("ip", "link", "delete", instance.host_link)
-    for netns in instance.netns:
-        if Path("/run/netns", netns).exists():
-            run("ip", "netns", "delete", netns)
-    directory = Path("/run/netns")
+    for name in netns:
+        run("ip", "netns", "delete", name)
     # `ip netns add` mounts this directory on itself, and `delete` keeps that mount.
-    if mounts.is_mounted(directory) and not any(directory.iterdir()):
-        mounts.unmount(directory)
+    if files.is_mounted(NAMESPACES) and not any(NAMESPACES.iterdir()):
+        files.unmount(NAMESPACES)

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from sandbox.platform import control_plane, files, images, mounts, pki
+from sandbox.platform import control_plane, files, images, pki
 from sandbox.platform.instance import NODES, Instance
 from sandbox.platform.processes import Program
 from sandbox.shell import inside, run
@@ -35,12 +35,12 @@ def ensure(instance: Instance) -> None:
     """
     namespaces = instance.run / "nodes"
     namespaces.mkdir(parents=True, exist_ok=True)
-    if not mounts.is_mounted(namespaces):
+    if not files.is_mounted(namespaces):
         run("mount", "--bind", str(namespaces), str(namespaces))
         run("mount", "--make-private", str(namespaces))
     for node in NODES:
         namespace = _mount_namespace(instance, node)
-        if not mounts.is_mounted(namespace):
+        if not files.is_mounted(namespace):
             directory = _directory(instance, node)
             _create_directories(directory)
             namespace.touch()
@@ -77,14 +77,14 @@ def programs(instance: Instance, tools: Toolchain, node: str) -> list[Program]:
     return [
         _containerd(instance, tools, node),
         _kubelet(instance, tools, node),
-        Program(f"{node}-kube-proxy", proxy, (files.kubeconfig(instance, "kube-proxy"),)),
+        Program(f"{node}-kube-proxy", proxy, (pki.kubeconfig(instance, "kube-proxy"),)),
         *([_kube_router(instance, tools, node)] if tools.has("kube-router") else []),
     ]
 
 
 def _kube_router(instance: Instance, tools: Toolchain, node: str) -> Program:
     """Return kube-router, which enforces network policies and nothing else."""
-    config = files.kubeconfig(instance, "kube-router")
+    config = pki.kubeconfig(instance, "kube-router")
     argv = (
         *inside_node(instance, node),
         tools.path("kube-router"),
@@ -103,7 +103,7 @@ def _containerd(instance: Instance, tools: Toolchain, node: str) -> Program:
     directory, etc = _directory(instance, node), instance.etc / node
     hosts = etc / "certs.d"
     mirror = f'[host."{instance.registry_url}"]\n  capabilities = ["pull", "resolve"]\n'
-    network = files.write_json(etc / "cni/10-sandbox.conflist", _network(instance, tools, node))
+    network = files.write_json(etc / "cni/10-sandbox.conflist", _network(instance, node))
     mirrors = (
         files.write(
             hosts / instance.registry / "hosts.toml", f'server = "{instance.registry_url}"\n{mirror}'
@@ -122,7 +122,7 @@ state = "/run/containerd"
   # Without CAP_SYS_RESOURCE, containerd cannot lower the OOM score of a pod, and would not start it.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "{tools.cni}"
+    bin_dir = "/usr/lib/cni"
     conf_dir = "{network.parent}"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "{hosts}"
@@ -132,7 +132,7 @@ state = "/run/containerd"
     return Program(f"{node}-containerd", argv, (config, network, *mirrors))
 
 
-def _network(instance: Instance, tools: Toolchain, node: str) -> dict[str, object]:
+def _network(instance: Instance, node: str) -> dict[str, object]:
     """Return the CNI configuration: a bridge per node, without masquerading between nodes."""
     bridge = {
         "type": "bridge",
@@ -181,7 +181,7 @@ def _kubelet(instance: Instance, tools: Toolchain, node: str) -> Program:
             "imageGCHighThresholdPercent": 100,
         },
     )
-    kubeconfig = files.kubeconfig(instance, node)
+    kubeconfig = pki.kubeconfig(instance, node)
     argv = (
         *inside_node(instance, node),
         tools.path("kubelet"),

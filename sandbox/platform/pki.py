@@ -1,10 +1,12 @@
-"""Certificates: one authority, and an identity for each component, to which RBAC grants rights."""
+"""Certificates and kubeconfigs: an authority, and an identity with rights for each component."""
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 
+from sandbox.platform import files
 from sandbox.platform.instance import NODES, Instance
 
 
@@ -52,6 +54,38 @@ def certificate(instance: Instance, file: str) -> str:
 def key(instance: Instance, file: str) -> str:
     """Return the path of an identity's private key."""
     return str(instance.pki / f"{file}.key")
+
+
+def encoded(path: str) -> str:
+    """Return the content of a certificate or key in Base64, as manifests and kubeconfigs have it."""
+    return base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def kubeconfig(instance: Instance, identity: str) -> Path:
+    """Write the kubeconfig of an identity. It contains the keys, so it can be copied elsewhere."""
+    name = instance.name
+    user = {
+        "client-certificate-data": encoded(certificate(instance, identity)),
+        "client-key-data": encoded(key(instance, identity)),
+    }
+    authority = encoded(certificate(instance, "ca"))
+    return files.write_json(
+        instance.kubeconfig if identity == "admin" else instance.etc / f"{identity}.kubeconfig",
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {
+                    "name": name,
+                    "cluster": {"server": instance.api_url, "certificate-authority-data": authority},
+                }
+            ],
+            "users": [{"name": name, "user": user}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "current-context": name,
+        },
+        mode=0o600,
+    )
 
 
 def ensure(instance: Instance) -> None:

@@ -14,8 +14,8 @@ from typing import Any, cast
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped] # it has no type hints
 
 from sandbox.platform import cgroups
-from sandbox.platform.instance import Instance, SandboxError
-from sandbox.shell import run
+from sandbox.platform.instance import Instance
+from sandbox.shell import run, wait
 
 # The growth of a Go program's heap, in percent, at which it collects garbage. With Go's default of 100, the
 # platform takes 130 MB more. With 50, the API server takes a third more processor time to list hundreds of
@@ -146,11 +146,8 @@ class Supervisor:
         supervisord = Path(sys.executable).with_name("supervisord")
         join = f'echo $$ > "{cgroups.platform(self._instance)}" && exec "$0" -c "$1"'
         run("sh", "-c", join, str(supervisord), str(self._config))
-        deadline = time.monotonic() + 10
-        while not self.alive():
-            if time.monotonic() > deadline:
-                raise SandboxError(f"supervisord does not respond: see {self._instance.logs}/supervisord.log")
-            time.sleep(0.05)
+        silent = f"supervisord does not respond: see {self._instance.logs}/supervisord.log"
+        wait(10, lambda: [] if self.alive() else [silent])
 
     def shutdown(self) -> None:
         """Stop every program and supervisord itself, in at most 30 seconds."""

@@ -37,6 +37,7 @@ class Stage(Enum):
     LATE = "once the platform serves"
     TESTS = "for tests alone, by `up --wait`"
     DOCKER = "for stacks on a Docker engine, by `up --docker`"
+    DOCKER_TESTS = "for tests of these alone, by `up --wait --docker`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -184,7 +185,7 @@ FAMILIES = (
     ),
     Family(
         "compose",
-        Stage.TESTS,
+        Stage.DOCKER_TESTS,
         "compose",
         # Debian's package is version 1, which is a program of its own.
         (Tool("docker-compose", "github.com/docker/compose/v2/cmd", ("version",), " v?2[.]", built="cmd"),),

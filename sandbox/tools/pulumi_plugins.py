@@ -3,26 +3,25 @@
 The engine finds its language host, which is not a resource plugin, in its own directory.
 """
 
-import filecmp
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from sandbox.platform import environment, files
+from sandbox.platform import environment
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.shell import run
-from sandbox.tools import releases
+from sandbox.tools import reachability
 from sandbox.tools.families import DOCKER_BUILD, DOCKER_PLUGIN, KUBERNETES_PLUGIN
 from sandbox.tools.toolchain import Toolchain
 
 DOWNLOAD_TIMEOUT_S = 300.0
 MARKER = "compiled-here.json"
-# The first lines of the stand-ins that earlier versions installed in place of plugins.
+# The first lines of the programs that versions before the compiled plugins installed in their place.
 _STAND_IN = b"#!/bin/sh\n# A stand-in of Slipway's sandbox"
 
 
@@ -47,9 +46,6 @@ class Plugin:
         """The name of its directory in PULUMI_HOME/plugins."""
         return f"resource-{self.name}-v{self.version}"
 
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
-
 
 PLUGINS = (
     Plugin("docker-build", version("pulumi-docker-build"), DOCKER_BUILD),
@@ -66,115 +62,82 @@ DOCKER = Plugin("docker", version("pulumi-docker"), DOCKER_PLUGIN, origin="offic
 
 def ensure(instance: Instance, tools: Toolchain, progress: Progress, more: tuple[Plugin, ...] = ()) -> None:
     """Install the missing plugins, and replace compiled ones if the required version can be downloaded."""
-    env = environment.process(instance)
-    home = Path(env["PULUMI_HOME"])
     with progress.step("install Pulumi's plugins"):
-        _remove_unmarked_plugin(instance, home)
-        for plugin in (*_remove_stand_ins(home), *PLUGINS, *more):
-            _ensure(plugin, tools, env)
+        for plugin in (*_remove_stand_ins(instance.pulumi_home), *PLUGINS, *more):
+            installed, own = _directory(instance, plugin), Path.home() / ".pulumi/plugins" / plugin.directory
+            if (installed / plugin.executable).exists() and not (installed / MARKER).exists():
+                continue
+            if (own / plugin.executable).exists():
+                _install(instance, plugin, own)
+            elif not _download(instance, plugin):
+                _install_compiled(instance, plugin, Path(tools.path(plugin.executable)))
 
 
 def report(instance: Instance) -> list[str]:
     """Describe the version and the origin of each installed plugin."""
-    home = Path(environment.process(instance)["PULUMI_HOME"])
     return [
-        _describe(plugin, home / "plugins" / plugin.directory)
+        _describe(plugin, _directory(instance, plugin))
         for plugin in (*PLUGINS, DOCKER)
-        if (home / "plugins" / plugin.directory).exists()
+        if _directory(instance, plugin).exists()
     ]
+
+
+def _remove_stand_ins(home: Path) -> Iterator[Plugin]:
+    """Remove the stand-ins of earlier versions, and yield the plugins that they replaced.
+
+    Until the next update, a state requires the version of the plugin that created it.
+    """
+    for directory in sorted(home.glob("plugins/*-v*")):
+        name, _, release = directory.name.rpartition("-v")
+        if any(file.read_bytes().startswith(_STAND_IN) for file in directory.glob(f"pulumi-{name}")):
+            shutil.rmtree(directory)
+            for plugin in PLUGINS:
+                if name == f"resource-{plugin.name}":
+                    yield replace(plugin, version=release)
+
+
+def _directory(instance: Instance, plugin: Plugin) -> Path:
+    return instance.pulumi_home / "plugins" / plugin.directory
 
 
 def _describe(plugin: Plugin, directory: Path) -> str:
     if not (directory / MARKER).exists():
-        return f"{plugin} (official)"
+        return f"{plugin.name} {plugin.version} (official)"
     compiled = json.loads((directory / MARKER).read_text())["version"]
     required = "" if compiled == plugin.version else f" for {plugin.version}"
     return f"{plugin.name} {compiled} ({plugin.origin}, compiled here){required}"
 
 
-def _ensure(plugin: Plugin, tools: Toolchain, env: Mapping[str, str]) -> None:
-    installed = Path(env["PULUMI_HOME"], "plugins", plugin.directory)
-    if (installed / plugin.executable).exists() and not (installed / MARKER).exists():
-        return
-    own = Path.home() / ".pulumi/plugins" / plugin.directory
-    if (own / plugin.executable).exists():
-        _install(plugin, own, [plugin.executable, *_others(own, plugin)], env)
-    elif not (releases.reachable() and _download(plugin, env)):
-        _install_compiled(plugin, tools, env)
-
-
-def _others(directory: Path, plugin: Plugin) -> list[str]:
-    return [file.name for file in directory.iterdir() if file.is_file() and file.name != plugin.executable]
-
-
-def _install_compiled(plugin: Plugin, tools: Toolchain, env: Mapping[str, str]) -> None:
+def _install_compiled(instance: Instance, plugin: Plugin, executable: Path) -> None:
     """Install the compiled release in place of the one that the SDK requires."""
-    executable = Path(tools.path(plugin.executable))
-    marker = executable.parent / f"{plugin.name}-{MARKER}"
-    files.write(marker, json.dumps({"version": plugin.compiled, "executable": str(executable)}))
-    installed = Path(env["PULUMI_HOME"], "plugins", plugin.directory, MARKER)
-    if installed.exists() and filecmp.cmp(installed, marker, shallow=False):
+    marker = json.dumps({"version": plugin.compiled, "executable": str(executable)})
+    installed = _directory(instance, plugin) / MARKER
+    if installed.exists() and installed.read_text() == marker:
         return
-    _install(plugin, executable.parent, [plugin.executable, *plugin.files], env, {MARKER: marker})
-
-
-def _install(
-    plugin: Plugin,
-    source: Path,
-    names: list[str],
-    env: Mapping[str, str],
-    more: Mapping[str, Path] | None = None,
-) -> None:
-    """Install a plugin from named files of a directory; `more` maps further names to files."""
     with tempfile.TemporaryDirectory() as directory:
-        for name, file in {**{name: source / name for name in names}, **(more or {})}.items():
-            shutil.copy2(file, Path(directory, name))
-        run(
-            "pulumi", "plugin", "install", "resource", plugin.name, plugin.version,
-            "--file", directory, "--reinstall", env=env,
-        )  # fmt: skip
+        for name in (plugin.executable, *plugin.files):
+            shutil.copy2(executable.with_name(name), directory)
+        Path(directory, MARKER).write_text(marker)
+        _install(instance, plugin, Path(directory))
+
+
+def _install(instance: Instance, plugin: Plugin, directory: Path) -> None:
+    _pulumi_install(instance, plugin, "--file", str(directory))
     # The engine caches the schema of a plugin by its version, also when another release replaces it.
-    schema = Path(env["PULUMI_HOME"], "schemas", f"{plugin.name}-{plugin.version}.json")
-    schema.unlink(missing_ok=True)
+    (instance.pulumi_home / f"schemas/{plugin.name}-{plugin.version}.json").unlink(missing_ok=True)
 
 
-def _download(plugin: Plugin, env: Mapping[str, str]) -> bool:
+def _download(instance: Instance, plugin: Plugin) -> bool:
+    if not reachability.pulumi_releases():
+        return False
     try:
-        run(
-            "pulumi", "plugin", "install", "resource", plugin.name, plugin.version, "--reinstall",
-            env=env, timeout=DOWNLOAD_TIMEOUT_S,
-        )  # fmt: skip
+        _pulumi_install(instance, plugin)
     except SandboxError:
-        releases.unreachable()
+        reachability.record_failed_download()
         return False
     return True
 
 
-def _remove_stand_ins(home: Path) -> Iterator[Plugin]:
-    """Remove the stand-ins that earlier versions installed, and return the plugins that they replaced.
-
-    Until the next update, a state requires the version of the plugin that created it.
-    """
-    for directory in sorted(home.glob("plugins/*-v*")):
-        kind, _, name = directory.name.rpartition("-v")[0].partition("-")
-        if _is_stand_in(directory / f"pulumi-{kind}-{name}"):
-            shutil.rmtree(directory)
-            for plugin in PLUGINS:
-                if (kind, name) == ("resource", plugin.name):
-                    old = directory.name.rpartition("-v")[2]
-                    yield Plugin(plugin.name, old, plugin.compiled, plugin.files)
-
-
-def _remove_unmarked_plugin(instance: Instance, home: Path) -> None:
-    """Remove the compiled docker-build plugin of an earlier version, which has no marker."""
-    former = instance.state / "pulumi/docker-build"
-    if former.exists():
-        shutil.rmtree(home / "plugins" / PLUGINS[0].directory, ignore_errors=True)
-        former.unlink()
-
-
-def _is_stand_in(program: Path) -> bool:
-    if not program.exists():
-        return False
-    with program.open("rb") as file:
-        return file.read(len(_STAND_IN)) == _STAND_IN
+def _pulumi_install(instance: Instance, plugin: Plugin, *options: str) -> None:
+    command = ("pulumi", "plugin", "install", "resource", plugin.name, plugin.version, "--reinstall")
+    run(*command, *options, env=environment.process(instance), timeout=DOWNLOAD_TIMEOUT_S)

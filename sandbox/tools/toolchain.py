@@ -20,7 +20,7 @@ from sandbox.platform import files
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Part
 from sandbox.shell import run
-from sandbox.tools import releases
+from sandbox.tools import reachability
 from sandbox.tools.families import FAMILIES, FOR_USERS, SYSTEM, Family, Stage, Tool
 
 SOURCES = Path(__file__).parent / "go"
@@ -42,11 +42,6 @@ class Toolchain:
     def has(self, name: str) -> bool:
         """Return whether a tool exists."""
         return (self._instance.libexec / name).exists()
-
-    @property
-    def cni(self) -> str:
-        """The directory of the CNI plugins."""
-        return "/usr/lib/cni"
 
     def missing(self, *stages: Stage) -> list[Family]:
         """Return the families of these stages that have tools to compile."""
@@ -170,7 +165,7 @@ def _packages(family: Family) -> tuple[str, ...]:
 
 def _to_build(tools: Iterable[Tool]) -> Iterator[Tool]:
     """Return the tools without the plugins of Pulumi that can be downloaded."""
-    return (tool for tool in tools if not (tool.plugin and releases.reachable()))
+    return (tool for tool in tools if not (tool.plugin and reachability.pulumi_releases()))
 
 
 def _copy_files(family: Family, output: Path) -> None:

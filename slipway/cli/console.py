@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from slipway import interrupts
+from slipway import interrupts, masking
 from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ console = Console(stderr=True)
 
 
 def info(text: str) -> None:
-    """Print a message as it is, without markup or wrapping."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    """Print a message without markup, wrapping or secrets."""
+    console.print(masking.message(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(error: SlipwayError) -> None:
-    """Print an error as it is: a path in brackets is not markup."""
-    console.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
+    """Print an error without secrets; a path in brackets is not markup."""
+    console.print(Text.assemble(("error:", "red"), f" {masking.message(str(error))}"), soft_wrap=True)
 
 
 def make_prompter(yes: bool) -> "Prompter":

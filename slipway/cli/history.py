@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from slipway import masking
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
@@ -26,8 +26,7 @@ def history(
     """List the promotions to a stack, the latest first: time, source, version, author and outcome."""
     receipts = StackSnapshot.read(Project(cwd), stack).receipts.all()[:last]
     if as_json:
-        content = [json.loads(receipt.model_dump_json(exclude={"holder"})) for receipt in receipts]
-        print(json.dumps(content, indent=2))
+        print(json.dumps([receipt.printed() for receipt in receipts], indent=2))
     elif not receipts:
         print(f"No promotions to {stack} yet: slipway promote SOURCE {stack}")
     else:
@@ -42,13 +41,16 @@ def receipts_table(receipts: list[Receipt]) -> Table:
     for receipt in receipts:
         name, _, digest = receipt.image.rpartition("/")[2].partition("@")
         outcome = f"{receipt.outcome}: {receipt.reason}" if receipt.reason else f"{receipt.outcome}"
-        table.add_row(
+        cells = (
             str(receipt.number),
             f"{receipt.started:%Y-%m-%d %H:%M}",
             receipt.source,
             f"{name} {digest[:15]}",
             receipt.commit[:8],
-            escape(receipt.who),
-            Text(outcome, style=_STYLES.get(receipt.outcome, "default")),
+            receipt.who,
+        )
+        table.add_row(
+            *(Text(masking.message(cell)) for cell in cells),
+            Text(masking.message(outcome), style=_STYLES.get(receipt.outcome, "default")),
         )
     return table

@@ -17,6 +17,7 @@ from slipway.cli.run import exit_on_sigterm
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import component_workloads
 from slipway.cluster.rollout import pods_of
+from slipway.process import child_environment
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -67,6 +68,7 @@ class PodLogs:
             capture_output=True,
             text=True,
             errors="replace",
+            env=child_environment(),
             check=False,
         )
         for line in (*done.stdout.splitlines(), *done.stderr.splitlines()):
@@ -104,6 +106,7 @@ class PodLogs:
             stderr=subprocess.DEVNULL,
             text=True,
             errors="replace",
+            env=child_environment(),
         )
         self._processes[name] = process
         self._threads[name] = threading.Thread(target=self._read, args=(name, process), daemon=True)

@@ -11,7 +11,13 @@ from slipway.errors import SlipwayError
 
 _PANELS: Mapping[str, Mapping[str, str]] = {
     "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
-    "Inspect": {"status": "status", "history": "history", "drift": "drift", "sbom": "sbom"},
+    "Inspect": {
+        "status": "status",
+        "history": "history",
+        "drift": "drift",
+        "outdated": "outdated",
+        "sbom": "sbom",
+    },
     "Pods": {"logs": "logs", "shell": "shell", "run": "run", "open": "open"},
     "Maintain": {"recover": "recover", "prune": "prune"},
 }

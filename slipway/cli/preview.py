@@ -122,7 +122,8 @@ def _preview(stack: Stack, options: PreviewOptions, directory: Path | None) -> P
 
 def exit_code(report: Report, fail_on: FailOn = FailOn.CHANGES) -> int:
     """Return the exit code for a report; an error counts at every level."""
-    if any(stack.status == "failed" or any(v.mandatory for v in stack.violations) for stack in report.stacks):
+    failed = ("failed", "refused")
+    if any(stack.status in failed or any(v.mandatory for v in stack.violations) for stack in report.stacks):
         return 1
     if report.level is Level.DANGEROUS:
         return 0 if fail_on is FailOn.NEVER else 3

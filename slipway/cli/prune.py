@@ -10,7 +10,7 @@ from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Json, Yes
 from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
-from slipway.images.retention import needed_by, repositories, unneeded
+from slipway.images.retention import caches, needed_by, repositories, unneeded
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -32,9 +32,9 @@ def prune(
 ) -> None:
     """List the images of the stacks' repositories that no stack needs; with --delete, delete them.
 
-    A stack needs the images in its state, its stack file, its cluster, and its last good receipts. If a stack
-    cannot be read, prune stops. The repositories must belong to this project alone: prune does not know the
-    images that others use.
+    A stack needs the images in its state, its stack file, its cluster, and its last good receipts, and its
+    build caches. If a stack cannot be read, prune stops. The repositories must belong to this project alone:
+    prune does not know the images that others use.
     """
     with interrupts.deferred():
         prompter = make_prompter(yes or not delete)
@@ -73,18 +73,20 @@ def _unneeded(project: Project, names: list[str], last: int, only: list[str] | N
         )
     images = {}
     for name in sorted(only or own):
-        with Repository(name) as repository:
-            images[name] = unneeded(repository.tags(), needed, repository.children)
+        repository = Repository(name)
+        tags = repository.tags()
+        kept = {tags[tag] for snapshot in snapshots for tag in caches(snapshot.state, name) if tag in tags}
+        images[name] = unneeded(tags, needed | kept, repository.children)
     return images
 
 
 def _delete(confirmed: Images, current: Images) -> int:
     deleted = 0
     for name, digests in confirmed.items():
-        with Repository(name) as repository:
-            for digest in digests:
-                interrupts.check()
-                if digest in current.get(name, {}):
-                    repository.delete(digest)
-                    deleted += 1
+        repository = Repository(name)
+        for digest in digests:
+            interrupts.check()
+            if digest in current.get(name, {}):
+                repository.delete(digest)
+                deleted += 1
     return deleted

@@ -13,6 +13,7 @@ from slipway.cli.console import info
 from slipway.cli.options import HERE, Component, Directory, Stack
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import component_workloads, exit_code, one_off_pod, read_pod, wait_for_start
+from slipway.process import child_environment
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -58,9 +59,10 @@ def _run(cluster: Cluster, manifest: Object, interactive: bool) -> int:
         pod = wait_for_start(cluster, created)
         if interactive and exit_code(pod) is None:
             info(f"attached to {name}; press Enter if there is no prompt")
-            subprocess.run(cluster.command("attach", name, "-n", namespace, container, "-it"), check=False)
+            words = cluster.command("attach", name, "-n", namespace, container, "-it")
         else:
-            subprocess.run(cluster.command("logs", name, "-n", namespace, container, "-f"), check=False)
+            words = cluster.command("logs", name, "-n", namespace, container, "-f")
+        subprocess.run(words, check=False, env=child_environment())
         while (code := exit_code(read_pod(cluster, manifest))) is None:
             time.sleep(0.5)
         return code

@@ -8,6 +8,7 @@ import typer
 
 from slipway.cli.options import HERE, Component, Directory, Stack
 from slipway.cluster.pods import component_workloads, main_container, ready_pod
+from slipway.process import child_environment
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -34,4 +35,4 @@ def shell(
         "exec", pod["metadata"]["name"], f"--namespace={pod['metadata']['namespace']}",
         f"--container={main_container(pod)['name']}", "--stdin", *terminal, "--", *(command or _SHELL),
     )  # fmt: skip
-    raise typer.Exit(subprocess.run(words, check=False).returncode)
+    raise typer.Exit(subprocess.run(words, check=False, env=child_environment()).returncode)

@@ -1,9 +1,8 @@
 """`slipway status`: version and health of every stack."""
 
 import json
-from html import escape
+from datetime import UTC, datetime
 from pathlib import Path
-from string import Template
 from typing import Annotated
 
 import typer
@@ -13,10 +12,18 @@ from rich.table import Table
 
 from slipway.cli.console import save
 from slipway.cli.options import HERE, Directory, Json, stack_names
+from slipway.page import Markup, element, fill
 from slipway.pulumi.project import Project
 from slipway.status import Health, Row, age, overview
 
 _STYLES = {Health.HEALTHY: "green", Health.UNHEALTHY: "red", Health.EMPTY: "dim", Health.UNKNOWN: "yellow"}
+_CLASSES = {
+    Health.HEALTHY: "safe",
+    Health.UNHEALTHY: "dangerous",
+    Health.EMPTY: "empty",
+    Health.UNKNOWN: "attention",
+}
+"""The classes of cards in page.css."""
 _PAGE = Path(__file__).with_name("status.html")
 
 
@@ -37,14 +44,14 @@ def status(
     """
     rows = overview(Project(cwd), stack)
     if html:
-        save("page", page(rows), html)
+        save("page", page(rows, datetime.now(UTC)), html)
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     else:
         console = Console()
         console.print(overview_table(rows))
         for row in rows:
-            for problem in row.problems:
+            for problem in (*row.problems, *row.notes):
                 console.print(f"{row.stack}: {problem}", highlight=False, markup=False)
     if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
         raise typer.Exit(2)
@@ -69,23 +76,33 @@ def overview_table(rows: list[Row]) -> Table:
     return table
 
 
-def page(rows: list[Row]) -> str:
-    """Return the pipeline as a self-contained HTML page."""
-    cards = []
-    for row in rows:
-        facts = {
-            "version": row.version,
-            "digest": row.digest[7:19],
-            "commit": row.commit[:8],
-            "drift": "drifted" if row.drifted else ("none" if row.digest else ""),
-            "age": age(row.age_s),
-            "last update": row.update,
-        }
-        lines = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value)
-        problems = "".join(f"<li>{escape(problem)}</li>" for problem in row.problems)
-        word = "verified" if row.verified and row.health is Health.HEALTHY else str(row.health)
-        cards.append(
-            f'<section class="{row.health.name.lower()}"><h2>{escape(row.stack)}</h2>'
-            f'<p class="health">{word}</p><dl>{lines}</dl><ul>{problems}</ul></section>'
-        )
-    return Template(_PAGE.read_text(encoding="utf-8")).substitute(cards='<div class="to">→</div>'.join(cards))
+def page(rows: list[Row], time: datetime) -> str:
+    """Return the pipeline as a self-contained HTML page; `time` is when the rows were read."""
+    arrow = element("div", "→", class_="to")
+    read = element("p", f"Read at {time.astimezone(UTC):%Y-%m-%d %H:%M} UTC", class_="dim")
+    cards = Markup(arrow.join(map(_card, rows)))
+    return fill(_PAGE, f"Stacks: {', '.join(row.stack for row in rows)}", time=read, cards=cards)
+
+
+def _card(row: Row) -> Markup:
+    facts = {
+        "version": row.version,
+        "digest": row.digest[7:19],
+        "commit": row.commit[:8],
+        "drift": "drifted" if row.drifted else ("none" if row.digest else ""),
+        "age": age(row.age_s),
+        "last update": row.update,
+    }
+    lines = [
+        part for name, value in facts.items() if value for part in (element("dt", name), element("dd", value))
+    ]
+    verified = row.verified and row.health is Health.HEALTHY
+    badge = element("span", "verified" if verified else str(row.health), class_="badge")
+    problems = [element("li", problem) for problem in (*row.problems, *row.notes)]
+    return element(
+        "section",
+        element("h2", row.stack, badge),
+        element("dl", *lines),
+        element("ul", *problems) if problems else None,
+        class_=_CLASSES[row.health],
+    )

@@ -1,55 +1,103 @@
 """The free capacity of a cluster. It needs the permission to list nodes, pods and quotas, and no more."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from slipway.cluster import kubectl
+from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.quantities import amount
-from slipway.errors import CapacityUnavailable, SlipwayError
-from slipway.preview.rules import Cluster, Quota
-from slipway.preview.rules.model import get, mapping
-from slipway.preview.rules.resources import free_of
+from slipway.cluster.rollout import FINISHED
 
 _TIMEOUT_S = 15
 
 
-def read(config: Mapping[str, str], directory: Path) -> Cluster:
-    """Return the capacity of the cluster that a stack is configured for.
+@dataclass(frozen=True)
+class Node:
+    """The size of a node and its free capacity: CPU in cores, memory in bytes."""
 
-    Args:
-        config: the stack's configuration.
-        directory: the project's, for a kubeconfig with a relative path.
+    name: str
+    cpu: float
+    memory: float
+    cpu_free: float
+    memory_free: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Empty if they are unknown."""
+    taints: tuple[Mapping[str, str], ...] = ()
+    """The taints that keep pods away: NoSchedule and NoExecute."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The unused part of a ResourceQuota, by the quota's own keys: requests.cpu, pods."""
+
+    name: str
+    namespace: str
+    left: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The capacity of the cluster, apart from the stack."""
+
+    nodes: tuple[Node, ...]
+    quotas: tuple[Quota, ...] = ()
+
+
+def read(cluster: Cluster) -> Capacity:
+    """Return the capacity of a cluster.
 
     Raises:
-        CapacityUnavailable: no context is configured, or kubectl, the cluster or its permission is missing.
+        SlipwayError: the cluster or the permission is missing.
     """
-    context, kubeconfig = config.get("kubernetes:context"), config.get("kubernetes:kubeconfig")
-    if not context:
-        raise CapacityUnavailable("kubernetes:context is not set")
-    try:
-        cluster = kubectl.Cluster.from_values(context, kubeconfig, directory)
-        return from_objects(
-            cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
-        )
-    except SlipwayError as error:
-        raise CapacityUnavailable(str(error).splitlines()[-1]) from None
+    return from_objects(cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S))
 
 
-def from_objects(objects: Iterable[Mapping[str, Any]]) -> Cluster:
+def from_objects(objects: Iterable[Object]) -> Capacity:
     """Return the capacity that the API server's nodes, pods and quotas leave free."""
-    kinds: dict[str, list[dict[str, object]]] = {"Node": [], "Pod": [], "ResourceQuota": []}
+    kinds: dict[str, list[Object]] = {"Node": [], "Pod": [], "ResourceQuota": []}
     for item in objects:
-        kinds[str(item["kind"])].append(dict(item))
-    quotas = tuple(
-        Quota(
-            str(get(quota, "metadata", "name")),
-            str(get(quota, "metadata", "namespace")),
-            {
-                name: amount(hard) - amount(get(quota, "status", "used", name))
-                for name, hard in mapping(get(quota, "status", "hard")).items()
-            },
+        kinds[item["kind"]].append(item)
+    return Capacity(free_of(kinds["Node"], kinds["Pod"]), tuple(map(_quota, kinds["ResourceQuota"])))
+
+
+def free_of(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[Node, ...]:
+    """Return the free capacity of ready and schedulable nodes, from the API server's nodes and pods."""
+    used: dict[tuple[str, str], float] = defaultdict(float)
+    for pod in pods:
+        if pod["status"].get("phase") in FINISHED:
+            continue
+        for container in pod["spec"]["containers"]:
+            requests = container.get("resources", {}).get("requests", {})
+            for key in ("cpu", "memory"):
+                used[pod["spec"].get("nodeName", ""), key] += amount(requests.get(key))
+    free = []
+    for node in nodes:
+        if node.get("spec", {}).get("unschedulable") or not _is_ready(node):
+            continue
+        name, allocatable = node["metadata"]["name"], node["status"].get("allocatable", {})
+        cpu, memory = amount(allocatable.get("cpu")), amount(allocatable.get("memory"))
+        taints = node.get("spec", {}).get("taints", ())
+        free.append(
+            Node(
+                name,
+                cpu,
+                memory,
+                cpu - used[name, "cpu"],
+                memory - used[name, "memory"],
+                node["metadata"].get("labels", {}),
+                tuple(taint for taint in taints if taint.get("effect") in ("NoSchedule", "NoExecute")),
+            )
         )
-        for quota in kinds["ResourceQuota"]
-    )
-    return Cluster(free_of(kinds["Node"], kinds["Pod"]), quotas)
+    return tuple(free)
+
+
+def _is_ready(node: Object) -> bool:
+    conditions = node["status"].get("conditions", ())
+    return all(item.get("status") == "True" for item in conditions if item.get("type") == "Ready")
+
+
+def _quota(item: Object) -> Quota:
+    status = item.get("status", {})
+    used = status.get("used", {})
+    left = {key: amount(hard) - amount(used.get(key)) for key, hard in status.get("hard", {}).items()}
+    return Quota(item["metadata"]["name"], item["metadata"]["namespace"], left)

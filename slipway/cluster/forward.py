@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import SlipwayError
+from slipway.process import child_environment
 
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
@@ -31,7 +32,7 @@ def forward(cluster: Cluster, service: Object, local: int) -> Generator[str, Non
         )  # fmt: skip
         output = []
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=child_environment()
         ) as process:
             connected = False
             try:

@@ -64,6 +64,31 @@ class Kubeconfig:
         """
         return {name for document in self._documents() for name in self._names(document)}
 
+    def server(self, context: str | None, cluster: str | None = None) -> str | None:
+        """Return the URL of the API server of a context, by default of the current one; None if it has none.
+
+        `cluster` is the name of another cluster than the context's. The first file that has a name counts.
+
+        Raises:
+            BadKubeconfig: a file cannot be read, or holds no kubeconfig.
+        """
+        documents = self._documents()
+        try:
+            current = next((item["current-context"] for item in documents if item.get("current-context")), "")
+            contexts, clusters = (
+                {
+                    item["name"]: item[kind]
+                    for document in reversed(documents)
+                    for item in document.get(kinds) or []
+                }
+                for kind, kinds in (("context", "contexts"), ("cluster", "clusters"))
+            )
+            name = cluster or contexts.get(context or current, {}).get("cluster")
+            server = clusters.get(name, {}).get("server")
+        except (AttributeError, KeyError, TypeError):
+            raise BadKubeconfig(self._malformed) from None
+        return str(server) if server else None
+
     def _documents(self) -> list[Any]:
         try:
             texts = [path.read_text() for path in self.files if path.exists()]

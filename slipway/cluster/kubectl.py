@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 from slipway import process
 from slipway.cluster.kubeconfig import Kubeconfig
 from slipway.errors import BadKubeconfig, Conflict, ObjectNotFound, SlipwayError
-from slipway.pulumi.project import Stack
-from slipway.pulumi.updates import ConfigValue, runs_on_docker
 
 if TYPE_CHECKING:
     import httpx
@@ -38,54 +36,38 @@ class Cluster:
     context: str
     kubeconfig: str | None = None
     """The path of the kubeconfig; None for KUBECONFIG, or ~/.kube/config."""
+    name: str | None = None
+    """The cluster in the kubeconfig, if it is not the context's."""
 
     @classmethod
-    def from_config(cls, stack: Stack, config: Mapping[str, ConfigValue]) -> "Cluster":
-        """Return the cluster that a stack is deployed to.
+    def from_values(
+        cls, context: str, kubeconfig: str | None, directory: Path, name: str | None = None
+    ) -> "Cluster":
+        """Return the cluster for the values of `kubernetes:context`, `…:kubeconfig` and `…:cluster`.
+
+        Args:
+            context: the name of the context.
+            kubeconfig: a path or contents.
+            directory: the directory in which the engine runs plugins, for a relative path.
+            name: the cluster in the kubeconfig, if it is not the context's.
 
         Raises:
-            SlipwayError: when the stack does not pin its context, its kubeconfig cannot be used, or kubectl
-                is missing.
+            SlipwayError: kubectl is missing, the kubeconfig cannot be read, or it does not have the context.
         """
-        context = config.get("kubernetes:context")
-        if context is None or not context.value:
-            if runs_on_docker(stack.project.name, config):
-                image = f'"$(pulumi stack output --stack {stack.name} image)"'
-                raise SlipwayError(
-                    f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
-                    " `slipway preview`, `drift` and `recover` work. To run its image elsewhere:"
-                    f" pulumi config set --stack STACK image {image}"
-                )
-            raise SlipwayError(
-                f"stack {stack.name} does not set the context of its cluster:"
-                f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
-            )
         if shutil.which("kubectl") is None:
             raise SlipwayError("kubectl is not on PATH; install it: https://kubernetes.io/docs/tasks/tools/")
-        kubeconfig = config.get("kubernetes:kubeconfig")
-        if kubeconfig is None:
-            return cls(context.value)
-        value = stack.secret("kubernetes:kubeconfig") if kubeconfig.secret else kubeconfig.value
-        return cls.from_values(context.value, value, stack.project.directory)
-
-    @classmethod
-    def from_values(cls, context: str, kubeconfig: str | None, directory: Path) -> "Cluster":
-        """Return the cluster for the values of `kubernetes:context` and `kubernetes:kubeconfig`.
-
-        Raises:
-            BadKubeconfig: the kubeconfig cannot be read, or does not have the context.
-        """
         if not kubeconfig:
-            return cls(context)
+            return cls(context, name=name)
         chosen = Kubeconfig.choose(kubeconfig, directory=directory)
         if context not in chosen.contexts():
             raise BadKubeconfig(f"the kubeconfig {chosen.origin} has no context {context}")
-        return cls(context, chosen.file())
+        return cls(context, chosen.file(), name)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of kubectl with these arguments."""
         kubeconfig = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
-        return ["kubectl", f"--context={self.context}", *kubeconfig, *arguments]
+        cluster = [f"--cluster={self.name}"] if self.name else []
+        return ["kubectl", f"--context={self.context}", *cluster, *kubeconfig, *arguments]
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: int = TIMEOUT_S) -> str:
         """Run kubectl and return its output.
@@ -138,6 +120,7 @@ class Cluster:
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,  # Ctrl-C is this program's to handle
+                env=process.child_environment(),
             )
             try:
                 _wait_for_socket(path, proxy)

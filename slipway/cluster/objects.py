@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,18 @@ from slipway.cluster.kubectl import Cluster, Object
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _NOISE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink")
-_CONTROLLERS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/restartedAt")
-"""Annotations that controllers, and `kubectl rollout restart`, write."""
+CONTROLLERS_ANNOTATION = re.compile(
+    r"""
+    deployment\.kubernetes\.io/revision | kubectl\.kubernetes\.io/restartedAt
+    | (endpoints|control-plane\.alpha|autoscaling\.alpha)\.kubernetes\.io/ | pv\.kubernetes\.io/
+    | ([\w.-]+\.)?cattle\.io/ | openshift\.io/ | argocd\.argoproj\.io/
+    | cloud\.google\.com/neg-status$ | networking\.gke\.io/.*-status$
+    | ingress\.kubernetes\.io/((https-)?(forwarding-rule|target-proxy)|backends|ssl-cert|static-ip|url-map)$
+    | metallb\.(io|universe\.tf)/ip-allocated-from-pool$ | kube-vip\.io/
+    """,
+    re.VERBOSE,
+)
+"""The annotations that controllers, and `kubectl rollout restart`, write."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +121,9 @@ def differing(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[Sta
 def fingerprint(live: LiveObjects) -> str:
     """Return a hash of the objects without the fields that controllers change: status, versions, replicas."""
     scaled = {
-        (item["spec"]["scaleTargetRef"]["kind"], key[1], item["spec"]["scaleTargetRef"]["name"])
+        (target.get("kind", "Deployment"), key[1], target["name"])
         for key, item in live.items()
-        if key[0] == "HorizontalPodAutoscaler"
+        if isinstance(target := (item.get("spec") or {}).get("scaleTargetRef"), Mapping)
     }
     content = [
         [*key, _stable_fields(item, key in scaled), item["metadata"].get("uid")]
@@ -148,5 +159,5 @@ def _stable_fields(item: Mapping[str, Any], scaled: bool = False) -> dict[str, A
 
 def _without_controllers(metadata: Mapping[str, Any]) -> dict[str, Any]:
     annotations = metadata.get("annotations") or {}
-    kept = {key: value for key, value in annotations.items() if key not in _CONTROLLERS}
+    kept = {key: value for key, value in annotations.items() if not CONTROLLERS_ANNOTATION.match(key)}
     return {**metadata, "annotations": kept}

@@ -3,7 +3,7 @@
 import copy
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
@@ -54,6 +54,24 @@ def ready_pod(cluster: Cluster, candidates: Sequence[Object]) -> Object:
 def _is_ready(pod: Object) -> bool:
     conditions = pod["status"].get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def finished_pods(cluster: Cluster, candidates: Sequence[Object]) -> Iterator[str]:
+    """Yield one sentence for each workload that has finished pods, such as evicted ones.
+
+    The cluster keeps up to thousands of them, and they serve no requests.
+    """
+    finished = ",".join(f"status.phase!={phase}" for phase in ("Pending", "Running", "Unknown"))
+    for workload in candidates:
+        pods = pods_of(cluster, workload, f"--field-selector={finished}")
+        if pods:
+            reasons = {str(pod["status"].get("reason") or pod["status"].get("phase")) for pod in pods}
+            metadata = workload["metadata"]
+            yield (
+                f"{workload['kind']} {metadata['name']} has {len(pods)} finished pods"
+                f" ({', '.join(sorted(reasons))}), which may be deleted: kubectl delete pods"
+                f" -n {metadata['namespace']} {' '.join(pod['metadata']['name'] for pod in pods)}"
+            )
 
 
 def one_off_pod(workload: Object, command: Sequence[str], interactive: bool = False) -> Object:

@@ -9,7 +9,8 @@ from slipway.cluster.objects import WORKLOADS, LiveObjects, StackObject
 
 ONE_OFF = "slipway/one-off"
 """The label of a pod of `slipway run`, which no workload manages."""
-
+FINISHED = ("Failed", "Succeeded")
+"""The phases of a pod whose containers never run again: evicted, drained or completed."""
 
 SETTLE_S = 15.0
 """The time after a rollout in which Services may lag behind, and pods of the earlier version end."""
@@ -77,11 +78,14 @@ def selects(service: Object, template: Mapping[str, Any]) -> bool:
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 
-def pods_of(cluster: Cluster, workload: Object) -> list[Object]:
-    """Return the pods of a workload, without those that are being deleted, and without one-off pods."""
+def pods_of(cluster: Cluster, workload: Object, *options: str) -> list[Object]:
+    """Return the pods of a workload, without those that are being deleted, and without one-off pods.
+
+    `options` are arguments of `kubectl get`.
+    """
     labels = workload["spec"]["selector"].get("matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    pods = cluster.get("pods", "-n", workload["metadata"]["namespace"], "-l", selector)
+    pods = cluster.get("pods", "-n", workload["metadata"]["namespace"], "-l", selector, *options)
     return [
         pod
         for pod in pods

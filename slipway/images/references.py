@@ -1,6 +1,6 @@
-"""Images by digest, which `docker buildx` inspects in a registry and copies to another.
+"""Image references, and images by digest, which `docker buildx` inspects and copies to another registry.
 
-It uses the logins of `docker login` and needs no Docker daemon.
+It uses the logins of `docker login` and needs no Docker daemon. `components/` has its references from here.
 """
 
 import hashlib
@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from slipway import process
+from slipway.errors import BadReference as BadReference  # also for the program
 from slipway.errors import ImageNotFound, SlipwayError
 
-# https://github.com/distribution/reference; components/image/reference.py has the same rules.
+# https://github.com/distribution/reference
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[-A-Za-z0-9]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
-_REPOSITORY = rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
-_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_DIGEST = r"sha256:[0-9a-f]{64}"
+REPOSITORY = rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+DIGEST = r"sha256:[0-9a-f]{64}"
+PINNED = rf"^(({TAG}|{REPOSITORY}(:{TAG})?)@)?{DIGEST}$"
+"""The pattern of the texts that `Image.parse` accepts, for JSON schemas."""
 TIMEOUT_S = 600
 """The time limit for copying or reading an image."""
 
@@ -41,17 +44,22 @@ class Image:
         """Parse repository:tag@sha256:…, or tag@sha256:… and sha256:… relative to `repository`.
 
         Raises:
-            SlipwayError: when the text has no digest.
+            BadReference: when the text has no digest.
         """
-        if repository and (match := re.fullmatch(rf"(?:({_TAG})@)?({_DIGEST})", text)):
+        if repository and (match := re.fullmatch(rf"(?:({TAG})@)?({DIGEST})", text)):
             return cls(repository, match[2], match[1] or "")
-        if match := re.fullmatch(rf"({_REPOSITORY})(?::({_TAG}))?@({_DIGEST})", text):
+        if match := re.fullmatch(rf"({REPOSITORY})(?::({TAG}))?@({DIGEST})", text):
             return cls(match[1], match[3], match[2] or "")
-        raise SlipwayError(f"{text!r} must be pinned by digest: repository:tag@sha256:…")
+        raise BadReference(text)
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.repository}{tag}@{self.digest}"
+
+    @property
+    def version(self) -> str:
+        """A short name for people: the tag, or else the first 12 digits of the digest."""
+        return self.tag or self.digest.removeprefix("sha256:")[:12]
 
     @property
     def by_digest(self) -> str:
@@ -66,6 +74,7 @@ class Image:
 def split(repository: str) -> tuple[str, str]:
     """Return the registry and the repository's name within it, as Docker resolves them.
 
+    The part before the first slash is the registry if it has a dot, a colon or a capital, or is localhost.
     https://github.com/distribution/reference/blob/main/normalize.go (splitDockerDomain)
     """
     first, slash, rest = repository.partition("/")
@@ -73,6 +82,15 @@ def split(repository: str) -> tuple[str, str]:
     host, path = (first, rest) if is_host else ("docker.io", repository)
     host = "docker.io" if host == "index.docker.io" else host
     return host, f"library/{path}" if host == "docker.io" and "/" not in path else path
+
+
+def split_tag(reference: str) -> tuple[str, str]:
+    """Return the repository and the tag: by default `latest`, but empty for a reference by digest alone."""
+    name, _, digest = reference.partition("@")
+    head, colon, tag = name.rpartition(":")
+    if colon and "/" not in tag:
+        return head, tag
+    return name, "" if digest else "latest"
 
 
 def manifest(image: Image) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from slipway.cluster.objects import live_objects
 from slipway.cluster.rollout import workloads
-from slipway.images.references import Image
+from slipway.images.references import Image, split, split_tag
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -65,6 +65,18 @@ def needed_by(snapshot: StackSnapshot, last: int) -> Iterator[str]:
     for receipt in (*verified[:last], *latest):
         yield receipt.digest
         yield from _DIGEST.findall(receipt.previous or "")
+
+
+def caches(state: Mapping[str, Any], repository: str) -> set[str]:
+    """Return the tags of a repository that a stack's image builds use as a cache."""
+    named = (
+        ((cache.get("registry") or {}).get("ref"))
+        for resource in state["deployment"].get("resources") or []
+        for key in ("cacheFrom", "cacheTo")
+        for cache in (resource.get("inputs") or {}).get(key) or ()
+    )
+    references = (split_tag(reference) for reference in named if isinstance(reference, str))
+    return {tag for name, tag in references if split(name) == split(repository)}
 
 
 def repositories(snapshot: StackSnapshot) -> set[str]:

@@ -25,6 +25,8 @@ _ALPINE = re.compile(r"(usr/)?lib/apk/db/installed")
 _PYTHON = re.compile(r".*/(site|dist)-packages/[^/]+\.(dist-info/METADATA|egg-info/PKG-INFO)")
 _RPM = re.compile(r"(var/lib|usr/lib/sysimage)/rpm/.+")
 _RELEASE = re.compile(r"(etc|usr/lib)/os-release")
+_LARGEST = 64 * 2**20
+"""Bytes of a file to read: a layer can hold a thousand times its own size."""
 
 
 @dataclass(frozen=True, order=True)
@@ -89,7 +91,7 @@ def read_packages(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
     """Return the os-release and the packages of a file system in a tar archive.
 
     Raises:
-        SlipwayError: when the file system has packages of rpm.
+        SlipwayError: when the file system has packages of rpm, or a database that is too large.
     """
     release: dict[str, str] = {}
     packages: set[Package] = set()
@@ -108,6 +110,8 @@ def read_packages(archive: IO[bytes]) -> tuple[dict[str, str], set[Package]]:
 
 
 def _text(files: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    if member.size > _LARGEST:
+        raise SlipwayError(f"{member.name} in the image has {member.size} bytes, more than {_LARGEST}")
     content = files.extractfile(member)
     return content.read().decode(errors="replace") if content else ""
 
@@ -116,15 +120,16 @@ def _debian(text: str) -> Iterator[Package]:
     """Yield the packages of dpkg's database, which also lists removed ones: https://manpages.debian.org/dpkg/deb822.5."""
     for paragraph in re.split(r"\n\s*\n", text):
         fields = message_from_string(paragraph)
-        if fields["Package"] and fields.get("Status", "installed").endswith("installed"):
-            yield Package("deb", fields["Package"], fields["Version"], fields["Architecture"])
+        installed = fields.get("Status", "installed").endswith("installed")
+        if fields["Package"] and fields["Version"] and installed:
+            yield Package("deb", fields["Package"], fields["Version"], fields["Architecture"] or "")
 
 
 def _alpine(text: str) -> Iterator[Package]:
     """Yield the packages of apk's database: https://wiki.alpinelinux.org/wiki/Apk_spec."""
     for paragraph in text.split("\n\n"):
         fields = dict(line.split(":", 1) for line in paragraph.splitlines() if line[1:2] == ":")
-        if "P" in fields:
+        if "P" in fields and "V" in fields:
             yield Package("apk", fields["P"], fields["V"], fields.get("A", ""))
 
 

@@ -5,6 +5,7 @@ engine does not check: the program, the configuration, the state, and the cluste
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -54,7 +55,7 @@ class Plan(BaseModel):
             SlipwayError: the file cannot be read, or is not a plan file of this version.
         """
         try:
-            return cls.model_validate_json(file.read_text())
+            return cls.model_validate_json(file.read_bytes())
         except OSError as error:
             raise SlipwayError(f"the plan {file} cannot be read: {error.strerror}") from None
         except ValidationError:
@@ -88,10 +89,22 @@ def preview_and_save(
             fingerprint=fingerprint,
             engine=without_generated_secrets(json.loads(engine.read_text())),
         )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(plan.model_dump_json(indent=1) + "\n")
+    _write(file, plan.model_dump_json(indent=1) + "\n")
     return result
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a new file that only its owner can read.
+
+    A file that exists is not written to: whoever created it may have opened it to others.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        raise SlipwayError(f"the plan cannot be written to {file}: {error.strerror}") from None
 
 
 def check(plan: Plan, stack: Stack, file: Path) -> None:

@@ -8,17 +8,19 @@ from pathlib import Path
 import yaml
 from pulumi.automation.events import EngineEvent
 
-from slipway import process
+from slipway import masking, process
 from slipway.cluster import capacity
-from slipway.errors import CapacityUnavailable, HistoryUnavailable, SlipwayError
+from slipway.cluster.capacity import Capacity
+from slipway.errors import HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
 from slipway.preview.report.builder import stack_report
-from slipway.preview.rules import Cluster, Situation
+from slipway.preview.rules import Situation
 from slipway.pulumi.changes import Change, EventSummary, Op
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.updates import Run, failure_reason
+from slipway.pulumi.target import cluster_of
+from slipway.pulumi.updates import ConfigValue, Run, failure_reason
 
 _POLICIES = "policy"
 _UPDATES = 10
@@ -60,13 +62,12 @@ def preview(
         SlipwayError: the stack does not exist, or another operation has locked it.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
-        requests: list[Future[Cluster]] = []
-        directory = stack.project.directory
+        requests: list[Future[Capacity]] = []
 
         def on_event(event: EngineEvent) -> None:
             # The first event has the configuration, which names the cluster.
             if event.prelude_event and options.capacity and not requests:
-                requests.append(pool.submit(capacity.read, dict(event.prelude_event.config), directory))
+                requests.append(pool.submit(_read_capacity, stack, event.prelude_event.config))
             if progress:
                 progress(event)
 
@@ -81,11 +82,21 @@ def preview(
     return Preview(events, run, _report(stack, options, run, events, cluster, notes))
 
 
-def _capacity(requests: Sequence[Future[Cluster]]) -> tuple[Cluster | None, list[str]]:
+def _read_capacity(stack: Stack, config: Mapping[str, str]) -> Capacity:
+    """Return the capacity of a stack's cluster; the engine masks secrets in the configuration."""
+    values = {
+        key: ConfigValue(value, secret=False) if value != masking.MASK else ConfigValue(None, secret=True)
+        for key, value in config.items()
+    }
+    return capacity.read(cluster_of(stack, values))
+
+
+def _capacity(requests: Sequence[Future[Capacity]]) -> tuple[Capacity | None, list[str]]:
     try:
         return (requests[0].result() if requests else None), []
-    except CapacityUnavailable as reason:
-        return None, [f"The capacity of nodes and quotas was not checked: {reason}"]
+    except SlipwayError as error:
+        reason = str(error).splitlines()[-1]
+        return None, [f"The capacity of nodes and quotas was not checked: {masking.message(reason)}"]
 
 
 def _report(
@@ -93,7 +104,7 @@ def _report(
     options: PreviewOptions,
     run: Run,
     events: EventSummary,
-    cluster: Cluster | None,
+    cluster: Capacity | None,
     notes: Sequence[str],
 ) -> model.Stack:
     changes = tuple(change for change in events.changes if change.custom)

@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.cluster.kubectl import Object
 from slipway.errors import Conflict, PromotionInProgress, SlipwayError
-from slipway.promotion.receipts import Outcome, Owner, Receipt, Receipts, now
+from slipway.promotion.receipts import MAX_TEXT, Outcome, Owner, Receipt, Receipts, now
 
 HEARTBEAT_S = 10
 EXPIRY_S = 45
@@ -36,6 +36,8 @@ class Lease:
             self._write(changes)
 
     def _write(self, changes: dict[str, Any]) -> None:
+        if "reason" in changes:
+            changes = {**changes, "reason": changes["reason"][:MAX_TEXT]}
         receipt = self.receipt.model_copy(update={"holder": self._owner.renew(), **changes})
         try:
             self._stored = self._receipts.replace(receipt, self._stored)

@@ -14,13 +14,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slipway import process
+from slipway import masking, process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.promotion.options import PromotionOptions
 
 KEY = "receipt.json"
 STACK_LABEL = "slipway.dev/receipt-of"
+MAX_TEXT = 10_000
+"""The characters of a reason, or of a check's detail, that a receipt keeps: a ConfigMap may have 1 MiB."""
 
 
 class Outcome(StrEnum):
@@ -156,6 +158,10 @@ class Receipt(BaseModel):
     def digest(self) -> str:
         """The image's digest."""
         return self.image.rpartition("@")[2]
+
+    def printed(self) -> Any:
+        """Return the receipt as JSON for users: without its owner and without secrets."""
+        return masking.masked(self.model_dump(mode="json", exclude={"holder"}))
 
     @property
     def verified(self) -> bool:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Protocol
 
-from slipway import process
+from slipway import masking, process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
-from slipway.cluster.rollout import pods_of, rollout_problems, selects, settle, workloads
+from slipway.cluster.rollout import FINISHED, pods_of, rollout_problems, selects, settle, workloads
 from slipway.errors import SlipwayError
 from slipway.images import references
 from slipway.images.references import Image
 from slipway.promotion import service
 from slipway.promotion.options import VerifyOptions
-from slipway.promotion.receipts import CheckResult
+from slipway.promotion.receipts import MAX_TEXT, CheckResult
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Target:
             (workload, pod)
             for workload in self.workloads()
             for pod in pods_of(self.cluster, workload)
-            if pod["status"].get("phase") not in ("Failed", "Succeeded")  # evicted, drained or finished
+            if pod["status"].get("phase") not in FINISHED
         ]
 
     def services(self, name: str | None) -> list[Object]:
@@ -93,15 +93,16 @@ def verify(target: Target, options: VerifyOptions) -> list[CheckResult]:
             finding = Finding(False, str(error))
         if finding is None:
             continue
+        detail = masking.message(finding.detail)[:MAX_TEXT]
         results.append(
             CheckResult(
                 name=check.name,
                 passed=finding.passed,
-                detail=finding.detail,
+                detail=detail,
                 seconds=round(time.monotonic() - start, 1),
             )
         )
-        target.info(f"{'✓' if finding.passed else '✗'} {check.name}: {finding.detail}")
+        target.info(f"{'✓' if finding.passed else '✗'} {check.name}: {detail}")
         if not finding.passed:
             break
     return results

@@ -69,6 +69,8 @@ class Change:
     retained: bool = False
     """The resource leaves the state, but its object stays in the cluster."""
     protected: bool = False
+    safeguards_lost: tuple[str, ...] = ()
+    """protect and retainOnDelete, if the program sets them no longer."""
     provider: str = ""
     """The provider's URN and id; empty for components."""
     custom: bool = True

@@ -102,9 +102,18 @@ def _state_change(step: StepEventMetadata, op: Op, deleted_first: bool = False) 
         deleted_first=deleted_first,
         retained=bool(step.old and step.old.retain_on_delete),
         protected=bool(step.old and step.old.protect),
+        safeguards_lost=tuple(_safeguards_lost(step)),
         provider=state.provider if state else "",
         custom=bool(state and state.custom),
     )
+
+
+def _safeguards_lost(step: StepEventMetadata) -> Iterator[str]:
+    if step.old and step.new:
+        if step.old.protect and not step.new.protect:
+            yield "protect"
+        if step.old.retain_on_delete and not step.new.retain_on_delete:
+            yield "retainOnDelete"
 
 
 def _inputs(state: StepEventStateMetadata | None) -> dict[str, Any]:
@@ -192,8 +201,9 @@ def _object(step: StepEventMetadata) -> tuple[Any, ...]:
 
 def _drifted_properties(step: StepEventMetadata, scaled: bool) -> Iterator[PropertyChange]:
     old, new, inputs = _outputs(step.old), _outputs(step.new), _inputs(step.old)
+    kind = step.type.rpartition(":")[2]
     for path, before, after in differences(old, new):
-        of_controller = (path == "spec.replicas" or is_controllers_field(path)) and value_at(
+        of_controller = (path == "spec.replicas" or is_controllers_field(kind, path)) and value_at(
             inputs, path
         ) is None
         if not is_noise(path) and not of_controller and not (scaled and path == "spec.replicas"):

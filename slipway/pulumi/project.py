@@ -1,7 +1,7 @@
 """A Pulumi project and its stacks: the only module that calls Pulumi's Automation API.
 
-No command selects a stack, so the user's current stack stays the same. No command decrypts secrets: state
-and configuration are read in their encrypted form.
+No command selects a stack, so the user's current stack stays the same. State and configuration are read with
+encrypted secrets, apart from the kubeconfig.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pulumi import automation
@@ -25,13 +25,33 @@ from slipway.pulumi.updates import ConfigValue, Run, Update
 
 OnEvent = Callable[[EngineEvent], None]
 
-_HALF_WRITTEN = re.compile(r"(load checkpoint|place 1): .*(EOF|unexpected end of JSON input)")
-"""The error for a state that another pulumi is writing: a file backend does not replace it atomically.
+_HALF_LOCK = re.compile(
+    r"stderr: (warning: .*\n)*error: (unexpected end of JSON input$|.*\.pulumi/locks/.*code=NotFound)", re.M
+)
+"""The error for a lock that another pulumi is writing, or has just removed."""
+_HALF_FILE = re.compile(
+    r"(load checkpoint|place 1|reading history file \S+): .*(EOF|unexpected end of JSON input)"
+)
+"""The errors for a state or history that another pulumi is writing: a file backend is not atomic.
 
-The engine loads the state before anything else, so a command with this error has changed nothing.
+The engine reads locks and the state before anything else, so a command with these errors has changed nothing.
 """
 READ_DELAYS_S = (0.2, 0.5, 1.0, 2.0)
-"""The delays before the state is read again."""
+"""The delays before the file is read again."""
+
+T = TypeVar("T")
+
+
+def _retried(command: Callable[[], T]) -> T:
+    """Run a command again while another pulumi is writing what it reads."""
+    for delay_s in READ_DELAYS_S:
+        try:
+            return command()
+        except CommandError as error:
+            if not (_HALF_LOCK.search(str(error)) or _HALF_FILE.search(str(error))):
+                raise
+            time.sleep(delay_s)
+    return command()
 
 
 class _Unselected(automation.Stack):
@@ -74,15 +94,36 @@ class Project:
     @property
     def name(self) -> str:
         """The name in Pulumi.yaml, which is the namespace of the project's configuration keys."""
-        return str(yaml.safe_load((self.directory / "Pulumi.yaml").read_text())["name"])
+        return str(self._settings["name"])
+
+    @property
+    def working_directory(self) -> Path:
+        """The directory in which the engine runs the program and plugins: that of `main` in Pulumi.yaml.
+
+        https://github.com/pulumi/pulumi/blob/master/pkg/engine/project.go
+        """
+        main = self.directory / str(self._settings.get("main", "."))
+        return main.resolve() if main.is_dir() else main.parent.resolve()
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = yaml.safe_load((self.directory / "Pulumi.yaml").read_text())
+        return settings
 
     def stack(self, name: str) -> "Stack":
         """Return a stack by name; its first command fails if the backend does not have it."""
         return Stack(name, self, self._workspace)
 
     def stacks(self) -> list[str]:
-        """Return the names of the project's stacks in the backend, stacks with a file first."""
-        names = [stack.name for stack in self._workspace.list_stacks()]
+        """Return the names of the project's stacks in the backend, stacks with a file first.
+
+        Raises:
+            SlipwayError: pulumi is not logged in to a backend, or the backend does not answer.
+        """
+        try:
+            names = [stack.name for stack in _retried(self._workspace.list_stacks)]
+        except CommandError as error:
+            raise SlipwayError(_message(str(error))) from None
         return sorted(names, key=lambda name: (not self.file(name).is_file(), name))
 
     def file(self, stack: str) -> Path:
@@ -181,9 +222,10 @@ class Stack:
         """Return a configuration value in plain text, also that of a secret."""
         return self.command("config", "get", key).removesuffix("\n")
 
-    def state(self) -> dict[str, Any]:
-        """Return the state as `pulumi stack export` writes it: version and deployment, secrets encrypted."""
-        state: dict[str, Any] = json.loads(self.command("stack", "export"))
+    def state(self, *, secrets: bool = False) -> dict[str, Any]:
+        """Return the state as `pulumi stack export` writes it: with encrypted, or with plain, secrets."""
+        options = ("--show-secrets",) if secrets else ()
+        state: dict[str, Any] = json.loads(self.command("stack", "export", *options))
         return state
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -210,31 +252,18 @@ class Stack:
         Raises:
             SlipwayError: the command failed; the message is its error.
         """
-        for delay_s in (*READ_DELAYS_S, None):
-            try:
-                result = self._workspace.pulumi_command.run(
-                    [*arguments, "--stack", self.name], str(self.project.directory), self._workspace.env_vars
-                )
-                break
-            except CommandError as error:
-                if delay_s is None or not _HALF_WRITTEN.search(str(error)):
-                    raise self._error(error) from None
-                time.sleep(delay_s)
-        return result.stdout
+        words = [*arguments, "--stack", self.name]
+        pulumi, directory = self._workspace.pulumi_command, str(self.project.directory)
+        try:
+            return _retried(lambda: pulumi.run(words, directory, self._workspace.env_vars)).stdout
+        except CommandError as error:
+            raise self._error(error) from None
 
     @cached_property
     def _stack(self) -> automation.Stack:
         return _Unselected(self.name, self._workspace)
 
     def _run(self, operation: Callable[..., Any], on_event: OnEvent | None, **options: Any) -> Run:
-        for delay_s in READ_DELAYS_S:
-            run = self._run_once(operation, on_event, **options)
-            if not _HALF_WRITTEN.search(run.failure):
-                return run
-            time.sleep(delay_s)
-        return self._run_once(operation, on_event, **options)
-
-    def _run_once(self, operation: Callable[..., Any], on_event: OnEvent | None, **options: Any) -> Run:
         events: list[EngineEvent] = []
 
         def record(event: EngineEvent) -> None:
@@ -242,19 +271,23 @@ class Stack:
             if on_event:
                 on_event(event)
 
-        failure = ""
-        try:
+        def run() -> None:
+            events.clear()
             operation(on_event=record, color="never", suppress_progress=True, **options)
-        except (StackNotFoundError, ConcurrentUpdateError) as error:
-            raise self._error(error) from None
+
+        try:
+            _retried(run)
         except CommandError as error:
-            failure = str(error)
-        return Run(events, failure)
+            reason = self._error(error)
+            if isinstance(reason, StackNotFound | StackLocked):
+                raise reason from None
+            return Run(events, str(error))
+        return Run(events)
 
     def _error(self, error: CommandError) -> SlipwayError:
         if isinstance(error, StackNotFoundError):
             return StackNotFound(self.name)
-        if isinstance(error, ConcurrentUpdateError):
+        if isinstance(error, ConcurrentUpdateError) or _HALF_LOCK.search(str(error)):
             return StackLocked(self.name, str(error))
         return SlipwayError(_message(str(error)))
 

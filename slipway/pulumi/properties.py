@@ -1,15 +1,18 @@
-"""Property paths, and the differences between the properties of a resource.
+"""Property paths, the differences between the properties of a resource, and their values as text.
 
 The engine's detailed diff says what `up` changes. Two kinds of diff need more: a replacement that is caused
 by another replacement has no detailed diff, and the diff of a refresh omits fields that the program does not
 set, such as a variable that was added by hand.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slipway.pulumi.changes import Hidden
+from slipway.cluster.objects import CONTROLLERS_ANNOTATION
+from slipway.masking import MASK, is_secret_name, masked
+from slipway.pulumi.changes import Change, Hidden, PropertyChange
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # Fields that Kubernetes, its controllers and Pulumi maintain, and hashes of other properties.
@@ -34,15 +37,22 @@ _TEMPLATE = r"spec\.(jobTemplate\.spec\.)?template\.metadata\."
 _CONTROLLERS = re.compile(
     rf"""
     {_TEMPLATE}creationTimestamp
-    | {_TEMPLATE}annotations(\.(?!\w*(apparmor|seccomp))|\["(?![^"]*(apparmor|seccomp))|$)
+    | ({_TEMPLATE}|metadata\.)annotations(\.(?!\w*(apparmor|seccomp))|\["(?![^"]*(apparmor|seccomp))|$)
     | {_TEMPLATE}labels\["([^"/]*\.)?(istio\.io|linkerd\.io|cattle\.io|openshift\.io)/
     """,
     re.VERBOSE,
 )
+_SET_BY_ANNOTATIONS = re.compile(
+    r"Service|Ingress|Gateway|(HTTP|GRPC|TLS|TCP|UDP)?Route|Namespace|StorageClass"
+)
+"""The kinds whose annotations decide who reaches the pods, so that one that was set by hand is drift."""
 
 
-def is_controllers_field(path: str) -> bool:
-    """Return whether a controller, an injector or `kubectl rollout restart` may set a field of a template."""
+def is_controllers_field(kind: str, path: str) -> bool:
+    """Return whether a controller, an injector or `kubectl rollout restart` may set a field of an object."""
+    if path.startswith("metadata.annotations") and _SET_BY_ANNOTATIONS.fullmatch(kind):
+        *_, key = parse_path(path)
+        return bool(CONTROLLERS_ANNOTATION.match(str(key)))
     return bool(_CONTROLLERS.match(path))
 
 
@@ -112,3 +122,37 @@ def _join(path: str, key: str) -> str:
         quoted = key.replace('"', '\\"')
         return f'{path}["{quoted}"]'
     return f"{path}.{key}" if path else key
+
+
+def printed(change: Change, item: PropertyChange) -> tuple[str | None, str | None]:
+    """Return the old and the new value of a property as text, with masked secrets; None if it is missing."""
+    content = change.type == "kubernetes:core/v1:Secret" and item.path.startswith(("data", "stringData"))
+    secret = _is_secret(change, item.path)
+    old, new = (
+        None if value is None else MASK if content or (secret and isinstance(value, str)) else _text(value)
+        for value in (item.old, item.new)
+    )
+    return old, new
+
+
+def _is_secret(change: Change, path: str) -> bool:
+    """Return whether a property's own name, or the name next to its value, looks like that of a secret."""
+    if is_secret_name(path):
+        return True
+    owner = path.removesuffix(".value")
+    if owner == path:
+        return False
+    names = [value_at(state, f"{owner}.name") for state in (change.old, change.new, change.live)]
+    # A refresh has the names that the cluster has now only as differences.
+    names += [
+        name for item in change.properties if item.path == f"{owner}.name" for name in (item.old, item.new)
+    ]
+    return any(map(is_secret_name, names))
+
+
+def _text(value: Any) -> str:
+    """Format a value: text and hidden values as they are, other values as JSON."""
+    if isinstance(value, Hidden):
+        return str(value)
+    value = masked(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)

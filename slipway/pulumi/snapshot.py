@@ -10,12 +10,13 @@ from typing import Any
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, objects_in_state
-from slipway.errors import CommandFailed
+from slipway.errors import CommandFailed, SlipwayError
 from slipway.images.references import Image
 from slipway.process import git
 from slipway.promotion.receipts import Receipts
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.target import check_providers, cluster_of
 from slipway.pulumi.updates import ConfigValue, Update
 
 IMAGE = "image"
@@ -47,7 +48,9 @@ class StackSnapshot:
         with ThreadPoolExecutor(2) as pool:  # two pulumi commands in parallel
             config, state = pool.submit(stack.config), pool.submit(stack.state)
         settings = config.result()
-        return cls(stack, project.name, settings, Cluster.from_config(stack, settings), state.result())
+        cluster = cluster_of(stack, settings)
+        check_providers(stack, settings, state.result())
+        return cls(stack, project.name, settings, cluster, state.result())
 
     def reload(self) -> "StackSnapshot":
         """Return a snapshot with the present state."""
@@ -106,6 +109,23 @@ class StackSnapshot:
         return [f"{item['type']} {item['resource']['urn'].rpartition('::')[2]}" for item in pending]
 
 
+def _cluster(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
+    """Return the cluster that a stack is deployed to.
+
+    Raises:
+        SlipwayError: the stack does not set its context, or its kubeconfig cannot be used.
+    """
+    context = config.get("kubernetes:context")
+    if context is None or not context.value:
+        raise SlipwayError(
+            f"stack {stack.name} does not set the context of its cluster:"
+            f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
+        )
+    kubeconfig = config.get("kubernetes:kubeconfig", ConfigValue(None, secret=False))
+    value = stack.secret("kubernetes:kubeconfig") if kubeconfig.secret else kubeconfig.value
+    return Cluster.from_values(context.value, value, stack.project.directory)
+
+
 def stack_file(stack: Stack) -> StackFile:
     """Return the stack file of a stack, whether or not the backend has the stack."""
     return StackFile(stack.file, f"{stack.project.name}:{IMAGE}")
@@ -120,4 +140,7 @@ def current_user() -> str:
         email = git("config", "user.email").strip()
     except CommandFailed:
         email = ""
-    return email or getpass.getuser()
+    try:
+        return email or getpass.getuser()
+    except (OSError, KeyError):  # containers with any user id have no name for it
+        return f"user {os.getuid()}"

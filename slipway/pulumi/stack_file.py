@@ -5,7 +5,9 @@ explains why the document is not loaded and dumped.
 """
 
 import os
+import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,17 @@ class StackFile:
     key: str
 
     def text(self) -> str:
-        """Return the content; a stack that was never configured has no file, which counts as empty."""
-        return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        """Return the content with its own ends of lines; a file that does not exist counts as empty.
+
+        Raises:
+            SlipwayError: the file cannot be read.
+        """
+        try:
+            return self.path.read_bytes().decode() if self.path.exists() else ""
+        except OSError as error:
+            raise SlipwayError(f"{self.path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SlipwayError(f"{self.path} cannot be read: it is not UTF-8") from None
 
     def image(self) -> str | None:
         """Return the value of the key, or None.
@@ -71,19 +82,26 @@ class StackFile:
         return {**document, "config": document.get("config") or {}} == expected
 
     def write(self, text: str) -> None:
-        """Replace the content atomically; do nothing if the content is the same."""
+        """Replace the content atomically; do nothing if the content is the same.
+
+        The file keeps its mode and owner, and a link stays a link.
+        """
         if text == self.text():
             return
-        mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        path = self.path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(mode)
-            Path(name).replace(self.path)
+            before = path.stat() if path.exists() else None
+            Path(name).chmod(before.st_mode & 0o777 if before else 0o644)
+            if before:
+                with suppress(PermissionError):  # only root may give a file away
+                    shutil.chown(name, before.st_uid, before.st_gid)
+            Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -130,10 +148,10 @@ def _config(text: str) -> yaml.MappingNode | None:
 
 
 def _set(text: str, key: str, image: str) -> str:
-    config = _config(text)
+    config, newline = _config(text), _newline(text)
     if config is None:
         rest = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("config:"))
-        return f"{_with_newline(rest)}config:\n  {key}: {image}\n"
+        return f"{_with_newline(rest)}config:{newline}  {key}: {image}{newline}"
     for name, value in config.value:
         if name.value == key:
             return text[: value.start_mark.index] + image + text[_end(text, value) :]
@@ -145,7 +163,7 @@ def _set(text: str, key: str, image: str) -> str:
     line_end = text.find("\n", at)
     at = len(text) if line_end < 0 else line_end + 1
     indent = " " * config.value[0][0].start_mark.column
-    return f"{_with_newline(text[:at])}{indent}{key}: {image}\n{text[at:]}"
+    return f"{_with_newline(text[:at])}{indent}{key}: {image}{newline}{text[at:]}"
 
 
 def _remove(text: str, key: str) -> str:
@@ -170,4 +188,8 @@ def _end(text: str, node: yaml.Node) -> int:
 
 
 def _with_newline(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"
+    return text if not text or text.endswith("\n") else f"{text}{_newline(text)}"
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"

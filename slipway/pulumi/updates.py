@@ -7,10 +7,13 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
+from slipway import masking
 from slipway.pulumi.changes import EventSummary
 
 _LAST_LINES = 30
 _GENERIC_ERROR = re.compile(r"(preview|update) failed")
+_PROGRAM_EXIT = re.compile(r"an unhandled error occurred: program exited with non-zero exit code: -?\d+")
+"""The engine's last words about a program that exits with an error, also after it has printed the reason."""
 _PLAN_VIOLATION = re.compile(r"(resource (?P<urn>urn:\S+) violates plan): .*", re.DOTALL)
 
 
@@ -77,19 +80,36 @@ class Update:
 
 
 def failure_reason(run: Run, summary: EventSummary) -> str:
-    """Return why an operation failed: the errors in its events, else the end of its output."""
+    """Return why an operation failed, masked: the errors in its events, else the end of its output."""
     if run.succeeded:
         return ""
     errors = dict.fromkeys(item.message for item in summary.diagnostics if item.severity == "error")
-    reasons = [without_values(error) for error in errors if not _GENERIC_ERROR.fullmatch(error)]
+    reasons = [_printed(error) for error in errors if not is_generic(error)]
     if reasons:
         return "\n".join(reasons)
-    mandatory = sorted({violation.policy for violation in summary.violations if violation.mandatory})
-    if mandatory:
-        return f"refused by policy: {', '.join(mandatory)}"
+    exits = [error for error in errors if _PROGRAM_EXIT.fullmatch(error)]
+    if exits:
+        return "\n".join(exits)
+    if refusal := policy_refusal(summary):
+        return refusal
     stdout, _, stderr = run.failure.partition("\n stderr: ")
     output = stderr.strip() or stdout.partition("stdout: ")[2].strip() or run.failure
-    return without_values("\n".join(output.splitlines()[-_LAST_LINES:]))
+    return _printed("\n".join(output.splitlines()[-_LAST_LINES:]))
+
+
+def _printed(error: str) -> str:
+    return masking.message(without_values(error))
+
+
+def is_generic(error: str) -> bool:
+    """Return whether an error of the engine only says that something failed, and not why."""
+    return bool(_GENERIC_ERROR.fullmatch(error) or _PROGRAM_EXIT.fullmatch(error))
+
+
+def policy_refusal(summary: EventSummary) -> str:
+    """Return the mandatory policies that refuse an operation; empty without any."""
+    mandatory = sorted({violation.policy for violation in summary.violations if violation.mandatory})
+    return f"refused by policy: {', '.join(mandatory)}" if mandatory else ""
 
 
 def without_values(message: str) -> str:

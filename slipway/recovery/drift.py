@@ -1,12 +1,14 @@
-"""The differences between a stack's program, its state and the cluster."""
+"""The differences between a stack's program, its state and the cluster, without secrets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway.errors import SlipwayError
+from slipway.masking import visible
 from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
 from slipway.pulumi.events import summarise
 from slipway.pulumi.project import Stack
+from slipway.pulumi.properties import printed
 from slipway.pulumi.updates import Run, failure_reason
 
 FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
@@ -80,7 +82,7 @@ def _cluster(drift: Change) -> Iterator[str]:
     if drift.op is Op.DELETE:
         yield "it is deleted"
     else:
-        yield from map(_describe, drift.properties)
+        yield from (_describe(drift, difference) for difference in drift.properties)
 
 
 def _program(change: Change, drift: Change | None) -> Iterator[str]:
@@ -92,13 +94,14 @@ def _program(change: Change, drift: Change | None) -> Iterator[str]:
         yield "it is new" if change.op is Op.CREATE else "it is removed"
     for difference in change.properties:
         if difference.path not in reverted:
-            yield _describe(difference)
+            yield _describe(change, difference)
 
 
-def _describe(difference: PropertyChange) -> str:
-    return f"{difference.path}: {_short(difference.old)} → {_short(difference.new)}"
+def _describe(change: Change, difference: PropertyChange) -> str:
+    old, new = printed(change, difference)
+    return f"{visible(difference.path)}: {_short(old)} → {_short(new)}"
 
 
-def _short(value: object) -> str:
-    text = "nothing" if value is None else str(value)
+def _short(value: str | None) -> str:
+    text = "nothing" if value is None else visible(value)
     return text if len(text) <= 100 else f"{text[:97]}…"

@@ -75,7 +75,7 @@ def find_damage(snapshot: StackSnapshot) -> Damage:
     records = tuple(helm.unfinished(snapshot.cluster, (operation["resource"] for operation in pending)))
     urns = {*(item.urn for item in created), *(record.urn for record in records)}
     lost = tuple(_name(operation) for operation in creations if operation["resource"]["urn"] not in urns)
-    processes = tuple(orphans(snapshot.stack.project.directory))
+    processes = tuple(orphans(snapshot.stack.project.working_directory))
     return Damage(tuple(pending), created, lost, processes, records)
 
 

@@ -1,4 +1,4 @@
-"""What several suites share: who runs them, the kills that they count, and the end of what they deployed."""
+"""Fixtures of several suites, and the groups of tests that share a worker."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +13,7 @@ from tests.e2e import soak
 GROUPS = {
     "slipway/promotion/test_promotion": "promotion",
     "program/test_make": "make",
+    "program/test_readme": "make",
     "program/": "program",
     "slipway/promotion/": "promotion: changes and crashes",
     "slipway/preview/test_commits": "commits",
@@ -60,8 +61,8 @@ def ending() -> Iterator[Ending]:
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         yield start
-    for one in started:
-        one.result()
+    for future in started:
+        future.result()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
-from tests.e2e.processes import told
+from tests.e2e.processes import process_files
 from tests.e2e.sandbox.cluster import eventually
 
 Kubectl = Callable[..., str]
@@ -14,16 +14,18 @@ Kubectl = Callable[..., str]
 
 OF_THE_CLUSTER = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 PASSING = {"events", "events.events.k8s.io", "endpoints", "leases.coordination.k8s.io", "pods.metrics.k8s.io"}
-"""Kinds that the cluster makes and that nobody has to clean up."""
+"""Kinds that the cluster makes and deletes by itself."""
 
 
 def in_the_cluster(kubectl: Kubectl) -> set[str]:
-    """Every object of a namespace that nobody else looks after, of whatever kind."""
+    """Return every object of a namespace that no other object owns, of any kind."""
     kinds = eventually("all APIs answer", lambda: _kinds(kubectl))
-    wanted = ",".join(kind for kind in kinds if kind not in PASSING)
-    items = json.loads(kubectl("get", wanted, "--output=json", "--ignore-not-found") or "{}").get("items", [])
-    own = (one for one in items if not one["metadata"].get("ownerReferences"))
-    return {_name(one) for one in own} - OF_THE_CLUSTER
+    expected = ",".join(kind for kind in kinds if kind not in PASSING)
+    items = json.loads(kubectl("get", expected, "--output=json", "--ignore-not-found") or "{}").get(
+        "items", []
+    )
+    own = (item for item in items if not item["metadata"].get("ownerReferences"))
+    return {_name(item) for item in own} - OF_THE_CLUSTER
 
 
 def _kinds(kubectl: Kubectl) -> list[str]:
@@ -37,18 +39,18 @@ def in_the_state(deployment: Mapping[str, Any]) -> set[str]:
     """The objects in namespaces that a state knows, with the claims of its StatefulSets."""
     assert not deployment.get("pending_operations")
     resources = deployment.get("resources") or []
-    outputs = [one["outputs"] for one in resources if one["type"].startswith("kubernetes:")]
+    outputs = [item["outputs"] for item in resources if item["type"].startswith("kubernetes:")]
     claims = {
-        f"persistentvolumeclaim/{template['metadata']['name']}-{_name(one).partition('/')[2]}-0"
-        for one in outputs
-        if one["kind"] == "StatefulSet"
-        for template in one["spec"].get("volumeClaimTemplates", [])
+        f"persistentvolumeclaim/{template['metadata']['name']}-{_name(item).partition('/')[2]}-0"
+        for item in outputs
+        if item["kind"] == "StatefulSet"
+        for template in item["spec"].get("volumeClaimTemplates", [])
     }
-    return {_name(one) for one in outputs if one["kind"] != "Namespace"} | claims
+    return {_name(item) for item in outputs if item["kind"] != "Namespace"} | claims
 
 
-def _name(one: Mapping[str, Any]) -> str:
-    return f"{one['kind'].lower()}/{one['metadata']['name']}"
+def _name(item: Mapping[str, Any]) -> str:
+    return f"{item['kind'].lower()}/{item['metadata']['name']}"
 
 
 def locks(state: Path, stack: str) -> list[Path]:
@@ -58,7 +60,7 @@ def locks(state: Path, stack: str) -> list[Path]:
 
 def plugins(project: Path) -> list[str]:
     """Plugins that were started in the project and still run."""
-    lines = {pid: line.replace("\0", " ") for pid, line in told("cmdline").items()}
+    lines = {pid: line.replace("\0", " ") for pid, line in process_files("cmdline").items()}
     return [
         line
         for pid, line in lines.items()

@@ -1,10 +1,10 @@
-"""The machine's processes, any of which may have ended before it is looked at."""
+"""The processes of the machine. Each may end while it is read."""
 
 from pathlib import Path
 
 
-def told(file: str) -> dict[int, str]:
-    """What a file below /proc/PID says, for each process that runs."""
+def process_files(file: str) -> dict[int, str]:
+    """Return the content of a file below /proc/PID for each process."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -17,10 +17,10 @@ def told(file: str) -> dict[int, str]:
 def descendants(pid: int) -> list[int]:
     """The processes that a process has started, and those that these have, by their command lines."""
     children: dict[int, list[int]] = {}
-    for child, stat in told("stat").items():
+    for child, stat in process_files("stat").items():
         children.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(child)
     found = list(children.get(pid, []))
-    for one in found:
-        found.extend(children.get(one, []))
-    lines = told("cmdline")
-    return sorted(found, key=lambda one: lines.get(one, ""))
+    for process in found:
+        found.extend(children.get(process, []))
+    lines = process_files("cmdline")
+    return sorted(found, key=lambda process: lines.get(process, ""))

@@ -22,7 +22,7 @@ Run = Callable[..., Recorder]
 @pytest.fixture(scope="session")
 def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """One loop for all: outputs of a program that failed may still be pending when the next one runs."""
-    loop = asyncio.get_event_loop_policy().get_event_loop()
+    loop = asyncio.new_event_loop()
     yield loop
     loop.close()
 

@@ -19,6 +19,7 @@ LIBRARIES = {
 }
 MAY_IMPORT = {
     "slipway": {"slipway"},
+    "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process"},
     "components": {"components", "slipway.images", "slipway.cluster"},
     "stack": {"stack", "components", "slipway.images", "slipway.cluster"},
     "sandbox": {"sandbox"},
@@ -56,9 +57,23 @@ def test_arrows_go_one_way(part: str) -> None:
 
 
 def test_components_need_few_libraries() -> None:
-    """A user copies `components/` and installs no more than Pulumi and pydantic."""
-    allowed = MAY_IMPORT["components"] | LIBRARIES | set(sys.stdlib_module_names)
-    assert {name: file for name, file in imported_by("components").items() if not within(name, allowed)} == {}
+    """A user copies `components/` and `slipway/`, and installs no more than Pulumi and pydantic."""
+    names = set(imported_by("components"))
+    while more := {name for module in modules(names) for name in imports(module.read_text())} - names:
+        names |= more
+    assert "slipway.errors.SlipwayError" in names
+    allowed = {"components", "slipway"} | LIBRARIES | set(sys.stdlib_module_names)
+    assert {name for name in names if not within(name, allowed)} == set()
+
+
+def modules(names: set[str]) -> Iterator[Path]:
+    """Yield the modules of Slipway among the names of modules and symbols."""
+    for name in names:
+        if within(name, {"slipway"}):
+            path = PROJECT.joinpath(*name.split("."))
+            yield from (
+                file for file in (path.with_suffix(".py"), path.parent.with_suffix(".py")) if file.exists()
+            )
 
 
 @pytest.mark.parametrize("source", ["import stack.settings", "from components import Redis"])

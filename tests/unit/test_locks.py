@@ -21,12 +21,20 @@ def test_a_lock_names_exact_versions_and_their_hashes(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_is_for_every_system(lock: str) -> None:
+    """Else, pip refuses on Windows, for a package that no lock for Linux names."""
+    assert "--universal" in (PROJECT / lock).read_text().partition("\n\n")[0].splitlines()[1]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_has_all_that_is_asked_for(lock: str) -> None:
     locked = (PROJECT / lock).read_text()
     asked = (PROJECT / lock).with_suffix(".in").read_text()
-    for wanted in re.findall(r"^[a-zA-Z][^\s;#]*", asked, re.M):
-        name, version = re.sub(r"\[.*\]", "", wanted).split("==")
-        assert re.search(rf"^{re.escape(name)}(\[.*\])?=={re.escape(version)} ", locked, re.M | re.I), wanted
+    for required in re.findall(r"^[a-zA-Z][^\s;#]*", asked, re.M):
+        name, version = re.sub(r"\[.*\]", "", required).split("==")
+        assert re.search(rf"^{re.escape(name)}(\[.*\])?=={re.escape(version)} ", locked, re.M | re.I), (
+            required
+        )
 
 
 def test_nothing_is_installed_without_its_hash() -> None:

@@ -61,9 +61,9 @@ def test_a_group_runs_on_one_worker() -> None:
     """Or each worker would deploy what the tests of a group share."""
     suite = "tests/e2e/slipway/preview/test_workflows.py"
     words = ("-n", "2", "-v", "-p", "no:cacheprovider", suite, "-k", "pinned")
-    said = subprocess.run(
+    done = subprocess.run(
         (sys.executable, "-m", "pytest", *words), cwd=PROJECT, capture_output=True, text=True
     )
-    workers = re.findall(r"^\[(gw\d)\].* PASSED", said.stdout, re.MULTILINE)
-    assert len(workers) > 2, said.stdout
+    workers = re.findall(r"^\[(gw\d)\].* PASSED", done.stdout, re.MULTILINE)
+    assert len(workers) > 2, done.stdout
     assert len(set(workers)) == 1

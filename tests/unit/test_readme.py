@@ -8,21 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from textwrap import dedent
 
 import pulumi
 import pytest
 
-PROJECT = Path(__file__).parent.parent.parent
-README = (PROJECT / "README.md").read_text()
+from tests.readme import PROJECT, README, blocks
+
 PROGRAMS = ("__main__.py", "examples/shop/__main__.py")
 OURS = ("slipway", "sandbox")
-OTHERS = ("docker", "eval", "export", "kubectl", "make", "pulumi")
+OTHERS = ("docker", "eval", "export", "go", "make", "pulumi")
 DOCUMENTS = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
-
-
-def blocks(language: str) -> list[str]:
-    return list(map(dedent, re.findall(rf"^ *```{language}\n(.*?)^ *```$", README, re.DOTALL | re.MULTILINE)))
 
 
 def commands() -> Iterator[list[str]]:
@@ -63,7 +58,8 @@ def test_commands_exist() -> None:
 @pytest.mark.parametrize("words", [words for words in commands() if words[0] in OURS], ids=shlex.join)
 def test_our_commands_have_these_subcommands_and_options(words: list[str]) -> None:
     assert re.search(rf"^[│ ]*{words[1]} ", usage(words[0]), re.MULTILINE), usage(words[0])
-    for option in (word for word in words if word.startswith("--")):
+    own = words[: words.index("--")] if "--" in words else words
+    for option in (word for word in own if word.startswith("--")):
         assert re.search(rf"{option}\b", usage(*words[:2])), option
 
 

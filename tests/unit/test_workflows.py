@@ -206,22 +206,36 @@ def test_each_job_names_its_rights_and_its_timeout(file: Path) -> None:
         assert ("secrets." in str(job)) <= ("environment" in job)
 
 
-@pytest.mark.parametrize(("comment", "method"), [("", "POST"), ("42", "PATCH")])
-def test_a_comment_is_written_once_and_then_updated(comment: str, method: str, tmp_path: Path) -> None:
+def comment_on(tmp_path: Path, report: str, comment: str = "") -> subprocess.CompletedProcess[bytes]:
+    """Run comment.sh with a stub of gh that finds a comment, and writes what it sends to the file `sent`."""
     gh = tmp_path / "gh"
     gh.write_text(
         f'#!/bin/sh\ncase "$*" in *--paginate*) echo "{comment}" ;; *) echo "$@" >{tmp_path}/sent ;; esac\n'
     )
     gh.chmod(0o755)
-    (report := tmp_path / "report.md").write_text(f"{MARK}\n\ntext\n")
+    (file := tmp_path / "report.md").write_text(report)
     environment = {
         **os.environ,
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "GITHUB_REPOSITORY": "you/hits",
     }
-    subprocess.run([str(GITHUB / "comment.sh"), "7", str(report)], env=environment, check=True)
+    return subprocess.run([str(GITHUB / "comment.sh"), "7", str(file)], env=environment)
+
+
+@pytest.mark.parametrize(("comment", "method"), [("", "POST"), ("42", "PATCH")])
+def test_a_comment_is_written_once_and_then_updated(comment: str, method: str, tmp_path: Path) -> None:
+    assert comment_on(tmp_path, f"{MARK}\n\ntext\n", comment).returncode == 0
     sent = (tmp_path / "sent").read_text()
     assert f"--method {method}" in sent
     where = "repos/you/hits/issues/comments/42" if comment else "repos/you/hits/issues/7/comments"
     assert f" {where} " in sent
-    assert str(report) in sent
+    assert str(tmp_path / "report.md") in sent
+
+
+@pytest.mark.parametrize(
+    "line", ['<!-- x")) | 7, (.[] | select("" == "-->', "text", "", "<!-- slipway $(id) -->"]
+)
+def test_a_report_cannot_choose_another_comment(line: str, tmp_path: Path) -> None:
+    """The code of a pull request writes the report; its first line becomes a part of a jq query."""
+    assert comment_on(tmp_path, f"{line}\n\ntext\n", "42").returncode == 1
+    assert not (tmp_path / "sent").exists()

@@ -9,15 +9,27 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from slipway.preview.report import mermaid
 from slipway.preview.report.model import Report, Resource, Stack
-from slipway.preview.report.vocabulary import OPS, headline, shortened, summary
+from slipway.preview.report.vocabulary import (
+    DRIFT,
+    LEVEL_STATES,
+    MARKS,
+    OPS,
+    PICTURE,
+    REFUSED,
+    headline,
+    omitted,
+    shortened,
+    state,
+    summary,
+)
 from slipway.preview.rules import Consequence, Level
+from slipway.preview.topology.model import Mark, Topology
 
 LIMIT = 65_536
 MARK = "<!-- slipway preview -->"
 """The first line of a comment, by which pipelines find it to update it in place."""
-
-_ICONS = {Level.SAFE: "🟢", Level.ATTENTION: "🟠", Level.DANGEROUS: "🔴"}
 
 
 @dataclass(frozen=True)
@@ -32,17 +44,19 @@ class _Detail:
     """Whether resources are listed by name, or counted by kind."""
     consequences: int
     """The number of consequences for each stack."""
+    picture: bool = True
+    """Whether the picture of the system is drawn."""
     folded: str = ""
 
 
 _STEPS = (
     _Detail(200, "all", True, 1000),
-    _Detail(60, "all", True, 1000, "values longer than 60 characters"),
-    _Detail(60, "risky", True, 1000, "properties of resources whose change is safe"),
-    _Detail(60, "none", True, 1000, "all properties"),
-    _Detail(60, "none", False, 200, "all properties and the names of resources"),
-    _Detail(60, "none", False, 25, "all but the 25 gravest consequences of each stack"),
-    _Detail(60, "none", False, 3, "all but the 3 gravest consequences of each stack"),
+    _Detail(60, "all", True, 1000, folded="values longer than 60 characters"),
+    _Detail(60, "risky", True, 1000, folded="properties of resources whose change is safe"),
+    _Detail(60, "none", True, 1000, False, "all properties and the picture"),
+    _Detail(60, "none", False, 200, False, "all properties, the picture and the names of resources"),
+    _Detail(60, "none", False, 25, False, "all but the 25 gravest consequences of each stack"),
+    _Detail(60, "none", False, 3, False, "all but the 3 gravest consequences of each stack"),
 )
 
 
@@ -70,15 +84,14 @@ def _render(report: Report, detail: _Detail) -> str:
 
 def _overview(report: Report) -> str:
     rows = [
-        f"| {_ICONS[stack.level]} {_escaped(stack.name)} | {headline(stack)} | {summary(stack)} |"
+        f"| {state(stack).icon} {_escaped(stack.name)} | {headline(stack)} | {summary(stack)} |"
         for stack in report.stacks
     ]
     return "\n".join(["| Stack | Consequences | Resources |", "|---|---|---|", *rows])
 
 
 def _stack(stack: Stack, detail: _Detail) -> str:
-    icon = "❌" if stack.status == "failed" else _ICONS[stack.level]
-    parts = [f"### {icon} {_escaped(stack.name)}: {headline(stack)}", summary(stack)]
+    parts = [f"### {state(stack).icon} {_escaped(stack.name)}: {headline(stack)}", summary(stack)]
     shown = stack.consequences[: detail.consequences]
     lines = [line for consequence in shown for line in _consequence(consequence, detail)]
     if left := len(stack.consequences) - len(shown):
@@ -87,17 +100,26 @@ def _stack(stack: Stack, detail: _Detail) -> str:
     parts.append("\n".join(_violations(stack)))
     if stack.failure:
         parts.append(_fenced(stack.failure))
+    if stack.topology and detail.picture:
+        parts.append(_picture(stack.topology))
     parts += [_resources(stack.resources, "Changes", detail)] if stack.resources else []
     if stack.drift is not None:
-        title = "OutOfDate in the cluster since the last update"
-        parts.append(_resources(stack.drift, title, detail) if stack.drift else "No drift.")
+        parts.append(_resources(stack.drift, DRIFT, detail) if stack.drift else "No drift.")
     parts += [_escaped(shortened(message, 500)) for message in stack.messages[:10]]
     parts += [f"*{_escaped(note)}*" for note in stack.notes]
     return "\n\n".join(part for part in parts if part)
 
 
+def _picture(topology: Topology) -> str:
+    marks = ", ".join(f"{MARKS[mark]} {mark}" for mark in (Mark.ADDED, Mark.REMOVED, Mark.CHANGED))
+    title = f"{PICTURE}: {marks}. {omitted(topology)}".strip()
+    return f"{title}\n\n```mermaid\n{mermaid.render(topology)}\n```"
+
+
 def _consequence(consequence: Consequence, detail: _Detail) -> list[str]:
-    lines = [f"- {_ICONS[consequence.level]} **{consequence.concern}** {_escaped(consequence.reason)}"]
+    lines = [
+        f"- {LEVEL_STATES[consequence.level].icon} **{consequence.concern}** {_escaped(consequence.reason)}"
+    ]
     shown = consequence.details[: detail.consequences]
     lines += [f"  - {_code(shortened(line, detail.value))}" for line in shown]
     if left := len(consequence.details) - len(shown):
@@ -107,7 +129,7 @@ def _consequence(consequence: Consequence, detail: _Detail) -> list[str]:
 
 def _violations(stack: Stack) -> list[str]:
     return [
-        f"- {'🚫 refused by policy' if violation.mandatory else '💬 policy advises'}"
+        f"- {f'{REFUSED.icon} refused by policy' if violation.mandatory else '💬 policy advises'}"
         f" **{_escaped(violation.policy)}**: {_escaped(shortened(violation.message, 500))}"
         for violation in stack.violations[:50]
     ]

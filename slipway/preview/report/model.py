@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from slipway.preview.rules import Consequence, Level, highest
+from slipway.preview.topology.model import Topology
 from slipway.pulumi.changes import Op
 
 SCHEMA = Path(__file__).with_name("report.schema.json")
@@ -74,10 +75,10 @@ class Stack(_Part):
 
     name: str
     """The name on the command line."""
-    status: Literal["unchanged", "changed", "failed"]
-    """Failed: the preview stopped early, so the other fields are incomplete."""
+    status: Literal["unchanged", "changed", "refused", "failed"]
+    """Refused: by a mandatory policy. Failed: the preview stopped early, so the report is incomplete."""
     level: Level
-    """The highest level of its consequences."""
+    """The highest level of its consequences; at least attention if the preview failed."""
     counts: dict[str, int]
     """The number of resources by operation, including "same"."""
     consequences: tuple[Consequence, ...]
@@ -94,6 +95,8 @@ class Stack(_Part):
     """Checks that were not made, and the reasons."""
     failure: str
     """Why the preview failed; empty if it succeeded."""
+    topology: Topology | None = None
+    """The system as clients reach it, before and after; None if nothing of it changes."""
 
 
 class Report(_Part):

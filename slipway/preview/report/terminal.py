@@ -5,10 +5,18 @@ from rich.table import Table
 from rich.text import Text
 
 from slipway.preview.report.model import Property, Report, Resource, Stack
-from slipway.preview.report.vocabulary import LEVELS, OPS, headline, shortened, summary
-from slipway.preview.rules import Level
+from slipway.preview.report.vocabulary import (
+    DRIFT,
+    LEVEL_STATES,
+    LEVELS,
+    OPS,
+    REFUSED,
+    headline,
+    shortened,
+    state,
+    summary,
+)
 
-_COLOURS = {Level.SAFE: "green", Level.ATTENTION: "yellow", Level.DANGEROUS: "bold red"}
 _OP_COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red"}
 _WIDTH = 120
 
@@ -21,16 +29,17 @@ def show(report: Report, console: Console) -> None:
 
 
 def _stack(stack: Stack) -> RenderableType:
-    title = Text.assemble((f"{stack.name}: ", "bold"), (headline(stack), _COLOURS[stack.level]))
+    title = Text.assemble((f"{stack.name}: ", "bold"), (headline(stack), state(stack).colour))
     parts: list[RenderableType] = [title, Text(summary(stack), style="dim")]
     if stack.consequences:
         parts.append(_consequences(stack))
     for violation in stack.violations:
         kind = "refused by policy" if violation.mandatory else "policy advises"
-        parts.append(Text(f"{kind} {violation.policy}: {violation.message}", style="red"))
+        style = REFUSED.colour if violation.mandatory else "yellow"
+        parts.append(Text(f"{kind} {violation.policy}: {violation.message}", style=style))
     parts += [_resource(resource) for resource in stack.resources]
     if stack.drift is not None:
-        parts.append(Text("OutOfDate in the cluster since the last update:" if stack.drift else "No drift."))
+        parts.append(Text(f"{DRIFT}:" if stack.drift else "No drift."))
         parts += [_resource(resource) for resource in stack.drift]
     parts += [Text(message, style="yellow") for message in stack.messages]
     parts += [Text(note, style="dim") for note in stack.notes]
@@ -42,7 +51,7 @@ def _stack(stack: Stack) -> RenderableType:
 def _consequences(stack: Stack) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
     for consequence in stack.consequences:
-        level = Text(LEVELS[consequence.level], style=_COLOURS[consequence.level])
+        level = Text(LEVELS[consequence.level], style=LEVEL_STATES[consequence.level].colour)
         reason = Text(consequence.reason, overflow="fold")  # a URN may be longer than the line
         for line in consequence.details:
             reason.append(f"\n  {line}", style="dim")

@@ -6,9 +6,11 @@ A rule is a function from a Situation to the consequences that it finds. Rules a
 from collections.abc import Callable, Iterable
 
 from slipway.preview.rules import (
+    budgets,
     configuration,
     data_loss,
     docker,
+    doors,
     downtime,
     identities,
     images,
@@ -19,22 +21,28 @@ from slipway.preview.rules import (
     releases,
     resources,
     services,
+    unknown,
 )
-from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Quota, Situation, highest
+from slipway.preview.rules.model import Consequence, Level, Situation, highest
 
 Rule = Callable[[Situation], Iterable[Consequence]]
 
 RULES: tuple[Rule, ...] = (
     data_loss.deletions,
+    data_loss.safeguards,
     data_loss.restarts,
+    data_loss.unmounted,
     data_loss.claims,
     identities.identities,
     downtime.removals,
     downtime.replacements,
+    downtime.immutable,
+    downtime.providers,
     downtime.outages,
     downtime.later_outages,
     services.reachability,
     services.exposure,
+    doors.changes,
     network_policies.traffic,
     privileges.pods,
     privileges.namespaces,
@@ -42,12 +50,19 @@ RULES: tuple[Rule, ...] = (
     rbac.bindings,
     configuration.values,
     configuration.unfinished,
+    configuration.missing,
+    configuration.unlisted,
     pods.rollouts,
+    pods.probes,
     pods.scaling,
+    pods.scalers,
+    budgets.changes,
     resources.limits,
+    resources.ranges,
     resources.capacity,
     resources.totals,
     images.images,
+    images.platforms,
     releases.updates,
     releases.removals,
     releases.unlisted,
@@ -61,7 +76,8 @@ RULES: tuple[Rule, ...] = (
 def consequences(situation: Situation) -> tuple[Consequence, ...]:
     """Return the consequences of all rules, the worst first."""
     found = dict.fromkeys(consequence for rule in RULES for consequence in rule(situation))
+    found |= dict.fromkeys(unknown.changes(situation, tuple(found)))
     return tuple(sorted(found, key=lambda consequence: consequence.level, reverse=True))
 
 
-__all__ = ["Cluster", "Consequence", "Level", "Node", "Quota", "Situation", "consequences", "highest"]
+__all__ = ["Consequence", "Level", "Situation", "consequences", "highest"]

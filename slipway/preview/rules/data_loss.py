@@ -27,6 +27,13 @@ HARMLESS_KINDS = {
 _HARMLESS_TYPES = ("pulumi:", "docker-build:", "docker:")
 _VOLUMES = {"persistentVolumeClaim", "nfs", "csi", "iscsi", "hostPath"}
 """Volumes that outlive a pod."""
+_IDENTITIES = {
+    "persistentVolumeClaim": ("claimName",),
+    "nfs": ("server", "path"),
+    "csi": ("driver",),
+    "iscsi": ("targetPortal", "iqn", "lun"),
+}
+"""What tells volumes of a kind apart."""
 
 
 def deletions(situation: Situation) -> Iterator[Consequence]:
@@ -41,6 +48,15 @@ def deletions(situation: Situation) -> Iterator[Consequence]:
                 str(Object(change, change.old)) if is_object(change.old) else f"{change.kind} {change.name}"
             )
             yield Consequence(Level.DANGEROUS, "data", f"{name} {verb}: {data} may be lost", change.urn)
+
+
+def safeguards(situation: Situation) -> Iterator[Consequence]:
+    """Yield resources that Pulumi may delete from now on."""
+    for change in (*situation.changes, *situation.unchanged):
+        if change.safeguards_lost:
+            options = " and ".join(change.safeguards_lost)
+            reason = f"{change.kind} {change.name} loses {options}: a later update may delete it"
+            yield Consequence(Level.ATTENTION, "data", reason, change.urn)
 
 
 def _data(change: Change) -> str | None:
@@ -77,6 +93,32 @@ def _has_volume(workload: Workload) -> bool:
     return bool(claims) or any(_VOLUMES & set(volume) for volume in volumes if volume)
 
 
+def unmounted(situation: Situation) -> Iterator[Consequence]:
+    """Yield workloads whose new pods lack a volume with data, or have it under another path."""
+    for old, new in restarting(situation):
+        after = dict(_mounts(new))
+        for volume, paths in _mounts(old):
+            if volume not in after:
+                reason = f"no longer mounts {volume}: its new pods start without the data on it"
+                yield _lost(new.object, reason)
+            elif lost := sorted(paths - after[volume]):
+                reason = f"no longer has {volume} at {', '.join(lost)}: what was there looks empty"
+                yield _lost(new.object, reason)
+
+
+def _mounts(workload: Workload) -> Iterator[tuple[str, set[str]]]:
+    """Yield the volumes that outlive the pods, by what they are, and where they are mounted."""
+    mounts = [mount for item in workload.containers for mount in items(get(item, "volumeMounts"))]
+    for volume in items(get(workload.pod, "volumes")):
+        paths = {
+            str(get(mount, "mountPath")) for mount in mounts if get(mount, "name") == get(volume, "name")
+        }
+        for kind in sorted(_IDENTITIES.keys() & set(volume or {})):
+            parts = (str(get(volume, kind, key)) for key in _IDENTITIES[kind])
+            if paths:
+                yield f"{kind} {' '.join(parts)}", paths
+
+
 def claims(situation: Situation) -> Iterator[Consequence]:
     """Yield volume claims whose size changes, and StatefulSets that start to delete their claims."""
     for old, new in situation.updates("PersistentVolumeClaim"):
@@ -85,6 +127,11 @@ def claims(situation: Situation) -> Iterator[Consequence]:
             smaller = amount(sizes[1]) < amount(sizes[0])
             rule = "volumes cannot shrink" if smaller else "only some storage classes can grow a volume"
             reason = f"requests {sizes[1]} instead of {sizes[0]}: {rule}"
+            yield new.consequence(Level.ATTENTION, "data", reason)
+    for old, new in situation.updates("PersistentVolume"):
+        reclaim = [get(item.manifest, "spec", "persistentVolumeReclaimPolicy") for item in (old, new)]
+        if reclaim[1] == "Delete" != reclaim[0]:
+            reason = "will be deleted with its data when its claim is deleted (reclaim policy Delete)"
             yield new.consequence(Level.ATTENTION, "data", reason)
     policy = ("spec", "persistentVolumeClaimRetentionPolicy")
     for old, new in situation.updates("StatefulSet"):

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from slipway.preview.rules.doors import DOORS
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
-from slipway.preview.rules.workloads import SERVING, restarting
+from slipway.preview.rules.workloads import SERVING, persisting, restarting
+from slipway.pulumi.changes import Op
 
-ENTRANCES = ("Service", "Ingress", "Gateway", "HTTPRoute")
+ENTRANCES = ("Service", *DOORS)
 """Kinds with an address that clients use."""
 
 
@@ -46,6 +48,45 @@ def replacements(situation: Situation) -> Iterator[Consequence]:
         yield _downtime(Level.ATTENTION, old, "is deleted and runs again from the start")
 
 
+# The engine replaces objects for these; an update in place is refused.
+_IMMUTABLE = {
+    "Deployment,StatefulSet,DaemonSet:spec.selector.**": "downtime",
+    "StatefulSet:spec.serviceName": "downtime",
+    "StatefulSet:spec.podManagementPolicy": "downtime",
+    "StatefulSet:spec.volumeClaimTemplates": "data",
+    "PersistentVolumeClaim:spec.storageClassName": "data",
+    "PersistentVolumeClaim:spec.accessModes": "data",
+    "PersistentVolumeClaim:spec.volume*": "data",
+    "PersistentVolumeClaim:spec.selector.**": "data",
+    "Service:spec.clusterIP*": "downtime",
+}
+
+
+def immutable(situation: Situation) -> Iterator[Consequence]:
+    """Yield objects that cannot change in place as they should."""
+    for _, new in situation.updates():
+        if new.change.op is Op.UPDATE:
+            for difference in situation.differences(new.change):
+                for pattern, concern in _IMMUTABLE.items():
+                    if difference.matches(pattern):
+                        reason = f"cannot change {difference} in place: it would have to be deleted first"
+                        yield new.consequence(Level.DANGEROUS, concern, reason)
+
+
+def providers(situation: Situation) -> Iterator[Consequence]:
+    """Yield providers that lead to another cluster or namespace."""
+    for change in situation.changes:
+        if change.type.startswith("pulumi:providers:") and change.old and change.new:
+            places = [
+                key
+                for key in ("context", "cluster", "namespace")
+                if change.old.get(key) != change.new.get(key)
+            ]
+            if places:
+                reason = f"Provider {change.name} changes its {' and '.join(places)}: its objects move there"
+                yield Consequence(Level.DANGEROUS, "downtime", reason, change.urn)
+
+
 def outages(situation: Situation) -> Iterator[Consequence]:
     """Yield workloads whose restart leaves too few pods to serve requests."""
     for old, new in restarting(situation):
@@ -74,6 +115,12 @@ def later_outages(situation: Situation) -> Iterator[Consequence]:
         if strategies[1] == "Recreate" != strategies[0] and new.change.urn not in restarted:
             reason = "will stop all its pods at once in the next rollout (strategy Recreate)"
             yield _downtime(Level.ATTENTION, new, reason)
+    for before, after in persisting(situation):
+        rolls = after.object.kind == "Deployment" and after.strategy == "RollingUpdate"
+        loses = after.unavailable >= after.replicas > 0 and after.unavailable > before.unavailable
+        if rolls and loses and after.object.change.urn not in restarted:
+            reason = f"may stop all its pods at once in the next rollout ({after.unavailable} unavailable)"
+            yield _downtime(Level.ATTENTION, after.object, reason)
     for old, new in situation.updates("CronJob"):
         if get(new.manifest, "spec", "suspend") and not get(old.manifest, "spec", "suspend"):
             yield _downtime(Level.ATTENTION, new, "is suspended: it stops running")

@@ -16,15 +16,57 @@ def images(situation: Situation) -> Iterator[Consequence]:
         for name, before, after in _changes(template_of(old), template_of(new)):
             unbuilt = isinstance(after, Hidden)
             text = built.get(repository(before), str(after)) if unbuilt else short(str(after))
-            pinned = unbuilt or "@sha256:" in str(after)
-            advice = "" if pinned else "; a tag without a digest may name another image later"
+            advice = _advice(before, after)
             yield Consequence(
-                Level.SAFE if pinned else Level.ATTENTION,
+                Level.ATTENTION if advice else Level.SAFE,
                 "image",
                 f"{new} ({name}): {short(str(before))} → {text}{advice}",
                 new.change.urn,
                 details=situation.commits,
             )
+
+
+def is_ordinary(before: Any, after: Any) -> bool:
+    """Return whether an image replaces another one as in an ordinary release."""
+    return before is not None and after is not None and not _advice(before, after)
+
+
+def _advice(before: Any, after: Any) -> str:
+    """Return why a reviewer has to look at an image; empty if it is an ordinary release."""
+    if isinstance(after, Hidden):
+        return ""
+    old, new = str(before), str(after)
+    if "@sha256:" not in new:
+        return "; a tag without a digest may name another image later"
+    if not isinstance(before, Hidden) and _name(old) != _name(new):
+        return "; it is another program's image"
+    versions = [_version(reference) for reference in (old, new)]
+    if None not in versions and versions[1] < versions[0]:  # type: ignore[operator] # both are tuples
+        return "; it is an older version"
+    return ""
+
+
+def _name(reference: str) -> str:
+    return repository(reference).rpartition("/")[2]
+
+
+def _version(reference: str) -> tuple[int, ...] | None:
+    tag = reference.partition("@")[0].removeprefix(repository(reference)).lstrip(":v")
+    return tuple(map(int, tag.split("."))) if re.fullmatch(r"\d{1,4}(\.\d{1,4}){1,2}", tag) else None
+
+
+def platforms(situation: Situation) -> Iterator[Consequence]:
+    """Yield images that are built for platforms that no node has."""
+    nodes = situation.cluster.nodes if situation.cluster else ()
+    known = {str(node.labels["kubernetes.io/arch"]) for node in nodes if "kubernetes.io/arch" in node.labels}
+    for change in situation.changes:
+        if change.type == "docker-build:index:Image" and known:
+            platforms = map(str, items(get(change.new, "platforms")))
+            built = {platform.split("/")[1] for platform in platforms if "/" in platform}
+            if built and not known & built:
+                architectures = f"{', '.join(sorted(built))}, but the nodes are {', '.join(sorted(known))}"
+                reason = f"Image {change.name} is built for {architectures}: its pods cannot start"
+                yield Consequence(Level.ATTENTION, "image", reason, change.urn)
 
 
 def _changes(old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:

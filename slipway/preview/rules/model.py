@@ -1,17 +1,20 @@
 """Consequences, their levels, and the situation that rules examine."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, total_ordering
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as validated_dataclass
 
+from slipway.cluster.capacity import Capacity
+from slipway.preview.rules.differences import Difference, differences
 from slipway.pulumi.changes import Change, Hidden, Op
 
 Manifest = Mapping[str, Any]
+T = TypeVar("T")
 RELEASE = "kubernetes:helm.sh/v3:Release"
 """The type of a Helm release: one resource, whose objects the engine does not list."""
 
@@ -104,41 +107,13 @@ class Object:
 
 
 @dataclass(frozen=True)
-class Node:
-    """The size of a node and its free capacity: CPU in cores, memory in bytes."""
-
-    name: str
-    cpu: float
-    memory: float
-    cpu_free: float
-    memory_free: float
-
-
-@dataclass(frozen=True)
-class Quota:
-    """The unused part of a ResourceQuota, by the quota's own keys: requests.cpu, pods."""
-
-    name: str
-    namespace: str
-    left: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The capacity of the cluster, apart from the stack."""
-
-    nodes: tuple[Node, ...]
-    quotas: tuple[Quota, ...] = ()
-
-
-@dataclass(frozen=True)
 class Situation:
     """Everything that rules examine."""
 
     changes: tuple[Change, ...]
     """Resources that change, without components."""
     unchanged: tuple[Change, ...] = ()
-    cluster: Cluster | None = None
+    cluster: Capacity | None = None
     """None if the cluster was not asked, or did not answer."""
     commits: tuple[str, ...] = ()
     """Commits since the last update, one line each."""
@@ -158,6 +133,21 @@ class Situation:
         return tuple(
             Object(change, change.new) for change in (*self.changes, *self.unchanged) if is_object(change.new)
         )
+
+    def once(self, key: str, compute: Callable[[], T]) -> T:
+        """Return what `compute` returns, which is called once for each key."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        result: T = self._computed[key]
+        return result
+
+    @cached_property
+    def _computed(self) -> dict[str, Any]:
+        return {}
+
+    def differences(self, change: Change) -> tuple[Difference, ...]:
+        """Return the differences of a change."""
+        return self.once(f"differences {change.urn}", lambda: differences(change))
 
     def updates(self, *kinds: str) -> Iterator[tuple[Object, Object]]:
         """Yield the objects that change and stay, before and after; of all kinds by default."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
-from slipway.preview.rules.workloads import persisting, selects
+from slipway.preview.rules.workloads import persisting, selects, workloads
 from slipway.pulumi.changes import Hidden
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
@@ -92,12 +92,41 @@ def traffic(situation: Situation) -> Iterator[Consequence]:
     """Yield the traffic that policies newly allow or forbid, for each workload that stays."""
     if not any(change.kind == "NetworkPolicy" for change in situation.changes):
         return
+    yield from _unknown(situation)
     for label, urn, old, new in _groups(situation):
         for direction in _PEERS:
             before = _permissions(situation.before, old, direction)
             after = _permissions(situation.after, new, direction)
             for level, concern, reason in _compare(before, after, direction):
                 yield Consequence(level, concern, f"{label} {reason}", urn)
+
+
+def _unknown(situation: Situation) -> Iterator[Consequence]:
+    """Yield policies that are for other pods than those of the stack."""
+    for change in situation.changes:
+        if change.kind == "NetworkPolicy":
+            policies = [Object(change, manifest) for manifest in (change.old, change.new) if manifest]
+            empty = {item.name for item in situation.created("Namespace")}
+            if not selects_workloads(situation, *policies) and policies[-1].namespace not in empty:
+                reason = (
+                    "is for pods that are not part of this stack: what changes for them is not known here"
+                )
+                yield policies[-1].consequence(Level.ATTENTION, "exposure", reason)
+
+
+def selects_workloads(situation: Situation, *policies: Object) -> bool:
+    """Return whether each version of a policy selects pods that `traffic` compares."""
+    return all(
+        any(
+            group[0] == policy.namespace and selects(get(policy.manifest, "spec", "podSelector"), group[1])
+            for group in (
+                *(group for _, _, *both in _groups(situation) for group in both),
+                *((pod.object.namespace, pod.labels) for pod in workloads(situation, situation.before)),
+                *((pod.object.namespace, pod.labels) for pod in workloads(situation, situation.after)),
+            )
+        )
+        for policy in policies
+    )
 
 
 def _groups(situation: Situation) -> Iterator[tuple[str, str, _Group, _Group]]:
@@ -121,7 +150,7 @@ def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Pe
         for item in objects
         if item.kind == "NetworkPolicy"
         and item.namespace == namespace
-        and direction in _directions(item.manifest)
+        and direction in directions(item.manifest)
         and selects(get(item.manifest, "spec", "podSelector"), labels)
     ]
     rules = [rule for policy in policies for rule in items(get(policy, "spec", direction.lower()))]
@@ -129,7 +158,8 @@ def _permissions(objects: Iterable[Object], group: _Group, direction: str) -> Pe
     return Permissions(bool(policies), allowed)
 
 
-def _directions(manifest: Mapping[str, Any]) -> list[Any]:
+def directions(manifest: Mapping[str, Any]) -> list[Any]:
+    """Return the directions that a policy restricts: Ingress, Egress or both."""
     types = items(get(manifest, "spec", "policyTypes"))
     return types or ["Ingress", *(["Egress"] if get(manifest, "spec", "egress") else [])]
 
@@ -137,20 +167,24 @@ def _directions(manifest: Mapping[str, Any]) -> list[Any]:
 def _allowed(rule: Any, key: str) -> Iterator[Traffic]:
     for peer in items(get(rule, key)) or [None]:
         for port in items(get(rule, "ports")) or [None]:
-            yield Traffic(Peer.parse(peer), _port(port))
+            yield Traffic(Peer.parse(peer), port_text(port))
 
 
 def _selector(selector: Any) -> str | None:
     if selector is None or isinstance(selector, Hidden):
         return None if selector is None else str(selector)
     labels, expressions = get(selector, "matchLabels"), get(selector, "matchExpressions")
+    if labels and not isinstance(labels, Mapping):
+        return str(labels)
     text = ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
     return text + (json.dumps(expressions, default=str, sort_keys=True) if expressions else "")
 
 
-def _port(port: Any) -> str:
-    if not port or port.get("port") is None:
-        return "" if not port or port.get("protocol", "TCP") == "TCP" else str(port["protocol"])
+def port_text(port: Any) -> str:
+    """Format a port of a rule: 80, 53/UDP, 80-90; empty for every port."""
+    if not isinstance(port, Mapping) or port.get("port") is None:
+        protocol = get(port, "protocol") or "TCP"
+        return "" if protocol == "TCP" else str(protocol)
     last = f"-{port['endPort']}" if port.get("endPort") else ""
     protocol = "" if port.get("protocol", "TCP") == "TCP" else f"/{port['protocol']}"
     return f"{port['port']}{last}{protocol}"

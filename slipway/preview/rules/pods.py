@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from slipway.cluster import quantities
-from slipway.preview.rules.model import Consequence, Level, Situation, count, get
-from slipway.preview.rules.workloads import Workload, persisting, restarting, selects
+from slipway.preview.rules.model import Consequence, Level, Object, Situation, count, get, items
+from slipway.preview.rules.workloads import Workload, persisting, restarting, selects, workloads
+from slipway.pulumi.changes import Op
 
 
 def rollouts(situation: Situation) -> Iterator[Consequence]:
@@ -55,6 +56,27 @@ def _early_and_late_requests(situation: Situation, old: Workload, new: Workload)
         yield new.object.consequence(Level.ATTENTION, "pods", reason)
 
 
+def probes(situation: Situation) -> Iterator[Consequence]:
+    """Yield probes that ask a port by a name that their container does not have."""
+    before = {
+        (old.object.change.urn, problem) for old, _ in restarting(situation) for problem in _unasked(old)
+    }
+    for _, new in restarting(situation):
+        for problem in _unasked(new):
+            if (new.object.change.urn, problem) not in before:
+                yield new.object.consequence(Level.DANGEROUS, "pods", problem)
+
+
+def _unasked(workload: Workload) -> Iterator[str]:
+    for container in workload.containers:
+        names = {get(port, "name") for port in items(get(container, "ports"))}
+        for probe in ("readiness", "liveness", "startup"):
+            for action in ("httpGet", "tcpSocket"):
+                port = get(container, f"{probe}Probe", action, "port")
+                if isinstance(port, str) and not port.isdigit() and port not in names:
+                    yield f"has a {probe} probe on port {port}, which its container lacks: it cannot succeed"
+
+
 def _has_pre_stop(workload: Workload) -> bool:
     return any(get(container, "lifecycle", "preStop") for container in workload.containers)
 
@@ -76,6 +98,38 @@ def _fewer(old: Workload, new: Workload) -> tuple[Level, str] | None:
         return Level.ATTENTION, f"stops setting `replicas`: it may drop from {old.replicas} to 1 briefly"
     if new.replicas == 1 and old.replicas > 1:
         return Level.ATTENTION, "may have a single pod: requests fail whenever that pod stops"
-    if new.object.kind == "StatefulSet" and new.replicas < old.replicas:
+    if new.replicas < old.replicas:
         return Level.ATTENTION, f"is scaled down from {old.replicas} to {count(new.replicas, 'pod')}"
     return None
+
+
+def scalers(situation: Situation) -> Iterator[Consequence]:
+    """Yield autoscalers that may add fewer pods, and those that a fixed number works against."""
+    for old, new in situation.updates("HorizontalPodAutoscaler"):
+        numbers = [quantities.amount(get(item.manifest, "spec", "maxReplicas")) for item in (old, new)]
+        if numbers[1] < numbers[0]:
+            reason = (
+                f"adds pods up to {numbers[1]:.0f} instead of {numbers[0]:.0f}: more load finds no more pods"
+            )
+            yield new.consequence(Level.ATTENTION, "capacity", reason)
+    before = {item.change.urn for item in _fixed(situation, situation.before)}
+    for item in _fixed(situation, situation.after):
+        if item.change.urn not in before or item.change.op is Op.UPDATE:
+            reason = "sets `replicas` and has an autoscaler: each update takes back what that added"
+            yield item.consequence(Level.ATTENTION, "capacity", reason)
+
+
+def _fixed(situation: Situation, objects: tuple[Object, ...]) -> Iterator[Object]:
+    """Yield workloads with a fixed number of pods that an autoscaler changes."""
+    targets = {
+        (
+            get(item.manifest, "spec", "scaleTargetRef", "kind"),
+            item.namespace,
+            get(item.manifest, "spec", "scaleTargetRef", "name"),
+        )
+        for item in objects
+        if item.kind == "HorizontalPodAutoscaler"
+    }
+    for workload in workloads(situation, objects):
+        if workload.object.key in targets and get(workload.object.manifest, "spec", "replicas") is not None:
+            yield workload.object

@@ -18,7 +18,8 @@ _ROOT = "may run as root"
 _ESCALATION = "may gain more privileges than its parent process (allowPrivilegeEscalation)"
 _WRITABLE = "may write to its root file system"
 _TOKEN = "gets a token for the API server"  # noqa: S105 # a sentence
-_DEFAULTS = (_ROOT, _ESCALATION, _WRITABLE, _TOKEN)
+_CAPABILITIES = "keeps the default capabilities (it does not drop ALL)"
+_DEFAULTS = (_ROOT, _ESCALATION, _WRITABLE, _TOKEN, _CAPABILITIES)
 """Privileges that every pod has by default. For new pods the policy pack reports them."""
 
 
@@ -65,15 +66,25 @@ def _container_privileges(container: Mapping[str, Any], pod: Mapping[str, Any]) 
         privileges[_WRITABLE] = Level.ATTENTION
     if get(both, "seccompProfile", "type") == "Unconfined":
         privileges["may make every system call (seccomp profile Unconfined)"] = Level.DANGEROUS
+    if get(both, "appArmorProfile", "type") == "Unconfined":
+        privileges["is not confined by AppArmor (profile Unconfined)"] = Level.DANGEROUS
     if own.get("procMount") == "Unmasked":
         privileges["can read all of /proc (procMount Unmasked)"] = Level.DANGEROUS
+    return privileges | _capabilities(own) | _host_ports(container)
+
+
+def _capabilities(own: Mapping[str, Any]) -> dict[str, Level]:
+    dropped = items(get(own, "capabilities", "drop"))
+    found = {} if "ALL" in dropped else {_CAPABILITIES: Level.ATTENTION}
     for capability in items(get(own, "capabilities", "add")):
         level = Level.ATTENTION if capability in _HARMLESS else Level.DANGEROUS
-        privileges[f"gets the capability {capability}"] = level
-    for port in items(get(container, "ports")):
-        if number := get(port, "hostPort"):
-            privileges[f"opens port {number} on its node"] = Level.DANGEROUS
-    return privileges
+        found[f"gets the capability {capability}"] = level
+    return found
+
+
+def _host_ports(container: Mapping[str, Any]) -> dict[str, Level]:
+    numbers = (get(port, "hostPort") for port in items(get(container, "ports")))
+    return {f"opens port {number} on its node": Level.DANGEROUS for number in numbers if number}
 
 
 def namespaces(situation: Situation) -> Iterator[Consequence]:

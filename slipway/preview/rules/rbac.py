@@ -54,9 +54,15 @@ def roles(situation: Situation) -> Iterator[Consequence]:
         yield from _gained(new, _uncovered(after, before))
         if lost := _uncovered(before, after):
             yield _privilege(Level.ATTENTION, new, f"no longer grants: {_list(lost)}")
-    used = {get(workload.pod, "serviceAccountName") for workload in workloads(situation, situation.after)}
-    accounts = (account for account in situation.removed("ServiceAccount") if account.name in used)
-    for item in (*situation.removed(*_ROLES, *_BINDINGS), *accounts):
+    users = {
+        (workload.object.namespace, get(workload.pod, "serviceAccountName")): workload.object
+        for workload in workloads(situation, situation.after)
+    }
+    for account in situation.removed("ServiceAccount"):
+        if user := users.get((account.namespace, account.name)):
+            reason = f"is deleted, but {user} still uses it: new pods cannot start"
+            yield _privilege(Level.DANGEROUS, account, reason)
+    for item in situation.removed(*_ROLES, *_BINDINGS):
         yield _privilege(Level.ATTENTION, item, "is deleted: its subjects lose the rights that it gives them")
 
 
@@ -66,6 +72,13 @@ def bindings(situation: Situation) -> Iterator[Consequence]:
         yield from _bound(binding, set())
     for old, new in situation.updates(*_BINDINGS):
         yield from _bound(new, _subjects(old.manifest) if _role(old) == _role(new) else set())
+        if lost := sorted(_subjects(old.manifest) - _subjects(new.manifest)):
+            yield _privilege(Level.ATTENTION, new, f"no longer gives {_role(old)[1]} to {', '.join(lost)}")
+
+
+def holds(item: Object) -> set[str]:
+    """Return the rights of a role, or the subjects of a binding."""
+    return set(map(repr, _rights(item.manifest))) | _subjects(item.manifest)
 
 
 def _bound(binding: Object, before: set[str]) -> Iterator[Consequence]:
@@ -110,4 +123,12 @@ def _role(binding: Object) -> tuple[str, str]:
 
 
 def _subjects(manifest: Mapping[str, Any]) -> set[str]:
-    return {f"{get(subject, 'kind')} {get(subject, 'name')}" for subject in items(get(manifest, "subjects"))}
+    return {
+        " ".join(
+            filter(
+                None,
+                (str(get(subject, "kind")), str(get(subject, "namespace") or ""), str(get(subject, "name"))),
+            )
+        )
+        for subject in items(get(manifest, "subjects"))
+    }

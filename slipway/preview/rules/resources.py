@@ -1,11 +1,25 @@
 """Resource requests and limits, and the capacity of nodes and quotas for them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from slipway.cluster import quantities
+from slipway.cluster.capacity import Capacity, Node
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Cluster, Consequence, Level, Node, Situation, count, get, items
+from slipway.preview.rules.model import (
+    Consequence,
+    Level,
+    Manifest,
+    Object,
+    Situation,
+    count,
+    get,
+    items,
+    mapping,
+)
+from slipway.preview.rules.scheduling import may_run
 from slipway.preview.rules.workloads import SERVING, Compute, Workload, persisting, restarting, workloads
 from slipway.pulumi.changes import Op
 
@@ -64,6 +78,43 @@ def limits(situation: Situation) -> Iterator[Consequence]:
             yield new.object.consequence(Level.ATTENTION, "resources", reason)
 
 
+def ranges(situation: Situation) -> Iterator[Consequence]:
+    """Yield workloads whose containers a LimitRange of the stack refuses, and did not before."""
+    before = {(item.object.change.urn, text) for item, text in _refused(situation, situation.before)}
+    for workload, text in _refused(situation, situation.after):
+        if (workload.object.change.urn, text) not in before:
+            yield workload.object.consequence(
+                Level.ATTENTION, "capacity", f"{text}: its new pods are refused"
+            )
+
+
+def _refused(situation: Situation, objects: tuple[Object, ...]) -> Iterator[tuple[Workload, str]]:
+    ranges = [item for item in objects if item.kind == "LimitRange"]
+    for workload in workloads(situation, objects):
+        containers = [mapping(get(container, "resources")) for container in workload.containers]
+        pods: list[Manifest] = [{part: _sums(part, containers) for part in ("requests", "limits")}]
+        for item in ranges:
+            for entry in items(get(item.manifest, "spec", "limits")):
+                if item.namespace == workload.object.namespace:
+                    compared = {"Container": containers, "Pod": pods}.get(str(get(entry, "type")), [])
+                    yield from ((workload, text) for each in compared for text in _beyond(each, item, entry))
+
+
+def _sums(part: str, containers: list[Manifest]) -> dict[str, float]:
+    """Add up the requests or limits of a pod's containers; what a container lacks is unknown."""
+    parts = [mapping(container.get(part)) for container in containers]
+    keys = set.intersection(*(set(values) for values in parts)) if parts else set()
+    return {key: sum(amount(values[key]) for values in parts) for key in keys}
+
+
+def _beyond(resources: Mapping[str, Any], item: Object, entry: Manifest) -> Iterator[str]:
+    for bound, part, sign in (("max", "limits", 1), ("max", "requests", 1), ("min", "requests", -1)):
+        for key, allowed in mapping(get(entry, bound)).items():
+            value = get(resources, part, key)
+            if value is not None and (amount(value) - amount(allowed)) * sign > 0:
+                yield f"has {part} of {key} beyond the {bound} {allowed} of {item}"
+
+
 def capacity(situation: Situation) -> Iterator[Consequence]:
     """Yield new pods, surge pods included, that nodes or quotas have no capacity for."""
     additional = list(_additional(situation))
@@ -73,10 +124,15 @@ def capacity(situation: Situation) -> Iterator[Consequence]:
     for scaler in situation.removed("HorizontalPodAutoscaler"):
         reason = "is deleted: more load adds no pods any longer"
         yield scaler.consequence(Level.ATTENTION, "capacity", reason)
-    updated = (new for _, new in situation.updates("ResourceQuota"))
+    updated = (new for old, new in situation.updates("ResourceQuota") if _is_stricter(old, new))
     for quota in (*situation.created("ResourceQuota"), *updated):
         reason = f"limits the resources that pods in namespace {quota.namespace} may request"
         yield quota.consequence(Level.ATTENTION, "capacity", reason)
+
+
+def _is_stricter(old: Object, new: Object) -> bool:
+    before, after = (mapping(get(item.manifest, "spec", "hard")) for item in (old, new))
+    return any(key not in before or amount(after[key]) < amount(before[key]) for key in after)
 
 
 def _additional(situation: Situation) -> Iterator[tuple[Workload, int]]:
@@ -89,19 +145,31 @@ def _additional(situation: Situation) -> Iterator[tuple[Workload, int]]:
         urn = new.object.change.urn
         old = before.get(urn)
         running = old.replicas if old and new.object.change.op is not Op.REPLACE else 0
-        extra = new.surge or 1 if urn in restarted else 0
+        extra = _growth(old, new) + (new.surge or 1) if old and urn in restarted else 0
         yield new, max(0, new.replicas - running) + extra
 
 
-def _on_nodes(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
+def _growth(old: Workload, new: Workload) -> int:
+    """Return the number of pods whose capacity the running pods need more, once they are replaced."""
+    before, after = old.requests(), new.requests()
+    shares = [
+        1 - was / now for was, now in ((before.cpu, after.cpu), (before.memory, after.memory)) if now > was
+    ]
+    return math.ceil(max(shares, default=0) * min(old.replicas, new.replicas))
+
+
+def _on_nodes(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
     free = {node.name: [node.cpu_free, node.memory_free] for node in cluster.nodes}
     for workload, number in additional:
         need = workload.requests()
-        placed = sum(_place(free, need) for _ in range(number))
+        suitable = {node.name: free[node.name] for node in cluster.nodes if may_run(node, workload.pod)}
+        placed = sum(_place(suitable, need) for _ in range(number))
         if placed == number or (workload.unavailable and placed):
             continue
-        fits = any(_could_hold(node, need) for node in cluster.nodes)
+        nodes = [node for node in cluster.nodes if node.name in suitable]
+        fits = any(_could_hold(node, need) for node in nodes)
         problem = "the nodes have too little free capacity" if fits else "no node is large enough"
+        problem = problem if nodes else "no node has its labels, or a taint that it tolerates"
         size = f"CPU {quantities.cpu(need.cpu)}, memory {quantities.memory(need.memory)}"
         reason = (
             f"needs capacity for {count(number, 'additional pod')} ({size}), but {problem}:"
@@ -125,7 +193,7 @@ def _could_hold(node: Node, need: Compute) -> bool:
     return node.cpu >= need.cpu and node.memory >= need.memory
 
 
-def _in_quotas(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
+def _in_quotas(cluster: Capacity, additional: Sequence[tuple[Workload, int]]) -> Iterator[Consequence]:
     for quota in cluster.quotas:
         pods = [(pod, number) for pod, number in additional if pod.object.namespace == quota.namespace]
         requests = sum((pod.requests() * number for pod, number in pods), Compute())
@@ -143,25 +211,3 @@ def _in_quotas(cluster: Cluster, additional: Sequence[tuple[Workload, int]]) -> 
                 f"ResourceQuota {quota.name} has too little left of {', '.join(exceeded)}:"
                 " new pods are rejected",
             )
-
-
-def free_of(nodes: Iterable[dict[str, object]], pods: Iterable[dict[str, object]]) -> tuple[Node, ...]:
-    """Return the free capacity of schedulable nodes, from the API server's nodes and pods."""
-    used: dict[str, Compute] = {}
-    for pod in pods:
-        if get(pod, "status", "phase") in ("Succeeded", "Failed"):
-            continue
-        name = str(get(pod, "spec", "nodeName") or "")
-        for container in items(get(pod, "spec", "containers")):
-            requests = get(container, "resources", "requests")
-            size = Compute(amount(get(requests, "cpu")), amount(get(requests, "memory")))
-            used[name] = used.get(name, Compute()) + size
-    free = []
-    for node in nodes:
-        if get(node, "spec", "unschedulable"):
-            continue
-        name = str(get(node, "metadata", "name"))
-        cpu, memory = (amount(get(node, "status", "allocatable", key)) for key in ("cpu", "memory"))
-        taken = used.get(name, Compute())
-        free.append(Node(name, cpu, memory, cpu - taken.cpu, memory - taken.memory))
-    return tuple(free)

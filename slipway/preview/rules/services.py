@@ -1,12 +1,14 @@
-"""Services and routes: whether clients still reach pods, and which clients gain access."""
+"""Services: who may reach them, and which ports of which pods serve them, before and after."""
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Manifest, Object, Situation, get, items, mapping
 from slipway.preview.rules.workloads import SERVING, selects, workloads
-from slipway.pulumi.changes import Hidden
 
+Port = tuple[str, Any, str]
+"""The name of a Service, a port's number and its protocol."""
 _CLIENTS = {
     "NodePort": "everyone who can reach a node",
     "LoadBalancer": "everyone who can reach its load balancer",
@@ -14,45 +16,92 @@ _CLIENTS = {
 """Types of Services that are open to clients outside of the cluster, and these clients."""
 
 
+def ports(service: Object) -> dict[tuple[Any, str], Mapping[str, Any]]:
+    """Return a Service's ports by number and protocol."""
+    return {
+        (get(port, "port"), str(get(port, "protocol") or "TCP")): mapping(port)
+        for port in items(get(service.manifest, "spec", "ports"))
+    }
+
+
+def endpoints(
+    situation: Situation, service: Object, objects: tuple[Object, ...]
+) -> dict[tuple[Any, str], set[tuple[str, Any]]]:
+    """Return the workloads and their declared ports that serve each port of a Service."""
+    pods = [
+        workload
+        for workload in workloads(situation, objects)
+        if workload.object.kind in SERVING
+        and workload.object.namespace == service.namespace
+        and (selector := get(service.manifest, "spec", "selector"))
+        and isinstance(selector, Mapping)
+        and selects(selector, workload.labels)
+    ]
+    return {
+        (number, protocol): {
+            (str(workload.object), get(declared, "containerPort"))
+            for workload in pods
+            for container in workload.containers
+            for declared in items(get(container, "ports"))
+            if str(get(declared, "protocol") or "TCP") == protocol
+            and target(port) in (get(declared, "containerPort"), get(declared, "name"))
+        }
+        for (number, protocol), port in ports(service).items()
+    }
+
+
+def target(port: Mapping[str, Any]) -> Any:
+    """Return the port of the pods that a Service's port leads to, by name or number."""
+    return port.get("targetPort") or port.get("port")
+
+
 def reachability(situation: Situation) -> Iterator[Consequence]:
-    """Yield ports that are removed or get another target, and selectors that match no pods any longer."""
+    """Yield ports that are removed or lead nowhere, and selectors that match no pods any longer."""
     for old, new in situation.updates("Service"):
         yield from _ports(old, new)
-    before = {item.change.urn for item in situation.before if _has_pods(situation, item, situation.before)}
-    for item in situation.after:
-        lost = item.change.urn in before and not _has_pods(situation, item, situation.after)
-        if item.kind == "Service" and lost:
-            reason = "loses all its pods: its selector matches no pods of this stack any longer"
-            yield item.consequence(Level.DANGEROUS, "downtime", reason)
+        yield from _closed(old, new)
+    before = {item.change.urn: item for item in situation.before if item.kind == "Service"}
+    for new in situation.after:
+        former = before.get(new.change.urn)
+        if former and _has_pods(situation, former, situation.before):
+            if _has_pods(situation, new, situation.after):
+                yield from _unserved(situation, former, new)
+            else:
+                reason = "loses all its pods: its selector matches no pods of this stack any longer"
+                yield new.consequence(Level.DANGEROUS, "downtime", reason)
 
 
 def _ports(old: Object, new: Object) -> Iterator[Consequence]:
-    before, after = (_by_number(item) for item in (old, new))
-    for number, port in before.items():
-        if number not in after:
-            reason = f'stops listening on port {number}: clients get "connection refused"'
+    after = ports(new)
+    for (number, protocol), port in ports(old).items():
+        name = f"{number}" if protocol == "TCP" else f"{number}/{protocol}"
+        if (number, protocol) not in after:
+            reason = f'stops listening on port {name}: clients get "connection refused"'
             yield new.consequence(Level.DANGEROUS, "downtime", reason)
-        elif (target := _target(port)) != _target(after[number]):
+        elif (before := target(port)) != (now := target(after[number, protocol])) and not isinstance(
+            before, str
+        ):
             reason = (
-                f"forwards port {number} to {_target(after[number])} instead of {target} at once:"
+                f"forwards port {name} to {now} instead of {before} at once:"
                 " requests fail until the pods listen there"
             )
             yield new.consequence(Level.DANGEROUS, "downtime", reason)
 
 
-def _by_number(service: Object) -> dict[Any, Mapping[str, Any]]:
-    return {port.get("port"): port for port in items(get(service.manifest, "spec", "ports"))}
-
-
-def _target(port: Mapping[str, Any]) -> Any:
-    return port.get("targetPort", port.get("port"))
+def _unserved(situation: Situation, old: Object, new: Object) -> Iterator[Consequence]:
+    """Yield ports that pods declared and declare no longer, by the name or the number of the target."""
+    before = endpoints(situation, old, situation.before)
+    after = endpoints(situation, new, situation.after)
+    for (number, protocol), served in before.items():
+        if served and (number, protocol) in after and not after[number, protocol]:
+            wanted = target(ports(new)[number, protocol])
+            reason = f"leads port {number} to port {wanted}, which no container of its pods has any longer"
+            yield new.consequence(Level.DANGEROUS, "downtime", reason)
 
 
 def _has_pods(situation: Situation, service: Object, objects: tuple[Object, ...]) -> bool:
     selector = get(service.manifest, "spec", "selector")
-    if service.kind != "Service" or not isinstance(selector, Mapping) or not selector:
-        return False
-    return any(
+    return bool(isinstance(selector, Mapping) and selector) and any(
         workload.object.kind in SERVING
         and workload.object.namespace == service.namespace
         and selects(selector, workload.labels)
@@ -60,42 +109,68 @@ def _has_pods(situation: Situation, service: Object, objects: tuple[Object, ...]
     )
 
 
+def _closed(old: Object, new: Object) -> Iterator[Consequence]:
+    """Yield the ways from outside that a Service loses."""
+    before, after = (_type(item.manifest) for item in (old, new))
+    if before in _CLIENTS and after not in ("LoadBalancer", before):
+        reason = f"is no longer a {before}: clients outside of the cluster do not reach it"
+        yield new.consequence(Level.DANGEROUS, "downtime", reason)
+    elif before in _CLIENTS:
+        live = mapping(get(old.change.live, "spec"))
+        numbers = {
+            (get(port, "port"), str(get(port, "protocol") or "TCP")): get(port, "nodePort")
+            for port in items(live.get("ports"))
+        }
+        for key, port in ports(new).items():
+            first = get(ports(old).get(key), "nodePort") or numbers.get(key)
+            if first and port.get("nodePort") and first != port["nodePort"]:
+                reason = f"listens on port {port['nodePort']} of each node instead of {first}"
+                yield new.consequence(Level.DANGEROUS, "downtime", reason)
+    if not _internal(old.manifest) and _internal(new.manifest) and before == "LoadBalancer":
+        reason = "moves into the cloud's network: clients outside of it do not reach it"
+        yield new.consequence(Level.DANGEROUS, "downtime", reason)
+    addresses = [
+        {str(address) for address in (*items(get(item.manifest, "spec", "externalIPs")),
+                                      get(item.manifest, "spec", "loadBalancerIP")) if address}
+        for item in (old, new)
+    ]  # fmt: skip
+    if lost := sorted(addresses[0] - addresses[1]):
+        yield new.consequence(Level.DANGEROUS, "downtime", f"is no longer reached at {', '.join(lost)}")
+
+
 def exposure(situation: Situation) -> Iterator[Consequence]:
-    """Yield Services, routes and ports that clients outside of the cluster gain access to."""
+    """Yield Services, ports and addresses that clients outside of the cluster gain access to."""
     for item in situation.created("Service"):
         yield from _opened(item, {})
     for old, new in situation.updates("Service"):
         yield from _opened(new, old.manifest)
-    for item in situation.created("Ingress", "Gateway", "HTTPRoute", "TCPRoute", "TLSRoute", "GRPCRoute"):
-        hosts = ", ".join(sorted(_hosts(item))) or "every host name"
-        yield _exposed(item, f"opens {hosts} to clients outside of the cluster")
-    for old, new in situation.updates("Ingress", "HTTPRoute"):
-        if added := sorted(_hosts(new) - _hosts(old)):
-            yield _exposed(new, f"also opens {', '.join(added)} to clients outside of the cluster")
-        if removed := sorted(_hosts(old) - _hosts(new)):
-            reason = f"stops serving {', '.join(removed)}"
-            yield new.consequence(Level.DANGEROUS, "downtime", reason)
 
 
 def _exposed(item: Object, reason: str, level: Level = Level.DANGEROUS) -> Consequence:
     return item.consequence(level, "exposure", reason)
 
 
+def _type(manifest: Manifest) -> str:
+    return str(get(manifest, "spec", "type") or "ClusterIP")
+
+
 def _opened(service: Object, old: Manifest) -> Iterator[Consequence]:
     new = service.manifest
-    before, after = (get(manifest, "spec", "type") or "ClusterIP" for manifest in (old, new))
+    before, after = (_type(manifest) for manifest in (old, new))
     if after in _CLIENTS:
-        ports = sorted({str(number) for number in _numbers(new)} - {str(number) for number in _numbers(old)})
-        if before not in _CLIENTS:
+        numbers = [
+            {str(get(port, "port")) for port in items(get(item, "spec", "ports"))} for item in (old, new)
+        ]
+        if before not in _CLIENTS or (before, after) == ("NodePort", "LoadBalancer"):
             level = Level.ATTENTION if _internal(new) else Level.DANGEROUS
             yield _exposed(service, f"becomes a {after}: it is open to {_CLIENTS[after]}", level)
         else:
-            if ports:
-                yield _exposed(service, f"opens port {', '.join(ports)} to {_CLIENTS[after]}")
+            if added := sorted(numbers[1] - numbers[0]):
+                yield _exposed(service, f"opens port {', '.join(added)} to {_CLIENTS[after]}")
             yield from _widened(service, old, new)
     addresses = [items(get(manifest, "spec", "externalIPs")) for manifest in (old, new)]
-    if added := [str(address) for address in addresses[1] if address not in addresses[0]]:
-        yield _exposed(service, f"listens on the external address {', '.join(added)}")
+    if gained := [str(address) for address in addresses[1] if address not in addresses[0]]:
+        yield _exposed(service, f"listens on the external address {', '.join(gained)}")
 
 
 def _widened(service: Object, old: Manifest, new: Manifest) -> Iterator[Consequence]:
@@ -104,13 +179,25 @@ def _widened(service: Object, old: Manifest, new: Manifest) -> Iterator[Conseque
         list(map(str, items(get(manifest, "spec", "loadBalancerSourceRanges")))) for manifest in (old, new)
     )
     if before and set(after) - set(before):
-        yield _exposed(service, f"accepts clients from {', '.join(after)}")
+        level = Level.ATTENTION if _are_within(after, before) else Level.DANGEROUS
+        yield _exposed(service, f"accepts clients from {', '.join(after)}", level)
     elif before and not after:
         yield _exposed(service, "accepts clients from every address")
+    if _internal(old) and not _internal(new):
+        yield _exposed(service, "leaves the cloud's network: it is open to every address")
 
 
-def _numbers(manifest: Manifest) -> list[Any]:
-    return [port.get("port") for port in items(get(manifest, "spec", "ports"))]
+def _are_within(networks: list[str], others: list[str]) -> bool:
+    """Return whether every network is part of another one."""
+    try:
+        return all(any(_is_within(network, other) for other in others) for network in networks)
+    except (TypeError, ValueError):  # another IP version, or not an address
+        return False
+
+
+def _is_within(network: str, other: str) -> bool:
+    first, second = ip_network(network, strict=False), ip_network(other, strict=False)
+    return first.version == second.version and first.subnet_of(second)  # type: ignore[arg-type] # same version
 
 
 def _internal(manifest: Manifest) -> bool:
@@ -122,9 +209,3 @@ def _internal(manifest: Manifest) -> bool:
         for key, value in annotations.items()
         if "load-balancer" in key or "loadbalancer" in key.replace("-", "").lower()
     )
-
-
-def _hosts(route: Object) -> set[str]:
-    rules = [str(rule.get("host") or "*") for rule in items(get(route.manifest, "spec", "rules")) if rule]
-    names = items(get(route.manifest, "spec", "hostnames"))
-    return {name for name in (*rules, *map(str, names)) if not isinstance(name, Hidden)} - {"*"}

@@ -1,22 +1,18 @@
 """Workloads: one view of every kind of object that runs pods."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slipway.cluster.quantities import amount
+from slipway.preview.rules.differences import TEMPLATES
 from slipway.preview.rules.model import Manifest, Object, Situation, get, items, mapping
-from slipway.pulumi.changes import Op
+from slipway.pulumi.changes import Change, Op
 
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+KINDS = tuple(TEMPLATES)
 SERVING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 """Kinds whose pods run until they are stopped."""
-
-_TEMPLATE = {
-    "Pod": (),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
 
 
 @dataclass(frozen=True)
@@ -116,12 +112,18 @@ def share(value: Any, replicas: int, *, up: bool) -> int:
 
 def template_of(item: Object) -> Any:
     """Return the pod template of an object: metadata and spec."""
-    return get(item.manifest, *_TEMPLATE.get(item.kind, ("spec", "template")))
+    return get(item.manifest, *TEMPLATES.get(item.kind, ("spec", "template")))
 
 
-def workloads(situation: Situation, objects: Iterable[Object]) -> Iterator[Workload]:
-    """Yield the workloads among the objects of `situation.before` or `situation.after`."""
-    objects = tuple(objects)
+def workloads(situation: Situation, objects: Sequence[Object]) -> tuple[Workload, ...]:
+    """Return the workloads among some objects of a situation; once for all objects before or after."""
+    for side, known in (("before", situation.before), ("after", situation.after)):
+        if objects is known:
+            return situation.once(f"workloads {side}", lambda: tuple(_workloads(situation, objects)))
+    return tuple(_workloads(situation, objects))
+
+
+def _workloads(situation: Situation, objects: Sequence[Object]) -> Iterator[Workload]:
     nodes = len(situation.cluster.nodes) if situation.cluster else 1
     scalers = {_target(item): item.manifest for item in objects if item.kind == "HorizontalPodAutoscaler"}
     for item in objects:
@@ -137,13 +139,21 @@ def persisting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
             yield old, new
 
 
-def restarting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
-    """Yield the workloads that stay and whose pods restart, before and after."""
+def restarting(situation: Situation) -> tuple[tuple[Workload, Workload], ...]:
+    """Return the workloads that stay and whose pods restart, before and after."""
+    return situation.once("restarting", lambda: tuple(_restarting(situation)))
+
+
+def _restarting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
     for old, new in persisting(situation):
         change = new.object.change
         managed = change.kind in SERVING and change.kind != "Pod"
-        if change.op is Op.UPDATE and managed and _template_changes(old.object, new.object):
+        if change.op is Op.UPDATE and managed and _template_changes(situation, change):
             yield old, new
+
+
+def _template_changes(situation: Situation, change: Change) -> bool:
+    return any(difference.path[0] in ("pod", "template") for difference in situation.differences(change))
 
 
 def selects(selector: Any, labels: Mapping[str, Any]) -> bool:
@@ -168,13 +178,6 @@ def _matches(expression: Manifest, labels: Mapping[str, Any]) -> bool:
             return key in labels
         case _:
             return key not in labels
-
-
-def _template_changes(old: Object, new: Object) -> bool:
-    paths = [change.path for change in new.change.properties]
-    if any(path == "spec" or path.startswith("spec.template") for path in paths):
-        return True
-    return not paths and template_of(old) != template_of(new)
 
 
 def _target(scaler: Object) -> tuple[str, str, str]:

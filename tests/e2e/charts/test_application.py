@@ -43,7 +43,11 @@ def test_the_application_starts_after_the_chart_is_ready(application: Stack) -> 
         name: json.loads(application.kubectl("get", "deployment", name, "--output=json"))
         for name in ("cache", "web")
     }
-    [ready] = [one for one in objects["cache"]["status"]["conditions"] if one["type"] == "Available"]
+    [ready] = [
+        condition
+        for condition in objects["cache"]["status"]["conditions"]
+        if condition["type"] == "Available"
+    ]
     assert objects["web"]["metadata"]["creationTimestamp"] >= ready["lastTransitionTime"]
 
 

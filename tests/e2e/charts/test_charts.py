@@ -40,11 +40,11 @@ def changed(deployed: Stack, base: dict[str, Any]) -> list[dict[str, Any]]:
 
 def levels(consequences: list[dict[str, Any]], start: str) -> list[str]:
     """The levels of the consequences whose reason starts like this."""
-    return [one["level"] for one in consequences if one["reason"].startswith(start)]
+    return [item["level"] for item in consequences if item["reason"].startswith(start)]
 
 
 class TestConsequences:
-    """What `slipway preview` says of a change."""
+    """Return the consequences that `slipway preview` reports."""
 
     def test_objects_of_charts_manifests_and_kustomizations_are_read_like_any_other(
         self, changed: list[dict[str, Any]]
@@ -57,7 +57,7 @@ class TestConsequences:
     def test_a_changed_release_needs_attention_because_its_objects_are_not_listed(
         self, changed: list[dict[str, Any]]
     ) -> None:
-        [found] = [one for one in changed if "Release release" in one["reason"]]
+        [found] = [item for item in changed if "Release release" in item["reason"]]
         assert found["level"] == "attention"
         assert "chart cache 0.1.0 → 0.2.0; changes values.image, values.service.port" in found["reason"]
 
@@ -67,7 +67,7 @@ class TestConsequences:
         with deployed.restored(base):
             deployed.configure(**{**base, "sources": PLAIN_SOURCES})
             found = deployed.report()["consequences"]
-        [uninstalled] = [one for one in found if "Release release" in one["reason"]]
+        [uninstalled] = [item for item in found if "Release release" in item["reason"]]
         assert (uninstalled["level"], uninstalled["concern"]) == ("dangerous", "downtime")
         assert uninstalled["details"] == ["ConfigMap release", "Deployment release", "Service release"]
 
@@ -99,6 +99,6 @@ def destroyed(updated: Stack) -> Stack:
 def test_destroy_removes_the_objects(destroyed: Stack, source: str) -> None:
     name = deployment_of(source)
     objects = destroyed.kubectl("get", "deployments,services,configmaps", "--output", "name").split()
-    assert not [one for one in objects if one.partition("/")[2].startswith(name)]
+    assert not [item for item in objects if item.partition("/")[2].startswith(name)]
     if source in HELM_SOURCES:
         assert not destroyed.kubectl("get", "secrets", "--selector=owner=helm", "--output", "name")

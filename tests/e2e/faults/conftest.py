@@ -50,8 +50,8 @@ class Breakable(Stack):
     def recover(self, *options: str) -> dict[str, Any]:
         done = self.slipway("recover", self.name, "--yes", "--json", *options)
         assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
 
     def locks(self) -> list[Path]:
         return locks(self.directory / "state", self.name)
@@ -74,9 +74,9 @@ class Breakable(Stack):
         """Its namespace, and the volumes that are claimed from there."""
         volumes = json.loads(self.kubectl("get", "persistentvolumes", "--output=json"))["items"]
         claimed = {
-            one["metadata"]["name"]
-            for one in volumes
-            if one["spec"]["claimRef"]["namespace"] == self.namespace and one["status"]["phase"] == "Bound"
+            item["metadata"]["name"]
+            for item in volumes
+            if item["spec"]["claimRef"]["namespace"] == self.namespace and item["status"]["phase"] == "Bound"
         }
         return {*claimed, *self.kubectl("get", "namespace", self.namespace, "--ignore-not-found").split()}
 

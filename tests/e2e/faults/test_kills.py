@@ -1,7 +1,7 @@
 """Kill -9 at any moment, of any part: afterwards one command makes the stack what it should be.
 
 Of the CLI while it creates a stack: tests/e2e/slipway/promotion/test_recovery.py.
-SEED=… repeats the moments of a run that failed; it is told with the failure.
+SEED=… repeats the moments of a run that failed; the failure has the seed.
 """
 
 import os
@@ -29,7 +29,7 @@ UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 """At how many moments of each command each victim is killed."""
 SHORT_FORM = {"up": ["a plugin", "the builder", "the registry", "everything"], "destroy": ["the API server"]}
 Choice = Callable[[int, random.Random], list[int]]
-"""Tells whom to kill, given the pid of the CLI."""
+"""Returns the processes to kill, given the pid of the CLI."""
 
 
 def plugin(pid: int, rng: random.Random) -> list[int]:
@@ -39,7 +39,7 @@ def plugin(pid: int, rng: random.Random) -> list[int]:
 
 def platform(name: str) -> Choice:
     def running(pid: int, rng: random.Random) -> list[int]:
-        return [one.pid for one in Supervisor(INSTANCE).processes() if one.name == name]
+        return [process.pid for process in Supervisor(INSTANCE).processes() if process.name == name]
 
     return running
 
@@ -65,7 +65,7 @@ def victims_of(command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def seconds(breakable: Breakable) -> float:
-    """How long an update takes that nobody disturbs; a destroy, which waits for pods to end, takes longer."""
+    """Seconds of an update without a kill; a destroy, which waits for pods to end, takes longer."""
     breakable.mark(SEED)
     breakable.change()
     begun = time.monotonic()
@@ -113,7 +113,7 @@ def test_a_disturbed_update_is_finished_by_one_command(
     with kills.record(victim, "up") as kill:
         kill.command_failed = disturb(breakable, "up", victim, number, seconds)
         if victim in ("the CLI", "everything"):
-            assert breakable.locks(), "nothing was left to mend"
+            assert breakable.locks(), "nothing was left to repair"
         print(breakable.recover())
         is_as_wanted(breakable, SEED)
 
@@ -139,7 +139,7 @@ def test_a_disturbed_destroy_can_be_repeated(
     is_as_wanted(breakable, SEED)
 
 
-def test_an_object_that_nobody_knows_would_be_found(breakable: Breakable) -> None:
+def test_an_orphan_would_be_found(breakable: Breakable) -> None:
     breakable.kubectl("create", "configmap", "planted")
     try:
         assert breakable.there() - breakable.known() == {"configmap/planted"}

@@ -18,7 +18,7 @@ def commit(root: Path) -> None:
         subprocess.run(["git", *command], cwd=root, check=True)
 
 
-def test_what_was_pushed_is_what_the_reference_says(project: Project) -> None:
+def test_the_reference_names_the_pushed_image(project: Project) -> None:
     assert project.up()["create"] == 3
     reference = project.output("ref")
     tagged, digest = reference.split("@")
@@ -65,12 +65,12 @@ CHANGES: dict[str, Callable[[Project, Path], object]] = {
 }
 
 
-def test_each_single_change_is_one_update_with_another_tag(project: Project, context: Path) -> None:
+def test_each_single_change_is_one_image_with_another_tag(project: Project, context: Path) -> None:
     project.up()
     for what, change in CHANGES.items():
         before = project.output("tag")
         change(project, context)
-        assert project.up() == {"same": 2, "update": 1}, what
+        assert project.up() == {"same": 2, "create": 1, "delete": 1}, what
         assert project.output("tag") != before, what
         assert set(project.preview().values()) == {"same"}, what
 

@@ -73,10 +73,10 @@ def test_the_image_goes_in_with_its_credentials_and_is_looked_for_with_them(
     assert PASSWORD not in project.succeed("stack", "export")
 
 
-def test_a_wrong_password_fails_the_build_and_says_so(project: Project, registry: str) -> None:
+def test_a_wrong_password_fails_the_build_with_a_reason(project: Project, registry: str) -> None:
     _credentials(project, registry, "wrong")
     done = project.run("up", "--yes", "--skip-preview")
     assert done.returncode != 0
-    said = done.stdout + done.stderr
-    assert "401" in said or "authorization failed" in said, said
-    assert registry in said
+    output = done.stdout + done.stderr
+    assert "401" in output or "authorization failed" in output, output
+    assert registry in output

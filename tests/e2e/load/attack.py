@@ -25,7 +25,7 @@ class Load:
 
     requests: int = 0
     failures: list[tuple[float, str]] = field(default_factory=list)
-    """Seconds since the beginning, and what the client was told."""
+    """Seconds since the beginning, and the error or status that the client got."""
 
     @property
     def failed(self) -> int:
@@ -45,7 +45,7 @@ def load(url: str, rate: int) -> Iterator[Load]:
     """
     vegeta = Toolchain(Instance.from_environment()).path("vegeta")
     words = ("attack", f"-rate={rate}", f"-duration={LIMIT_S}s", f"-timeout={TIMEOUT_S}s")
-    seen = Load()
+    result = Load()
     with tempfile.TemporaryDirectory() as directory:
         results = Path(directory, "results")
         command = (vegeta, *words, "-keepalive=false", f"-output={results}")
@@ -56,15 +56,19 @@ def load(url: str, rate: int) -> Iterator[Load]:
             begun = time.monotonic()
             try:
                 time.sleep(1)
-                yield seen
+                yield result
                 time.sleep(1)
             finally:
                 lasted = time.monotonic() - begun
                 process.send_signal(signal.SIGINT)  # it waits for the answers under way
         lines = subprocess.check_output((vegeta, "encode", "--to=json", str(results)), text=True).splitlines()
-    answers = sorted((json.loads(line) for line in lines), key=lambda one: int(one["seq"]))
-    seen.requests = len(answers)
-    assert seen.requests > 0.9 * rate * lasted, f"{seen.requests} requests in {lasted:.0f} s are not the load"
-    seen.failures = [
-        (one["seq"] / rate, one["error"] or str(one["code"])) for one in answers if one["code"] != 200
+    answers = sorted((json.loads(line) for line in lines), key=lambda entry: int(entry["seq"]))
+    result.requests = len(answers)
+    assert result.requests > 0.9 * rate * lasted, (
+        f"{result.requests} requests in {lasted:.0f} s are not the load"
+    )
+    result.failures = [
+        (entry["seq"] / rate, entry["error"] or str(entry["code"]))
+        for entry in answers
+        if entry["code"] != 200
     ]

@@ -116,7 +116,7 @@ def safe(directory: Path, sandbox: dict[str, str], versions: list[str], ending: 
 
 @pytest.fixture(scope="module")
 def bare(directory: Path, sandbox: dict[str, str], versions: list[str], ending: Ending) -> Iterator[Service]:
-    """The control: one replica, which says neither when it is ready nor serves on when it is told to stop."""
+    """The control: one replica without a readiness probe, which stops at once on SIGTERM."""
     yield from deployed(directory, sandbox, "bare", ending, image=versions[0], replicas=1, protected=False)
 
 
@@ -125,13 +125,13 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Record the figures of each passed scenario; `make soak` writes them."""
     table: list[tuple[str, Load, Load]] = []
 
-    def add(what: str, seen: Load, control: Load) -> None:
-        print(f"{what}: {seen}; control: {control}")
-        table.append((what, seen, control))
+    def add(what: str, load_result: Load, control: Load) -> None:
+        print(f"{what}: {load_result}; control: {control}")
+        table.append((what, load_result, control))
 
     yield add
     if SOAK and not request.session.testsfailed:
-        total = sum(seen.requests for _, seen, _ in table)
+        total = sum(load_result.requests for _, load_result, _ in table)
         introduction = (
             f"{total:,} requests, {RATE} a second, {IDLE_RATE} while the autoscaler scales in. {OFTEN}"
         )
@@ -139,10 +139,10 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
 
 
 def _row(measured: tuple[str, Load, Load]) -> list[str]:
-    what, seen, control = measured
+    what, load_result, control = measured
     return [
         what,
-        f"{seen.requests:,}",
-        f"{seen.failed:,}",
+        f"{load_result.requests:,}",
+        f"{load_result.failed:,}",
         f"{control.failed:,} of {control.requests:,}",
     ]

@@ -28,7 +28,7 @@ EARLY = "StatefulSet initialization complete"
 REPORTED_WITHIN_S = 120
 RATE = 5
 EXITS_AFTER_S = 50 if SOAK else 20
-"""When the version exits that exits later; it is told when it has done so a second time."""
+"""When the version that exits later exits. Kubernetes reports it after the second time."""
 EXITS = 2
 DROPPED = {"exits-later": EXITS * NOTICED_S * RATE / 2}
 """Until Kubernetes has noticed each time that it has exited, half of the requests were sent to it."""
@@ -44,8 +44,8 @@ def services(
     yield from deployed(directory, sandbox, "flaws", lambda work: work(), **config)
 
 
-def told(output: str, name: str) -> str:
-    """What was said of one service: in passing, and below its heading at the end."""
+def output_of(output: str, name: str) -> str:
+    """Return the lines about a service: those during the update, and those below its heading at the end."""
     passing = "\n".join(line for line in output.splitlines() if f"Deployment {name} " in line)
     heading = rf"^  kubernetes:apps/v1:Deployment \({name}\):\n((?:    .*\n|\n)+)"
     return "\n".join([passing, *re.findall(heading, output, re.M)])
@@ -55,7 +55,7 @@ def test_the_old_version_serves_until_a_good_one_comes(services: Service, versio
     """The control is a service that lets the old pods go first, with a version that crashes."""
     with ExitStack() as loads:
         names = (*CAUSES, "unprotected")
-        seen = {name: loads.enter_context(load(f"{services.output(name)}/livez", RATE)) for name in names}
+        results = {name: loads.enter_context(load(f"{services.output(name)}/livez", RATE)) for name in names}
         services.succeed("config", "set", "flawed", "true")
         started = time.monotonic()
         failed = services.run("up", "--yes", "--skip-preview", "--parallel=20")  # all at once
@@ -66,9 +66,9 @@ def test_the_old_version_serves_until_a_good_one_comes(services: Service, versio
     redis = "".join(line for line in failed.stdout.splitlines() if "StatefulSet redis " in line)
     assert re.search(f"{CAUSES['not-pulled']}|{EARLY}", redis), redis
     for name, cause in CAUSES.items():
-        said = told(failed.stdout + failed.stderr, name)
-        assert re.search(cause, said), f"{cause} is not among what was said of {name}:\n{said}"
-        assert seen[name].failed <= DROPPED.get(name, 0), f"{name}: {seen[name]}"
-    assert seen["unprotected"].failed > 0
+        text = output_of(failed.stdout + failed.stderr, name)
+        assert re.search(cause, text), f"{cause} is not in the output about {name}:\n{text}"
+        assert results[name].failed <= DROPPED.get(name, 0), f"{name}: {results[name]}"
+    assert results["unprotected"].failed > 0
     assert took < REPORTED_WITHIN_S
     assert services.changes() == []

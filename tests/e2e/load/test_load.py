@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.load.attack import Load, load
 from tests.e2e.load.conftest import IDLE_RATE, NOTICED_S, RATE, REPLICAS, TIMES, VERSIONS, Figures, Service
-from tests.e2e.processes import told
+from tests.e2e.processes import process_files
 from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill, powered_off
@@ -68,41 +68,41 @@ def test_no_request_is_dropped(
     event: str, safe: Service, bare: Service, versions: list[str], figures: Figures
 ) -> None:
     happens, times = EVENTS[event]
-    with load(safe.output("url"), RATE) as seen:
+    with load(safe.output("url"), RATE) as result:
         for number in range(times):
             happens(safe, versions, number)
     with load(bare.output("url"), RATE) as control:
         happens(bare, versions, 0)
-    assert seen.failed == 0, seen
+    assert result.failed == 0, result
     assert control.failed > 0, control
-    figures(event, seen, control)
+    figures(event, result, control)
 
 
 def test_a_redis_that_restarts_costs_no_request(safe: Service, figures: Figures) -> None:
-    """The page is served without its count. The control asks what tells the truth about Redis."""
+    """The page is served without its count. The control requests /readyz, which depends on Redis."""
     url = safe.output("url")
-    with load(url, RATE) as seen, load(f"{url}/readyz", 5) as control:
+    with load(url, RATE) as result, load(f"{url}/readyz", 5) as control:
         for _ in range(TIMES):
             safe.kubectl("delete", "pod", "cache-0", "--wait")
             safe.kubectl("rollout", "status", "statefulset/cache", "--timeout=60s")
             time.sleep(3)
-    assert seen.failed == 0, seen
+    assert result.failed == 0, result
     assert control.failed > 0, control
-    figures("a Redis restart", seen, control)
+    figures("a Redis restart", result, control)
 
 
 def test_a_container_that_is_killed_costs_what_was_sent_to_it_until_that_is_noticed(
     safe: Service, bare: Service, figures: Figures
 ) -> None:
-    seen, control = _killed(safe, TIMES), _killed(bare, 1)
+    result, control = _killed(safe, TIMES), _killed(bare, 1)
     allowed = NOTICED_S * RATE / REPLICAS
-    assert seen.failed <= allowed * TIMES, seen
+    assert result.failed <= allowed * TIMES, result
     assert control.failed > allowed, control
-    figures("a container killed by -9", seen, control)
+    figures("a container killed by -9", result, control)
 
 
 def _killed(service: Service, times: int) -> Load:
-    with load(service.output("url"), RATE) as seen:
+    with load(service.output("url"), RATE) as result:
         for _ in range(times):
             pod = service.pods()[0]
             kill_container(service, pod)
@@ -110,14 +110,14 @@ def _killed(service: Service, times: int) -> Load:
             # Another takes its place: one that is killed again and again is started later each time.
             service.kubectl("delete", pod, "--wait")
             service.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
-    return seen
+    return result
 
 
 def kill_container(service: Service, pod: str) -> None:
     """Kill all its processes from the node, as the kernel does for want of memory."""
     status = json.loads(service.kubectl("get", pod, "--output=json"))["status"]["containerStatuses"][0]
     identity = status["containerID"].rpartition("/")[2]
-    inside = [pid for pid, groups in told("cgroup").items() if identity in groups]
+    inside = [pid for pid, groups in process_files("cgroup").items() if identity in groups]
     assert inside, "processes are found by their control group, which is named after the container"
     kill(inside)
 
@@ -133,10 +133,10 @@ def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
         time.sleep(5)
     with load(url, IDLE_RATE) as idle:
         eventually("as many pods as before", lambda: safe.ready() == REPLICAS, seconds=240)
-    seen = Load(busy.requests + idle.requests, busy.failures + idle.failures)
-    assert seen.failed == 0, seen
+    result = Load(busy.requests + idle.requests, busy.failures + idle.failures)
+    assert result.failed == 0, result
     assert control.failed > 0, control
-    figures("an autoscaler, out and in", seen, control)
+    figures("an autoscaler, out and in", result, control)
     autoscale("false", safe, bare)
 
 
@@ -152,7 +152,7 @@ def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
 ) -> None:
     eventually("the pods of the autoscaler have ended", lambda: len(bare.pods()) == 1, seconds=120)
     node = bare.node_of(bare.pods()[0])
-    with load(safe.output("url"), RATE) as seen, load(bare.output("url"), RATE) as control:
+    with load(safe.output("url"), RATE) as result, load(bare.output("url"), RATE) as control:
         with powered_off(INSTANCE, node):
             eventually("the node is missed", lambda: not bare.ready(), seconds=60)
             eventually("a pod on the other node", bare.ready, seconds=120)
@@ -163,10 +163,10 @@ def test_a_node_without_power_costs_what_was_sent_to_it_until_that_is_noticed(
     sent = NODE_NOTICED_S * RATE
     share = 1 / REPLICAS
     allowed = sent * share + 4 * sqrt(sent * share * (1 - share))
-    missed = sum(at <= NODE_NOTICED_S for at, _ in seen.failures)
-    assert missed <= allowed, seen
+    missed = sum(at <= NODE_NOTICED_S for at, _ in result.failures)
+    assert missed <= allowed, result
     # Ports from which the dead pod was asked lead to it again; a few more, since ports are taken by chance.
-    left = seen.requests - sent
-    assert seen.failed - missed <= 1.5 * left * missed / PORTS, seen
+    left = result.requests - sent
+    assert result.failed - missed <= 1.5 * left * missed / PORTS, result
     assert control.failed > allowed, control
-    figures("a node without power", seen, control)
+    figures("a node without power", result, control)

@@ -65,7 +65,7 @@ class Outcome:
 
 
 def _whole(steps: Iterable[Step]) -> Step:
-    """A replacement comes as several events: the one named `replace` tells of it all."""
+    """A replacement has several events: the event `replace` has all its properties."""
     steps = list(steps)
     changes = [step for step in steps if step not in (Step("same"), Step("refresh"))]
     return next((step for step in changes if step.op == "replace"), (changes or steps)[0])

@@ -47,7 +47,7 @@ def test_a_program_knows_where_it_runs_and_its_configuration(project: Make) -> N
         pulumi.export("marked", pulumi.runtime.is_config_secret("suite:hidden"))
         """
     )
-    made.write("helper.py", "NAME = 'beside the program'")
+    made.write("helper.py", "NAME = 'next to the program'")
     made.pulumi("config", "set", "plain", "a value")
     made.pulumi("config", "set", "--secret", "hidden", "a hidden value")
     done = made.operate("up")
@@ -56,7 +56,7 @@ def test_a_program_knows_where_it_runs_and_its_configuration(project: Make) -> N
     assert made.outputs() == {
         "names": ["organization", "suite", "dev"],
         "root": True,
-        "helper": "beside the program",
+        "helper": "next to the program",
         "argv": ["."],
         "main": ["__main__", "__main__.py"],
         "virtualenv": str(VIRTUALENV),
@@ -154,7 +154,7 @@ def test_a_failing_program_is_explained_in_its_own_terms(project: Make, case: st
     assert errors.split() == expected.split()
 
 
-def test_an_early_exit_without_an_error_is_no_failure(project: Make) -> None:
+def test_an_early_exit_without_an_error_succeeds(project: Make) -> None:
     assert project("import sys\nsys.exit(0)\n").operate("preview").code == 0
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox act with: a cluster's namespace, and a whole instance."""
+"""Helpers of the tests of the sandbox: a namespace of a cluster, and an instance."""
 
 import json
 import os
@@ -146,7 +146,7 @@ class Machine:
         return list(self.status()["problems"])
 
     def wait_until_well(self, seconds: float = 180) -> None:
-        """Wait until `status` has nothing to complain of; fail with what it complains of."""
+        """Wait until `status` has no problems; fail with its problems."""
         deadline = time.monotonic() + seconds
         while problems := self.problems():
             assert time.monotonic() < deadline, f"after {seconds:.0f} s: {problems}"
@@ -164,7 +164,7 @@ class Machine:
         return int(self.instance.supervisor_pid_file.read_text())
 
     def pids(self) -> set[int]:
-        """Every process that has anything to do with the instance, however it is related."""
+        """Return every process of the instance."""
         return {int(path.name) for path in Path("/proc").glob("[0-9]*") if self._belongs(path)}
 
     def _belongs(self, process: Path) -> bool:
@@ -174,19 +174,19 @@ class Machine:
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             return False  # it has ended
-        # One that has ended, but whom the machine's init has not buried yet, is a zombie: Z.
+        # A process that has ended, but whose exit code its parent has not read, is a zombie: Z.
         places = (str(self.instance.state), f"/netns/{self.instance.name}-")
         belongs = self.instance.cgroup in cgroup or any(place in command for place in places)
         return state != "Z" and belongs
 
     def state(self) -> dict[str, set[str]]:
-        """What `down` must leave as it was. What comes and goes with other instances is left out."""
+        """Return the state of the machine that `down` must restore, without that of other instances."""
         name, slot = self.instance.name, self.instance.slot
         others = re.compile(rf"\bslipway(?!{slot}\b)\d+|/slipway/(?!{name}/)|/netns/(?!{name}-)")
 
         def lines(*argv: str) -> set[str]:
-            said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-            return {line for line in said.splitlines() if not (others.search(line) or line.startswith("#"))}
+            output = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+            return {line for line in output.splitlines() if not (others.search(line) or line.startswith("#"))}
 
         return {
             "namespaces": {path.name for path in Path("/run/netns").glob(f"{name}-*")},

@@ -1,4 +1,4 @@
-"""A namespace of its own for each test, and the whole instance for the tests that break it."""
+"""A namespace for each test, and the instance for the tests that break it."""
 
 import re
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from tests.e2e.sandbox.cluster import Cluster, Machine
 
 @pytest.fixture
 def cluster(sandbox: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """The running instance, with a namespace for this test that goes when it ends."""
+    """The running instance, with a namespace that is deleted after the test."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
-    with Cluster(sandbox).namespace(f"sb-{name}") as it:
-        yield it
+    with Cluster(sandbox).namespace(f"sb-{name}") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def machine() -> Machine:
-    """The tests' instance, started anew. `before` is the machine's state while it is down."""
-    it = Machine(Instance.from_environment())
-    it.must("down")
-    it.before = it.state()
-    it.must("up", "--wait")
-    return it
+    """The tests' instance, restarted. `before` is the machine's state while it is down."""
+    started = Machine(Instance.from_environment())
+    started.must("down")
+    started.before = started.state()
+    started.must("up", "--wait")
+    return started

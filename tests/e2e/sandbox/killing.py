@@ -1,4 +1,4 @@
-"""Ending what runs on the sandbox as a power cut does."""
+"""Kill processes of the sandbox, as a power cut does."""
 
 import os
 import signal
@@ -13,7 +13,9 @@ from sandbox.shell import run
 
 def kill(pids: Iterable[int]) -> None:
     """End processes at once; some may have ended by themselves."""
-    for pid in filter(None, pids):  # supervisord says 0 of what does not run; as a pid that is all of us
+    for pid in filter(
+        None, pids
+    ):  # supervisord has 0 for a process that does not run; kill(0) would kill this process
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -22,11 +24,11 @@ def kill(pids: Iterable[int]) -> None:
 
 @contextmanager
 def powered_off(instance: Instance, node: str) -> Iterator[None]:
-    """Take a node its power: its processes end at once, and nothing on the network reaches it.
+    """Power off a node: its processes end at once, and nothing on the network reaches it.
 
     Its cgroups are gone as well, as after a real power cut.
     """
-    own = [one.pid for one in Supervisor(instance).processes() if one.name.startswith(f"{node}-")]
+    own = [process.pid for process in Supervisor(instance).processes() if process.name.startswith(f"{node}-")]
     link = ("ip", "-n", instance.control_netns, "link", "set", node)
     supervisor = int(instance.supervisor_pid_file.read_text())
     with ExitStack() as undo:

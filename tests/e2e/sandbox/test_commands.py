@@ -62,11 +62,11 @@ def test_nothing_listens_on_the_host_beyond_loopback(sandbox: dict[str, str]) ->
     if not cgroup.exists():
         cgroup = Path(f"/sys/fs/cgroup/{INSTANCE.cgroup}/platform/cgroup.procs")
     ours = [line for line in listed if any(f"pid={pid}," in line for pid in cgroup.read_text().split())]
-    assert ours, "the registry's way in is one of them"
+    assert ours, "the registry listens there"
     assert not [line for line in ours if not line.split()[3].startswith("127.0.0.1:")]
 
 
-def test_status_tells_that_all_is_well(sandbox: dict[str, str]) -> None:
+def test_status_has_no_problems(sandbox: dict[str, str]) -> None:
     done = sandbox_command("status", "--json")
     status = json.loads(done.stdout)
     assert (done.returncode, status["problems"]) == (0, [])
@@ -84,7 +84,7 @@ def test_logs_shows_a_process_and_names_the_others_when_there_is_none(sandbox: d
     assert unknown.returncode == 1 and "kube-apiserver" in unknown.stderr
 
 
-def test_a_name_that_cannot_be_is_refused_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_name_is_refused_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_NAME", "No Name")
     done = sandbox_command("status")
     assert done.returncode == 1 and "SANDBOX_NAME" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Breaking the whole instance, alone on it. The tests run in this order."""
+"""Tests that break the instance. They run alone, in this order."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ NAMESPACE = "kept"
 
 @pytest.fixture(scope="module")
 def kept(machine: Machine) -> Iterator[Cluster]:
-    """Objects and data that must outlive whatever happens to the processes."""
+    """Objects and data that must survive the end of any process."""
     with machine.cluster().namespace(NAMESPACE) as cluster:
         claim = {
             "apiVersion": "v1",
@@ -56,7 +56,7 @@ def _is_whole(kept: Cluster) -> None:
 
 def _nodes_of_pods(kept: Cluster) -> list[str]:
     pods = kept.get("pods", "-l", "app=web")["items"]
-    return [one["spec"].get("nodeName", "") for one in pods if "deletionTimestamp" not in one["metadata"]]
+    return [pod["spec"].get("nodeName", "") for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 def test_the_idle_platform_takes_at_most_one_and_a_half_gigabytes(machine: Machine) -> None:
@@ -99,7 +99,7 @@ def test_a_drained_node_empties_with_its_budgets_kept(machine: Machine, kept: Cl
     kept.do("uncordon", "node-2")
 
 
-@pytest.mark.soak  # tests/e2e/load takes a node its power
+@pytest.mark.soak  # tests/e2e/load powers off a node
 def test_a_node_whose_kubelet_is_killed_is_replaced_by_the_other(machine: Machine, kept: Cluster) -> None:
     kept.do("rollout", "restart", "deployment/web")
     kept.ready("web")
@@ -116,7 +116,7 @@ def test_a_node_whose_kubelet_is_killed_is_replaced_by_the_other(machine: Machin
     _is_whole(kept)
 
 
-def test_up_mends_a_link_that_is_gone(machine: Machine, kept: Cluster) -> None:
+def test_up_repairs_a_deleted_link(machine: Machine, kept: Cluster) -> None:
     kept.run("ip", "-n", machine.instance.control_netns, "link", "delete", "node-2")
     assert not _has_link(machine)
     machine.must("up")
@@ -124,7 +124,7 @@ def test_up_mends_a_link_that_is_gone(machine: Machine, kept: Cluster) -> None:
     machine.wait_until_well()
 
 
-def test_each_process_comes_back_after_kill_9(machine: Machine, kept: Cluster) -> None:
+def test_each_process_restarts_after_kill_9(machine: Machine, kept: Cluster) -> None:
     before = machine.running()
     assert {"etcd", "kube-apiserver", "registry", "buildkitd", "node-1-kubelet"} <= before.keys()
     for name in before:
@@ -135,9 +135,7 @@ def test_each_process_comes_back_after_kill_9(machine: Machine, kept: Cluster) -
     _is_whole(kept)
 
 
-def test_after_kill_9_of_the_supervisor_up_starts_all_it_had_left_behind_anew(
-    machine: Machine, kept: Cluster
-) -> None:
+def test_up_restarts_everything_after_kill_9_of_the_supervisor(machine: Machine, kept: Cluster) -> None:
     before = machine.running()
     os.kill(machine.supervisor_pid(), signal.SIGKILL)
     assert machine.command("status").returncode == 1
@@ -147,7 +145,7 @@ def test_after_kill_9_of_the_supervisor_up_starts_all_it_had_left_behind_anew(
     _is_whole(kept)
 
 
-def test_after_kill_9_of_everything_up_brings_the_same_cluster_back(machine: Machine, kept: Cluster) -> None:
+def test_up_restores_the_cluster_after_kill_9_of_everything(machine: Machine, kept: Cluster) -> None:
     uid = kept.get("namespace", NAMESPACE)["metadata"]["uid"]
     kill(machine.pids())
     assert machine.command("status").returncode == 1
@@ -171,7 +169,7 @@ def test_down_leaves_the_machine_as_it_was_and_up_brings_everything_back(
 
 
 def _pid(machine: Machine, name: str, other_than: int = 0) -> int:
-    """The pid of a process that runs, 0 if it does not or is still the other one."""
+    """Return the pid of a running process; 0 if it does not run, or still has the pid `other_than`."""
     pid = machine.running().get(name, 0)
     return 0 if pid == other_than else pid
 

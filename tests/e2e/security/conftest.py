@@ -1,6 +1,7 @@
 """The project's program as two stacks: one with secrets that are watched for, and a neighbour of it."""
 
 import os
+import shutil
 import subprocess
 import threading
 import uuid
@@ -11,8 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.e2e.conftest import Ending
-from tests.e2e.processes import told
-from tests.e2e.program.conftest import Stack, new_stack, program
+from tests.e2e.processes import process_files
+from tests.e2e.program.conftest import PROJECT, Stack, new_stack, program
 
 SHORT_LIVED = "an-argument-of-a-process-of-half-a-second"
 VERBOSE = ("--logtostderr", "-v=3")
@@ -21,7 +22,7 @@ VERBOSE = ("--logtostderr", "-v=3")
 
 @dataclass(frozen=True)
 class Watched:
-    """A stack, what it was told in confidence, and what its deployment printed and showed."""
+    """A stack, its secrets, and the output and argument lists of its deployment."""
 
     stack: Stack
     canaries: tuple[str, ...]
@@ -37,13 +38,13 @@ def canary(what: str) -> str:
 
 
 @contextmanager
-def arguments_seen(seen: set[str]) -> Iterator[None]:
+def arguments_seen(arguments: set[str]) -> Iterator[None]:
     """Collect the command lines of all processes that live for half a second of the block, or longer."""
     ended = threading.Event()
 
     def look() -> None:
         while not ended.wait(0.1):
-            seen.update(told("cmdline").values())
+            arguments.update(process_files("cmdline").values())
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -62,19 +63,23 @@ def watched(
     password, token, build = (canary(what) for what in ("redis", "registry", "build"))
     hosts = " ".join((os.environ.get("PIP_TRUSTED_HOST", ""), f"{build}.invalid")).strip()
     project = program(tmp_path_factory.mktemp("watched"), sandbox | {"PIP_TRUSTED_HOST": hosts})
+    (project.directory / "app").unlink()
+    shutil.copytree(PROJECT / "app", project.directory / "app")
+    with (project.directory / "app/hitcounter/__init__.py").open("a") as source:
+        source.write(f"# {uuid.uuid4()}, so that the image is built, with the build secret\n")
     stack = new_stack(project, "watched", build="app", web={"replicas": 1})
-    it = Watched(stack, (password, token, build), canary("next"))
+    case = Watched(stack, (password, token, build), canary("next"))
     events = project.directory / "events.json"
     try:
-        with arguments_seen(it.arguments):
+        with arguments_seen(case.arguments):
             for key, value in (("redisPassword", password), ("registryCredentials", f"someone:{token}")):
                 stack.tell_secret(key, value)
             words = ("up", "--yes", "--skip-preview", *VERBOSE, f"--event-log={events}")
             done = stack.run(*words, PULUMI_DEBUG_COMMANDS="true")
             subprocess.run(("sh", "-c", "sleep 0.5", SHORT_LIVED), check=True)
         assert done.returncode == 0, done.stdout + done.stderr[-5000:]
-        it.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
-        yield it
+        case.printed.update(log=done.stderr, output=done.stdout, events=events.read_text())
+        yield case
     finally:
         ending(stack.destroy)
 

@@ -26,9 +26,9 @@ def forms(secret: str) -> set[bytes]:
     return {*texts, quote(secret, safe="").encode(), *encoded}
 
 
-def holding(directory: Path, wanted: Iterable[bytes]) -> list[str]:
+def holding(directory: Path, needles: Iterable[bytes]) -> list[str]:
     """The files below a directory that hold any of these, found by grep because there may be gigabytes."""
-    patterns = b"\n".join(wanted)
+    patterns = b"\n".join(needles)
     words = ("grep", "--recursive", "--files-with-matches", "--text", "--fixed-strings", "--file=-")
     done = subprocess.run((*words, "--devices=skip", directory), input=patterns, capture_output=True)
     assert done.returncode in (0, 1), done.stderr.decode()
@@ -49,9 +49,9 @@ def _manifest(client: httpx.Client, digest: str) -> Iterator[bytes]:
     content = client.get(f"/manifests/{digest}").raise_for_status().content
     yield content
     manifest = json.loads(content)
-    for one in manifest.get("manifests", []):
-        yield from _manifest(client, one["digest"])
-    for one in (manifest.get("config"), *manifest.get("layers", [])):
-        if one:
-            blob = client.get(f"/blobs/{one['digest']}").raise_for_status().content
-            yield gzip.decompress(blob) if one["mediaType"].endswith("gzip") else blob
+    for item in manifest.get("manifests", []):
+        yield from _manifest(client, item["digest"])
+    for item in (manifest.get("config"), *manifest.get("layers", [])):
+        if item:
+            blob = client.get(f"/blobs/{item['digest']}").raise_for_status().content
+            yield gzip.decompress(blob) if item["mediaType"].endswith("gzip") else blob

@@ -15,7 +15,7 @@ from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.security.conftest import Watched
 
 METADATA = "169.254.169.254"
-"""Where clouds tell each machine what it is, its credentials among that."""
+"""The metadata service of clouds, which has the credentials of the machine."""
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)"
 REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
 ABOUT_ONESELF = {"authorization.k8s.io", "authentication.k8s.io"}
@@ -74,12 +74,12 @@ def test_a_pod_reaches_its_own_redis_and_nothing_else(
     assert reaches(stack, "cache", 6379)
     assert open_doors(stack, doors) == set()
     try:
-        for one in (stack, neighbour):
-            one.kubectl("delete", "networkpolicies", "--all")
+        for client in (stack, neighbour):
+            client.kubectl("delete", "networkpolicies", "--all")
         eventually("all is open without the policies", lambda: open_doors(stack, doors) == doors.keys())
     finally:
-        for one in (stack, neighbour):
-            one.succeed("up", "--yes", "--skip-preview", "--refresh")
+        for client in (stack, neighbour):
+            client.succeed("up", "--yes", "--skip-preview", "--refresh")
     eventually("all is closed again", lambda: not open_doors(stack, doors))
     assert stack.changes() == []
 
@@ -94,7 +94,7 @@ def test_a_pod_has_no_token(pod: str, watched: Watched) -> None:
 
 
 def rules(stack: Stack, account: str) -> list[dict[str, list[str]]]:
-    """What an account may do in the stack's namespace, as the API server says."""
+    """Return the rights of an account in the stack's namespace, from the API server."""
     review = {**REVIEW, "spec": {"namespace": stack.namespace}}
     words = (
         "kubectl",
@@ -105,10 +105,10 @@ def rules(stack: Stack, account: str) -> list[dict[str, list[str]]]:
         "--validate=false",
     )
     groups = ("--as-group=system:serviceaccounts", "--as-group=system:authenticated")
-    told = subprocess.check_output(
+    output = subprocess.check_output(
         (*words, *groups), env=stack.environment, text=True, input=json.dumps(review)
     )
-    found: list[dict[str, list[str]]] = json.loads(told)["status"]["resourceRules"]
+    found: list[dict[str, list[str]]] = json.loads(output)["status"]["resourceRules"]
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a stack is told in confidence is found in no place; what it is told openly is found in each."""
+"""Secrets of a stack are in no place; the plain values, which prove the search, are in each."""
 
 import base64
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ OPEN = {
     "the platform's logs": "containerd",
     "build cache": "hitcounter",
 }
-"""What each place tells openly: by this the search is known to see what is there."""
+"""The plain value in each place. The search must find it."""
 
 
 @pytest.mark.parametrize("place", OPEN)

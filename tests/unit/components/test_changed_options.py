@@ -16,6 +16,7 @@ from components import (
     Endpoint,
     EnvVar,
     Exposure,
+    File,
     Namespace,
     PodSecurity,
     Probe,
@@ -24,6 +25,7 @@ from components import (
     RegistryCredentials,
     Resources,
     Rollout,
+    Volume,
     WebService,
 )
 from tests.unit.conftest import Run
@@ -53,14 +55,20 @@ def namespace(**arguments: Any) -> None:
 OPTIONS: dict[Callable[..., None], dict[str, Any]] = {
     web: {
         "image": "other",
+        "command": ["gunicorn"],
+        "args": ["--workers=2"],
         "replicas": Autoscaling(max_replicas=9),
         "env": [EnvVar.value("A", "1")],
+        "files": [File.text("/etc/app.conf", "a = 1")],
+        "volumes": [Volume.claim("/srv/media", name="media", size="1Gi", access="ReadWriteMany")],
+        "tmp": "1Gi",
         "expose": Exposure(port=81, target_port=82, type="LoadBalancer", public="sale"),
         "resources": None,
         "probes": Probes(ready=Probe.tcp()),
         "security": PodSecurity(user=7, capabilities=["CHOWN"]),
         "rollout": Rollout(timeout=300, min_ready=1, pre_stop=0),
         "reaches": [Endpoint(port=1, cidr="10.0.0.0/8", client_labels={"a": "b"})],
+        "after": [],
         "pull_secret": "registry",
         "platform": "linux/arm64",
         "network_policy": False,

@@ -2,10 +2,11 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pulumi
 
-from components import Compute, Redis, Resources
+from components import Compute, Redis, Resources, WebService, Worker
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
@@ -43,8 +44,8 @@ def volume(recorder: Recorder) -> dict[str, Any]:
     spec = recorder.one("StatefulSet")["spec"]
     assert "volumeClaimTemplates" not in spec, "they can never be changed"
     pod = spec["template"]["spec"]
-    [mount] = [one for one in pod["containers"][0]["volumeMounts"] if one["mountPath"] == "/data"]
-    [data] = [one for one in pod["volumes"] if one["name"] == mount["name"]]
+    [mount] = [item for item in pod["containers"][0]["volumeMounts"] if item["mountPath"] == "/data"]
+    [data] = [item for item in pod["volumes"] if item["name"] == mount["name"]]
     assert isinstance(data, dict)
     return data
 
@@ -89,7 +90,7 @@ def test_the_claim_outlives_the_stack_and_is_not_waited_for(engine: Run) -> None
 
 def test_a_claim_that_cannot_be_made_leaves_the_stateful_set_alone(engine: Run) -> None:
     recorder = made(engine, storage="1Gi")
-    [urn] = [one for one in recorder.requests if one.endswith(":PersistentVolumeClaim::cache-data")]
+    [urn] = [item for item in recorder.requests if item.endswith(":PersistentVolumeClaim::cache-data")]
     assert urn in recorder.request("StatefulSet", "cache").dependencies
 
 
@@ -137,8 +138,37 @@ def test_the_longest_name_gets_a_pod(engine: Run) -> None:
     assert len(f"{name}-{longest_hash}") == 63
 
 
-def test_only_clients_may_connect_and_it_connects_to_nobody(engine: Run) -> None:
+def test_only_clients_may_connect_and_it_has_no_egress(engine: Run) -> None:
     policy = made(engine).one("NetworkPolicy")["spec"]
     assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"cache-client": "true"}}}]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "egress" not in policy
+
+
+def test_its_url_is_for_clients_that_want_one_variable(engine: Run) -> None:
+    password = "p@ss:w/rd#%25?ü"  # noqa: S105 # made up
+
+    def program() -> None:
+        cache = Redis("cache", namespace="shop", password=password)
+        WebService("web", namespace="shop", image="i", env=[cache.url()])
+        Worker("mail", namespace="shop", image="i", env=[cache.url("CELERY_BROKER_URL")])
+
+    recorder = engine(program)
+    url = urlsplit(recorder.one("Secret", "cache-url")["stringData"]["url"])
+    assert (url.scheme, url.hostname, url.port, unquote(url.password or "")) == (
+        "redis",
+        "cache",
+        6379,
+        password,
+    )
+    for name, variable in (("web", "REDIS_URL"), ("mail", "CELERY_BROKER_URL")):
+        template = recorder.one("Deployment", name)["spec"]["template"]
+        assert template["metadata"]["labels"]["cache-client"] == "true"
+        [given] = template["spec"]["containers"][0]["env"]
+        assert given["name"] == variable
+        assert given["valueFrom"]["secretKeyRef"]["key"] == "url"
+        assert "value" not in given
+
+
+def test_a_stack_that_does_not_ask_for_the_url_has_none(engine: Run) -> None:
+    assert [secret.name for secret in made(engine).of("Secret")] == ["cache-auth"]

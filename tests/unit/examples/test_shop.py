@@ -1,4 +1,4 @@
-"""The example of the components in another program does what it says."""
+"""The example of the components in another program."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a builder is looked up, and what is said when it does not answer."""
+"""The search for a builder, and the error if it does not answer."""
 
 import json
 import socket
@@ -71,10 +71,10 @@ def docker(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Pat
 def test_buildkit_lists_the_stages_once_for_a_dockerfile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = json.dumps({"targets": [{"name": "base"}, {"default": True}]})
+    answer = json.dumps({"targets": [{"name": "base", "base": "scratch"}, {"default": True, "base": "base"}]})
     log = docker(tmp_path, monkeypatch, f"echo '{answer}'")
     for _ in range(2):
-        assert buildx.stages(b"FROM scratch AS Base", "lab") == ["base", ""]
+        assert buildx.stages(b"FROM scratch AS Base", "lab") == [("base", "scratch"), ("", "base")]
     text = log.read_text()
     assert text == "buildx --builder lab build --call=targets,format=json -\nFROM scratch AS Base"
 
@@ -92,3 +92,48 @@ def test_a_builder_that_is_slow_has_no_log(tmp_path: Path, monkeypatch: pytest.M
     docker(tmp_path, monkeypatch, "sleep 9")
     monkeypatch.setattr(buildx, "ANSWER_TIMEOUT", 0.3)
     assert buildx.end_of_log("tag", None) == ""
+
+
+STAGES = [
+    ("builder", "$IMAGE"),
+    ("test", "builder"),
+    ("", "${IMAGE:-debian:12}"),
+    ("builder", "Builder"),
+    ("", "builder"),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "base"),
+    [
+        (None, {"IMAGE": "python:3.11"}, "python:3.11"),
+        ("Test", {"IMAGE": "python:3.11"}, "python:3.11"),
+        ("2", {}, "debian:12"),
+        ("3", {"IMAGE": "python:3.11"}, "python:3.11"),
+        ("0", {}, None),
+        ("9", {}, None),
+        ("nowhere", {}, None),
+    ],
+)
+def test_the_base_is_the_image_that_the_target_begins_from(
+    target: str | None, arguments: dict[str, str], base: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildx, "stages", lambda *_: [buildx.Stage(*stage) for stage in STAGES])
+    monkeypatch.setattr(buildx, "_arguments", lambda *_: arguments)
+    assert buildx.base_image(b"", target, {}, None) == base
+
+
+@pytest.mark.parametrize("listed", [None, [], [buildx.Stage("", "scratch")]])
+def test_an_image_from_scratch_or_without_a_builder_has_no_base(
+    listed: list[buildx.Stage] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildx, "stages", lambda *_: listed)
+    assert buildx.base_image(b"", None, {}, None) is None
+
+
+def test_buildkit_gives_the_values_of_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = json.dumps({"args": [{"name": "IMAGE", "value": "python:3.11"}, {"name": "EMPTY"}]})
+    log = docker(tmp_path, monkeypatch, f"echo '{answer}'")
+    given = buildx._arguments(b"FROM $IMAGE", "web", {"A": "1"}, None)
+    assert given == {"IMAGE": "python:3.11", "EMPTY": ""}
+    assert "build --call=outline,format=json --target=web --build-arg=A=1 -\n" in log.read_text()

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def test_arguments_target_and_platforms_are_part_of_the_tag(context: Path) -> No
     assert tag(context, platforms=["linux/arm64", "linux/amd64"]) == tags[-1]
 
 
-def test_an_ignore_file_beside_the_dockerfile_wins(context: Path) -> None:
+def test_an_ignore_file_next_to_the_dockerfile_wins(context: Path) -> None:
     (context / "Dockerfile.dockerignore").write_text("*\n!run.sh\n")
     assert list(BuildContext(context, Path("Dockerfile")).files) == ["run.sh"]
 
@@ -174,11 +175,48 @@ def test_times_in_the_copy_go_with_the_content(context: Path) -> None:
 
 def test_copies_of_yesterday_are_deleted(context: Path) -> None:
     source = BuildContext(context, Path("Dockerfile"))
-    old = source.copy("old")
-    os.utime(old, (1, 1))
-    source.copy("new")
-    assert not old.exists()
-    assert Path(".slipway/new").exists()
+    old, partial, other = source.copy("0" * 20), source.copy(f"{'0' * 20}.00000000"), source.copy("other")
+    for path in (old, partial, other):
+        os.utime(path, (1, 1))
+    new = source.copy("1" * 20)
+    assert [path.exists() for path in (old, partial, other, new)] == [False, False, True, True]
+
+
+def test_a_copy_is_never_old_while_it_is_made(context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process would delete it."""
+    ages: list[float] = []
+    rename = Path.rename
+
+    def record(path: Path, target: Path) -> Path:
+        ages.append(time.time() - path.stat().st_mtime)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", record)
+    BuildContext(context, Path("Dockerfile")).copy("t")
+    assert len(ages) == 1
+    assert ages[0] < 60
+
+
+@pytest.mark.parametrize("name", ["src/main.py", "Dockerfile", "link"])
+def test_a_file_that_changes_after_its_hash_was_read_is_refused(context: Path, name: str) -> None:
+    """The copy, and so the image, would have other content than the tag says."""
+    source = BuildContext(context, Path("Dockerfile"))
+    tag = source.tag(target=None, build_args={}, platforms=["linux/amd64"])
+    (context / name).unlink()
+    (context / name).write_text("changed")
+    with pytest.raises(
+        BadContext, match=f"{name} has changed since its hash was read: run the command again"
+    ):
+        source.copy(tag)
+    assert [path.name for path in Path(".slipway").iterdir()] == [".gitignore"]
+
+
+def test_a_link_in_place_of_the_copies_is_refused(context: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    Path(".slipway").symlink_to("elsewhere")
+    with pytest.raises(BadContext, match=r"\.slipway is a link to elsewhere: remove it"):
+        BuildContext(context, Path("Dockerfile")).copy("t")
+    assert stat.S_IMODE((tmp_path / "elsewhere").stat().st_mode) == 0o755
 
 
 def test_the_copies_are_not_part_of_a_context_around_them(

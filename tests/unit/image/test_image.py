@@ -8,9 +8,11 @@ import pulumi
 import pytest
 
 from components.image import builder as buildx
-from components.image.app_image import AppImage, RegistryCache, RegistryCredentials
-from components.image.registry import Login, RegistryUnavailable, Repository
+from components.image.app_image import AppImage
+from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import BadArgument
+from slipway.images.login import Login
+from slipway.images.registry import RegistryUnavailable, Repository
 from tests.unit.recorder import DIGEST, Recorder
 
 Run = Callable[[Callable[[], Any]], Recorder]
@@ -23,8 +25,8 @@ class Registry:
         self.answer: str | RegistryUnavailable | None = None
         self.logins: list[Login | None] = []
 
-    def digest(self, _: Repository, tag: str, login: Login | None) -> str | None:
-        self.logins.append(login)
+    def digest(self, repository: Repository, tag: str) -> str | None:
+        self.logins.append(repository.login)
         if isinstance(self.answer, RegistryUnavailable):
             raise self.answer
         return self.answer
@@ -33,6 +35,7 @@ class Registry:
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     registry = Registry()
+    monkeypatch.setattr(buildx, "stages", lambda *_: None)  # no builder answers
     monkeypatch.setattr(Repository, "digest", lambda *args: registry.digest(*args))
     return registry
 
@@ -55,14 +58,14 @@ def inputs(engine: Run, **arguments: Any) -> dict[str, Any]:
 
 
 def test_the_reference_names_repository_content_and_digest(engine: Run) -> None:
-    seen: list[str] = []
+    outputs: list[str] = []
 
     def program() -> pulumi.Output[None]:
         web = image()
-        return pulumi.Output.all(web.ref, web.digest).apply(lambda values: seen.extend([web.tag, *values]))
+        return pulumi.Output.all(web.ref, web.digest).apply(lambda values: outputs.extend([web.tag, *values]))
 
     engine(program)
-    tag, ref, digest = seen
+    tag, ref, digest = outputs
     assert (ref, digest) == (f"localhost:5001/web:{tag}@{DIGEST}", DIGEST)
 
 
@@ -82,9 +85,9 @@ def test_times_are_fixed_unless_an_argument_says_otherwise(engine: Run) -> None:
 
 
 def test_secrets_change_neither_the_tag_nor_force_a_build(engine: Run) -> None:
-    one, two = inputs(engine, secrets={"ca": "x"}), inputs(engine, secrets={"ca": "y"})
-    assert one["tags"] == two["tags"]
-    assert one["ignoreSecretsInDiffCalculation"] == ["ca"]
+    first, second = inputs(engine, secrets={"ca": "x"}), inputs(engine, secrets={"ca": "y"})
+    assert first["tags"] == second["tags"]
+    assert first["ignoreSecretsInDiffCalculation"] == ["ca"]
 
 
 def test_credentials_serve_the_build_and_the_question_beforehand(engine: Run, registry: Registry) -> None:
@@ -102,16 +105,97 @@ def test_a_password_that_is_not_known_yet_is_not_waited_for(engine: Run, registr
     assert registry.logins == [None]
 
 
-def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run) -> None:
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("python", "docker.io/library/python:latest"),
+        ("ghcr.io/you/base:1@sha256:0", "ghcr.io/you/base:1"),
+        ("localhost:5001/base@sha256:0", "localhost:5001/base@sha256:0"),
+        ("scratch", None),
+    ],
+)
+def test_an_image_records_the_full_name_of_its_base(
+    base: str, name: str | None, engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buildx, "stages", lambda *_: [buildx.Stage("", base)])
+    labels = {"org.opencontainers.image.base.name": name} if name else None
+    before = inputs(engine)
+    assert before.get("labels") == labels
+    monkeypatch.setattr(buildx, "stages", lambda *_: None)
+    assert inputs(engine)["tags"] == before["tags"], "the label is not part of the identity"
+
+
+def test_the_cache_is_read_and_added_to_unless_only_read(engine: Run, registry: Registry) -> None:
     both = inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache"))
     assert both["cacheFrom"] == [{"registry": {"ref": "ghcr.io/me/web:cache"}}]
     assert both["cacheTo"][0]["registry"]["mode"] == "max"
     assert "cacheTo" not in inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache", export=False))
+    registry.answer = DIGEST
+    taken = inputs(engine, cache=RegistryCache(ref="ghcr.io/me/web:cache"))
+    assert "cacheTo" not in taken, "an image that is not built adds nothing"
+    assert taken["cacheFrom"] == both["cacheFrom"], "`slipway prune` reads from the state that it is needed"
 
 
 def test_a_registry_that_cannot_tell_does_not_stop_the_program(engine: Run, registry: Registry) -> None:
     registry.answer = RegistryUnavailable("registry ghcr.io cannot be reached")
     assert inputs(engine)["tags"]
+
+
+OTHER = "sha256:" + "b" * 64
+
+
+def registered(engine: Run) -> tuple[str, dict[str, Any], list[str]]:
+    """Return the reference, the inputs of the image, and the changes that the engine ignores."""
+    refs: list[str] = []
+    recorder = engine(lambda: image().ref.apply(refs.append))
+    [image_] = recorder.of("Image")
+    return refs[0], image_.inputs, list(recorder.request("Image", image_.name).ignoreChanges)
+
+
+def test_an_image_that_the_registry_has_is_neither_built_nor_pushed(engine: Run, registry: Registry) -> None:
+    registry.answer = OTHER
+    ref, inputs, ignored = registered(engine)
+    assert ref.endswith(f"@{OTHER}")
+    assert inputs["dockerfile"] == {"inline": f"# {ref}\nFROM scratch\n"}
+    assert (inputs["exports"], inputs["push"]) == ([{"cacheonly": {}}], False)
+    assert inputs["tags"] == [ref.partition("@")[0]]
+    assert ignored == ["*"], "an image that this stack built stays as it is in the state"
+
+
+def test_an_image_that_the_registry_lost_is_built(engine: Run) -> None:
+    _, inputs, ignored = registered(engine)
+    assert inputs["exports"] == [{"raw": "type=registry"}]
+    assert ignored == []
+
+
+def test_without_the_registry_the_digest_of_the_last_update_counts(
+    engine: Run, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.answer = RegistryUnavailable("registry localhost:5001 cannot be reached")
+    ref, built, ignored = registered(engine)
+    assert ref.endswith(f"@{DIGEST}"), "which a build gave"
+    assert built["exports"] == [{"raw": "type=registry"}]
+    assert ignored == ["*"]
+    registry.answer = OTHER
+    taken, state, _ = registered(engine)
+    registry.answer = RegistryUnavailable("registry localhost:5001 cannot be reached")
+    create = Recorder.new_resource
+
+    def unchanged(self: Recorder, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        name, inputs = create(self, args)
+        return name, {**state, "digest": ""} if args.typ.endswith(":Image") else inputs
+
+    monkeypatch.setattr(Recorder, "new_resource", unchanged)
+    assert registered(engine)[0] == taken, "which was taken from the registry"
+
+
+def test_each_tag_is_a_resource_of_its_own(engine: Run, context: Path) -> None:
+    """So the state of another tag, whose inputs are ignored, never stands for this one."""
+    names = set()
+    for text in ("one", "two"):
+        (context / "file").write_text(text)
+        names.add(engine(lambda: image() and None).of("Image")[0].name)
+    assert len(names) == 2
 
 
 def test_a_registry_that_only_the_builder_reaches_does_not_stop_the_build(
@@ -146,7 +230,8 @@ def test_a_registry_that_only_the_builder_reaches_does_not_stop_the_build(
 def test_a_target_is_a_stage_that_buildkit_lists(
     target: str, stages: list[str] | None, refused: bool, engine: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buildx, "stages", lambda *_: stages)
+    listed = None if stages is None else [buildx.Stage(stage, "scratch") for stage in stages]
+    monkeypatch.setattr(buildx, "stages", lambda *_: listed)
 
     def program() -> None:
         if not refused:
@@ -182,6 +267,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"platforms": "linux/amd64"}, "platforms is 'linux/amd64'"),
     ({"build_args": {"A": 1}}, "build_args.A is 1"),
     ({"build_args": {"A B": "1"}}, "build_args.*'A B'"),
+    (
+        {"build_args": {"INDEX": "https://u:canary@x/"}},
+        "build_args.INDEX is a URL with a password.*`secrets`$",
+    ),
     ({"secrets": {"ca": ""}}, "secrets.ca is ''"),
     ({"secrets": {"c a": "x"}}, "secrets.*'c a'"),
     ({"cache": {"ref": "ghcr.io/me/web"}}, "cache.ref is 'ghcr.io/me/web'.*and a tag"),
@@ -200,6 +289,16 @@ def test_bad_arguments_are_refused_by_name_value_and_remedy(
 
     assert not engine(program).of("Image")
     assert not registry.logins, "nothing may be asked of anybody"
+
+
+def test_a_context_that_cannot_be_copied_is_explained(engine: Run, context: Path) -> None:
+    Path(".slipway").write_text("a file")
+
+    def program() -> None:
+        with pytest.raises(BadArgument, match=r"cannot be read or copied to \.slipway: .*exists"):
+            image()
+
+    assert not engine(program).of("Image")
 
 
 def test_credentials_without_a_password_are_refused() -> None:

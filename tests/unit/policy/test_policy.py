@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components import Exposure, WebService
-from slipway.preview.report import builder
+from slipway import masking
 from tests.unit.conftest import Run
 from tests.unit.program.test_program import STACKS
 from tests.unit.recorder import Recorder
@@ -145,6 +145,25 @@ def test_pods_are_found_in_every_kind(kind: str, manifest: dict[str, Any]) -> No
     assert broken(kind, manifest) >= {"no-latest-image", "no-privileged-pod", "secrets-in-secrets"}
 
 
+RUN = {"activeDeadlineSeconds": 60, "template": template(image="web:1@sha256:0")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "broken_rules"),
+    [
+        ("Job", RUN, set()),
+        ("Job", {**RUN, "activeDeadlineSeconds": None}, {"runs-end"}),
+        ("JobPatch", {**RUN, "activeDeadlineSeconds": None}, set()),
+        ("CronJob", {"concurrencyPolicy": "Forbid", "jobTemplate": {"spec": RUN}}, set()),
+        ("CronJob", {"concurrencyPolicy": "Replace", "jobTemplate": {"spec": RUN}}, set()),
+        ("CronJob", {"jobTemplate": {"spec": RUN}}, {"runs-end"}),
+        ("CronJob", {"concurrencyPolicy": "Forbid", "jobTemplate": {"spec": {}}}, {"runs-end"}),
+    ],
+)
+def test_runs_end_and_do_not_overlap(kind: str, spec: dict[str, Any], broken_rules: set[str]) -> None:
+    assert broken(kind, {"spec": spec}) == broken_rules
+
+
 @pytest.mark.parametrize("group", ["initContainers", "ephemeralContainers"])
 def test_other_containers_are_checked_too(group: str) -> None:
     assert "no-latest-image" in broken("Pod", template({group: [{**GOOD, "image": "x"}]}))
@@ -228,9 +247,9 @@ def test_other_names_may_be_plain(name: str) -> None:
 def test_a_password_in_a_url_is_a_secret(url: str, secret: bool) -> None:
     broken_names = broken("Deployment", deployment(env=[{"name": "DATABASE_URL", "value": url}]))
     assert broken_names == ({"secrets-in-secrets"} if secret else set())
-    assert (builder.text([url]) != f'["{url}"]') == secret
+    assert (masking.masked([url]) != [url]) == secret
 
 
 def test_the_policy_pack_and_the_reports_have_the_same_patterns() -> None:
-    assert builder._LOOKS_SECRET == rules.SECRET_NAME
-    assert builder._PASSWORD_IN_URL == rules.PASSWORD_IN_URL
+    assert masking.SECRET_NAME == rules.SECRET_NAME
+    assert masking.PASSWORD_IN_URL == rules.PASSWORD_IN_URL

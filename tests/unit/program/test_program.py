@@ -60,7 +60,7 @@ def test_no_container_runs_as_root_or_can_become_it(recorded: Recorder) -> None:
         }
 
 
-def test_every_container_tells_how_it_is(recorded: Recorder) -> None:
+def test_every_container_has_probes(recorded: Recorder) -> None:
     for container in containers(recorded):
         assert container.keys() >= {"startupProbe", "readinessProbe", "livenessProbe"}
 
@@ -120,12 +120,12 @@ def test_replacing_one_part_replaces_no_other(recorded: Recorder) -> None:
     }
     for urn, request in recorded.requests.items():
         for name, found in request.propertyDependencies.items():
-            taken = [one for one in found.urns if one.rpartition("$")[2] in fixed]
+            taken = [urn for urn in found.urns if urn.rpartition("$")[2] in fixed]
             assert not taken, f"{urn} takes {name} from {taken}"
 
 
 def test_the_application_starts_after_the_redis_that_it_talks_to(recorded: Recorder) -> None:
-    needed = {one.rpartition("$")[2] for one in recorded.request("Deployment", "web").dependencies}
+    needed = {urn.rpartition("$")[2] for urn in recorded.request("Deployment", "web").dependencies}
     assert needed >= {"kubernetes:apps/v1:StatefulSet::cache", "kubernetes:core/v1:Service::cache"}
 
 
@@ -192,6 +192,25 @@ def test_an_open_service_has_the_reason(program: Callable[..., Recorder]) -> Non
     web = {"serviceType": "NodePort", "public": "the shop's front door"}
     service = program(image=DIGEST, web=web).one("Service", "web")
     assert service["metadata"]["annotations"]["slipway/public"] == "the shop's front door"
+
+
+def test_a_host_name_and_a_port_come_from_the_stack(program: Callable[..., Recorder]) -> None:
+    web = {"host": "hits.example.com", "tlsSecret": "hits", "ingressClass": "nginx", "public": "a shop"}
+    recorded = program(image=DIGEST, web={**web, "port": 8000, "tmp": "1Gi"})
+    ingress = recorded.one("Ingress")
+    assert ingress["spec"]["tls"] == [{"hosts": ["hits.example.com"], "secretName": "hits"}]
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert ingress["metadata"]["annotations"]["slipway/public"] == "a shop"
+    assert recorded.one("Service", "web")["spec"]["ports"][0]["targetPort"] == 8000
+    volumes = recorded.one("Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}} in volumes
+
+
+def test_a_build_has_arguments_and_a_dockerfile_of_its_own(program: Callable[..., Recorder]) -> None:
+    build = {"context": ".", "dockerfile": "app/Dockerfile", "buildArgs": {"PYTHON_IMAGE": "python:3.12"}}
+    image = program(build=build).one("Image")
+    assert image["buildArgs"]["PYTHON_IMAGE"] == "python:3.12"
+    assert program(build="app").one("Image")["tags"] != image["tags"]
 
 
 def test_a_failed_rollout_is_reported_within_two_minutes(recorded: Recorder) -> None:

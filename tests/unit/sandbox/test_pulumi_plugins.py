@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sandbox.platform import environment
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
-from sandbox.tools import pulumi_plugins, releases
+from sandbox.tools import pulumi_plugins, reachability
 from sandbox.tools.pulumi_plugins import Plugin
 from sandbox.tools.toolchain import Toolchain
 
@@ -24,7 +23,7 @@ class Machine:
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.instance = Instance("test", home / "state", home / "cache")
-        self.home = Path(environment.process(self.instance)["PULUMI_HOME"])
+        self.home = self.instance.pulumi_home
         self.own = home / ".pulumi/plugins" / PLUGIN.directory
         self.commands: list[tuple[str, ...]] = []
         self.download: str | None = None
@@ -37,12 +36,12 @@ class Machine:
         monkeypatch.setattr(Path, "home", lambda: home)
         monkeypatch.setattr(pulumi_plugins, "PLUGINS", (PLUGIN,))
         monkeypatch.setattr(pulumi_plugins, "run", self._pulumi)
-        monkeypatch.setattr(releases, "reachable", lambda: self.download is not None)
-        monkeypatch.setattr(releases, "unreachable", lambda: None)
+        monkeypatch.setattr(reachability, "pulumi_releases", lambda: self.download is not None)
+        monkeypatch.setattr(reachability, "record_failed_download", lambda: None)
 
     def _pulumi(self, *argv: str, **_options: object) -> str:
         self.commands.append(argv)
-        _, _, _, kind, name, version, *options = argv
+        kind, name, version, _reinstall, *options = argv[3:]
         target = self.home / f"plugins/{kind}-{name}-v{version}"
         shutil.rmtree(target, ignore_errors=True)
         if "--file" in options:
@@ -59,7 +58,7 @@ class Machine:
             pulumi_plugins.ensure(self.instance, Toolchain(self.instance), progress)
         return pulumi_plugins.report(self.instance)
 
-    def installed(self, version: str = "4.34.2") -> str:
+    def installed(self, version: str = PLUGIN.version) -> str:
         return (self.home / f"plugins/resource-kubernetes-v{version}" / PLUGIN.executable).read_text()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.platform.instance import Instance, SandboxError
-from sandbox.tools import releases, toolchain
+from sandbox.tools import reachability, toolchain
 from sandbox.tools.families import (
     BUILDKIT,
     BUILDX,
@@ -150,7 +150,7 @@ def test_a_plugin_is_compiled_only_without_downloads(
 ) -> None:
     family = replace(FAMILY, tools=(Tool("hello", "./hello", plugin=True),))
     monkeypatch.setattr(toolchain, "FAMILIES", (family,))
-    monkeypatch.setattr(releases, "reachable", lambda: reachable)
+    monkeypatch.setattr(reachability, "pulumi_releases", lambda: reachable)
     assert tools_of(tmp_path).missing(Stage.CLUSTER) == ([] if reachable else [family])
 
 

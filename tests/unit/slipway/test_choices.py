@@ -107,7 +107,7 @@ def test_an_image_relative_to_the_repository_is_read_in_full() -> None:
 
 
 @pytest.mark.parametrize("text", ["hits:latest", "", "sha256:abc", f"hits@sha256:{'g' * 64}"])
-def test_what_names_no_digest_is_no_image(text: str) -> None:
+def test_a_text_without_a_digest_is_refused(text: str) -> None:
     with pytest.raises(SlipwayError, match="by digest"):
         Image.parse(text)
 

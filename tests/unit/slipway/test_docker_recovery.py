@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from slipway.cluster.kubectl import Cluster
 from slipway.errors import CommandFailed, LockInUse, SlipwayError, StackLocked
 from slipway.pulumi.project import Stack
+from slipway.pulumi.target import cluster_of
 from slipway.pulumi.updates import ConfigValue
 from slipway.recovery import docker
 
@@ -119,4 +119,4 @@ def test_other_commands_say_why_they_do_not_work() -> None:
         project = FakeProject(Path())
 
     with pytest.raises(SlipwayError, match="runs on a Docker engine"):
-        Cluster.from_config(cast(Stack, Named()), CONFIG)
+        cluster_of(cast(Stack, Named()), CONFIG)

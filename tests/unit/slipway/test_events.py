@@ -114,6 +114,41 @@ def test_annotations_of_controllers_are_not_drift(annotation: str) -> None:
     assert refreshed(states[1], states[2], spec=own) != []
 
 
+SERVICE = "kubernetes:core/v1:Service"
+
+
+@pytest.mark.parametrize(
+    ("kind", "annotation"),
+    [
+        (DEPLOYMENT, "field.cattle.io/publicEndpoints"),
+        (DEPLOYMENT, "keel.sh/update-time"),
+        ("kubernetes:core/v1:PersistentVolumeClaim", "backup.velero.io/last"),
+        (SERVICE, "cloud.google.com/neg-status"),
+        (SERVICE, "metallb.io/ip-allocated-from-pool"),
+        (SERVICE, "field.cattle.io/publicEndpoints"),
+        ("kubernetes:networking.k8s.io/v1:Ingress", "ingress.kubernetes.io/backends"),
+    ],
+)
+def test_annotations_that_controllers_write_on_objects_are_not_drift(kind: str, annotation: str) -> None:
+    """Neither when they are new, nor when they change or disappear."""
+    states: list[dict[str, Any]] = [{}, *({"metadata": {"annotations": {annotation: text}}} for text in "ab")]
+    for before, after in [(0, 1), (1, 2), (2, 0)]:
+        assert refreshed(states[before], states[after], kind=kind) == []
+    assert refreshed(states[1], states[2], kind=kind, metadata=states[1]["metadata"]) != [], "the program's"
+
+
+@pytest.mark.parametrize(
+    ("kind", "annotation"),
+    [
+        ("kubernetes:networking.k8s.io/v1:Ingress", "nginx.ingress.kubernetes.io/whitelist-source-range"),
+        (SERVICE, "service.beta.kubernetes.io/aws-load-balancer-internal"),
+        ("kubernetes:core/v1:Pod", "container.apparmor.security.beta.kubernetes.io/web"),
+    ],
+)
+def test_annotations_that_open_an_object_are_drift(kind: str, annotation: str) -> None:
+    assert refreshed({}, {"metadata": {"annotations": {annotation: "x"}}}, kind=kind) != []
+
+
 def test_labels_of_injectors_are_not_drift() -> None:
     assert refreshed(template(labels={}), template(labels={"service.istio.io/canonical-name": "web"})) == []
 

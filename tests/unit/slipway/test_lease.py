@@ -123,3 +123,12 @@ def test_lost_reply(receipts: Receipts) -> None:
     lease.record(phase=Phase.VERIFYING)
     lease.close(Outcome.VERIFIED)
     assert lease.closed
+
+
+def test_a_long_reason_is_cut(receipts: Receipts) -> None:
+    """The API server refuses a ConfigMap of more than 1 MiB, and the receipt would stay open."""
+    lease = open_receipt(receipts, new(), live_owner())
+    lease.close(Outcome.FAILED, "x" * 2**20)
+    latest = receipts.latest()
+    assert latest and latest[0].outcome is Outcome.FAILED
+    assert len(latest[0].model_dump_json()) < 2**15

@@ -13,9 +13,13 @@ import pytest
 
 from slipway.errors import OutOfDate, SlipwayError
 from slipway.preview.fingerprint import Fingerprint, hash_program, hash_state
-from slipway.preview.plan import Plan, check
+from slipway.preview.plan import Plan, check, preview_and_save
+from slipway.preview.preview import PreviewOptions
+from slipway.preview.rules import Level
+from slipway.pulumi.changes import EventSummary
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.updates import Run
 
 
 @pytest.fixture(params=["git", "no git"])
@@ -172,9 +176,45 @@ VERSION_1 = {
 }
 
 
-@pytest.mark.parametrize("text", ["", "{}", "no json", json.dumps(VERSION_1)])
-def test_a_file_that_is_not_a_plan_is_refused(text: str, tmp_path: Path) -> None:
-    (file := tmp_path / "plan.json").write_text(text)
+@pytest.mark.parametrize("created_meanwhile", [False, True])
+def test_only_the_owner_can_read_a_plan(
+    created_meanwhile: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the umask is, and whoever creates the file while the preview runs."""
+    file = tmp_path / "plans/dev.json"
+    file.parent.mkdir()
+    file.write_text("an earlier plan")
+    file.chmod(0o666)
+
+    def preview(*_: Any, save_plan: Path, **__: Any) -> Any:
+        save_plan.write_text("{}")
+        if created_meanwhile:
+            file.touch(0o666)
+            file.chmod(0o666)
+        report = SimpleNamespace(level=Level.SAFE)
+        return SimpleNamespace(run=Run([]), events=EventSummary(), report=report)
+
+    fingerprint = Fingerprint(program="a", configuration="a", state="a")
+    monkeypatch.setattr(Fingerprint, "from_stack", lambda stack, plans: fingerprint)
+    monkeypatch.setattr("slipway.preview.plan.preview", preview)
+    stack = cast(Stack, SimpleNamespace(name="dev"))
+    umask = os.umask(0)
+    try:
+        if created_meanwhile:
+            with pytest.raises(SlipwayError, match=r"cannot be written to .*: File exists"):
+                preview_and_save(stack, PreviewOptions(), file)
+            assert file.read_text() == ""
+        else:
+            preview_and_save(stack, PreviewOptions(), file)
+            assert file.stat().st_mode & 0o777 == 0o600
+            assert Plan.load(file).stack == "dev"
+    finally:
+        os.umask(umask)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"no json", b"\xff", json.dumps(VERSION_1).encode()])
+def test_a_file_that_is_not_a_plan_is_refused(text: bytes, tmp_path: Path) -> None:
+    (file := tmp_path / "plan.json").write_bytes(text)
     with pytest.raises(SlipwayError, match=r"is not a plan file .* `slipway preview --save-plan` writes"):
         Plan.load(file)
 

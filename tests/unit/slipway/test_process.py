@@ -1,14 +1,18 @@
 """The runner of other programs."""
 
+import getpass
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from slipway import process
-from slipway.errors import CommandFailed, CommandNotFound, CommandTimeout
+from slipway import interrupts, process
+from slipway.errors import CommandFailed, CommandNotFound, CommandTimeout, Interrupted
 from slipway.process import git, is_running, run, start_time
+from slipway.pulumi import snapshot
 
 SCRIPT = "import os, sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.exit(os.environ['CODE'])"
 
@@ -23,6 +27,49 @@ def test_environment_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTER", "kept")
     script = "import os; print(os.environ['OUTER'], os.environ['INNER'])"
     assert run(sys.executable, "-c", script, environment={"INNER": "added"}).text == "kept added\n"
+
+
+@pytest.mark.parametrize("environment", [None, {"INNER": "added"}])
+def test_pulumis_secrets_are_not_passed_on(
+    environment: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to git, kubectl and its plugins, credential helpers, buildx and check commands."""
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"):
+        monkeypatch.setenv(name, "planted")
+    assert "planted" not in run("env", environment=environment).text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_a_command_between_its_steps(number: int) -> None:
+    """A closed terminal sends SIGHUP."""
+    before = signal.getsignal(number)
+    with interrupts.deferred():
+        os.kill(os.getpid(), number)
+        with pytest.raises(Interrupted):
+            interrupts.check()
+    assert signal.getsignal(number) is before
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in containers that run as any user."""
+
+    def unknown(*_: object) -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    monkeypatch.setattr(snapshot, "git", lambda *_: "")
+    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        monkeypatch.delenv(name, raising=False)
+    assert snapshot.current_user() == f"user {os.getuid()}"
+
+
+def test_a_program_does_not_wait_for_input() -> None:
+    """Such as a credential plugin of kubectl: its question is not shown."""
+    script = "from slipway.process import run; print(run('cat', timeout_s=5).code)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout and program.stdout.read() == "0\n"
 
 
 def test_missing_program() -> None:

@@ -1,12 +1,16 @@
 """The options of a promotion: checked at the start, kept in the receipt, used to finish it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from typer.testing import CliRunner
 
+from slipway.cli import main
+from slipway.cli import promote as promote_command
 from slipway.cli import recover as recover_command
 from slipway.errors import SlipwayError
 from slipway.promotion import promote as flow
@@ -37,6 +41,28 @@ class FakeLease:
 
     def release(self) -> None:
         self.released = True
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_command_line(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both commands take the same checks, by the same names."""
+    received: list[PromotionOptions] = []
+
+    def run(*arguments: Any) -> Receipt:
+        received.extend(item for item in arguments if isinstance(item, PromotionOptions))
+        return receipt()
+
+    monkeypatch.setattr(flow, command, run)
+    monkeypatch.setattr(promote_command, "Project", lambda directory: None)
+    main.load(command)
+    checks = "--check-path /login --check-command true --soak 600 --check-host example.com --check-status 302"
+    more = "--service web --rate 2 --max-errors 0.5"
+    stacks = ["dev", "prod"] if command == "promote" else ["prod"]
+    for options in ("", checks, f"{checks} {more}"):
+        result = CliRunner().invoke(main.app, [command, *stacks, "--yes", *options.split()])
+        assert result.exit_code == 0, result.output
+    everything = replace(VERIFY, service="web", rate=2.0, max_errors=0.5)
+    assert [options.verify for options in received] == [VerifyOptions(), VERIFY, everything]
 
 
 def test_receipt() -> None:

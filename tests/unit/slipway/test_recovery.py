@@ -30,7 +30,7 @@ class LockedStack:
     name = "dev"
 
     def __init__(self, project: Path, owner: str) -> None:
-        self.project = SimpleNamespace(directory=project)
+        self.project = SimpleNamespace(working_directory=project)
         self.owner = owner
         self.commands: list[str] = []
 

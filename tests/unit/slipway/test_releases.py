@@ -39,10 +39,10 @@ def test_an_upgrade_names_versions_and_changed_values_without_content() -> None:
 
 
 def test_values_that_are_named_like_secrets_are_masked_in_the_properties() -> None:
-    old, new = (release(values={"auth": {"password": f"planted-{one}"}, "memory": one}) for one in "12")
+    old, new = (release(values={"auth": {"password": f"planted-{item}"}, "memory": item}) for item in "12")
     diff = {"values.auth.password": "update", "values.memory": "update"}
     [change] = summarise([step("update", TYPE, "cache", old, new, diff)]).changes
-    assert [(one.path, one.old, one.new) for one in resource(change).properties] == [
+    assert [(item.path, item.old, item.new) for item in resource(change).properties] == [
         ("values.auth.password", "[secret]", "[secret]"),
         ("values.memory", "1", "2"),
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slipway.images.retention import unneeded
+from slipway.images.retention import caches, unneeded
 
 TAGS = 1000
 
@@ -93,3 +93,14 @@ def test_a_signature_is_kept_with_its_image() -> None:
     other = registry.push("v2")
     assert unneeded(registry.tags, {image}, registry.children) == {other: ["v2"]}
     assert set(unneeded(registry.tags, {other}, registry.children)) == {image, signature}
+
+
+def test_a_build_cache_is_needed_by_its_tag() -> None:
+    inputs = {
+        "cacheFrom": [{"registry": {"ref": "docker.io/you/web:cache"}}, {"gha": {}}],
+        "cacheTo": [{"registry": {"ref": "you/web:other"}}, {"registry": {"ref": "ghcr.io/you/web:third"}}],
+    }
+    state = {"deployment": {"resources": [{"inputs": inputs}, {"inputs": None}, {}]}}
+    assert caches(state, "you/web") == {"cache", "other"}
+    assert caches(state, "ghcr.io/you/web") == {"third"}
+    assert caches({"deployment": {}}, "you/web") == set()

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from slipway.cluster import quantities
-from slipway.preview.rules import Cluster, Consequence, Level, Node, Quota, Situation, consequences
+from slipway.cluster.capacity import Capacity, Node, Quota, free_of
+from slipway.preview.rules import Consequence, Level, Situation, consequences
+from slipway.preview.rules.scheduling import may_run
 from slipway.preview.rules.workloads import share
 from slipway.pulumi.events import summarise
 from tests.unit.slipway.engine import UNKNOWN, step
@@ -26,7 +28,7 @@ def workload(kind: str = "Deployment", image: str = "web@sha256:1", **spec: Any)
     }
 
 
-def report(*events: Any, cluster: Cluster | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
+def report(*events: Any, cluster: Capacity | None = None, commits: tuple[str, ...] = ()) -> list[Consequence]:
     summary = summarise(events)
     return list(consequences(Situation(summary.changes, summary.unchanged, cluster, commits)))
 
@@ -110,17 +112,73 @@ def test_an_image_to_be_built_is_named_by_its_tag_with_its_commits() -> None:
 
 @pytest.mark.parametrize(("free", "fits"), [(0.6, True), (0.4, False)])
 def test_surge_pods_need_capacity_on_a_node(free: float, fits: bool) -> None:
-    cluster = Cluster((Node("a", 2, 4 * 2**30, free, 2**30), Node("b", 2, 4 * 2**30, 0.1, 2**30)))
+    cluster = Capacity((Node("a", 2, 4 * 2**30, free, 2**30), Node("b", 2, 4 * 2**30, 0.1, 2**30)))
     new = workload(image="web@sha256:2")
     found = report(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
     assert ("capacity" in concerns(Level.ATTENTION, found)) is not fits
+
+
+@pytest.mark.parametrize("option", ["protect", "retainOnDelete"])
+@pytest.mark.parametrize("op", ["same", "update"])
+def test_a_resource_that_loses_its_protection_needs_attention(option: str, op: str) -> None:
+    protects = option == "protect"
+    event = step(op, DEPLOYMENT, "web", workload(), workload(), protect=protects, retainOnDelete=not protects)
+    assert event.resource_pre_event
+    assert not [item for item in report(event) if item.concern == "data"]
+    state = event.resource_pre_event.metadata.new
+    assert state
+    state.protect = state.retain_on_delete = False
+    [found] = [item for item in report(event) if item.concern == "data"]
+    assert found.reason == f"Deployment web loses {option}: a later update may delete it"
+
+
+@pytest.mark.parametrize(
+    ("pod", "runs"),
+    [
+        ({}, False),
+        ({"tolerations": [{"key": "dedicated", "operator": "Exists"}]}, True),
+        ({"tolerations": [{"operator": "Exists"}]}, True),
+        ({"tolerations": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]}, True),
+        ({"tolerations": [{"key": "dedicated", "value": "web"}]}, False),
+        ({"tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "ssd"}}, True),
+        ({"tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "slow"}}, False),
+    ],
+)
+def test_a_node_runs_pods_that_want_its_labels_and_tolerate_its_taints(
+    pod: dict[str, Any], runs: bool
+) -> None:
+    taint = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
+    node = Node("a", 2, 2**30, 2, 2**30, {"disk": "ssd"}, (taint,))
+    assert may_run(node, pod) is runs
+
+
+def test_nodes_that_are_not_ready_have_no_capacity() -> None:
+    ready, lost = (
+        {
+            "kind": "Node",
+            "metadata": {"name": status},
+            "status": {"allocatable": {"cpu": "2"}, "conditions": [{"type": "Ready", "status": status}]},
+        }
+        for status in ("True", "Unknown")
+    )
+    assert [node.name for node in free_of([ready, lost], [])] == ["True"]
+
+
+@pytest.mark.parametrize(("architecture", "starts"), [("amd64", False), ("arm64", True)])
+def test_an_image_needs_a_node_of_its_platform(architecture: str, starts: bool) -> None:
+    image = "docker-build:index:Image"
+    built = step(
+        "update", image, "web", {"platforms": []}, {"platforms": ["linux/arm64"]}, {"platforms": "add"}
+    )
+    cluster = Capacity((Node("a", 2, 2**30, 2, 2**30, {"kubernetes.io/arch": architecture}),))
+    assert ("image" in concerns(Level.ATTENTION, report(built, cluster=cluster))) is not starts
 
 
 @pytest.mark.parametrize(
     ("left", "fits"), [({"pods": 1}, True), ({"pods": 0}, False), ({"requests.cpu": 0.4}, False)]
 )
 def test_surge_pods_need_capacity_in_the_quota(left: dict[str, float], fits: bool) -> None:
-    cluster = Cluster((Node("a", 9, 2**40, 9, 2**40),), (Quota("quota", "shop", left),))
+    cluster = Capacity((Node("a", 9, 2**40, 9, 2**40),), (Quota("quota", "shop", left),))
     new = workload(image="web@sha256:2")
     found = report(step("update", DEPLOYMENT, "web", workload(), new, IMAGE), cluster=cluster)
     assert ("capacity" in concerns(Level.ATTENTION, found)) is not fits

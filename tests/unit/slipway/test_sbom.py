@@ -65,6 +65,24 @@ def test_package_databases(path: str, text: str, packages: set[Package]) -> None
     assert read_packages(archive(**{path: text})) == ({}, packages)
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("var__lib__dpkg__status", "Package: a\n\nPackage: b\n"),
+        ("lib__apk__db__installed", "P:musl\n"),
+        ("x__site-packages__a.dist-info__METADATA", "Name: a\n"),
+    ],
+)
+def test_a_record_without_a_version_is_skipped(path: str, text: str) -> None:
+    assert read_packages(archive(**{path: text})) == ({}, set())
+
+
+def test_a_database_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sbom, "_LARGEST", 10)
+    with pytest.raises(SlipwayError, match="var/lib/dpkg/status in the image has 54 bytes, more than 10"):
+        read_packages(archive(var__lib__dpkg__status=DISTROLESS))
+
+
 def test_a_package_url_contains_the_distribution() -> None:
     release, packages = read_packages(
         archive(var__lib__dpkg__status=DPKG, **{"usr__lib__os-release": RELEASE})

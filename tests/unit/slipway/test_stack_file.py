@@ -1,6 +1,7 @@
 """A promotion changes one line of a stack file."""
 
 import difflib
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,51 @@ def test_other_values_stay(
     for image in (OLD, NEW):
         file.set_image(image)
         assert yaml.safe_load(file.text()) == {"config": {**config, KEY: image}, "zebra": 1}
+
+
+@pytest.mark.parametrize("key", ["", f"  {KEY}: {OLD}\r\n"])
+def test_ends_of_lines_stay(key: str, tmp_path: Path) -> None:
+    text = f"# windows\r\nconfig:\r\n{key}  other:key: 1\r\nsalt: v1\r\n"
+    file = stack_file(tmp_path, "")
+    file.path.write_bytes(text.encode())
+    file.set_image(NEW)
+    lines = file.path.read_bytes().decode().split("\r\n")
+    assert sorted(lines) == sorted(
+        [*(line for line in text.split("\r\n") if KEY not in line), f"  {KEY}: {NEW}"]
+    )
+    file.set_image(None)
+    assert file.path.read_bytes().decode() == text.replace(key, "")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """The file behind it changes, and keeps its mode."""
+    file = stack_file(tmp_path, FILE)
+    target = file.path.rename(tmp_path / "shared.yaml")
+    target.chmod(0o640)
+    file.path.symlink_to("shared.yaml")
+    file.set_image(NEW)
+    assert file.path.is_symlink() and NEW in target.read_text()
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file away")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    file = stack_file(tmp_path, FILE)
+    os.chown(file.path, 1234, 1235)
+    file.set_image(NEW)
+    assert (file.path.stat().st_uid, file.path.stat().st_gid) == (1234, 1235)
+
+
+@pytest.mark.parametrize("content", [b"config: \xff\n", None])
+def test_unreadable_file_is_named(content: bytes | None, tmp_path: Path) -> None:
+    file = stack_file(tmp_path, "")
+    if content is None:
+        file.path.unlink()
+        file.path.mkdir()
+    else:
+        file.path.write_bytes(content)
+    with pytest.raises(SlipwayError, match=r"Pulumi\.prod\.yaml cannot be read"):
+        file.set_image(NEW)
 
 
 def test_invalid_file_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """The status of stacks, as a table and as a page."""
 
+from datetime import UTC, datetime
+
+import pytest
 from rich.console import Console
 
 from slipway.cli.status import overview_table, page
@@ -11,17 +14,38 @@ ROWS = [
     Row(
         stack="prod",
         health=Health.UNHEALTHY,
+        notes=("it is not known whether the cluster enforces",),
         problems=("Deployment <web> has 0 of 3 pods ready",),
         drifted=True,
     ),
 ]
 
 
+TIME = datetime(2026, 7, 1, 12, 30, tzinfo=UTC)
+
+
 def test_the_page_is_ordered_and_self_contained() -> None:
-    text = page(ROWS)
+    text = page(ROWS, TIME)
     assert text.index("<h2>dev") < text.index("→") < text.index("<h2>prod")
-    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text
+    assert "&lt;web&gt; has 0 of 3 pods ready" in text and "drifted" in text and "is not known" in text
+    assert "Read at 2026-07-01 12:30 UTC" in text
     assert "http://" not in text and "https://" not in text and "<script" not in text
+
+
+@pytest.mark.parametrize(
+    ("row", "word", "colour"),
+    [
+        (Row(stack="a", health=Health.HEALTHY), "healthy", "safe"),
+        (Row(stack="a", health=Health.HEALTHY, verified=True), "verified", "safe"),
+        (Row(stack="a", health=Health.UNHEALTHY, verified=True), "unhealthy", "dangerous"),
+        (Row(stack="a", health=Health.EMPTY), "not deployed", "empty"),
+        (Row(stack="a", health=Health.UNKNOWN), "unknown", "attention"),
+    ],
+)
+def test_health_has_a_word_and_a_colour(row: Row, word: str, colour: str) -> None:
+    text = page([row], TIME)
+    assert f'<section class="{colour}">' in text
+    assert f'<span class="badge">{word}</span>' in text
 
 
 def test_the_table_has_the_health_of_each_stack() -> None:

@@ -1,4 +1,4 @@
-"""A stack file that cannot work stops the program, which says how to mend it and has touched nothing."""
+"""An invalid stack file stops the program before it changes anything, with a command that corrects it."""
 
 import re
 from collections.abc import Callable
@@ -13,11 +13,11 @@ Program = Callable[..., Recorder]
 
 
 class Bad(NamedTuple):
-    """Configuration beside a good minimum, and what the message must say."""
+    """Configuration in addition to a valid minimum, and parts of the message."""
 
     config: dict[str, Any]
     says: str
-    mend: str
+    repair: str
 
 
 def web(**keys: Any) -> dict[str, Any]:
@@ -64,7 +64,9 @@ BAD = {
         "rm kubernetes:context",
     ),
     "unknown runtime": Bad({"runtime": "podman"}, "runtime is 'podman', but must be", "set runtime"),
-    "port too high": Bad(web(port=70000), "web.port is 70000, but", "set --path web.port"),
+    "port too high": Bad(
+        web(servicePort=70000), "web.servicePort is 70000, but", "set --path web.servicePort"
+    ),
     "no such context": Bad(
         {"kubernetes:context": "prod"}, "which has: office, sandbox", "set kubernetes:context sandbox"
     ),
@@ -235,8 +237,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_what_cannot_work_is_refused_with_the_line_that_mends_it(bad: Bad, program: Program) -> None:
+def refuse(bad: Bad, program: Program) -> None:
+    """Assert that the program refuses the configuration in a paragraph with the repairing command."""
     config = {"image": DIGEST, **bad.config}
     with pytest.raises(pulumi.RunError) as refusal:
         program(**config)
@@ -245,11 +247,16 @@ def test_what_cannot_work_is_refused_with_the_line_that_mends_it(bad: Bad, progr
     assert bad.says in message
     assert len(message.splitlines()) == 4, "one problem, one paragraph"
     assert re.fullmatch(
-        rf"      pulumi config .*{re.escape(bad.mend)}.* --stack dev", message.splitlines()[-1]
+        rf"      pulumi config .*{re.escape(bad.repair)}.* --stack dev", message.splitlines()[-1]
     )
 
 
-def test_all_that_is_wrong_is_said_at_once(program: Program) -> None:
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_an_invalid_stack_file_is_refused_with_a_repair(bad: Bad, program: Program) -> None:
+    refuse(bad, program)
+
+
+def test_all_problems_are_reported_at_once(program: Program) -> None:
     with pytest.raises(pulumi.RunError) as refusal:
         program(image="v1", namespace="Prod", colour="red", web={"replicas": 0})
     for key in ("image", "namespace", "colour", "web.replicas"):

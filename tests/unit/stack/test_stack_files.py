@@ -113,3 +113,10 @@ def test_editors_accept_secrets_and_other_namespaces(schema: jsonschema.Draft202
     document = stack(image=DIGEST, redisPassword={"secure": "v1:abc"})
     document["config"]["docker-build:host"] = "tcp://10.0.0.1:1234"
     schema.validate(document | {"encryptionsalt": "v1:abc"})
+
+
+def test_the_program_can_ask_the_registry_with_the_configured_login() -> None:
+    """An Output could not be waited for; and the password never shows."""
+    credentials = settings._credentials("me:canary")
+    assert (credentials.username, credentials.password) == ("me", "canary")
+    assert "canary" not in repr(credentials)

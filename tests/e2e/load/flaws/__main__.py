@@ -1,4 +1,4 @@
-"""Web services of which each gets, when told to, a version with another flaw."""
+"""Web services. On request, each gets a version with another flaw."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ FLAWS: dict[str, Callable[[Container], None]] = {
     "crashes": runs("-c", "raise SystemExit('no configuration')"),
     "unprotected": runs("-c", "raise SystemExit('no configuration')"),
     "exits-later": lambda container: container.update(command=["sh", "-c", SERVES_AND_EXITS]),
-    # By `timeout`, which ends when it is told to: Python does not as a container's first process.
+    # `timeout` ends on SIGTERM; Python does not as a container's first process.
     "never-ready": lambda container: container.update(
         command=["timeout", "1h", "python3", "-m", "http.server", "5000"]
     ),

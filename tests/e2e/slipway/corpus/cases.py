@@ -30,7 +30,7 @@ class Case:
     change: Mapping[str, Any]
     """What is merged into base.yaml; null removes."""
     level: str
-    """safe, attention or dangerous: the highest that may and must be told."""
+    """safe, attention or dangerous: the level that the report must have."""
     about: tuple[str, ...]
     """Concerns among those of that level."""
 
@@ -41,7 +41,7 @@ class Case:
 
     @property
     def recording(self) -> Path:
-        """What the engine said of it, an event a line."""
+        """The events of the engine, one a line."""
         return RECORDED / f"{self.slug}.jsonl"
 
     def spec(self, images: Mapping[str, str]) -> dict[str, Any]:
@@ -60,9 +60,9 @@ class Case:
 def cases() -> list[Case]:
     """Read the corpus, in the order of its files."""
     return [
-        Case(one["name"], one["change"], one["level"], tuple(one["about"]))
+        Case(item["name"], item["change"], item["level"], tuple(item["about"]))
         for file in sorted((CORPUS / "cases").glob("*.yaml"))
-        for one in yaml.safe_load(file.read_text())
+        for item in yaml.safe_load(file.read_text())
     ]
 
 
@@ -82,9 +82,9 @@ def merged(target: Any, change: Any) -> Any:
 def filled(value: Any, images: Mapping[str, str]) -> Any:
     """Put references in the place of IMAGE, IMAGE2 and REPOSITORY."""
     if isinstance(value, Mapping):
-        return {key: filled(one, images) for key, one in value.items()}
+        return {key: filled(item, images) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(one, images) for one in value]
+        return [filled(item, images) for item in value]
     if isinstance(value, str):
         for name, reference in sorted(images.items(), reverse=True):
             value = value.replace(name, reference)
@@ -100,8 +100,8 @@ def trimmed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 if state:
                     state["outputs"] = _seen(state.get("outputs") or {})
             kept.append({"resourcePreEvent": {"metadata": step}})
-        elif told := event.get("diagnosticEvent"):
-            if told["severity"] in ("warning", "error"):
+        elif diagnostic := event.get("diagnosticEvent"):
+            if diagnostic["severity"] in ("warning", "error"):
                 kept.append(event)
         elif event.get("summaryEvent"):
             kept.append(event)

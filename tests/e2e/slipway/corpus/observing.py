@@ -140,11 +140,11 @@ def connects(address: str, port: int) -> bool:
 
 
 def observe(stack: Stack, case: Case) -> dict[str, Any]:
-    """Apply one case to the base and tell what happened."""
+    """Apply a case to the base, and return the observations."""
     for name in REDISES:
         kubectl(stack, "exec", f"{name}-0", "--", "redis-cli", "set", "mark", "1")
     time.sleep(1.5)  # appendfsync is everysec
-    services = {one["metadata"]["name"]: one["spec"]["clusterIP"] for one in listed(stack, "services")}
+    services = {item["metadata"]["name"]: item["spec"]["clusterIP"] for item in listed(stack, "services")}
     before, kept, opened = pods(stack), data(stack), open_ports(stack)
     load = Load({name: services[name] for name in SERVICES})
     stack.specify(case.spec(stack.images))
@@ -167,12 +167,12 @@ def observe(stack: Stack, case: Case) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> None:
     """Apply what was asked for, one after another, each to the base."""
-    images, wanted = references(*arguments[:2]), arguments[2:]
+    images, expected = references(*arguments[:2]), arguments[2:]
     observed = json.loads(OBSERVED.read_text()) if OBSERVED.exists() else {}
     with tempfile.TemporaryDirectory() as directory:
         stack = Stack(Path(os.environ.get("CORPUS_DIRECTORY", directory)), images, os.environ)
         for case in cases():
-            if not wanted or case.name in wanted:
+            if not expected or case.name in expected:
                 stack.base()
                 observed[case.name] = observe(stack, case)
                 print(case.name, observed[case.name], flush=True)

@@ -1,4 +1,4 @@
-"""Previews every case of the corpus on the real engine and cluster, and keeps what was said.
+"""Preview every case of the corpus on the real engine and cluster, and record the events.
 
     eval "$(.venv/bin/sandbox env)"
     .venv/bin/python -m tests.e2e.slipway.corpus.recording IMAGE IMAGE2 [CASE …]
@@ -53,7 +53,7 @@ class Stack:
         (self.directory / "spec.json").write_text(json.dumps(spec))
 
     def base(self) -> None:
-        """Make it what base.yaml says."""
+        """Deploy the content of base.yaml."""
         self.specify(filled(base(), self.images))
         self.pulumi("stack", "select", "--create", "corpus")
         self.pulumi("up", "--yes", "--skip-preview")
@@ -66,7 +66,7 @@ class Stack:
         return [json.loads(line) for line in log.read_text().splitlines()]
 
     def pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command of pulumi; stop with what it said when it fails, unless that is expected."""
+        """Run a pulumi command; stop with its output if it fails, unless that is expected."""
         done = subprocess.run(
             ("pulumi", *words, "--non-interactive"),
             cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False,
@@ -77,7 +77,7 @@ class Stack:
 
 
 def record(stack: Stack, case: Case) -> None:
-    """Preview one case and store what the engine said."""
+    """Preview a case and store the events of the engine."""
     stack.specify(case.spec(stack.images))
     try:
         write(case.slug, trimmed(stack.preview()))
@@ -92,15 +92,15 @@ def references(first: str, second: str) -> dict[str, str]:
 
 def main(arguments: list[str]) -> None:
     """Deploy the base, preview what was asked for, and remove everything again."""
-    images, wanted = references(*arguments[:2]), arguments[2:]
+    images, expected = references(*arguments[:2]), arguments[2:]
     with tempfile.TemporaryDirectory() as directory:
         stack = Stack(Path(os.environ.get("CORPUS_DIRECTORY", directory)), images, os.environ)
         try:
             stack.base()
             write("base", trimmed(stack.preview()))
             for case in cases():
-                missing = not wanted and not case.recording.exists()
-                if missing or any(word in case.name for word in wanted):
+                missing = not expected and not case.recording.exists()
+                if missing or any(word in case.name for word in expected):
                     print(case.name, flush=True)
                     record(stack, case)
         finally:

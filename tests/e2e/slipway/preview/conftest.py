@@ -111,7 +111,7 @@ def small(namespace: str) -> dict[str, Any]:
 def deployed(
     sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
 ) -> Iterator[Stack]:
-    """The stack as the base says, deployed."""
+    """The stack with the content of base.yaml, deployed."""
     directory, state = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("state")
     for name, target in {
         "__main__.py": PROGRAM / "__main__.py",

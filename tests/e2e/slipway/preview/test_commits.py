@@ -46,11 +46,11 @@ class Source:
         return self.at(directory)
 
     def lines(self, *subjects: str) -> list[str]:
-        """What is to be said of the latest commits, the latest first."""
+        """Return the lines that a report must have for the latest commits, the latest first."""
         hashes = reversed(self.commits)
         return [
-            f"{git(self.directory, 'rev-parse', '--short', one)} {subject}"
-            for one, subject in zip(hashes, subjects, strict=False)
+            f"{git(self.directory, 'rev-parse', '--short', commit)} {subject}"
+            for commit, subject in zip(hashes, subjects, strict=False)
         ]
 
 
@@ -108,8 +108,8 @@ def begin(stack: Stack) -> str:
 
 
 def image(report: dict[str, Any]) -> dict[str, Any]:
-    [one] = [one for one in report["consequences"] if one["concern"] == "image"]
-    return dict(one)
+    [found] = [item for item in report["consequences"] if item["concern"] == "image"]
+    return dict(found)
 
 
 def spans(comment: str) -> list[str]:
@@ -123,16 +123,16 @@ def spans(comment: str) -> list[str]:
 def test_the_commits_since_the_last_update_are_named(source: Source) -> None:
     expected = source.lines(SHOWN, MARKUP, HARMLESS, APART)
     assert len(expected) == 4
-    told = source.stack.report()
-    assert image(told)["details"] == expected
-    assert "→" in image(told)["reason"]
-    assert not [note for note in told["notes"] if NOT_FOUND in note]
+    report = source.stack.report()
+    assert image(report)["details"] == expected
+    assert "→" in image(report)["reason"]
+    assert not [note for note in report["notes"] if NOT_FOUND in note]
     assert spans(source.stack.preview("--format", "markdown")) == expected
 
 
 def test_the_commits_since_another_one_are_named_when_asked_for(source: Source) -> None:
-    told = source.stack.report("--base-ref", "HEAD~2")
-    assert image(told)["details"] == source.lines(SHOWN, MARKUP)
+    report = source.stack.report("--base-ref", "HEAD~2")
+    assert image(report)["details"] == source.lines(SHOWN, MARKUP)
 
 
 def test_a_commit_that_leaves_the_source_alone_makes_no_new_image(source: Source, tmp_path: Path) -> None:
@@ -190,12 +190,12 @@ def without_git(source: Source, directory: Path) -> Source:
     ],
     ids=["shallow", "cut", "no-repository", "no-git"],
 )
-def test_what_git_cannot_tell_is_said_and_fails_nothing(
+def test_missing_history_is_a_note_and_not_an_error(
     make: Callable[[Source, Path], Source], reason: str, source: Source, tmp_path: Path
 ) -> None:
-    told = make(source, tmp_path / "there").stack.report()
-    assert image(told)["details"] == []
-    [note] = [note for note in told["notes"] if note.startswith(NOT_FOUND)]
+    report = make(source, tmp_path / "there").stack.report()
+    assert image(report)["details"] == []
+    [note] = [note for note in report["notes"] if note.startswith(NOT_FOUND)]
     assert reason.format(source.commits[0]) in note
 
 
@@ -207,14 +207,14 @@ def test_an_unknown_base_is_refused_before_anything_is_looked_at(ref: str, sourc
 
 
 def test_a_shallow_clone_that_reaches_far_enough_is_enough(source: Source, tmp_path: Path) -> None:
-    told = source.clone(tmp_path / "there", "--depth", "5").stack.report()
-    assert image(told)["details"] == source.lines(SHOWN, MARKUP, HARMLESS, APART)
+    report = source.clone(tmp_path / "there", "--depth", "5").stack.report()
+    assert image(report)["details"] == source.lines(SHOWN, MARKUP, HARMLESS, APART)
 
 
 def test_commits_are_left_out_where_pulumi_saw_none_at_the_last_update(
     source: Source, tmp_path: Path
 ) -> None:
-    """Updated since from outside a repository; in a copy of the backend, of which only the history grows."""
+    """The last update came from outside a repository. It is recorded in a copy of the backend."""
     state = Path(source.stack.environment["PULUMI_BACKEND_URL"].removeprefix("file://"))
     environment = {
         **source.stack.environment,
@@ -224,6 +224,6 @@ def test_commits_are_left_out_where_pulumi_saw_none_at_the_last_update(
     git(clone.directory, "checkout", "--quiet", source.commits[0])
     outside = without_repository(clone, tmp_path / "outside").stack
     replace(outside, environment=environment).pulumi("up", "--yes", "--skip-preview")
-    told = replace(source.stack, environment=environment).report()
-    assert image(told)["details"] == []
-    assert not [note for note in told["notes"] if note.startswith(NOT_FOUND)]
+    report = replace(source.stack, environment=environment).report()
+    assert image(report)["details"] == []
+    assert not [note for note in report["notes"] if note.startswith(NOT_FOUND)]

@@ -1,4 +1,4 @@
-"""What `delivery preview` says of changes, on the real engine and cluster."""
+"""The reports of `slipway preview`, on the real engine and cluster."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.e2e.slipway.preview.conftest import CANARY, PASSWORD, PROJECT, Stack
 RIGHTS = [PROJECT / f"docs/guides/previews-{name}.yaml" for name in ("policy", "role")]
 
 
-def test_nothing_changed_is_exit_code_0_and_says_so(stack: Stack) -> None:
+def test_no_changes_are_exit_code_0(stack: Stack) -> None:
     assert "no changes" in stack.preview(code=0)
 
 
@@ -38,6 +38,7 @@ def test_a_program_that_fails_is_exit_code_1_and_reported(stack: Stack) -> None:
     assert report["status"] == "failed"
     assert "storage" in report["failure"]
     assert "Traceback" not in report["failure"]
+    assert "unhandled" not in json.dumps(report), "the engine's own words for an error that was handled"
 
 
 def test_a_stack_that_is_not_there_is_one_message(stack: Stack) -> None:
@@ -80,12 +81,12 @@ def test_a_planted_secret_is_in_no_format(stack: Stack, tmp_path: Path) -> None:
         assert PASSWORD not in text, file
 
 
-def test_drift_is_told_when_asked_for(stack: Stack) -> None:
+def test_refresh_reports_drift(stack: Stack) -> None:
     stack.kubectl("label", "service", "site", "hand=made")
     try:
         assert stack.report(code=0)["drift"] is None
         [drift] = stack.report("--refresh", code=0)["drift"]
-        assert [one["path"] for one in drift["properties"]] == ["metadata.labels.hand"]
+        assert [item["path"] for item in drift["properties"]] == ["metadata.labels.hand"]
     finally:
         stack.kubectl("label", "service", "site", "hand-")
 
@@ -93,12 +94,13 @@ def test_drift_is_told_when_asked_for(stack: Stack) -> None:
 def test_the_house_rules_stand_in_the_report_and_stop_an_update(stack: Stack) -> None:
     policy = str(PROJECT / "policy")
     assert not [
-        one for one in stack.report("--policy-pack", policy, code=0)["violations"] if one["mandatory"]
+        item for item in stack.report("--policy-pack", policy, code=0)["violations"] if item["mandatory"]
     ]
     stack.specify(objects={"door": {"spec": {"type": "NodePort"}}})
     report = stack.report("--policy-pack", policy, code=1)
     assert report["violations"][0]["policy"] == "public-only-on-purpose"
     assert report["violations"][0]["mandatory"]
+    assert report["status"] == "refused"
     refused = stack.pulumi("up", "--yes", "--skip-preview", "--policy-pack", policy, check=False)
     assert refused.returncode != 0
     assert stack.kubectl("get", "service", "site", "-o", "jsonpath={.spec.type}") == "ClusterIP"
@@ -128,7 +130,7 @@ def test_the_role_in_the_documents_is_enough_for_a_preview_and_too_little_for_an
 
 
 def _kubeconfig(stack: Stack, file: Path) -> Path:
-    """A kubeconfig of the reviewer's, beside that of the administrator."""
+    """A kubeconfig of the reviewer, next to that of the administrator."""
     token = stack.kubectl("create", "token", "slipway-preview", "--duration=10m").strip()
     config = json.loads(stack.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     config["users"][0]["user"] = {"token": token}
@@ -144,7 +146,11 @@ def test_a_browser_draws_the_tree_and_filters_it(stack: Stack, tmp_path: Path) -
     if browser is None:
         pytest.skip("not run: no browser (Debian: apt-get install chromium)")
     stack.specify(
-        objects={"site": {"spec": {"replicas": 2}}, "greeting": {"data": {"text": "hi"}}},
+        objects={
+            "site": {"spec": {"replicas": 2}},
+            "greeting": {"data": {"text": "hi"}},
+            "door": {"spec": {"type": "NodePort"}},
+        },
     )
     stack.preview("--format", "html", "--output", str(tmp_path / "report.html"))
 
@@ -160,7 +166,8 @@ def test_a_browser_draws_the_tree_and_filters_it(stack: Stack, tmp_path: Path) -
         )  # fmt: skip
 
     page = drawn()
-    assert page.count('class="resource"') >= 3, "two resources and the stack that they belong to"
+    assert page.count('class="resource"') >= 4, "three resources and the stack that they belong to"
+    assert "+ NodePort" in page.partition("<svg")[2].partition("</svg>")[0]
     assert "hidden" not in page.partition("<main")[2].partition("</main>")[0]
     filtered = drawn("#filter=greeting").partition("<main")[2]
     assert filtered.count('hidden=""') >= 1

@@ -105,22 +105,22 @@ def restored(ground: Ground) -> Iterator[Ground]:
 def test_what_changed_since_the_preview_is_found(way: str, restored: Ground) -> None:
     side = restored.side()
     image = Image.parse(restored.images["one"])
-    seen = Fingerprint.from_snapshot(side, image)
-    seen.check_unchanged(side.reload(), image)
+    fingerprint = Fingerprint.from_snapshot(side, image)
+    fingerprint.check_unchanged(side.reload(), image)
     WAYS[way](restored)
     with pytest.raises(OutOfDate):
-        seen.check_unchanged(side.reload(), image)
+        fingerprint.check_unchanged(side.reload(), image)
 
 
 def test_a_tag_that_moved_or_an_image_that_is_gone_is_found(restored: Ground) -> None:
     side = restored.side()
     image = Image.parse(restored.images["one"])
-    seen = Fingerprint.from_snapshot(side, image)
+    fingerprint = Fingerprint.from_snapshot(side, image)
     moved = Image(image.repository, image.digest, "two")
     with pytest.raises(OutOfDate, match="tag"):
-        seen.check_unchanged(side, moved)
+        fingerprint.check_unchanged(side, moved)
     with pytest.raises(ImageNotFound):
-        seen.check_unchanged(side, Image(image.repository, "sha256:" + "0" * 64, image.tag))
+        fingerprint.check_unchanged(side, Image(image.repository, "sha256:" + "0" * 64, image.tag))
 
 
 def test_a_promotion_of_which_the_ground_changed_while_it_asked_applies_nothing(

@@ -63,13 +63,13 @@ def test_a_bad_version_is_rolled_back_and_no_request_is_dropped(
         done = fresh.promote("dev", "staging", *words)
     assert done.code == 1, done.stderr
     assert done.receipt["outcome"] == "rolled back" and reason in done.receipt["reason"], done.stdout
-    assert [one for one in failed if not (own and one.startswith(own))] == []
+    assert [item for item in failed if not (own and item.startswith(own))] == []
     assert fresh.running("staging") == {digest(images["one"])}
     assert fresh.file("staging").read_text() == before
     assert fresh.changes("staging") == []
 
 
-def test_of_two_promotions_to_one_stack_one_wins_and_the_other_says_so(fresh: Pipeline) -> None:
+def test_one_of_two_promotions_to_a_stack_is_refused(fresh: Pipeline) -> None:
     words = ("promote", fresh.stack("dev"), fresh.stack("staging"), "--yes", "--json")
     both = [fresh.start(*words), fresh.start(*words)]
     ended = [(*process.communicate(), process.returncode) for process in both]

@@ -17,21 +17,23 @@ def answered(pipeline: Pipeline, answer: str, *words: str) -> tuple[int, str]:
         stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         assert process.stdout
-        told = ""
-        while "[y/N]" not in told and (character := process.stdout.read(1)):
-            told += character
+        output = ""
+        while "[y/N]" not in output and (character := process.stdout.read(1)):
+            output += character
         os.write(ours, f"{answer}\n".encode())
-        told += process.stdout.read()
+        output += process.stdout.read()
     os.close(ours)
     os.close(theirs)
-    return process.returncode, told
+    return process.returncode, output
 
 
 def test_nothing_happens_to_who_declines(fresh: Pipeline, images: dict[str, str]) -> None:
     before = fresh.file("staging").read_text()
-    code, told = answered(fresh, "n", "promote", fresh.stack("dev"), fresh.stack("staging"))
-    assert code == 0, told
-    assert "staging" in told and images["two"] in told and "has no drift" in told, "it was shown what for"
+    code, output = answered(fresh, "n", "promote", fresh.stack("dev"), fresh.stack("staging"))
+    assert code == 0, output
+    assert "staging" in output and images["two"] in output and "has no drift" in output, (
+        "the question comes after the facts"
+    )
     assert fresh.file("staging").read_text() == before
     assert fresh.running("staging") == {digest(images["one"])}
     latest = fresh.history("staging")[0]

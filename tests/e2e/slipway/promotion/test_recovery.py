@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -31,7 +32,7 @@ def crashing(pipeline: Pipeline, images: dict[str, str]) -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="module")
 def seconds(crashing: Pipeline) -> dict[str, float]:
-    """How long an update and a destroy take that nobody kills."""
+    """Seconds of an update and a destroy without a kill."""
     took = {}
     for command in ("up", "destroy"):
         begun = time.monotonic()
@@ -64,14 +65,14 @@ def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
 
 
 def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
-    """What the state says that there is, and what there is."""
+    """The objects in the state, and the objects in the cluster."""
     kubectl = partial(pipeline.kubectl, "--namespace", pipeline.namespace("crash"))
     deployment = json.loads(pipeline.pulumi("crash", "stack", "export"))["deployment"]
     return in_the_state(deployment), in_the_cluster(kubectl)
 
 
 @pytest.mark.parametrize("point", range(KILLS))
-def test_a_killed_update_is_mended_by_one_command(
+def test_one_command_repairs_a_killed_update(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
     with kills.record("the CLI, creating", "up") as kill:
@@ -117,3 +118,22 @@ def test_a_lock_of_a_process_that_runs_is_left_alone(crashing: Pipeline) -> None
     assert done.code == 1
     assert f"process {process.pid}" in done.stderr and "nothing was changed" in done.stderr
     assert process.wait() == 0
+
+
+def test_a_lock_that_is_half_written(crashing: Pipeline) -> None:
+    """The engine reads no owner from it: another pulumi writes it just now, or died while it did."""
+    stack = crashing.stack("crash")
+    lock = crashing.state / f".pulumi/locks/organization/pm/{stack}/half.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text('{"pid":')
+    refused = crashing.slipway("recover", stack, "--yes", "--no-up")
+    assert refused.code == 1 and "does not name the owner of the lock" in refused.stderr, refused.stderr
+    assert "unexpected end of JSON input" not in refused.stderr
+    forced = crashing.slipway("recover", stack, "--yes", "--no-up", "--force-unlock")
+    assert forced.code == 0 and locks(crashing.state, stack) == [], forced.stderr
+    lock.write_text("")
+    ending = threading.Timer(1.0, lock.unlink)
+    ending.start()
+    waited = crashing.slipway("recover", stack, "--yes", "--no-up")
+    ending.join()
+    assert waited.code == 0, waited.stderr

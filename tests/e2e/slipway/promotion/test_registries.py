@@ -61,15 +61,15 @@ def test_an_image_is_copied_in_whole_under_the_same_digest(
     assert delivery_images.manifest(copied) == delivery_images.manifest(image)
     inside = delivery_images.manifest(image).get("manifests", [])
     assert len(inside) == (2 if version == "two" else 0)
-    for one in inside:
-        part = Image(copied.repository, one["digest"])
+    for item in inside:
+        part = Image(copied.repository, item["digest"])
         for layer in delivery_images.manifest(part)["layers"]:
             blob = httpx.head(f"http://{elsewhere}/v2/acme/web/blobs/{layer['digest']}")
             assert blob.status_code == 200
     assert delivery_images.copy(image, f"{elsewhere}/acme/web") == copied, "again does nothing"
 
 
-def test_pruning_deletes_what_no_stack_needs_and_only_when_told(
+def test_prune_deletes_unneeded_images_only_with_delete(
     pipeline: Pipeline, images: dict[str, str], sandbox: dict[str, str]
 ) -> None:
     repository = f"{REPOSITORY}-{pipeline.suffix}"
@@ -79,17 +79,15 @@ def test_pruning_deletes_what_no_stack_needs_and_only_when_told(
         subprocess.run((plugin, *words), env={**os.environ, **sandbox}, check=True, stderr=subprocess.DEVNULL)
     pipeline.deploy("prod", f"{repository}:one@{digest(images['one'])}")
     pipeline.pulumi("staging", "config", "set", "later", images["two"])
-    told = pipeline.slipway("prune", "--repository", repository, "--json")
-    assert told.code == 0, told.stderr
-    unneeded = json.loads(told.stdout)["unneeded"][repository]
+    pruned = pipeline.slipway("prune", "--repository", repository, "--json")
+    assert pruned.code == 0, pruned.stderr
+    unneeded = json.loads(pruned.stdout)["unneeded"][repository]
     assert sorted(tag for tags in unneeded.values() for tag in tags) == ["broken", "slow"]
-    with Repository(repository) as left:
-        assert set(left.tags()) == {"one", "two", "broken", "slow"}, "told, not deleted"
+    assert set(Repository(repository).tags()) == {"one", "two", "broken", "slow"}, "listed, not deleted"
     refused = pipeline.slipway("prune", "--repository", repository, "--delete")
     assert refused.code == 1 and "--yes" in refused.stderr
     done = pipeline.slipway("prune", "--repository", repository, "--delete", "--yes", "--json")
     assert done.code == 0 and json.loads(done.stdout)["deleted"] == 2, done.stderr
-    with Repository(repository) as left:
-        assert set(left.tags()) == {"one", "two"}
+    assert set(Repository(repository).tags()) == {"one", "two"}
     pipeline.pulumi("staging", "config", "rm", "later")
     pipeline.deploy("prod", images["one"])

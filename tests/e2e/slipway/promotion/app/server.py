@@ -1,4 +1,4 @@
-"""A web server of which there are good and bad versions; /mode says which. In dev the bad ones behave."""
+"""A web server with good and bad versions; /mode returns which. In dev the bad versions behave well."""
 
 import itertools
 import os

@@ -1,37 +1,42 @@
-"""What is asked of a registry, against one that speaks the protocol on a real port."""
+"""The registry client, against a registry that speaks the protocol on a real port."""
 
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request
 
 import pytest
 
-from components.image import registry as module
-from components.image.registry import Login, RegistryUnavailable, Repository, docker_login
+from slipway.errors import ImageNotFound, RegistryUnavailable, SlipwayError
+from slipway.images import login as module
+from slipway.images.login import Login, docker_login
+from slipway.images.registry import Repository, _Redirects
 from tests.unit.recorder import DIGEST
 
 ME = Login("me", "pass:word")
+PAGES = {"": ["a", "b"], "b": ["c"]}
+"""The tags of the registry, by the last tag of the page before."""
 
 
 class Registry(BaseHTTPRequestHandler):
-    """Holds team/web:here; `mode` says how it lets clients in."""
+    """Holds team/web:here and the tags of PAGES; `mode` is its kind of login."""
 
     mode = "open"
+    next_page = "/v2/team/web/tags/list?last=b"
 
     def do_HEAD(self) -> None:
         if not self.allowed():
-            host = self.headers["Host"]
-            realm = f'Bearer realm="http://{host}/token",service="s"' if self.mode == "token" else "Basic"
-            self.reply(401, {"WWW-Authenticate": realm})
+            self.refuse()
         elif self.mode == "broken":
             self.reply(503)
         else:
-            here = self.path == "/v2/team/web/manifests/here"
+            here = self.path.removeprefix("/v2/team/web/manifests/") in ("here", "a", "b", "c")
             self.reply(200 if here else 404, {"Docker-Content-Digest": DIGEST} if here else {})
 
     def do_GET(self) -> None:
@@ -39,11 +44,29 @@ class Registry(BaseHTTPRequestHandler):
         if url.path == "/token" and self.headers["Authorization"] == ME.header:
             scope = parse_qs(url.query)["scope"][0]
             self.reply(200, body=json.dumps({"token": f"for {scope}"}))
+        elif url.path == "/v2/team/web/tags/list" and self.allowed():
+            last = parse_qs(url.query).get("last", [""])[0]
+            link = {} if last else {"Link": f'<{self.next_page}>; rel="next"'}
+            self.reply(200, link, json.dumps({"tags": PAGES[last]}))
+        elif url.path.startswith("/v2/") and self.allowed():
+            self.reply(404)
         else:
-            self.reply(401)
+            self.refuse()
 
-    def allowed(self) -> bool:
-        expected = {"basic": ME.header, "token": "Bearer for repository:team/web:pull"}.get(self.mode)
+    def do_DELETE(self) -> None:
+        if self.allowed("pull,delete"):
+            self.reply(405)
+        else:
+            self.refuse()
+
+    def refuse(self) -> None:
+        host = self.headers["Host"]
+        realm = f'Bearer realm="http://{host}/token",service="s"' if self.mode == "token" else "Basic"
+        self.reply(401, {"WWW-Authenticate": realm})
+
+    def allowed(self, actions: str = "pull") -> bool:
+        name = "/".join(self.path.split("/")[2:4])
+        expected = {"basic": ME.header, "token": f"Bearer for repository:{name}:{actions}"}.get(self.mode)
         return expected in (None, self.headers["Authorization"])
 
     def reply(self, status: int, headers: dict[str, str] | None = None, body: str = "") -> None:
@@ -57,33 +80,48 @@ class Registry(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(params=["open", "basic", "token"])
-def repository(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Repository]:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.setattr(Registry, "mode", request.param)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+@contextmanager
+def serving(*handlers: type[BaseHTTPRequestHandler]) -> Iterator[list[int]]:
+    """Run a server for each handler; yield their ports."""
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in handlers]
+    for server in servers:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        yield Repository(f"localhost:{server.server_port}/team/web")
-        server.shutdown()
+    try:
+        yield [server.server_port for server in servers]
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
 
 
-def test_a_tag_is_there_or_not(repository: Repository) -> None:
-    assert repository.digest("here", ME) == DIGEST
-    assert repository.digest("gone", ME) is None
+@pytest.fixture(autouse=True)
+def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return tmp_path
 
 
-def test_without_credentials_the_stored_login_counts(repository: Repository, tmp_path: Path) -> None:
+@pytest.fixture(params=["open", "basic", "token"])
+def repository(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    monkeypatch.setattr(Registry, "mode", request.param)
+    with serving(Registry) as [port]:
+        yield Repository(f"localhost:{port}/team/web", ME)
+
+
+def test_a_tag_has_a_digest_or_none(repository: Repository) -> None:
+    assert repository.digest("here") == DIGEST
+    assert repository.digest("gone") is None
+
+
+def test_without_credentials_the_stored_login_counts(repository: Repository, docker: Path) -> None:
     stored = {"auth": base64.b64encode(b"me:pass:word").decode()}
-    (tmp_path / "config.json").write_text(json.dumps({"auths": {repository.host: stored}}))
-    assert repository.digest("here", None) == DIGEST
+    (docker / "config.json").write_text(json.dumps({"auths": {repository.host: stored}}))
+    assert Repository(repository.name).digest("here") == DIGEST
 
 
-def test_who_is_not_let_in_cannot_tell(repository: Repository) -> None:
+def test_a_refused_login_names_the_registry_and_the_fix(repository: Repository) -> None:
     if Registry.mode != "open":
-        with pytest.raises(RegistryUnavailable, match=repository.host):
-            repository.digest("here", Login("me", "wrong"))
+        with pytest.raises(RegistryUnavailable, match=f"401.*`docker login {repository.host}`"):
+            Repository(repository.name, Login("me", "wrong")).digest("here")
 
 
 def test_an_error_of_the_registry_is_not_taken_for_a_missing_image(
@@ -91,15 +129,44 @@ def test_an_error_of_the_registry_is_not_taken_for_a_missing_image(
 ) -> None:
     monkeypatch.setattr(Registry, "mode", "broken")
     with pytest.raises(RegistryUnavailable, match="503"):
-        repository.digest("here", None)
+        repository.digest("here")
 
 
-def test_a_registry_that_is_away_is_named_with_its_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+def test_a_registry_that_is_away_is_named_with_its_address() -> None:
     with pytest.raises(RegistryUnavailable, match=r"http://127\.0\.0\.1:1 cannot be reached"):
-        Repository("127.0.0.1:1/web").digest("here", None)
+        Repository("127.0.0.1:1/web").digest("here")
+
+
+def test_tags_are_read_from_all_pages(repository: Repository) -> None:
+    assert repository.tags() == {"a": DIGEST, "b": DIGEST, "c": DIGEST}
+    assert Repository(repository.name.replace("web", "other"), ME).tags() == {}
+
+
+def test_a_page_on_another_server_is_refused(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    logins: list[str | None] = []
+    monkeypatch.setattr(Listening, "logins", logins)
+    with serving(Listening) as [port]:
+        monkeypatch.setattr(Registry, "next_page", f"http://localhost:{port}/v2/team/web/tags/list?last=b")
+        with pytest.raises(RegistryUnavailable, match=f"another server for the next page .*:{port}/v2/"):
+            repository.tags()
+    assert logins == []
+
+
+def test_a_registry_without_deletions_says_what_to_do(repository: Repository) -> None:
+    with pytest.raises(SlipwayError, match="does not allow deletions: enable them"):
+        repository.delete(DIGEST)
+
+
+def test_a_manifest_is_what_its_digest_says(repository: Repository) -> None:
+    with pytest.raises(ImageNotFound, match="does not have team/web sha256:a"):
+        repository.manifest(DIGEST)
+
+
+def test_a_redirect_never_leads_to_plain_http() -> None:
+    request = Request("https://ghcr.io/v2/", headers={"Authorization": ME.header})
+    for url, followed in (("http://ghcr.io/v2/", False), ("https://ghcr.io/v3/", True)):
+        redirected = _Redirects().redirect_request(request, None, 302, "", {}, url)
+        assert (redirected is not None) is followed
 
 
 @pytest.mark.parametrize(
@@ -133,11 +200,12 @@ def test_a_credential_helper_is_asked(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 HELPERS = {
-    "slow": ("sleep 9", "did not answer within 0.2 s"),
-    "printing text": ("echo Please log in: canary", "printed no login in JSON"),
+    "slow": ("sleep 9", "did not answer within 0.2 s: run it in a terminal"),
+    "printing text": ("echo Please log in: canary", "printed no login in JSON: run `docker login ghcr.io`"),
     "printing a list": ("echo []", "printed no login in JSON"),
     "printing half of it": ("""echo '{"Secret": "canary"}'""", "printed no login in JSON"),
-    "for another system": ("#", "cannot be run: Exec format error"),
+    "for another system": ("#", "cannot be run: Exec format error: install it for this system"),
+    "missing": ("", "is not installed: install it, or remove its name from .*config.json"),
 }
 
 
@@ -153,10 +221,12 @@ def test_a_broken_credential_helper_is_named(
     helper = tmp_path / "docker-credential-vault"
     helper.write_bytes(b"\x7fELF" if script == "#" else f"#!/bin/sh\nexec 2>&1\n{script}\n".encode())
     helper.chmod(0o755)
+    if not script:
+        helper.unlink()
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(module, "HELPER_TIMEOUT", 0.2)
+    monkeypatch.setattr(module, "HELPER_TIMEOUT_S", 0.2)
     store(tmp_path, monkeypatch, {"credHelpers": {"ghcr.io": "vault"}})
-    with pytest.raises(RegistryUnavailable, match=f"docker-credential-vault {reason} for ghcr.io") as error:
+    with pytest.raises(RegistryUnavailable, match=f"docker-credential-vault for ghcr.io {reason}") as error:
         docker_login("ghcr.io")
     assert "canary" not in str(error.value)
 
@@ -164,10 +234,15 @@ def test_a_broken_credential_helper_is_named(
 def test_a_helper_that_is_not_installed_leaves_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    auths = {"https://ghcr.io": {"auth": base64.b64encode(b"me:x").decode()}, "quay.io": {}}
+    auths = {"https://ghcr.io": {"auth": base64.b64encode(b"me:x").decode()}}
     store(tmp_path, monkeypatch, {"credsStore": "uninstalled", "auths": auths})
     assert docker_login("ghcr.io") == Login("me", "x")
-    assert docker_login("quay.io") is None, "az acr login stores no password"
+
+
+def test_an_entry_without_a_password_is_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such an entry is what `az acr login` stores."""
+    store(tmp_path, monkeypatch, {"auths": {"quay.io": {}}})
+    assert docker_login("quay.io") is None
 
 
 @pytest.mark.parametrize(
@@ -220,17 +295,9 @@ def test_a_login_follows_no_redirect_to_another_server(mode: str, monkeypatch: p
     monkeypatch.setattr(Redirecting, "mode", mode)
     logins: list[str | None] = []
     monkeypatch.setattr(Listening, "logins", logins)
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Redirecting, Listening)]
-    for server in servers:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-    try:
-        here, there = (server.server_port for server in servers)
+    with serving(Redirecting, Listening) as [here, there]:
         monkeypatch.setattr(Redirecting, "elsewhere", f"http://localhost:{there}")
-        assert Repository(f"localhost:{here}/team/web").digest("here", ME) == DIGEST
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
+        assert Repository(f"localhost:{here}/team/web", ME).digest("here") == DIGEST
     assert logins
     assert set(logins) == {None}
 
@@ -240,7 +307,7 @@ def test_a_login_follows_no_redirect_to_another_server(mode: str, monkeypatch: p
 )
 def test_a_token_is_fetched_by_https_or_from_the_registry(realm: str) -> None:
     with pytest.raises(RegistryUnavailable, match="not HTTPS"):
-        Repository("localhost:1/web")._authorization(f'Bearer realm="{realm}"', ME)
+        Repository("localhost:1/web", ME)._authorization(f'Bearer realm="{realm}"', "pull")
 
 
 def test_a_password_does_not_show_in_a_representation() -> None:

@@ -1,0 +1,82 @@
+"""Values and messages as they may be printed: without secrets, and without control characters."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "[secret]"
+
+# The same patterns are in policy/rules.py, which imports nothing of the project.
+SECRET_NAME = re.compile(
+    r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
+    |(?:access|account|api|app|auth|client|deploy|encryption|fernet|hmac|jwt|license|master|private|rsa|session
+       |shared|signing|ssh|storage|webhook)[_-]?key(?![_-]?id)
+    |(?:^|[_.-])(?:pass|pat)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pwd))$)
+    (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
+       |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
+       |issuer|audience|header|prefix|type|version)s?$)
+    [^].["]*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
+
+_ASSIGNMENT = re.compile(
+    r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<mark>=|"\s*:\s*"|'\s*:\s*')(?P<value>[^\s"',;&]+)"""
+    r"""|^(?P<key>[ \t-]*+["']?[\w.-]++)(?P<colon>["']?\s*[:=]\s*["']?)(?P<word>[^\s"']+)(?=["']?\s*$)""",
+    re.MULTILINE,
+)
+"""NAME=value and "NAME": "value" anywhere; `NAME: value` and `NAME = value` on a line of its own."""
+_GROUPS = (("name", "key"), ("mark", "colon"), ("value", "word"))
+_TOKEN = re.compile(
+    r"""(?P<before>\bauthorization["']?\s*[:=]\s*["']?(?:\w+\s+)?|\bbearer\s+(?=[^\s"']*\d))[^\s"']{8,}
+    |\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+
+    |\b(?:gh[oprsu]_|github_pat_|glpat-|dckr_pat_|pypi-|xox[abprs]-|sk_live_)[\w-]{16,}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Escape control characters, ends of lines and changes of direction."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def message(text: str) -> str:
+    """Return a message of others, such as an error of the API server, as it may be printed; lines stay."""
+    return "\n".join(map(visible, masked_text(text).split("\n")))
+
+
+def masked_text(text: str) -> str:
+    """Mask passwords in URLs, tokens, and the values that follow a name of a secret."""
+    text = PASSWORD_IN_URL.sub(rf"\1{MASK}", text)
+    text = _TOKEN.sub(lambda match: f"{match['before'] or ''}{MASK}", text)
+    return _ASSIGNMENT.sub(_masked_assignment, text)
+
+
+def _masked_assignment(match: re.Match[str]) -> str:
+    name, mark, value = (match[first] or match[second] for first, second in _GROUPS)
+    if not is_secret_name(name) or value.startswith(("$(", "${", MASK)):
+        return match[0]
+    return f"{name}{mark}{MASK}"
+
+
+def is_secret_name(name: object) -> bool:
+    """Return whether a name, or a property path that ends in it, looks like that of a secret."""
+    return bool(SECRET_NAME.search(str(name).rstrip('"]')))
+
+
+def masked(value: Any) -> Any:
+    """Mask the parts of a value whose names look like those of secrets."""
+    if isinstance(value, str):
+        return masked_text(value)
+    if isinstance(value, Mapping):
+        named = is_secret_name(value.get("name", "")) and isinstance(value.get("value"), str)
+        return {
+            key: MASK
+            if (isinstance(item, str) and is_secret_name(key)) or (named and key == "value")
+            else masked(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value

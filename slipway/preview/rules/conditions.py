@@ -1,0 +1,291 @@
+"""Conditions under which the change of a property is harmless."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.cluster.quantities import amount
+from slipway.preview.rules import (
+    budgets,
+    configuration,
+    doors,
+    images,
+    metadata,
+    network_policies,
+    rbac,
+    services,
+)
+from slipway.preview.rules.differences import Difference
+from slipway.preview.rules.model import Level, Object, Situation, get, items, mapping
+from slipway.preview.rules.workloads import KINDS, Workload, selects, workloads
+from slipway.pulumi.changes import Hidden, Op
+
+_PERSISTENT = {"persistentVolumeClaim", "nfs", "csi", "iscsi", "hostPath"}
+
+
+_DEFAULTS = {
+    "terminationGracePeriodSeconds": 30, "failureThreshold": 3, "timeoutSeconds": 1, "periodSeconds": 10,
+    "initialDelaySeconds": 0, "backoffLimit": 6,
+}  # fmt: skip
+"""Numbers that stand for a missing value."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One difference of an object, and all that a condition may look at."""
+
+    situation: Situation
+    old: Object
+    new: Object
+    difference: Difference
+
+    @property
+    def values(self) -> tuple[Any, Any]:
+        """The value before and after."""
+        return self.difference.old, self.difference.new
+
+    def workload(self, after: bool = True) -> Workload:
+        """Return the object as a workload."""
+        objects = self.situation.after if after else self.situation.before
+        urn = self.new.change.urn
+        return next(item for item in workloads(self.situation, objects) if item.object.change.urn == urn)
+
+    def image(self) -> Any:
+        """Return the image of the container of the difference."""
+        _, containers, name = self.difference.path[:3]
+        found = items(get(self.workload().pod, containers))
+        return next((get(container, "image") for container in found if get(container, "name") == name), None)
+
+
+def added(context: Context) -> bool:
+    """Return whether the property is new."""
+    return context.difference.old is None
+
+
+def raised_from_a_value(context: Context) -> bool:
+    """Return whether a number, or the default in its place, is raised."""
+    default = _DEFAULTS.get(context.difference.path[-1])
+    before, after = (default if value is None else value for value in context.values)
+    return not _hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
+
+
+def raised(context: Context) -> bool:
+    """Return whether a quantity is raised, or set where there was none."""
+    before, after = context.values
+    return not _hidden(before, after) and after is not None and amount(after) >= amount(before)
+
+
+def raised_or_removed(context: Context) -> bool:
+    """Return whether a bound is raised or removed."""
+    return context.difference.new is None or (added(context) is False and raised(context))
+
+
+def at_least_one(context: Context) -> bool:
+    """Return whether the new number is not 0."""
+    return not _hidden(context.difference.new) and context.difference.new != 0
+
+
+def is_retained(context: Context) -> bool:
+    """Return whether the new policy keeps claims."""
+    return context.difference.new in (None, "Retain")
+
+
+def label_is_unread(context: Context) -> bool:
+    """Return whether no selector of the stack, and no controller, reads a label."""
+    key = context.difference.path[-1]
+    if not metadata.belongs_to_users(key):
+        return False
+    if context.difference.path[0] == "template":
+        before, after = (context.workload(after).labels for after in (False, True))
+    else:
+        before, after = context.old.labels, context.new.labels
+    return all(
+        selects(selector, before) == selects(selector, after)
+        for selector in metadata.selectors(context.situation)
+    )
+
+
+def annotation_is_unread(context: Context) -> bool:
+    """Return whether no controller reads an annotation."""
+    key = context.difference.path[-1]
+    scraped = key.startswith("prometheus.io/") and context.difference.old is None
+    guard = doors.GUARDS.search(key)
+    return not guard and (metadata.belongs_to_users(key) or scraped)
+
+
+def ordinary_image(context: Context) -> bool:
+    """Return whether an image replaces another as in an ordinary release."""
+    return images.is_ordinary(*context.values)
+
+
+def pinned_image(context: Context) -> bool:
+    """Return whether a pull policy does not matter: the image has a digest."""
+    image = context.image()
+    return context.difference.new != "Never" and (isinstance(image, Hidden) or "@sha256:" in str(image))
+
+
+def not_removed(context: Context) -> bool:
+    """Return whether a variable is added or changed, and what it refers to is known."""
+    difference = context.difference
+    if difference.path[-1] == "value" and len(difference.path) == 6:
+        return True  # also between a value and a reference, of which the other half is a difference too
+    if "valueFrom" in difference.path:
+        keys = {"configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"}
+        return bool(keys & set(difference.path)) and not _is_outside(context)
+    return difference.new is not None and not _is_outside(context)
+
+
+def _is_outside(context: Context) -> bool:
+    return bool(list(configuration.outside(context.situation, context.new.change.urn)))
+
+
+def renamed_configuration(context: Context) -> bool:
+    """Return whether content changes, and all that reads it restarts with it."""
+    if context.new.kind in KINDS:
+        return not _is_outside(context) and context.difference.new is not None
+    return configuration.is_read_anew(context.situation, context.new, context.difference.path[-1])
+
+
+def pause_fits(context: Context) -> bool:
+    """Return whether a longer pause before the stop ends before the grace period."""
+    grace = get(context.workload().pod, "terminationGracePeriodSeconds")
+    after = context.difference.new
+    fits = after is not None and amount(after) < amount(30 if grace is None else grace)
+    return fits and raised(context)
+
+
+def added_volume(context: Context) -> bool:
+    """Return whether a volume without data of its own is added, or a mount of such a volume."""
+    item = context.difference.new
+    if context.difference.old is not None or not isinstance(item, Mapping):
+        return False
+    name, workload = item.get("name"), context.workload()
+    volume = next((one for one in items(get(workload.pod, "volumes")) if get(one, "name") == name), None)
+    harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
+    return isinstance(volume, Mapping) and set(volume) <= harmless and not _is_outside(context)
+
+
+def added_pull_secret(context: Context) -> bool:
+    """Return whether a pull Secret of the stack is added."""
+    return added(context) and not _is_outside(context)
+
+
+def owns_no_files(context: Context) -> bool:
+    """Return whether another user runs pods that keep no files."""
+    workload = context.workload()
+    claims = get(workload.object.manifest, "spec", "volumeClaimTemplates")
+    volumes = items(get(workload.pod, "volumes"))
+    kept = bool(claims) or any(_PERSISTENT & set(mapping(volume)) for volume in volumes)
+    return context.difference.new not in (None, 0) and context.difference.old is not None and not kept
+
+
+def preferred_spread(context: Context) -> bool:
+    """Return whether all spread constraints are preferences, before and after."""
+    constraints = [item for value in context.values for item in items(value)]
+    return all(get(item, "whenUnsatisfiable") == "ScheduleAnyway" for item in constraints)
+
+
+def no_fewer_pods(context: Context) -> bool:
+    """Return whether there are at least as many pods as before."""
+    before, after = context.workload(after=False), context.workload()
+    missing = None in context.values and before.replicas != after.replicas
+    return not _hidden(*context.values) and not missing and after.replicas >= before.replicas
+
+
+def keeps_half(context: Context) -> bool:
+    """Return whether a rollout may stop no more pods than before, or less than half of them."""
+    workload = context.workload()
+    before = context.workload(after=False)
+    return workload.unavailable <= before.unavailable or workload.unavailable * 2 < workload.replicas
+
+
+def as_often(context: Context) -> bool:
+    """Return whether a schedule runs as often as before: only its plain numbers differ."""
+    before, after = (str(value).split() for value in context.values)
+    plain = len(before) == len(after) == 5 and not set("/,") & set("".join((*before, *after)))
+    return plain and [re.sub(r"\d+", "N", part) for part in before] == [
+        re.sub(r"\d+", "N", part) for part in after
+    ]
+
+
+def leads_to_the_same_pods(context: Context) -> bool:
+    """Return whether a Service leads to the same ports of the same pods."""
+    before, after = (
+        services.endpoints(context.situation, item, objects)
+        for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
+    )
+    return bool(after) and before == after and all(after.values())
+
+
+def same_routes(context: Context) -> bool:
+    """Return whether a door leads to the same ports of the same Services."""
+    return doors.leads_to_the_same(context.situation, context.old, context.new)
+
+
+def scales_no_less(context: Context) -> bool:
+    """Return whether an autoscaler may add as many pods, by the same metrics."""
+    if context.difference.path[-1] == "metrics":
+        before, after = (doors.text(_without_targets(value)) for value in context.values)
+        return before == after
+    return not _hidden(*context.values) and None not in context.values and raised(context)
+
+
+def _without_targets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_targets(item) for item in value]
+    return {
+        key: _without_targets(item) for key, item in mapping(value).items() if not key.startswith("average")
+    } or (None if isinstance(value, Mapping) else value)
+
+
+def budget_works(context: Context) -> bool:
+    """Return whether a budget protects no less than before, and lets a drain proceed."""
+    known = {"minAvailable", "maxUnavailable", "selector"}
+    changed = context.difference.path[1]
+    before, after = (
+        budgets.Budget.of(context.situation, item, objects)
+        for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
+    )
+    tighter = after.allowed <= before.allowed
+    return changed in known and not after.problem and tighter and after.pods >= before.pods
+
+
+def policies_add_up(context: Context) -> bool:
+    """Return whether the rule about traffic compared the pods of a policy, and found no harm."""
+    known = {"podSelector", "ingress", "egress", "policyTypes"}
+    applies = network_policies.selects_workloads(context.situation, context.old, context.new)
+    found = network_policies.traffic(context.situation)
+    return (
+        context.difference.path[1] in known
+        and applies
+        and all(consequence.level is Level.SAFE for consequence in found)
+    )
+
+
+def same_rights(context: Context) -> bool:
+    """Return whether a role grants the same rights, or a binding has the same subjects."""
+    return rbac.holds(context.old) == rbac.holds(context.new)
+
+
+def _hidden(*values: Any) -> bool:
+    return any(isinstance(value, Hidden) for value in values)
+
+
+def was_last_used(situation: Situation, item: Object) -> bool:
+    """Return whether pods of the stack used a deleted object, and none does any longer."""
+    if item.kind == "ServiceAccount":
+        before, after = (
+            any(
+                get(workload.pod, "serviceAccountName") == item.name
+                and workload.object.namespace == item.namespace
+                for workload in workloads(situation, objects)
+            )
+            for objects in (situation.before, situation.after)
+        )
+        return before and not after
+    if item.kind not in configuration.CONCERNS or item.change.op is not Op.DELETE:
+        return False
+    return bool(configuration.readers(situation, item, situation.before)) and not configuration.readers(
+        situation, item, situation.after
+    )
