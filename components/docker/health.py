@@ -11,10 +11,10 @@ _HTTP = """\
 if command -v python3 >/dev/null; then exec python3 -ISc '
 import sys, http.client
 http = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=2)
-http.request("GET", sys.argv[2])
-sys.exit(not 200 <= http.getresponse().status < 400)' {port} {path}
-elif command -v curl >/dev/null; then exec curl --fail --silent --show-error --max-time 2 http://127.0.0.1:{port}{path}
-else exec wget -q -T 2 -O - http://127.0.0.1:{port}{path}; fi"""
+http.request("GET", sys.argv[2], headers=dict(header.split(": ", 1) for header in sys.argv[3:]))
+sys.exit(not 200 <= http.getresponse().status < 400)' {port} {path}{plain}
+elif command -v curl >/dev/null; then exec curl --fail --silent --show-error --max-time 2{curl} {url}
+else exec wget -q -T 2 -O -{wget} {url}; fi"""
 _TCP = """\
 if command -v python3 >/dev/null; then exec python3 -ISc '
 import sys, socket
@@ -48,8 +48,27 @@ def _test(probe: Probe, port: int) -> list[str]:
         return ["CMD", *action["exec_"]["command"]]
     if "http_get" in action:
         asked = action["http_get"]
-        return ["CMD-SHELL", _HTTP.format(port=asked["port"], path=shlex.quote(asked["path"]))]
+        return ["CMD-SHELL", _http(asked["port"], asked["path"], headers(probe, port))]
     return ["CMD-SHELL", _TCP.format(port=action["tcp_socket"]["port"])]
+
+
+def headers(probe: Probe, port: int) -> dict[str, str]:
+    """Return the headers that an HTTP probe sends, each in one line; `port` as in `health_check`."""
+    action: Mapping[str, Any] = probe.action(port)
+    sent = action.get("http_get", {}).get("http_headers", [])
+    return {header["name"]: " ".join(header["value"].split()) for header in sent}
+
+
+def _http(port: int, path: str, sent: Mapping[str, str]) -> str:
+    lines = [shlex.quote(f"{name}: {value}") for name, value in sent.items()]
+    return _HTTP.format(
+        port=port,
+        path=shlex.quote(path),
+        url=shlex.quote(f"http://127.0.0.1:{port}{path}"),
+        plain="".join(f" {line}" for line in lines),
+        curl="".join(f" --header {line}" for line in lines),
+        wget="".join(f" --header={line}" for line in lines),
+    )
 
 
 def duration(seconds: int) -> str:

@@ -8,7 +8,7 @@ only one process can have a port of the machine.
 from collections.abc import Mapping
 from typing import Any
 
-from components.docker.health import check
+from components.docker.health import check, headers
 from components.kubernetes.probes import Probe
 
 IMAGE = "haproxy:2.6-bookworm"
@@ -31,7 +31,12 @@ def config(port: int, target_port: int, ready: Probe | None) -> str:
     """Return HAProxy's configuration: https://docs.haproxy.org/2.6/configuration.html."""
     action: Mapping[str, Any] = ready.action(target_port) if ready else {}
     path = action.get("http_get", {}).get("path")
-    asks = f"option httpchk GET {path}\n    http-check expect status 200-399" if path else ""
+    sent = headers(ready, target_port).items() if ready else ()
+    hdr = "".join(f" hdr {_quoted(name)} {_quoted(value.replace('%', '%%'))}" for name, value in sent)
+    asks = f"""\
+option httpchk
+    http-check send meth GET uri {_quoted(path)}{hdr}
+    http-check expect status 200-399""" if path else ""  # fmt: skip
     return f"""\
 global
     maxconn 1000
@@ -63,3 +68,8 @@ backend web
     default-server check inter 2s downinter 500ms fall 3 rise 1 init-addr none resolvers engine
     server-template web- {MOST} {BACKENDS}:{target_port}
 """
+
+
+def _quoted(text: str) -> str:
+    """Return a word of the configuration in strong quotes, in which no character is special."""
+    return text if text.replace("/", "").isalnum() else "'" + text.replace("'", "'\\''") + "'"

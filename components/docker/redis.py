@@ -2,13 +2,14 @@
 
 import secrets
 from typing import Any
+from urllib.parse import quote
 
 import pulumi
 import pulumi_docker as docker
 
 from components.docker.answers import check, say
 from components.docker.component import EngineComponent
-from components.docker.container import contained, environment, joined, limits, stopping
+from components.docker.container import contained, environment, joined, limits, owned, stopping
 from components.docker.health import health_check
 from components.docker.table import ANSWERS
 from components.kubernetes.component import Transform
@@ -92,12 +93,19 @@ class Redis(EngineComponent):
         )
         endpoint = Endpoint(port=PORT, pods=self.selector, depends_on=[container])
         self.host = name
+        self._endpoint, self._secret = endpoint, secret
         self.env = [
             EnvVar.value("REDIS_HOST", self.host, endpoint=endpoint),
             EnvVar.value("REDIS_PORT", str(PORT)),
             EnvVar.value("REDIS_PASSWORD", secret),
         ]
         self.register_outputs({"host": self.host})
+
+    def url(self, variable: str = "REDIS_URL") -> EnvVar:
+        """Return a variable with the whole URL, as that of a cluster: `redis://:PASSWORD@HOST:PORT`."""
+        address = f"@{self.host}:{PORT}"
+        url = self._secret.apply(lambda password: f"redis://:{quote(password, safe='')}{address}")
+        return EnvVar.value(variable, pulumi.Output.secret(url), endpoint=self._endpoint)
 
     def _password(self, password: pulumi.Input[str] | None) -> pulumi.Output[str]:
         """Return the given password, or one that the stack's state keeps from its first update on."""
@@ -115,9 +123,8 @@ class Redis(EngineComponent):
         self, storage: str | None, image_id: pulumi.Input[str], security: PodSecurity | None
     ) -> tuple[dict[str, Any], list[pulumi.Resource]]:
         """Return the container's arguments for /data, and what must exist before it starts."""
-        owner = f"uid={security.user},gid={security.user},mode=0700" if security else "mode=0777"
         if not storage:
-            return contained(security, {"/data": f"size=64m,{owner}"}), []
+            return contained(security, {"/data": owned(security, "64Mi")}), []
         volume = self._add(
             docker.Volume,
             suffix="-data",
@@ -126,22 +133,32 @@ class Redis(EngineComponent):
         )
         mounts = [{"type": "volume", "source": volume.name, "target": "/data"}]
         arguments = {**contained(security), "mounts": mounts}
-        return arguments, [self._add_owner(image_id, mounts, security)] if security else [volume]
+        if not security or not (security.user or security.group):
+            return arguments, [volume]
+        return arguments, [self._add_owner(image_id, mounts, security)]
 
     def _add_owner(
         self, image_id: pulumi.Input[str], mounts: list[dict[str, Any]], security: PodSecurity
     ) -> pulumi.Resource:
-        """Give the volume to the user of the container, as a pod's fsGroup does, in a container that ends."""
+        """Give the volume to the container's user, or its group as fsGroup does, in a container that ends."""
+        group = security.group or security.user
+        give, capabilities = f"chown -R {security.user}:{group} /data", ["CAP_CHOWN", "CAP_DAC_OVERRIDE"]
+        if not security.user:
+            give = f"chgrp -R {group} /data && chmod -R g+rwX /data"
+            capabilities.append("CAP_FOWNER")
         return self._add_container(
             "-owner",
             name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-owner"),
             image=image_id,
             # While a volume is empty, each new container gives it the owner that the image has for /data.
-            entrypoints=["sh", "-c", f"touch /data/.owned && chown -R {security.user}:{security.user} /data"],
+            entrypoints=["sh", "-c", f"touch /data/.owned && {give}"],
             user="0:0",
             mounts=mounts,
             read_only=True,
-            capabilities={"drops": ["ALL"], "adds": ["CAP_CHOWN", "CAP_DAC_OVERRIDE"]},
+            capabilities={
+                "drops": ["ALL"],
+                "adds": capabilities,
+            },
             network_mode="none",
             attach=True,  # the provider waits until it ends
             must_run=False,

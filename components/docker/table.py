@@ -5,9 +5,12 @@ has no answer.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from components.docker.answers import Answer, Arguments, Kind
-from components.kubernetes.web_service import Autoscaling
+from components.kubernetes.autoscaling import Autoscaling
+from components.kubernetes.process.volumes import EmptyDirectory
+from components.validation import quantity
 
 NAME_LABEL = "app.kubernetes.io/name"
 """The label by which the `selector` of a component names it."""
@@ -50,7 +53,38 @@ def _by_address(arguments: Arguments) -> bool:
     return any(endpoint.cidr for endpoint in arguments["reaches"])
 
 
+def _files_of_objects(arguments: Arguments) -> bool:
+    return any(file.own_content is None for file in arguments["files"])
+
+
+def _files_of_read_only(arguments: Arguments) -> bool:
+    security = arguments["security"]
+    return bool(arguments["files"] and security and security.read_only_root)
+
+
+def _claims(arguments: Arguments) -> bool:
+    return any(not isinstance(volume, EmptyDirectory) for volume in arguments["volumes"])
+
+
+def _too_much_memory(arguments: Arguments) -> bool:
+    empty = [volume.size for volume in arguments["volumes"] if isinstance(volume, EmptyDirectory)]
+    resources = arguments["resources"]
+    limit = resources and resources.limits.memory
+    return bool(limit and sum(map(quantity, (arguments["tmp"], *empty))) >= quantity(limit))
+
+
+def _ready(test: Callable[[Mapping[str, Any]], bool]) -> Callable[[Arguments], bool]:
+    """Return whether there is a ready probe whose action passes a test."""
+
+    def applies(arguments: Arguments) -> bool:
+        probes = arguments["probes"]
+        return bool(probes and test(probes.ready.action(arguments["expose"].target_port)))
+
+    return applies
+
+
 _LOGIN = "is not used: the engine pulls with the login in docker:registryAuth"
+_ENTRANCE = "has no use: an engine has no entrance; lead the host to the port, outside of the program"
 _COMMON = (
     _done("opts", "Pulumi's options of the component"),
     _done("transform", "called with Container, Network or Volume, and the arguments of pulumi_docker"),
@@ -60,13 +94,19 @@ _CONTAINER = (
     _done("platform", "the platform that is pulled"),
     _done("resources.requests", "shares of the processor, 1024 a core; memory reservation"),
     _done("resources.limits", "limits; memory in whole MiB and without swap"),
-    _done("security.user", "user and group; no new privileges, the engine's seccomp profile"),
-    _done("security.read_only_root", "read-only root, with 64 MiB of memory at /tmp"),
+    _done("security.user", "user; no new privileges, the engine's seccomp profile"),
+    _done("security.group", "group, also of directories; without a user, one more group of the image's"),
+    _done("security.read_only_root", "read-only root, with memory at /tmp"),
     _done("security.capabilities", "added; all others are dropped"),
     _said("network_policy", "changes nothing: containers reach only the networks that they declare"),
 )
 
-ABSENT: Mapping[str, str] = {}
+_ONCE = "an engine starts no process once or on a schedule"
+ABSENT: Mapping[str, str] = {
+    "CronJob": f"{_ONCE}: use cron of the machine, with `docker exec`",
+    "Job": f"{_ONCE}: run it with `docker exec` in a container of the WebService",
+    "Worker": "an engine runs what answers requests, which a health check can ask: use a cluster",
+}
 """The components of a cluster that a Docker engine does not run, and what to do."""
 
 ANSWERS: Mapping[str, tuple[Answer, ...]] = {
@@ -91,6 +131,8 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("name", "the name of its proxy on a network of its own, without a way out"),
         _done("namespace", "the network on which the proxy publishes; prefix of names"),
         _done("image", "pulled by digest; the containers run its id"),
+        _done("command", "the entrypoint; the image's arguments are left out"),
+        _done("args", "the arguments of the entrypoint"),
         _done("replicas", "a container each, behind the proxy"),
         _said("replicas", "runs min_replicas: nothing scales on one engine", "Autoscaling(…)", _scales),
         _done("env", "environment; a value that is a secret stays one in the state"),
@@ -100,12 +142,54 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
             "EnvVar.secret(…), config_map(…)",
             _from_objects,
         ),
+        _done("files", "copied into the container before it starts; a change replaces the container"),
+        _refused(
+            "files",
+            "is in a cluster: give the content, by File.text",
+            "File.secret(…), config_map(…)",
+            _files_of_objects,
+        ),
+        _refused(
+            "files",
+            "needs a root that can be written: PodSecurity(read_only_root=False)",
+            "File.text(…)",
+            _files_of_read_only,
+        ),
+        _done("volumes", "memory of that size, which is empty in each new container"),
+        _refused(
+            "volumes",
+            "is of a cluster: keep data in Redis with storage",
+            "Volume.claim(…), existing(…)",
+            _claims,
+        ),
+        _done("tmp", "memory of that size at /tmp"),
+        _refused(
+            "tmp",
+            "is memory on an engine: with all volumes it must be below resources.limits.memory",
+            applies=_too_much_memory,
+        ),
         _done("expose.port", "the proxy's port, on its network and on the machine"),
         _done("expose.target_port", "the port that the proxy asks"),
         _done("expose.type", "ClusterIP publishes on 127.0.0.1, the others on every address"),
         _done("expose.public", "label slipway/public of the proxy"),
+        _refused("expose.host", _ENTRANCE),
+        _refused("expose.paths", _ENTRANCE),
+        _refused("expose.via", _ENTRANCE),
+        _refused("expose.tls", _ENTRANCE),
         _said("probes.live", "is not used: the engine restarts containers that end, not those that hang"),
         _done("probes.ready", "the health check, which updates await; the proxy asks it too"),
+        _refused(
+            "probes.ready",
+            "is not possible: the proxy speaks HTTP with the containers",
+            "Probe.http(scheme='HTTPS')",
+            _ready(lambda action: action.get("http_get", {}).get("scheme") == "HTTPS"),
+        ),
+        _refused(
+            "probes.ready",
+            "is not possible: give Probe.exec with a client that the image has",
+            "Probe.grpc(…)",
+            _ready(lambda action: "grpc" in action),
+        ),
         _done("probes.startup", "failed health checks in this time do not count"),
         _said("rollout.max_surge", "is not used: all new containers start before an old one stops"),
         _said(
@@ -117,6 +201,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("rollout.termination_grace", "time from SIGTERM to SIGKILL"),
         _done("reaches", "joins the network of the component whose selector is in `pods`"),
         _refused("reaches", "must be a component's selector", "Endpoint(pods=…)", _by_other_labels),
+        _done("after", "the containers start after it"),
         _said("reaches", "opens every address: the engine does not filter", "Endpoint(cidr=…)", _by_address),
         _said(
             "disruption_budget", "has no use: one engine has no nodes", applies=_several("disruption_budget")

@@ -1,6 +1,6 @@
 """WebService on a Docker engine: a web application behind a proxy that updates do not interrupt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -9,18 +9,28 @@ import pulumi_docker as docker
 from components.docker import proxy
 from components.docker.answers import check, say
 from components.docker.component import EngineComponent
-from components.docker.container import contained, environment, joined, limits, stopping
+from components.docker.container import contained, environment, expanded, joined, limits, owned, stopping
 from components.docker.health import health_check
 from components.docker.table import ANSWERS, NAME_LABEL
+from components.kubernetes.autoscaling import Scale, least
 from components.kubernetes.component import Transform
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.exposure import PUBLIC, Exposure
-from components.kubernetes.pod import Compute, PodSecurity, Resources
+from components.kubernetes.pod import (
+    DEFAULT_RESOURCES,
+    TMP,
+    Compute,
+    PodSecurity,
+    ProcessResources,
+    Resources,
+)
 from components.kubernetes.probes import Probes
+from components.kubernetes.process.files import MODE, File
+from components.kubernetes.process.process import Command, Process
+from components.kubernetes.process.volumes import EmptyDirectory, Volume
 from components.kubernetes.rollout import Rollout
-from components.kubernetes.web_service import DEFAULT_RESOURCES, Autoscaling, Scale, WebResources
-from components.validation import InputText, Name, Platform, checked, invalid
+from components.validation import InputText, Memory, Name, Platform, checked, invalid
 
 _PROXY_RESOURCES = Resources(
     requests=Compute(cpu="50m", memory="32Mi"), limits=Compute(cpu="500m", memory="64Mi")
@@ -49,14 +59,20 @@ class WebService(EngineComponent):
         *,
         namespace: InputText,
         image: InputText,
+        command: Command | None = None,
+        args: Command | None = None,
         replicas: Scale = 3,
         env: Sequence[EnvVar] = (),
+        files: Sequence[File] = (),
+        volumes: Sequence[Volume] = (),
+        tmp: Memory = TMP,
         expose: Exposure = Exposure(),
-        resources: WebResources | None = DEFAULT_RESOURCES,
+        resources: ProcessResources | None = DEFAULT_RESOURCES,
         probes: Probes | None = Probes(),
         security: PodSecurity | None = PodSecurity(),
         rollout: Rollout = Rollout(),
         reaches: Sequence[Endpoint] = (),
+        after: Sequence[pulumi.Resource] = (),
         pull_secret: InputText | None = None,
         platform: Platform | None = None,
         network_policy: bool = True,
@@ -68,25 +84,36 @@ class WebService(EngineComponent):
     ) -> None:
         """Make the service; raise BadArgument, before anything is touched, if the arguments do not fit."""
         said = check(ANSWERS["WebService"], WebService, locals())
-        number = replicas.min_replicas if isinstance(replicas, Autoscaling) else replicas
-        if number > proxy.MOST // 2:
-            problem = f"replicas is {number}, but must not be above {proxy.MOST // 2} on a Docker engine"
-            raise invalid(WebService, name, [problem])
+        process = Process(
+            image=image,
+            command=command,
+            args=args,
+            env=env,
+            files=files,
+            volumes=volumes,
+            tmp=tmp,
+            resources=resources,
+            security=security,
+            reaches=reaches,
+            after=after,
+            platform=platform,
+            token=service_account_token,
+        )
+        number = least(replicas)
+        if problems := list(_problems(process, number)):
+            raise invalid(WebService, name, problems)
         super().__init__(name, namespace, transform, opts)
         say(said, self)
-        endpoints = [*reaches, *(variable.endpoint for variable in env if variable.endpoint)]
         network = self._add_own_network()
         self._add_proxy(network, expose, probes, rollout)
         arguments: dict[str, Any] = {
             "image": self._pull(image, platform),
-            "envs": environment({variable.name: _value(variable) for variable in env}),
-            **contained(security),
-            **limits(resources),
-            **joined([(network.name, proxy.BACKENDS), *self._networks(endpoints)]),
+            **_process(process),
+            **joined([(network.name, proxy.BACKENDS), *self._networks(process.endpoints)]),
             **stopping(rollout.termination_grace),
             **_healthy(probes, expose.target_port, rollout.timeout),
             "restart": "unless-stopped",
-            "depends_on": [resource for endpoint in endpoints for resource in endpoint.depends_on],
+            "depends_on": process.predecessors,
         }
         for replica in range(1, number + 1):
             self._add_container(f"-{replica}", **arguments)
@@ -141,6 +168,37 @@ class WebService(EngineComponent):
             )
             networks.append((outside.name, None))
         return networks
+
+
+def _problems(process: Process, replicas: int) -> Iterator[str]:
+    """Yield what does not fit together."""
+    yield from process.problems()
+    if replicas > proxy.MOST // 2:
+        yield f"replicas is {replicas}, but must not be above {proxy.MOST // 2} on a Docker engine"
+
+
+def _process(process: Process) -> dict[str, Any]:
+    """Return the arguments of what runs, and of the files, directories and limits that it has."""
+    empty = [volume for volume in process.volumes if isinstance(volume, EmptyDirectory)]
+    arguments: dict[str, Any] = {
+        "envs": environment(expanded((variable.name, _value(variable)) for variable in process.env)),
+        **contained(
+            process.security,
+            {volume.path: owned(process.security, volume.size) for volume in empty},
+            process.tmp,
+        ),
+        **limits(process.resources),
+    }
+    if process.command:
+        arguments["entrypoints"] = list(process.command)
+    if process.args:
+        arguments["command"] = list(process.args)
+    if process.files:
+        arguments["uploads"] = [
+            {"file": file.path, "content": file.own_content, "permissions": f"{MODE:04o}"}
+            for file in process.files
+        ]
+    return arguments
 
 
 def _value(variable: EnvVar) -> pulumi.Input[str]:
