@@ -1,7 +1,6 @@
 """The project's program on the Docker engine of the sandbox, and the same application by Compose."""
 
 import json
-import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -13,9 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.platform import engine as platform_engine
+from tests.conftest import started
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack, program
 
 PORT = 15080
+TIMEOUT = pytest.mark.timeout(1800)
+"""The first test waits until the tools are compiled, and the stack is deployed."""
 KEPT = {"storage": "64Mi"}
 AS_DEPLOYED: dict[str, Any] = {"build": "app", "redis": KEPT}
 
@@ -25,7 +28,7 @@ class DockerStack(Stack):
     """A stack that runs on the engine."""
 
     def configure(self, **config: Any) -> None:
-        web = {"replicas": 1, "port": PORT, **config.pop("web", {})}
+        web = {"replicas": 1, "servicePort": PORT, **config.pop("web", {})}
         config = {"runtime": "docker", "repository": f"{INSTANCE.registry}/hits", "web": web, **config}
         own = {f"slipway:{key}": value for key, value in config.items()}
         self.file.write_text(yaml.safe_dump({"config": own}))
@@ -61,11 +64,11 @@ class DockerStack(Stack):
 
 
 @pytest.fixture(scope="session")
-def engine(sandbox: dict[str, str]) -> dict[str, str]:
-    """The environment of a shell with the sandbox's engine."""
-    if "DOCKER_HOST" not in sandbox:
-        pytest.skip("not run: the sandbox has no Docker engine (`sandbox up --docker`)")
-    return {**os.environ, **sandbox}
+def engine() -> dict[str, str]:
+    """Start the engine of the sandbox, and return the environment of programs that use it."""
+    if problems := platform_engine.problems(INSTANCE):
+        pytest.skip(f"not run: {problems[0]}")
+    return started("--docker")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.docker.conftest import DockerStack
+from tests.e2e.docker.conftest import TIMEOUT, DockerStack
+
+pytestmark = TIMEOUT
 
 CONFIG = ("Cmd", "WorkingDir", "StopTimeout", "Image")
 HOST = (

@@ -7,7 +7,9 @@ import time
 import httpx
 import pytest
 
-from tests.e2e.docker.conftest import KEPT, PORT, DockerStack
+from tests.e2e.docker.conftest import KEPT, PORT, TIMEOUT, DockerStack
+
+pytestmark = TIMEOUT
 
 URL = f"http://127.0.0.1:{PORT}/?format=text"
 
