@@ -70,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     docker.data,
     docker.networks,
     docker.ports,
+    docker.privileges,
 )
 
 

@@ -1,7 +1,7 @@
 """Conditions under which the change of a property is harmless."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +117,25 @@ def annotation_is_unread(context: Context) -> bool:
 def ordinary_image(context: Context) -> bool:
     """Return whether an image replaces another as in an ordinary release."""
     return images.is_ordinary(*context.values)
+
+
+def pulled_image(context: Context) -> bool:
+    """Return whether a container's new image is the id of a pulled one, or replaces the old as usual."""
+    pulled = all(str(value).startswith("sha256:") for value in context.values)
+    return pulled or ordinary_image(context)
+
+
+def variables_stay(context: Context) -> bool:
+    """Return whether each variable of a container, `NAME=value`, stays; a hidden entry can be any."""
+    before, after = (items(value) for value in context.values)
+    if _hidden(*context.values):
+        return False
+    removed = _variables(before) - _variables(after)
+    return len(removed) <= sum(map(_hidden, after)) - sum(map(_hidden, before))
+
+
+def _variables(entries: Sequence[Any]) -> set[str]:
+    return {str(entry).partition("=")[0] for entry in entries if not _hidden(entry)}
 
 
 def pinned_image(context: Context) -> bool:

@@ -1,12 +1,19 @@
 """Containers, volumes, networks and ports of a Docker engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Situation, get, items, mapping
 from slipway.pulumi.changes import Change, Op
 
+ENGINE = "docker:index"
+"""The beginning of the types of a Docker engine's resources."""
 _LOCAL = {"127.0.0.1", "::1"}
+# https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities
+_DEFAULT_CAPABILITIES = {
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
+    "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+}  # fmt: skip
 
 
 def containers(situation: Situation) -> Iterator[Consequence]:
@@ -22,7 +29,7 @@ def containers(situation: Situation) -> Iterator[Consequence]:
             clients = f"requests to port {ports} fail" if ports else "its clients fail"
             reason = f"stops before its replacement starts: {clients} until that is healthy"
             yield _of(change, Level.DANGEROUS if ports else Level.ATTENTION, "downtime", reason)
-        elif change.new.get("wait"):
+        elif _rolls(change):
             yield _of(change, Level.SAFE, "pods", "stops after its replacement is healthy")
         else:
             reason = "stops as soon as its replacement has started: it has no health check to wait for"
@@ -37,6 +44,8 @@ def data(situation: Situation) -> Iterator[Consequence]:
         elif change.deletes:
             yield _of(change, Level.DANGEROUS, "data", "is deleted: the data on it is lost")
     for change in _changes(situation, "Container"):
+        if _rolls(change):  # as the pods of a Deployment: what they have in memory is theirs alone
+            continue
         in_memory = {*mapping(change.old.get("tmpfs"))} - {"/tmp"}  # noqa: S108 # in the container
         if change.deletes and in_memory:
             reason = f"loses the data in {', '.join(sorted(in_memory))}, which is in memory"
@@ -55,27 +64,78 @@ def networks(situation: Situation) -> Iterator[Consequence]:
 
 
 def ports(situation: Situation) -> Iterator[Consequence]:
-    """Yield ports that others than the engine's machine can reach from now on."""
+    """Yield ports that others than the engine's machine reach from now on, and ports that change."""
     for change in _changes(situation, "Container"):
-        if opened := sorted(_open(change.new) - _open(change.old)):
-            reason = f"opens {', '.join(opened)} to everyone who can reach the machine"
+        old, new = _published(change.old), _published(change.new)
+        if opened := _listed(port for port in new.keys() - old.keys() if port[1] not in _LOCAL):
+            reason = f"opens {opened} to everyone who can reach the machine"
             yield _of(change, Level.DANGEROUS, "exposure", reason)
+        if change.op is Op.DELETE:
+            continue
+        if closed := _listed(old.keys() - new.keys()):
+            yield _of(change, Level.DANGEROUS, "downtime", f"stops serving {closed}")
+        for port in sorted(old.keys() & new.keys()):
+            if old[port] != new[port]:
+                reason = f"leads {_listed([port])} to {new[port]} instead of {old[port]}"
+                yield _of(change, Level.ATTENTION, "downtime", reason)
+
+
+def privileges(situation: Situation) -> Iterator[Consequence]:
+    """Yield what a container can do to the engine's machine from now on."""
+    for change in _changes(situation, "Container"):
+        for power in sorted(_powers(change.new) - _powers(change.old)):
+            yield _of(change, Level.DANGEROUS, "privilege", power)
 
 
 def _changes(situation: Situation, kind: str) -> Iterator[Change]:
     for change in situation.changes:
-        if change.type.startswith("docker:index") and change.kind == kind:
+        if change.type.startswith(ENGINE) and change.kind == kind:
             yield change
 
 
-def _open(container: Mapping[str, Any]) -> set[str]:
-    """Return the published ports, each with its address, that are not of the machine alone."""
+def _rolls(change: Change) -> bool:
+    """Return whether a container stops after its replacement is healthy."""
+    return change.op is Op.REPLACE and not change.deleted_first and bool(change.new.get("wait"))
+
+
+_Port = tuple[str, str, str]
+"""The number, the address and the protocol of a published port."""
+
+
+def _published(container: Mapping[str, Any]) -> dict[_Port, str]:
+    """Return the ports of the container by the published ones."""
     published = (mapping(port) for port in items(container.get("ports")))
     return {
-        f"port {port.get('external')} of {port.get('ip', 'every address')}"
+        (
+            str(port.get("external")),
+            str(port.get("ip", "every address")),
+            str(port.get("protocol", "tcp")),
+        ): str(port.get("internal"))
         for port in published
-        if port.get("ip") not in _LOCAL
     }
+
+
+def _listed(ports: Iterable[_Port]) -> str:
+    return ", ".join(
+        f"port {number} of {address}" + (f" ({protocol})" if protocol != "tcp" else "")
+        for number, address, protocol in sorted(ports)
+    )
+
+
+def _powers(container: Mapping[str, Any]) -> set[str]:
+    """Return sentences about what a container can do to the machine."""
+    powers = {"runs privileged, as root of the machine"} if container.get("privileged") is True else set()
+    for capability in map(str, items(get(container, "capabilities", "adds"))):
+        if capability.removeprefix("CAP_") not in _DEFAULT_CAPABILITIES:
+            powers.add(f"gets the capability {capability}")
+    for mode in ("networkMode", "pidMode", "ipcMode", "usernsMode"):
+        if container.get(mode) == "host":
+            powers.add(f"shares the machine's own namespace ({mode}: host)")
+    bound = [get(mount, "source") for mount in items(container.get("mounts")) if get(mount, "type") == "bind"]
+    bound += [get(volume, "hostPath") for volume in items(container.get("volumes"))]
+    powers |= {f"mounts {path} of the machine" for path in bound if path}
+    devices = (get(device, "hostPath") for device in items(container.get("devices")))
+    return powers | {f"uses the device {path} of the machine" for path in devices if path}
 
 
 def _of(change: Change, level: Level, concern: str, reason: str) -> Consequence:
