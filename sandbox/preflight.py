@@ -53,7 +53,7 @@ def check(instance: Instance, to_build: bool, docker: bool = False) -> None:
     # A running process of the instance has its addresses already.
     if platform.system() == "Linux" and not cgroups.processes(instance):
         needed = FREE_MEMORY_GIB + (DOCKER_MEMORY_GIB if docker else 0)
-        problems += [*_free_memory(instance, needed), *_kernel(), *_addresses(instance)]
+        problems += [*_free_memory(instance, needed), *_kernel(), *_addresses(instance, docker)]
     if problems:
         raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))
 
@@ -145,7 +145,7 @@ def _spare_inotify_instances() -> int:
     return len(opened)
 
 
-def _addresses(instance: Instance) -> Iterator[str]:
+def _addresses(instance: Instance, docker: bool) -> Iterator[str]:
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -155,5 +155,5 @@ def _addresses(instance: Instance) -> Iterator[str]:
                 f"port {instance.registry_port} of 127.0.0.1 is taken (see `ss -ltnp`): free it, "
                 "or choose another SANDBOX_NAME, which has another port"
             )
-    for route in network.overlaps(instance) if shutil.which("ip") else ():
+    for route in network.overlaps(instance, docker) if shutil.which("ip") else ():
         yield f"the route {route} overlaps the sandbox's addresses: choose another SANDBOX_NAME"

@@ -48,7 +48,7 @@ def up(instance: Instance, progress: Progress, wait: bool, docker: bool = False)
     """
     tools = Toolchain(instance)
     docker = docker or instance.docker.exists()
-    stages = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
+    stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
     if docker:
         stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
     missing = tools.missing(*stages)

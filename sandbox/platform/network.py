@@ -129,10 +129,10 @@ def _links(netns: str | None) -> set[str]:
     return {link["ifname"] for link in json.loads(run("ip", *options, "-json", "link", "show") or "[]")}
 
 
-def overlaps(instance: Instance) -> list[str]:
-    """Return the host's routes that overlap the addresses of this instance."""
-    cidrs = (instance.lan, instance.pod_cidr, instance.service_cidr, instance.container_cidr)
-    own = [ipaddress.ip_network(cidr) for cidr in cidrs]
+def overlaps(instance: Instance, docker: bool) -> list[str]:
+    """Return the host's routes that overlap the instance's addresses; with `docker`, also those of containers."""
+    cidrs = (instance.lan, instance.pod_cidr, instance.service_cidr)
+    own = [ipaddress.ip_network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
     taken = []
     for route in json.loads(run("ip", "-json", "-4", "route", "show")):
         if route["dst"] == "default" or route["dev"] == instance.host_link:
