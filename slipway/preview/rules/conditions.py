@@ -1,7 +1,7 @@
 """Conditions under which the change of a property is harmless."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +67,13 @@ def raised_from_a_value(context: Context) -> bool:
     """Return whether a number, or the default in its place, is raised."""
     default = _DEFAULTS.get(context.difference.path[-1])
     before, after = (default if value is None else value for value in context.values)
-    return not _hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
+    return not is_hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
 
 
 def raised(context: Context) -> bool:
     """Return whether a quantity is raised, or set where there was none."""
     before, after = context.values
-    return not _hidden(before, after) and after is not None and amount(after) >= amount(before)
+    return not is_hidden(before, after) and after is not None and amount(after) >= amount(before)
 
 
 def raised_or_removed(context: Context) -> bool:
@@ -83,7 +83,7 @@ def raised_or_removed(context: Context) -> bool:
 
 def at_least_one(context: Context) -> bool:
     """Return whether the new number is not 0."""
-    return not _hidden(context.difference.new) and context.difference.new != 0
+    return not is_hidden(context.difference.new) and context.difference.new != 0
 
 
 def is_retained(context: Context) -> bool:
@@ -117,25 +117,6 @@ def annotation_is_unread(context: Context) -> bool:
 def ordinary_image(context: Context) -> bool:
     """Return whether an image replaces another as in an ordinary release."""
     return images.is_ordinary(*context.values)
-
-
-def pulled_image(context: Context) -> bool:
-    """Return whether a container's new image is the id of a pulled one, or replaces the old as usual."""
-    pulled = all(str(value).startswith("sha256:") for value in context.values)
-    return pulled or ordinary_image(context)
-
-
-def variables_stay(context: Context) -> bool:
-    """Return whether each variable of a container, `NAME=value`, stays; a hidden entry can be any."""
-    before, after = (items(value) for value in context.values)
-    if _hidden(*context.values):
-        return False
-    removed = _variables(before) - _variables(after)
-    return len(removed) <= sum(map(_hidden, after)) - sum(map(_hidden, before))
-
-
-def _variables(entries: Sequence[Any]) -> set[str]:
-    return {str(entry).partition("=")[0] for entry in entries if not _hidden(entry)}
 
 
 def pinned_image(context: Context) -> bool:
@@ -209,7 +190,7 @@ def no_fewer_pods(context: Context) -> bool:
     """Return whether there are at least as many pods as before."""
     before, after = context.workload(after=False), context.workload()
     missing = None in context.values and before.replicas != after.replicas
-    return not _hidden(*context.values) and not missing and after.replicas >= before.replicas
+    return not is_hidden(*context.values) and not missing and after.replicas >= before.replicas
 
 
 def keeps_half(context: Context) -> bool:
@@ -247,7 +228,7 @@ def scales_no_less(context: Context) -> bool:
     if context.difference.path[-1] == "metrics":
         before, after = (doors.text(_without_targets(value)) for value in context.values)
         return before == after
-    return not _hidden(*context.values) and None not in context.values and raised(context)
+    return not is_hidden(*context.values) and None not in context.values and raised(context)
 
 
 def _without_targets(value: Any) -> Any:
@@ -287,7 +268,8 @@ def same_rights(context: Context) -> bool:
     return rbac.holds(context.old) == rbac.holds(context.new)
 
 
-def _hidden(*values: Any) -> bool:
+def is_hidden(*values: Any) -> bool:
+    """Return whether one of the values is a secret, or unknown until the update."""
     return any(isinstance(value, Hidden) for value in values)
 
 

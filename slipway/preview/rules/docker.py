@@ -1,8 +1,10 @@
-"""Containers, volumes, networks and ports of a Docker engine."""
+"""Containers, volumes, networks and ports of a Docker engine: rules, and conditions of harmless changes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from slipway.preview.rules import images
+from slipway.preview.rules.conditions import Context, is_hidden
 from slipway.preview.rules.model import Consequence, Level, Situation, get, items, mapping
 from slipway.pulumi.changes import Change, Op
 
@@ -91,6 +93,25 @@ def _changes(situation: Situation, kind: str) -> Iterator[Change]:
     for change in situation.changes:
         if change.type.startswith(ENGINE) and change.kind == kind:
             yield change
+
+
+def pulled_image(context: Context) -> bool:
+    """Return whether a container's new image is the id of a pulled one, or replaces the old as usual."""
+    pulled = all(str(value).startswith("sha256:") for value in context.values)
+    return pulled or images.is_ordinary(*context.values)
+
+
+def variables_stay(context: Context) -> bool:
+    """Return whether each variable of a container, `NAME=value`, stays; a hidden entry can be any."""
+    before, after = (items(value) for value in context.values)
+    if is_hidden(*context.values):
+        return False
+    removed = _variables(before) - _variables(after)
+    return len(removed) <= sum(map(is_hidden, after)) - sum(map(is_hidden, before))
+
+
+def _variables(entries: Sequence[Any]) -> set[str]:
+    return {str(entry).partition("=")[0] for entry in entries if not is_hidden(entry)}
 
 
 def _rolls(change: Change) -> bool:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slipway.preview.rules import conditions
+from slipway.preview.rules import conditions, docker
 from slipway.preview.rules.conditions import Context
 
 _API = "https://kubernetes.io/docs/reference/kubernetes-api/"
@@ -129,10 +129,10 @@ HARMLESS: tuple[Harmless, ...] = tuple(
         ("the same rights in another form", conditions.same_rights,
          "https://kubernetes.io/docs/reference/access-authn-authz/rbac/",
          ("Role,ClusterRole:rules", "RoleBinding,ClusterRoleBinding:subjects")),
-        ("what a RemoteImage has pulled, or the same name, pinned by a digest", conditions.pulled_image,
+        ("what a RemoteImage has pulled, or the same name, pinned by a digest", docker.pulled_image,
          "https://www.pulumi.com/registry/packages/docker/api-docs/remoteimage/",
          ("Container:image", "RemoteImage:name")),
-        ("variables are added or changed, and none is removed", conditions.variables_stay,
+        ("variables are added or changed, and none is removed", docker.variables_stay,
          "https://docs.docker.com/engine/containers/run/#env-environment-variables", ("Container:envs",)),
         ("raised", conditions.raised_from_a_value,
          "https://docs.docker.com/engine/containers/resource_constraints/",
