@@ -31,6 +31,7 @@ def config(port: int, target_port: int, ready: Probe | None) -> str:
     """Return HAProxy's configuration: https://docs.haproxy.org/2.6/configuration.html."""
     action: Mapping[str, Any] = ready.action(target_port) if ready else {}
     path = action.get("http_get", {}).get("path")
+    asked = (action.get("http_get") or action.get("tcp_socket") or {}).get("port", target_port)
     sent = headers(ready, target_port).items() if ready else ()
     hdr = "".join(f" hdr {_quoted(name)} {_quoted(value.replace('%', '%%'))}" for name, value in sent)
     asks = f"""\
@@ -65,7 +66,7 @@ backend web
     option forwardfor
     http-request disable-l7-retry unless METH_GET
     {asks}
-    default-server check inter 2s downinter 500ms fall 3 rise 1 init-addr none resolvers engine
+    default-server check port {asked} inter 2s downinter 500ms fall 3 rise 1 init-addr none resolvers engine
     server-template web- {MOST} {BACKENDS}:{target_port}
 """
 

@@ -170,6 +170,21 @@ def test_the_health_check_sends_the_headers_of_the_probe(port: int, host: str, c
     assert subprocess.run(("sh", "-c", command)).returncode == code
 
 
+@pytest.mark.parametrize(
+    ("probe", "port"),
+    [
+        (Probe.http("/readyz", port=9000), 9000),
+        (Probe.tcp(port=9000), 9000),
+        (Probe.http("/readyz"), 5000),
+        (Probe.exec("true"), 5000),
+    ],
+)
+def test_the_proxy_asks_the_port_of_the_probe(probe: Probe, port: int) -> None:
+    config = proxy.config(80, 5000, probe)
+    assert f"default-server check port {port} " in config
+    assert "backends:5000" in config
+
+
 def test_the_proxy_sends_the_headers_of_the_probe() -> None:
     probe = Probe.http("/readyz", host="hits.example.com", headers={"X-It": "it's 100%"})
     sent = r"http-check send meth GET uri /readyz hdr Host 'hits.example.com' hdr 'X-It' 'it'\''s 100%%'"
