@@ -130,7 +130,7 @@ def _links(netns: str | None) -> set[str]:
 
 
 def overlaps(instance: Instance, docker: bool) -> list[str]:
-    """Return the host's routes that overlap the instance's addresses; with `docker`, also those of containers."""
+    """Return the host's routes that overlap this instance, or with `docker` its containers."""
     cidrs = (instance.lan, instance.pod_cidr, instance.service_cidr)
     own = [ipaddress.ip_network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
     taken = []
