@@ -84,7 +84,7 @@ def _ready(test: Callable[[Mapping[str, Any]], bool]) -> Callable[[Arguments], b
 
 
 _LOGIN = "is not used: the engine pulls with the login in docker:registryAuth"
-_ENTRANCE = "has no use: an engine has no entrance; lead the host to the port, outside of the program"
+_ENTRANCE = "has no use: an engine has no entrance; lead the host to the port yourself"
 _COMMON = (
     _done("opts", "Pulumi's options of the component"),
     _done("transform", "called with Container, Network or Volume, and the arguments of pulumi_docker"),
@@ -180,13 +180,13 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("probes.ready", "the health check, which updates await; the proxy asks it too"),
         _refused(
             "probes.ready",
-            "is not possible: the proxy speaks HTTP with the containers",
+            "is not possible: the proxy speaks HTTP",
             "Probe.http(scheme='HTTPS')",
             _ready(lambda action: action.get("http_get", {}).get("scheme") == "HTTPS"),
         ),
         _refused(
             "probes.ready",
-            "is not possible: give Probe.exec with a client that the image has",
+            "is not possible: give Probe.exec with a client of the image",
             "Probe.grpc(…)",
             _ready(lambda action: "grpc" in action),
         ),
