@@ -163,7 +163,11 @@ def added_volume(context: Context) -> bool:
     name, workload = item.get("name"), context.workload()
     volume = next((one for one in items(get(workload.pod, "volumes")) if get(one, "name") == name), None)
     harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
-    return isinstance(volume, Mapping) and set(volume) <= harmless and not _is_outside(context)
+    tokens = any(
+        "serviceAccountToken" in mapping(part) for part in items(get(volume, "projected", "sources"))
+    )
+    known = isinstance(volume, Mapping) and set(volume) <= harmless
+    return known and not tokens and not _is_outside(context)
 
 
 def added_pull_secret(context: Context) -> bool:

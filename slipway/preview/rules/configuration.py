@@ -121,20 +121,22 @@ def unlisted(situation: Situation) -> Iterator[Consequence]:
     """Yield what changed pods newly need, and the stack does not have."""
     for change in situation.changes:
         for workload, reference in outside(situation, change.urn):
-            reason = f"newly needs {reference.kind} {reference.name}, which is not part of this stack"
+            key = f"the key {reference.key} of " if reference.key else ""
+            reason = f"newly needs {key}{reference.kind} {reference.name}, which is not part of this stack"
             yield workload.object.consequence(Level.ATTENTION, CONCERNS[reference.kind], reason)
 
 
 def outside(situation: Situation, urn: str) -> Iterator[tuple[Workload, Reference]]:
-    """Yield what the pods of a resource newly need, and the stack does not have."""
+    """Yield the objects, or the keys of objects, that pods newly need and the stack does not have."""
     before = [item for item in workloads(situation, situation.before) if item.object.change.urn == urn]
-    known = {one for workload in before for one in references(situation, workload, situation.before)}
+    known = {item for workload in before for item in references(situation, workload, situation.before)}
     names = situation.once("names", lambda: {item.key for item in situation.after if item.kind in CONCERNS})
     for workload in workloads(situation, situation.after):
         if workload.object.change.urn == urn:
             for reference in references(situation, workload, situation.after) - known:
+                is_new = Reference(reference.kind, reference.name) not in known
                 key = (reference.kind, workload.object.namespace, reference.name)
-                if not reference.key and key not in names:
+                if key not in names and is_new == (not reference.key) and reference.key != ALL:
                     yield workload, reference
 
 

@@ -14,6 +14,7 @@ _CLIENTS = {
     "LoadBalancer": "everyone who can reach its load balancer",
 }
 """Types of Services that are open to clients outside of the cluster, and these clients."""
+_EXTERNAL_NAME = "ExternalName"
 
 
 def ports(service: Object) -> dict[tuple[Any, str], Mapping[str, Any]]:
@@ -33,8 +34,7 @@ def endpoints(
         for workload in workloads(situation, objects)
         if workload.object.kind in SERVING
         and workload.object.namespace == service.namespace
-        and (selector := get(service.manifest, "spec", "selector"))
-        and isinstance(selector, Mapping)
+        and (selector := _selector(service))
         and selects(selector, workload.labels)
     ]
     return {
@@ -68,6 +68,8 @@ def reachability(situation: Situation) -> Iterator[Consequence]:
                 yield from _unserved(situation, former, new)
             else:
                 reason = "loses all its pods: its selector matches no pods of this stack any longer"
+                if _type(new.manifest) == _EXTERNAL_NAME:
+                    reason = "leads to a name outside of the cluster instead of its pods (ExternalName)"
                 yield new.consequence(Level.DANGEROUS, "downtime", reason)
 
 
@@ -100,13 +102,20 @@ def _unserved(situation: Situation, old: Object, new: Object) -> Iterator[Conseq
 
 
 def _has_pods(situation: Situation, service: Object, objects: tuple[Object, ...]) -> bool:
-    selector = get(service.manifest, "spec", "selector")
-    return bool(isinstance(selector, Mapping) and selector) and any(
+    selector = _selector(service)
+    return bool(selector) and any(
         workload.object.kind in SERVING
         and workload.object.namespace == service.namespace
         and selects(selector, workload.labels)
         for workload in workloads(situation, objects)
     )
+
+
+def _selector(service: Object) -> Mapping[str, Any]:
+    """Return the labels by which a Service selects pods; a Service of type ExternalName selects none."""
+    if _type(service.manifest) == _EXTERNAL_NAME:
+        return {}
+    return mapping(get(service.manifest, "spec", "selector"))
 
 
 def _closed(old: Object, new: Object) -> Iterator[Consequence]:

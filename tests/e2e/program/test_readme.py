@@ -66,8 +66,11 @@ SUBSTITUTES = {
     "make down": "env $NOTHING make down",
     "sandbox purge": "env $NOTHING sandbox purge",
     "go clean": "env $NOTHING go clean",
-    # The target that runs this test, and its parts.
-    **{f"make {target}": f"make --dry-run {target}" for target in ("check", "unit", "e2e", "test")},
+    # The target that runs this test, and its parts. Also in a dry run, make executes recipes that call make.
+    **{
+        f"make {target}": f"env $NOTHING make --dry-run {target}"
+        for target in ("check", "unit", "e2e", "test")
+    },
 }
 
 
