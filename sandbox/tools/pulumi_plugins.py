@@ -89,11 +89,18 @@ def _remove_stand_ins(home: Path) -> Iterator[Plugin]:
     """
     for directory in sorted(home.glob("plugins/*-v*")):
         name, _, release = directory.name.rpartition("-v")
-        if any(file.read_bytes().startswith(_STAND_IN) for file in directory.glob(f"pulumi-{name}")):
+        if _is_stand_in(directory / f"pulumi-{name}"):
             shutil.rmtree(directory)
             for plugin in PLUGINS:
                 if name == f"resource-{plugin.name}":
                     yield replace(plugin, version=release)
+
+
+def _is_stand_in(program: Path) -> bool:
+    if not program.exists():
+        return False
+    with program.open("rb") as file:  # a plugin has some 90 MB
+        return file.read(len(_STAND_IN)) == _STAND_IN
 
 
 def _directory(instance: Instance, plugin: Plugin) -> Path:

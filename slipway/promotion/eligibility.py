@@ -35,10 +35,16 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
         yield f"{name}'s last {last.kind if last else 'update'} did not succeed: `slipway recover {name}`"
     if source.interrupted_operations:
         yield f"{name}'s last update died: `slipway recover {name}`"
-    objects = source.objects
-    for problem in settle(lambda: rollout_problems(objects, live_objects(source.cluster, objects))):
+    objects, live = source.objects, {}
+
+    def unfinished() -> Iterator[str]:
+        nonlocal live
+        live = live_objects(source.cluster, objects)
+        return rollout_problems(objects, live)
+
+    for problem in settle(unfinished):
         yield f"{name}: {problem}"
-    if any(differing(objects, live_objects(source.cluster, objects))):
+    if any(differing(objects, live)):
         for drift in cluster_drift(source.stack):
             yield f"{name}: {drift}; see `slipway drift {name}`"
 

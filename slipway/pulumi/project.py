@@ -82,8 +82,10 @@ class Project:
         self.directory = directory.resolve()
         if not (self.directory / "Pulumi.yaml").is_file():
             raise SlipwayError(f"{self.directory} has no Pulumi.yaml; run this in the project, or pass --cwd")
+        # It means --yes, which pulumi refuses together with --preview-only. Slipway asks its own questions.
+        variables = {"PULUMI_SKIP_CONFIRMATIONS": "false", **(environment or {})}
         try:
-            self._workspace = automation.LocalWorkspace(str(self.directory), env_vars=environment)
+            self._workspace = automation.LocalWorkspace(str(self.directory), env_vars=variables)
         except FileNotFoundError:
             raise SlipwayError(
                 "pulumi is not on PATH; install it: https://www.pulumi.com/docs/install/"

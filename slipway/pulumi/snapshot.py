@@ -10,7 +10,7 @@ from typing import Any
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, objects_in_state
-from slipway.errors import CommandFailed, SlipwayError
+from slipway.errors import CommandFailed
 from slipway.images.references import Image
 from slipway.process import git
 from slipway.promotion.receipts import Receipts
@@ -107,23 +107,6 @@ class StackSnapshot:
         """The operations that were running when an update died: creating web."""
         pending = self.state["deployment"].get("pending_operations") or []
         return [f"{item['type']} {item['resource']['urn'].rpartition('::')[2]}" for item in pending]
-
-
-def _cluster(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
-    """Return the cluster that a stack is deployed to.
-
-    Raises:
-        SlipwayError: the stack does not set its context, or its kubeconfig cannot be used.
-    """
-    context = config.get("kubernetes:context")
-    if context is None or not context.value:
-        raise SlipwayError(
-            f"stack {stack.name} does not set the context of its cluster:"
-            f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"
-        )
-    kubeconfig = config.get("kubernetes:kubeconfig", ConfigValue(None, secret=False))
-    value = stack.secret("kubernetes:kubeconfig") if kubeconfig.secret else kubeconfig.value
-    return Cluster.from_values(context.value, value, stack.project.directory)
 
 
 def stack_file(stack: Stack) -> StackFile:

@@ -9,6 +9,7 @@ from slipway.cluster.quantities import amount
 from slipway.preview.rules import (
     budgets,
     configuration,
+    data_loss,
     doors,
     images,
     metadata,
@@ -16,19 +17,13 @@ from slipway.preview.rules import (
     rbac,
     services,
 )
-from slipway.preview.rules.differences import Difference
+from slipway.preview.rules.differences import Difference, default_of
 from slipway.preview.rules.model import Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.workloads import KINDS, Workload, selects, workloads
 from slipway.pulumi.changes import Hidden, Op
 
-_PERSISTENT = {"persistentVolumeClaim", "nfs", "csi", "iscsi", "hostPath"}
-
-
-_DEFAULTS = {
-    "terminationGracePeriodSeconds": 30, "failureThreshold": 3, "timeoutSeconds": 1, "periodSeconds": 10,
-    "initialDelaySeconds": 0, "backoffLimit": 6,
-}  # fmt: skip
-"""Numbers that stand for a missing value."""
+_STARTS_FROM = {"initialDelaySeconds": 0, "backoffLimit": 6}
+"""Numbers that a raised one is compared to if it was missing, besides the defaults in `differences`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,8 @@ def added(context: Context) -> bool:
 
 def raised_from_a_value(context: Context) -> bool:
     """Return whether a number, or the default in its place, is raised."""
-    default = _DEFAULTS.get(context.difference.path[-1])
+    default = default_of(context.difference)
+    default = _STARTS_FROM.get(context.difference.path[-1]) if default is None else default
     before, after = (default if value is None else value for value in context.values)
     return not is_hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
 
@@ -161,7 +157,8 @@ def added_volume(context: Context) -> bool:
     if context.difference.old is not None or not isinstance(item, Mapping):
         return False
     name, workload = item.get("name"), context.workload()
-    volume = next((one for one in items(get(workload.pod, "volumes")) if get(one, "name") == name), None)
+    volumes = items(get(workload.pod, "volumes"))
+    volume = next((volume for volume in volumes if get(volume, "name") == name), None)
     harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
     tokens = any(
         "serviceAccountToken" in mapping(part) for part in items(get(volume, "projected", "sources"))
@@ -177,11 +174,8 @@ def added_pull_secret(context: Context) -> bool:
 
 def owns_no_files(context: Context) -> bool:
     """Return whether another user runs pods that keep no files."""
-    workload = context.workload()
-    claims = get(workload.object.manifest, "spec", "volumeClaimTemplates")
-    volumes = items(get(workload.pod, "volumes"))
-    kept = bool(claims) or any(_PERSISTENT & set(mapping(volume)) for volume in volumes)
-    return context.difference.new not in (None, 0) and context.difference.old is not None and not kept
+    changed = context.difference.new not in (None, 0) and context.difference.old is not None
+    return changed and not data_loss.has_volume(context.workload())
 
 
 def preferred_spread(context: Context) -> bool:

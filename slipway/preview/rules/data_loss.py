@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, get, is_object, items
+from slipway.preview.rules.model import (
+    RELEASE,
+    Consequence,
+    Level,
+    Object,
+    Situation,
+    get,
+    is_object,
+    items,
+    mapping,
+)
 from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 
@@ -72,14 +82,14 @@ def restarts(situation: Situation) -> Iterator[Consequence]:
     for old, new in restarting(situation):
         if new.object.kind != "StatefulSet" or new.strategy == "OnDelete":
             continue
-        if not _has_volume(old):
+        if not has_volume(old):
             yield _lost(new.object, "restarts without a volume: the data in its pods is lost")
-        elif not _has_volume(new):
+        elif not has_volume(new):
             yield _lost(new.object, "restarts without its volume: its new pods start without the data on it")
     for before, after in situation.updates("StatefulSet"):
         replicas = [get(item.manifest, "spec", "replicas") for item in (before, after)]
         numbers = [amount(1 if number is None else number) for number in replicas]
-        if numbers[1] < numbers[0] and not _has_volume(Workload(after, 0, 0)):
+        if numbers[1] < numbers[0] and not has_volume(Workload(after, 0, 0)):
             yield _lost(after, "removes pods without a volume: the data in them is lost")
 
 
@@ -87,10 +97,11 @@ def _lost(item: Object, reason: str) -> Consequence:
     return item.consequence(Level.DANGEROUS, "data", reason)
 
 
-def _has_volume(workload: Workload) -> bool:
+def has_volume(workload: Workload) -> bool:
+    """Return whether pods have a volume that outlives them."""
     claims = items(get(workload.object.manifest, "spec", "volumeClaimTemplates"))
     volumes = items(get(workload.pod, "volumes"))
-    return bool(claims) or any(_VOLUMES & set(volume) for volume in volumes if volume)
+    return bool(claims) or any(_VOLUMES & set(mapping(volume)) for volume in volumes)
 
 
 def unmounted(situation: Situation) -> Iterator[Consequence]:

@@ -204,14 +204,17 @@ def _is_maintained(place: Path) -> bool:
     return place[0] == "status" or place[0].startswith("__")
 
 
+def default_of(item: Difference) -> Any:
+    """Return the value that the API server sets for a missing property; None if it is not in DEFAULTS."""
+    return next((default for pattern, default in DEFAULTS if item.matches(pattern)), None)
+
+
 def _is_default(item: Difference) -> bool:
     """Return whether a default becomes explicit, or a missing value in its place."""
-    value = item.new if item.old is None else item.old
-    return None in (item.old, item.new) and any(
-        type(default) is type(value) and value == default
-        for pattern, default in DEFAULTS
-        if item.matches(pattern)
-    )
+    if None not in (item.old, item.new):
+        return False
+    value, default = item.new if item.old is None else item.old, default_of(item)
+    return default is not None and type(default) is type(value) and bool(value == default)
 
 
 def _named(path: str, change: Change) -> tuple[Path, Path]:

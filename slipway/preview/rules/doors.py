@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items, mapping
+from slipway.preview.rules.network_policies import EVERYWHERE
 from slipway.preview.rules.services import Port, ports
 from slipway.pulumi.changes import Hidden
 
@@ -18,7 +19,6 @@ GUARDS = re.compile(
     r"/.*(auth|whitelist|allow-?list|deny-?list|source-?range|middlewares|jwt|oidc|modsecurity|waf)", re.I
 )
 _CLASS = "kubernetes.io/ingress.class"
-_EVERYWHERE = {"0.0.0.0/0", "::/0"}
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _guarded(old: Object, new: Object) -> Iterator[Consequence]:
     """Yield logins, allowed addresses, TLS and classes that a door loses."""
     before, after = (mapping(get(item.manifest, "metadata", "annotations")) for item in (old, new))
     for key in sorted(filter(GUARDS.search, before)):
-        opened = _EVERYWHERE & set(str(after.get(key)).replace(" ", "").split(","))
+        opened = EVERYWHERE & set(str(after.get(key)).replace(" ", "").split(","))
         if key not in after or (opened and before[key] != after[key]):
             reason = f"loses {key}: it may let in clients that it refused"
             yield new.consequence(Level.DANGEROUS, "exposure", reason)

@@ -13,7 +13,7 @@ from slipway.preview.rules.model import Consequence, Level, Object, Situation, g
 from slipway.preview.rules.workloads import persisting, selects, workloads
 from slipway.pulumi.changes import Hidden
 
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
+EVERYWHERE = {"0.0.0.0/0", "::/0"}
 _PEERS = {"Ingress": "from", "Egress": "to"}
 _VERBS = {"Ingress": "be reached by", "Egress": "reach"}
 _Group = tuple[str, Mapping[str, Any]]
@@ -35,11 +35,11 @@ class Peer:
     def parse(cls, peer: Any) -> "Peer":
         """Read an entry of `from` or `to`."""
         if not peer:
-            return _ANYONE
+            return ANYONE
         if block := get(peer, "ipBlock"):
             cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
-            if cidr in _EVERYWHERE and not exceptions:
-                return _ANYONE
+            if cidr in EVERYWHERE and not exceptions:
+                return ANYONE
             return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
         pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
         if pods is None and namespaces is None:
@@ -52,7 +52,7 @@ class Peer:
         return self.pods is not None and self.namespaces is None
 
     def __str__(self) -> str:
-        if self == _ANYONE:
+        if self == ANYONE:
             return "anyone"
         pods = f"pods with {self.pods}" if self.pods else "all pods"
         if self.namespaces is None:
@@ -61,7 +61,7 @@ class Peer:
         return f"{pods} in {namespaces}"
 
 
-_ANYONE = Peer()
+ANYONE = Peer()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Traffic:
 
     def covers(self, other: "Traffic") -> bool:
         """Return whether it contains all of the other traffic."""
-        return self.peer in (_ANYONE, other.peer) and self.port in ("", other.port)
+        return self.peer in (ANYONE, other.peer) and self.port in ("", other.port)
 
     def __str__(self) -> str:
         return f"{self.peer} on {f'port {self.port}' if self.port else 'every port'}"
@@ -213,6 +213,6 @@ def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
 
 
 def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer == _ANYONE and inward:
+    if opened.peer == ANYONE and inward:
         return Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.model import Object, get, items
-from slipway.preview.rules.network_policies import Peer, directions, port_text
+from slipway.preview.rules.network_policies import ANYONE, Peer, directions, port_text
 from slipway.preview.rules.workloads import selects
 from slipway.preview.topology.graph import Box, Graph
 from slipway.preview.topology.model import Layer
 from slipway.preview.topology.pods import PodIndex, Pods
 
-_ANYONE = Peer()
 _DNS = {"53", "53/UDP"}
 _NAME = "kubernetes.io/metadata.name"
 """The label with its own name that every namespace has."""
@@ -98,7 +97,7 @@ class _Network:
             return _EVERY_PORT
         own = self.index.by_key[key]
         allowed = [
-            grant.ports for grant in grants if grant.peer == _ANYONE or other in self.selected(own, grant)
+            grant.ports for grant in grants if grant.peer == ANYONE or other in self.selected(own, grant)
         ]
         return frozenset().union(*allowed)
 
@@ -127,7 +126,7 @@ def _describe(graph: Graph, network: _Network, pods: Pods, direction: str) -> No
     if granted is None:
         facts["anyone"] = {""}
     for grant in granted or ():
-        if grant.peer == _ANYONE:
+        if grant.peer == ANYONE:
             facts.setdefault("anyone", set()).update(grant.ports)
         elif direction == "Egress" and grant.ports <= _DNS:
             facts["DNS"] = {""}

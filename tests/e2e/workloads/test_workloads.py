@@ -98,16 +98,6 @@ def test_a_task_ends_before_its_worker(system: System) -> None:
     eventually("the task is done", lambda: system.redis("lrange", "done", "0", "-1") == worker)
 
 
-def test_a_killed_workers_task_is_done_by_another(system: System) -> None:
-    [worker] = eventually("one worker", lambda: system.pods("tasks"))
-    before = int(system.redis("llen", "done"))
-    system.redis("rpush", "tasks", "4")
-    eventually("the task has begun", lambda: system.redis("llen", "begun") == "1")
-    system.kubectl("delete", "pod", worker, "--grace-period=0", "--force")
-    eventually("the task is done", lambda: int(system.redis("llen", "done")) == before + 1)
-    assert system.redis("lindex", "done", "-1") != worker
-
-
 def test_a_scheduled_job_runs(system: System) -> None:
     system.kubectl("create", "job", "report-now", "--from=cronjob/report")
     ended = "jsonpath={.status.succeeded}{.status.failed}"

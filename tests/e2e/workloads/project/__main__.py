@@ -69,7 +69,7 @@ web = WebService(
     probes=Probes(live=Probe.tcp(), ready=Probe.http("/readyz", host="hits.example.com")),
     security=PodSecurity(user=12345),
 )
-Worker("tasks", **process("work"), after=[migrate], probe=Probe.exec("true"), grace=20)
+Worker("tasks", **process("work"), after=[migrate], probe=Probe.exec("true"), grace=10)
 CronJob("report", **process("report"), schedule="0 0 1 1 *", time_zone="Europe/Berlin")
 
 pulumi.export("url", web.url)
