@@ -2,12 +2,14 @@
 
 from typing import NoReturn
 
+from components.docker.job import Job
 from components.docker.namespace import Namespace
 from components.docker.redis import Redis
 from components.docker.table import ABSENT
 from components.docker.web_service import WebService
+from components.docker.worker import Worker
 
-__all__ = ["Namespace", "Redis", "WebService"]
+__all__ = ["Job", "Namespace", "Redis", "WebService", "Worker"]
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -81,12 +81,15 @@ class EngineComponent(pulumi.ComponentResource):
         suffix: str = "",
         *,
         depends_on: Sequence[pulumi.Resource] = (),
+        custom_timeouts: pulumi.CustomTimeouts | None = None,
         **args: Any,
     ) -> docker.Container:
-        """Make a container; if it does not become healthy, print the end of its log."""
+        """Make a container; if it is not healthy, or has not ended, in time, print the end of its log."""
         explain = pulumi.ErrorHook(f"{self._name}{suffix} failed", self._explain)
         opts = pulumi.ResourceOptions(
-            depends_on=list(depends_on), hooks=pulumi.ResourceHookBinding(on_error=[explain])
+            depends_on=list(depends_on),
+            custom_timeouts=custom_timeouts,
+            hooks=pulumi.ResourceHookBinding(on_error=[explain]),
         )
         return self._add(docker.Container, suffix=suffix, opts=opts, **args)
 
@@ -94,7 +97,7 @@ class EngineComponent(pulumi.ComponentResource):
         """Print the end of the log of a container that failed: the provider reports only the time."""
         container = (failed.new_inputs or {}).get("name")
         if failed.failed_operation == "create" and container:
-            pulumi.log.error(f"The end of the log of {container}:\n{_end_of_log(str(container))}", self)
+            pulumi.log.error(f"The end of the log of {container}:\n{end_of_log(str(container))}", self)
         return False  # do not try again
 
 
@@ -107,19 +110,20 @@ def _by_digest(image: str) -> str:
     return f"{reference.repository}@{reference.digest}"
 
 
-def _end_of_log(container: str) -> str:
-    """Return the last lines of a container's log and of its health check."""
+def end_of_log(container: str) -> str:
+    """Return the last lines of a container's log, and of its health check if it has one."""
     try:
-        log = _docker("container", "logs", "--tail", str(LINES), container)
-        health = _docker("container", "inspect", "--format", "{{json .State.Health}}", container)
+        log = docker_command("container", "logs", "--tail", str(LINES), container)
+        health = docker_command("container", "inspect", "--format", "{{json .State.Health}}", container)
     except (OSError, subprocess.SubprocessError) as error:
         return f"not available ({error}): run `docker logs {container}` on the engine's machine"
-    last = ((json.loads(health) or {}).get("Log") or [{}])[-1]
-    reason = last.get("Output", "").strip().rpartition("\n")[2]
+    if not (checks := (json.loads(health) or {}).get("Log")):
+        return log.strip()
+    reason = checks[-1].get("Output", "").strip().rpartition("\n")[2]
     return f"{log.strip()}\nIts last health check: {reason or 'no output'}"
 
 
-def _docker(*command: str) -> str:
+def docker_command(*command: str) -> str:
     """Run the `docker` command, which reaches the engine by DOCKER_HOST or by its context."""
     done = subprocess.run(
         ("docker", *command),

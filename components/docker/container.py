@@ -81,13 +81,9 @@ def stopping(grace: int) -> dict[str, Any]:
 
 def joined(networks: Iterable[tuple[pulumi.Input[str], str | None]]) -> dict[str, Any]:
     """Return the arguments for the networks of a container, each with its name there."""
-    return {
-        # Set outright, or the next refresh finds a difference; the provider leaves this network at once.
-        "network_mode": "bridge",
-        "networks_advanced": [
-            {"name": network, **({"aliases": [alias]} if alias else {})} for network, alias in networks
-        ],
-    }
+    advanced = [{"name": network, **({"aliases": [alias]} if alias else {})} for network, alias in networks]
+    # Set outright, or the next refresh finds a difference; the provider leaves the bridge at once.
+    return {"network_mode": "bridge", "networks_advanced": advanced} if advanced else {"network_mode": "none"}
 
 
 def expanded(variables: Iterable[tuple[str, pulumi.Input[str]]]) -> dict[str, pulumi.Input[str]]:

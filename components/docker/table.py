@@ -101,11 +101,59 @@ _CONTAINER = (
     _said("network_policy", "changes nothing: containers reach only the networks that they declare"),
 )
 
-_ONCE = "an engine starts no process once or on a schedule"
+_GRACE = "time from SIGTERM to SIGKILL"
+_NO_NODES = "has no use: one engine has no nodes"
+_PROCESS = (
+    _done("image", "pulled by digest; the containers run its id"),
+    _done("command", "the entrypoint; the image's arguments are left out"),
+    _done("args", "the arguments of the entrypoint"),
+    _done("env", "environment; a value that is a secret stays one in the state"),
+    _refused(
+        "env",
+        "is in a cluster: give the value, by EnvVar.value",
+        "EnvVar.secret(…), config_map(…)",
+        _from_objects,
+    ),
+    _done("files", "copied into the container before it starts; a change replaces the container"),
+    _refused(
+        "files",
+        "is in a cluster: give the content, by File.text",
+        "File.secret(…), config_map(…)",
+        _files_of_objects,
+    ),
+    _refused(
+        "files",
+        "needs a root that can be written: PodSecurity(read_only_root=False)",
+        "File.text(…)",
+        _files_of_read_only,
+    ),
+    _done("volumes", "memory of that size, which is empty in each new container"),
+    _refused(
+        "volumes",
+        "is of a cluster: keep data in Redis with storage",
+        "Volume.claim(…), existing(…)",
+        _claims,
+    ),
+    _done("tmp", "memory of that size at /tmp"),
+    _refused(
+        "tmp",
+        "is memory on an engine: with all volumes it must be below resources.limits.memory",
+        applies=_too_much_memory,
+    ),
+    _done("reaches", "joins the network of the component whose selector is in `pods`"),
+    _refused("reaches", "must be a component's selector", "Endpoint(pods=…)", _by_other_labels),
+    _said("reaches", "opens every address: the engine does not filter", "Endpoint(cidr=…)", _by_address),
+    _done("after", "the containers start after it"),
+    _refused("service_account_token", "must be False: the engine has no accounts"),
+    *_CONTAINER,
+)
+_LASTING = (
+    _said("replicas", "runs min_replicas: nothing scales on one engine", "Autoscaling(…)", _scales),
+    _said("spread", _NO_NODES, applies=_several("spread")),
+)
+
 ABSENT: Mapping[str, str] = {
-    "CronJob": f"{_ONCE}: use cron of the machine, with `docker exec`",
-    "Job": f"{_ONCE}: run it with `docker exec` in a container of the WebService",
-    "Worker": "an engine runs what answers requests, which a health check can ask: use a cluster",
+    "CronJob": "an engine starts nothing on a schedule: use cron of the machine, with `docker exec`",
 }
 """The components of a cluster that a Docker engine does not run, and what to do."""
 
@@ -130,44 +178,9 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
     "WebService": (
         _done("name", "the name of its proxy on a network of its own, without a way out"),
         _done("namespace", "the network on which the proxy publishes; prefix of names"),
-        _done("image", "pulled by digest; the containers run its id"),
-        _done("command", "the entrypoint; the image's arguments are left out"),
-        _done("args", "the arguments of the entrypoint"),
         _done("replicas", "a container each, behind the proxy"),
-        _said("replicas", "runs min_replicas: nothing scales on one engine", "Autoscaling(…)", _scales),
-        _done("env", "environment; a value that is a secret stays one in the state"),
-        _refused(
-            "env",
-            "is in a cluster: give the value, by EnvVar.value",
-            "EnvVar.secret(…), config_map(…)",
-            _from_objects,
-        ),
-        _done("files", "copied into the container before it starts; a change replaces the container"),
-        _refused(
-            "files",
-            "is in a cluster: give the content, by File.text",
-            "File.secret(…), config_map(…)",
-            _files_of_objects,
-        ),
-        _refused(
-            "files",
-            "needs a root that can be written: PodSecurity(read_only_root=False)",
-            "File.text(…)",
-            _files_of_read_only,
-        ),
-        _done("volumes", "memory of that size, which is empty in each new container"),
-        _refused(
-            "volumes",
-            "is of a cluster: keep data in Redis with storage",
-            "Volume.claim(…), existing(…)",
-            _claims,
-        ),
-        _done("tmp", "memory of that size at /tmp"),
-        _refused(
-            "tmp",
-            "is memory on an engine: with all volumes it must be below resources.limits.memory",
-            applies=_too_much_memory,
-        ),
+        *_LASTING,
+        _said("disruption_budget", _NO_NODES, applies=_several("disruption_budget")),
         _done("expose.port", "the proxy's port, on its network and on the machine"),
         _done("expose.target_port", "the port that the proxy asks"),
         _done("expose.type", "ClusterIP publishes on 127.0.0.1, the others on every address"),
@@ -198,17 +211,33 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("rollout.timeout", "then the update fails, and the old containers serve on"),
         _refused("rollout.min_ready", "must be 0: the engine counts a container as healthy at once"),
         _said("rollout.pre_stop", "is not waited: the proxy repeats a request that no container accepted"),
-        _done("rollout.termination_grace", "time from SIGTERM to SIGKILL"),
-        _done("reaches", "joins the network of the component whose selector is in `pods`"),
-        _refused("reaches", "must be a component's selector", "Endpoint(pods=…)", _by_other_labels),
-        _done("after", "the containers start after it"),
-        _said("reaches", "opens every address: the engine does not filter", "Endpoint(cidr=…)", _by_address),
+        _done("rollout.termination_grace", _GRACE),
+        *_PROCESS,
+        *_COMMON,
+    ),
+    "Worker": (
+        _done("name", "the beginning of the names of its containers"),
+        _done("namespace", "in a label of the containers; prefix of the networks that they join"),
+        _done("replicas", "a container each; all new ones are healthy before an old one stops"),
+        *_LASTING,
+        _done("probe", "the health check, which updates await; without it, 5 seconds in which nothing ends"),
         _said(
-            "disruption_budget", "has no use: one engine has no nodes", applies=_several("disruption_budget")
+            "probe",
+            "restarts nothing: the engine restarts containers that end, not those that hang",
+            "Probe.exec(…)",
+            lambda arguments: arguments["probe"] is not None,
         ),
-        _said("spread", "has no use: one engine has no nodes", applies=_several("spread")),
-        _refused("service_account_token", "must be False: the engine has no accounts"),
-        *_CONTAINER,
+        _done("grace", _GRACE),
+        _done("timeout", "then the update fails, and the old containers work on"),
+        *_PROCESS,
+        *_COMMON,
+    ),
+    "Job": (
+        _done("name", "the beginning of the name of its container, which stays when it has ended"),
+        _done("namespace", "in a label of the container; prefix of the networks that it joins"),
+        _done("timeout", "then the container is stopped and the update fails; the next one runs it again"),
+        _said("retries", "is not used: a process that fails is not repeated"),
+        *_PROCESS,
         *_COMMON,
     ),
 }

@@ -1,6 +1,6 @@
 """WebService on a Docker engine: a web application behind a proxy that updates do not interrupt."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pulumi
@@ -8,10 +8,10 @@ import pulumi_docker as docker
 
 from components.docker import proxy
 from components.docker.answers import check, say
-from components.docker.component import EngineComponent
-from components.docker.container import contained, environment, expanded, joined, limits, owned, stopping
+from components.docker.container import contained, environment, joined, limits, stopping
 from components.docker.health import health_check
-from components.docker.table import ANSWERS, NAME_LABEL
+from components.docker.process import ProcessComponent
+from components.docker.table import ANSWERS
 from components.kubernetes.autoscaling import Scale, least
 from components.kubernetes.component import Transform
 from components.kubernetes.endpoint import Endpoint
@@ -26,9 +26,9 @@ from components.kubernetes.pod import (
     Resources,
 )
 from components.kubernetes.probes import Probes
-from components.kubernetes.process.files import MODE, File
+from components.kubernetes.process.files import File
 from components.kubernetes.process.process import Command, Process
-from components.kubernetes.process.volumes import EmptyDirectory, Volume
+from components.kubernetes.process.volumes import Volume
 from components.kubernetes.rollout import Rollout
 from components.validation import InputText, Memory, Name, Platform, checked, invalid
 
@@ -37,7 +37,7 @@ _PROXY_RESOURCES = Resources(
 )
 
 
-class WebService(EngineComponent):
+class WebService(ProcessComponent):
     """Containers of a web application with limits and health checks, and the proxy that leads to them.
 
     The proxy has the port, on 127.0.0.1 unless `expose` says otherwise. An update starts the new containers
@@ -106,17 +106,12 @@ class WebService(EngineComponent):
         say(said, self)
         network = self._add_own_network()
         self._add_proxy(network, expose, probes, rollout)
-        arguments: dict[str, Any] = {
-            "image": self._pull(image, platform),
-            **_process(process),
-            **joined([(network.name, proxy.BACKENDS), *self._networks(process.endpoints)]),
+        self._add_lasting(
+            number,
+            **self._prepare(process, [(network.name, proxy.BACKENDS)]),
             **stopping(rollout.termination_grace),
             **_healthy(probes, expose.target_port, rollout.timeout),
-            "restart": "unless-stopped",
-            "depends_on": process.predecessors,
-        }
-        for replica in range(1, number + 1):
-            self._add_container(f"-{replica}", **arguments)
+        )
         self.host = pulumi.Output.from_input(name)
         self.url = pulumi.Output.from_input(
             "http://127.0.0.1" + (f":{expose.port}" if expose.port != 80 else "")
@@ -154,57 +149,12 @@ class WebService(EngineComponent):
             wait_timeout=rollout.timeout,
         )
 
-    def _networks(self, endpoints: Sequence[Endpoint]) -> list[tuple[pulumi.Input[str], str | None]]:
-        """Return the networks of the endpoints; one that lets everything out if an endpoint is an address."""
-        components = {endpoint.pods[NAME_LABEL] for endpoint in endpoints if endpoint.pods}
-        networks: list[tuple[pulumi.Input[str], str | None]] = [
-            (self._network_of(component), None) for component in sorted(components)
-        ]
-        if any(endpoint.cidr for endpoint in endpoints):
-            outside = self._add(
-                docker.Network,
-                suffix="-outside",
-                name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-outside"),
-            )
-            networks.append((outside.name, None))
-        return networks
-
 
 def _problems(process: Process, replicas: int) -> Iterator[str]:
     """Yield what does not fit together."""
     yield from process.problems()
     if replicas > proxy.MOST // 2:
         yield f"replicas is {replicas}, but must not be above {proxy.MOST // 2} on a Docker engine"
-
-
-def _process(process: Process) -> dict[str, Any]:
-    """Return the arguments of what runs, and of the files, directories and limits that it has."""
-    empty = [volume for volume in process.volumes if isinstance(volume, EmptyDirectory)]
-    arguments: dict[str, Any] = {
-        "envs": environment(expanded((variable.name, _value(variable)) for variable in process.env)),
-        **contained(
-            process.security,
-            {volume.path: owned(process.security, volume.size) for volume in empty},
-            process.tmp,
-        ),
-        **limits(process.resources),
-    }
-    if process.command:
-        arguments["entrypoints"] = list(process.command)
-    if process.args:
-        arguments["command"] = list(process.args)
-    if process.files:
-        arguments["uploads"] = [
-            {"file": file.path, "content": file.own_content, "permissions": f"{MODE:04o}"}
-            for file in process.files
-        ]
-    return arguments
-
-
-def _value(variable: EnvVar) -> pulumi.Input[str]:
-    entry: Mapping[str, Any] = variable.as_dict
-    value: pulumi.Input[str] = entry["value"]
-    return value
 
 
 def _healthy(probes: Probes | None, port: int, timeout: int) -> dict[str, Any]:
