@@ -23,6 +23,10 @@ def containers(situation: Situation) -> Iterator[Consequence]:
     for change in _changes(situation, "Container"):
         if not change.deletes:
             continue
+        if _ends(change):
+            if change.op is Op.REPLACE:
+                yield _of(change, Level.ATTENTION, "downtime", "is replaced: its process runs once more")
+            continue
         ports = ", ".join(sorted(str(get(port, "external")) for port in items(change.old.get("ports"))))
         if change.op is Op.DELETE:
             reason = f"stops serving port {ports}" if ports else "is deleted"
@@ -46,7 +50,8 @@ def data(situation: Situation) -> Iterator[Consequence]:
         elif change.deletes:
             yield _of(change, Level.DANGEROUS, "data", "is deleted: the data on it is lost")
     for change in _changes(situation, "Container"):
-        if _rolls(change):  # as the pods of a Deployment: what they have in memory is theirs alone
+        # As with the pods of a Deployment, or of a Job, what they have in memory is theirs alone.
+        if _rolls(change) or _ends(change):
             continue
         in_memory = {*mapping(change.old.get("tmpfs"))} - {"/tmp"}  # noqa: S108 # in the container
         if change.deletes and in_memory:
@@ -112,6 +117,11 @@ def variables_stay(context: Context) -> bool:
 
 def _variables(entries: Sequence[Any]) -> set[str]:
     return {str(entry).partition("=")[0] for entry in entries if not is_hidden(entry)}
+
+
+def _ends(change: Change) -> bool:
+    """Return whether the process of a container runs once, as that of a Job."""
+    return change.old.get("mustRun") is False
 
 
 def _rolls(change: Change) -> bool:

@@ -71,6 +71,14 @@ def test_a_deleted_container_stops_serving() -> None:
     assert found(change("Container", Op.DELETE, {}, {})) == [(Level.ATTENTION, "downtime")]
 
 
+def test_a_container_that_has_ended_serves_nobody() -> None:
+    job = {"attach": True, "mustRun": False, "tmpfs": {"/tmp": "", "/scratch": ""}}  # noqa: S108 # in the container
+    [consequence] = report(replaced(job))
+    assert (consequence.level, consequence.concern) == (Level.ATTENTION, "downtime")
+    assert "its process runs once more" in consequence.reason
+    assert found(change("Container", Op.DELETE, job, {})) == []
+
+
 def test_a_port_that_opens_is_exposed() -> None:
     assert found(change("Container", Op.CREATE, {}, {"ports": [EVERYWHERE]})) == [
         (Level.DANGEROUS, "exposure")
