@@ -1,6 +1,7 @@
 """The project's program on the Docker engine of the sandbox, and the same application by Compose."""
 
 import json
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ import pytest
 import yaml
 
 from sandbox.platform import engine as platform_engine
+from sandbox.platform.processes import Supervisor
 from tests.conftest import started
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack, program
 
-PORT = 15080
+PORT, COMPOSE_PORT = 15080, 15081
 TIMEOUT = pytest.mark.timeout(1800)
 """The first test waits until the tools are compiled, and the stack is deployed."""
 KEPT = {"storage": "64Mi"}
@@ -63,6 +65,20 @@ class DockerStack(Stack):
         self.succeed("preview", "--refresh", "--expect-no-changes")
 
 
+def engine_process() -> int:
+    """Return the process id of the sandbox's dockerd."""
+    [pid] = [process.pid for process in Supervisor(INSTANCE).processes() if process.name == "dockerd"]
+    return pid
+
+
+def engine_answers(stack: DockerStack) -> bool:
+    """Return whether the engine runs, and the containers that it starts again are healthy."""
+    words = ("docker", "ps", "--all", "--format={{.Status}}")
+    labelled = f"--filter=label=slipway/namespace={stack.namespace}"
+    done = subprocess.run((*words, labelled), env=stack.environment, capture_output=True, text=True)
+    return done.returncode == 0 and not re.search("starting|unhealthy|Restarting", done.stdout)
+
+
 @pytest.fixture(scope="session")
 def engine() -> dict[str, str]:
     """Start the engine of the sandbox, and return the environment of programs that use it."""
@@ -85,21 +101,32 @@ def local(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
         stack.docker("volume", "rm", "--force", f"{stack.namespace}-cache-data")
 
 
+@dataclass(frozen=True)
+class Composed:
+    """The Compose project of app/."""
+
+    name: str
+    environment: dict[str, str]
+
+    def run(self, *command: str, **environment: str) -> None:
+        words = ("docker", "compose", *command)
+        subprocess.run(words, cwd=PROJECT / "app", env={**self.environment, **environment}, check=True)
+
+    def up(self, **environment: str) -> None:
+        self.run("up", "--detach", "--no-build", "--wait", **environment)
+
+
 @pytest.fixture(scope="session")
-def composed(engine: dict[str, str], local: DockerStack) -> Iterator[str]:
-    """The name of the Compose project of app/, running the image that `local` has built."""
+def composed(engine: dict[str, str], local: DockerStack) -> Iterator[Composed]:
+    """The same application by Compose, running the image that `local` has built."""
     if subprocess.run(("docker", "compose", "version"), env=engine, capture_output=True).returncode:
         pytest.skip("not run: no `docker compose`")
     name = f"parity-{uuid.uuid4().hex[:6]}"
     local.docker("tag", local.inspect("web-1")["Image"], f"{name}-web")
-    environment = {**engine, "WEB_PORT": str(PORT + 1), "COMPOSE_PROJECT_NAME": name}
-
-    def compose(*command: str) -> None:
-        subprocess.run(("docker", "compose", *command), cwd=PROJECT / "app", env=environment, check=True)
-
+    project = Composed(name, {**engine, "WEB_PORT": str(COMPOSE_PORT), "COMPOSE_PROJECT_NAME": name})
     try:
-        compose("up", "--detach", "--no-build", "--wait")
-        yield name
+        project.up()
+        yield project
     finally:
-        compose("down", "--volumes")
+        project.run("down", "--volumes")
         local.docker("rmi", f"{name}-web")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.docker.conftest import TIMEOUT, DockerStack
+from tests.e2e.docker.conftest import TIMEOUT, Composed, DockerStack
 
 pytestmark = TIMEOUT
 
@@ -36,10 +36,10 @@ def fields(container: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def pairs(local: DockerStack, composed: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+def pairs(local: DockerStack, composed: Composed) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Both containers of each service: the stack's, and Compose's."""
     ours = {"web": local.inspect("web-1"), "redis": local.inspect(f"{local.namespace}-cache$")}
-    return {service: (one, _composed(local, composed, service)) for service, one in ours.items()}
+    return {service: (one, _composed(local, composed.name, service)) for service, one in ours.items()}
 
 
 def _composed(local: DockerStack, project: str, service: str) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """A stack on the Docker engine: it serves, it settles, and a bad version leaves the old one serving."""
 
+import os
 import re
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.docker.conftest import KEPT, PORT, TIMEOUT, DockerStack
+from tests.e2e.docker.conftest import KEPT, PORT, TIMEOUT, DockerStack, engine_answers, engine_process
+from tests.e2e.sandbox.cluster import eventually
 
 pytestmark = TIMEOUT
 
@@ -34,6 +38,18 @@ def test_it_counts_and_nothing_is_left_to_do(local: DockerStack) -> None:
 def test_a_restart_of_a_container_is_no_difference(local: DockerStack) -> None:
     before = hits()
     local.docker("restart", *local.containers("web-1"), *local.containers(f"{local.namespace}-cache$"))
+    assert hits() > before
+    local.unchanged()
+
+
+def test_a_restart_of_the_engine_is_no_difference(local: DockerStack) -> None:
+    """Its supervisor starts it again, and it starts the containers. The volume has what Redis kept."""
+    before, known = hits(), local.containers("")
+    engine = engine_process()
+    os.kill(engine, signal.SIGTERM)
+    eventually("the engine has ended", lambda: not Path(f"/proc/{engine}").exists())
+    eventually("the engine answers", lambda: engine_answers(local))
+    assert local.containers("") == known
     assert hits() > before
     local.unchanged()
 
