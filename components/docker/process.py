@@ -33,7 +33,7 @@ class ProcessComponent(EngineComponent):
     def _add_lasting(self, number: int, **arguments: Any) -> None:
         """Make containers whose process runs all the time."""
         for replica in range(1, number + 1):
-            self._add_container(f"-{replica}", restart="unless-stopped", **arguments)
+            self._add_container(f"-{replica}", restart="always", **arguments)
 
     def _networks(self, endpoints: Sequence[Endpoint]) -> Networks:
         """Return the networks of the endpoints; one that lets everything out if an endpoint is an address."""

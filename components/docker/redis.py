@@ -86,7 +86,7 @@ class Redis(EngineComponent):
             **joined([(network.name, name)]),
             **stopping(Rollout().termination_grace),
             healthcheck=health_check(Probe.exec("redis-cli", "-e", "ping"), PORT, startup=60),
-            restart="unless-stopped",
+            restart="always",
             wait=True,
             wait_timeout=Rollout().timeout,
             depends_on=dependencies,

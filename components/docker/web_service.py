@@ -144,7 +144,7 @@ class WebService(ProcessComponent):
             **stopping(rollout.termination_grace),
             stop_signal=proxy.STOP_SIGNAL,
             healthcheck=proxy.health_check(expose.port),
-            restart="unless-stopped",
+            restart="always",
             wait=True,
             wait_timeout=rollout.timeout,
         )

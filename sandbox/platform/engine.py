@@ -8,19 +8,20 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sandbox.platform import files
+from sandbox.platform import files, node
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Program
 from sandbox.shell import inside, run
 from sandbox.tools.toolchain import Toolchain
 
 PACKAGE = "docker.io"
+_MOUNTS = "docker"
 # Connections to a container pass the namespace's filter, which admits those to published ports.
 _PROXY = """#!/bin/sh
 exec nsenter --net=/proc/$(cat {pid_file})/ns/net {docker_proxy} "$@"
 """
-# Its own /run: the shims of containers leave sockets there, and the mounts of containers end with it.
-_PRIVATE_RUN = 'mount -t tmpfs tmpfs /run && exec "$@"'
+# Its own /run, which outlives a killed dockerd: there the next finds the networks that containers have left.
+_PRIVATE_RUN = "mount -t tmpfs tmpfs /run"
 
 
 def ensure(instance: Instance) -> None:
@@ -56,11 +57,16 @@ def _unpack(instance: Instance) -> None:
         Path(scratch, "root").rename(_unpacked(instance))
 
 
+def ensure_mounts(instance: Instance) -> None:
+    """Create the mount namespace of the engine, unless it exists."""
+    node.ensure_mount_namespace(instance, _MOUNTS, _PRIVATE_RUN)
+
+
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     """Return dockerd, and what makes the registry available in its namespace under the usual name."""
     enter = inside(instance.docker_netns)
     config = _config(instance)
-    command = (*enter, "unshare", "--mount", "sh", "-c", _PRIVATE_RUN, "dockerd")
+    command = (*enter, f"--mount={node.mount_namespace(instance, _MOUNTS)}")
     loopback = (
         *enter, tools.path("socat"),
         f"TCP4-LISTEN:{instance.registry_port},bind=127.0.0.1,reuseaddr,fork,backlog=128",

@@ -126,6 +126,8 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
     cgroups.ensure(instance)
     network.ensure(instance)
     node.ensure(instance)
+    if instance.docker.exists():
+        engine.ensure_mounts(instance)
     supervisor.configure(programs(instance, tools))
     supervisor.ensure()
 

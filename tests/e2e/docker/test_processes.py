@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
-from tests.e2e.docker.conftest import TIMEOUT, DockerStack
+from tests.e2e.docker.conftest import PORT, TIMEOUT, DockerStack
 from tests.e2e.program.conftest import PROJECT
 from tests.e2e.sandbox.cluster import IMAGE, eventually
 
@@ -20,6 +21,7 @@ pytestmark = TIMEOUT
 
 MIGRATION = "redis incr migrations"
 WORK = "while sleep 1; do redis incr beats; done"
+SERVE = "exec python3 -m http.server 8000 --directory /srv"
 REPORTED_WITHIN_S = 60
 """The components wait for 20 seconds; the rest is Pulumi's."""
 
@@ -32,7 +34,7 @@ class System(DockerStack):
         return f"processes-{self.name}"
 
     def set(self, **config: str) -> None:
-        own = {"migration": MIGRATION, "work": WORK, **config}
+        own = {"migration": MIGRATION, "work": WORK, "serve": SERVE, "port": str(PORT + 2), **config}
         self.file.write_text(yaml.safe_dump({"config": {f"processes:{key}": own[key] for key in own}}))
 
     def redis(self, *words: str) -> str:
@@ -127,6 +129,19 @@ def test_a_migration_that_takes_too_long_is_stopped(system: System) -> None:
     assert system.containers("tasks") == before
     system.set()
     system.up()
+    system.unchanged()
+
+
+def test_a_version_that_is_not_healthy_leaves_the_old_one_serving(system: System) -> None:
+    before = system.containers("web-1")
+    system.set(serve="echo this version is broken; sleep 600")
+    for _ in range(2):  # the second update must not take the failed container for a good one
+        assert "this version is broken" in system.fails()
+        assert httpx.get(f"http://127.0.0.1:{PORT + 2}/", timeout=10).status_code == httpx.codes.OK
+    assert set(before) < set(system.containers("web-1"))
+    system.set()
+    system.up()
+    assert len(system.containers("web-1")) == 1
     system.unchanged()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.platform import engine, environment
+from sandbox.platform import engine, environment, node
 from sandbox.platform.instance import Instance
 from sandbox.tools.toolchain import Toolchain
 
@@ -49,6 +49,9 @@ def test_it_runs_in_its_own_network_and_leaves_the_files_of_the_machine_alone(
     dockerd, registry = engine.programs(instance, Toolchain(instance))
     for program in (dockerd, registry):
         assert program.argv[:2] == ("nsenter", f"--net=/run/netns/{instance.docker_netns}")
+    assert f"--mount={node.mount_namespace(instance, 'docker')}" in dockerd.argv, (
+        "it outlives a killed dockerd"
+    )
     assert str(unpacked / "usr/sbin/dockerd") in dockerd.argv
     settings = json.loads(dockerd.config[0].read_text())
     paths = [settings[key] for key in ("data-root", "exec-root", "pidfile")]

@@ -1,11 +1,11 @@
-"""A Redis, a migration, and a worker that starts after both, all from one image."""
+"""A Redis, a migration, and a worker that starts after both, all from one image; and a web service."""
 
 from typing import Any
 
 import pulumi
 
-from components import EnvVar
-from components.docker import Job, Namespace, Redis, Worker
+from components import EnvVar, Exposure, Probe, Probes, Rollout
+from components.docker import Job, Namespace, Redis, WebService, Worker
 
 config = pulumi.Config()
 namespace = Namespace(f"processes-{pulumi.get_stack()}")
@@ -39,3 +39,13 @@ def process(script: str) -> dict[str, Any]:
 
 migrate = Job("migrate", **process(config.require("migration")), timeout=20)
 Worker("tasks", **process(config.require("work")), after=[migrate], timeout=20, grace=5)
+WebService(
+    "web",
+    namespace=namespace.name,
+    image="python:3.11-slim-bookworm",
+    command=["sh", "-c", config.require("serve")],
+    replicas=1,
+    expose=Exposure(port=config.require_int("port"), target_port=8000),
+    probes=Probes(ready=Probe.http("/")),
+    rollout=Rollout(timeout=20, termination_grace=6),
+)

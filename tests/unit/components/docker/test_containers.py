@@ -90,7 +90,7 @@ def test_an_update_awaits_the_ready_probe(engine: Run) -> None:
     assert made["healthcheck"]["startPeriod"] == "1m30s"
     assert (made["wait"], made["waitTimeout"]) == (True, 50)
     assert (made["stopTimeout"], made["destroyGraceSeconds"]) == (9, 9)
-    assert made["restart"] == "unless-stopped"
+    assert made["restart"] == "always"
     assert "healthcheck" not in web(engine, probes=None).one("Container", "web-1")
 
 

@@ -29,7 +29,7 @@ def test_a_worker_is_awaited_by_its_probe(engine: Run) -> None:
     assert made["healthcheck"]["tests"] == ["CMD", "celery", "status"]
     assert (made["wait"], made["waitTimeout"], made["healthcheck"]["startPeriod"]) == (True, 90, "1m30s")
     assert (made["stopTimeout"], made["destroyGraceSeconds"]) == (600, 600)
-    assert made["restart"] == "unless-stopped"
+    assert made["restart"] == "always"
 
 
 def test_a_worker_without_a_probe_has_to_run_for_the_time_of_a_first_check(engine: Run) -> None:
