@@ -4,7 +4,7 @@
 
 Both have a copy of the project, build with the same builder, and run in turns. A client asks each 20 times a
 second, on new connections. The first answer with the changed line, the last without it, and the end of the
-command count from its beginning. The outage is the longest time between two answers.
+command count from its beginning. The pause is the longest time between two answers.
 """
 
 import os
@@ -27,7 +27,7 @@ from benchmarks.stacks import Stack
 ROUNDS = 5
 PORTS = {"pulumi": 15180, "compose": 15181}
 EVERY_S = 0.05
-TIMES = ("first new answer", "last old answer", "end of the command", "longest outage")
+TIMES = ("first new answer", "last old answer", "end of the command", "longest pause")
 
 
 @dataclass

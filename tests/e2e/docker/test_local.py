@@ -71,26 +71,6 @@ def test_a_changed_value_replaces_one_container_only(local: DockerStack) -> None
     assert len(before - after) == len(after - before) == 1
 
 
-def test_recover_finishes_a_killed_update(local: DockerStack) -> None:
-    """The engine dies while it waits for a container, which the state then does not have."""
-    before, old = hits(), set(local.containers("web-1"))
-    web = {"resources": {"limits": {"cpu": "350m"}}}
-    with local.changed(build="app", redis=KEPT, web=web):
-        words = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", local.name)
-        with subprocess.Popen(words, cwd=local.directory, env=local.environment) as update:
-            deadline = time.monotonic() + 120
-            while set(local.containers("web-1")) == old:
-                assert time.monotonic() < deadline, "no container was created"
-                time.sleep(0.2)
-            update.kill()
-        recovered = local.slipway("recover", local.name, "--yes")
-        assert recovered.returncode == 0, recovered.stdout + recovered.stderr
-        assert "repaired and up to date" in recovered.stdout + recovered.stderr
-        assert len(local.containers("web-1")) == 1
-        local.unchanged()
-    assert hits() > before
-
-
 def test_no_secret_is_in_plain_text(local: DockerStack) -> None:
     variables = dict(
         entry.split("=", 1) for entry in local.inspect(f"{local.namespace}-cache$")["Config"]["Env"]

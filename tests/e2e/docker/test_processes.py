@@ -120,6 +120,7 @@ def test_a_failed_migration_leaves_the_old_worker(system: System) -> None:
     system.unchanged()
 
 
+@pytest.mark.soak
 def test_a_migration_that_takes_too_long_is_stopped(system: System) -> None:
     before = system.containers("tasks")
     system.set(migration="echo begun; exec sleep 600")
@@ -145,6 +146,7 @@ def test_a_version_that_is_not_healthy_leaves_the_old_one_serving(system: System
     system.unchanged()
 
 
+@pytest.mark.soak
 def test_a_worker_that_ends_at_once_does_not_replace_the_old(system: System) -> None:
     before = system.containers("tasks")
     system.set(work="echo no such queue; exit 1")
