@@ -35,10 +35,11 @@ destroy: sandbox ## Delete everything that the stack created
 # Tests use another instance of the sandbox: they break it, and need the capacity of its nodes.
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
-# These suites break or load the platform, or inspect the whole machine, and so run alone.
+# These suites break or load the platform, or inspect the whole machine, and so run alone. The last one starts
+# a Docker engine, and compiles what only stacks on an engine need.
 # All others run at the same time, on several workers: mostly they wait for rollouts.
 WORKERS ?= 3
-ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
+ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py docker)
 TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test
@@ -58,7 +59,7 @@ e2e: packages venv ## Run the tests on the platform for tests, which stays up (E
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/slipway/promotion tests/e2e/sandbox tests/unit/slipway/preview
+soak: E2E := tests/e2e/load tests/e2e/faults tests/e2e/docker tests/e2e/slipway/promotion tests/e2e/sandbox tests/unit/slipway/preview
 soak: e2e ## Run the long forms: many versions under load, kills, promotions interrupted at every step
 
 .PHONY: unit
@@ -79,9 +80,10 @@ fmt: venv ## Format the code, and fix what the linter can fix
 lock: venv ## Resolve requirements.in into requirements.txt, with hashes
 	@$(VENV)/uv pip compile --no-config --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 
+# A stack on a Docker engine needs one, and the plugin for it.
 .PHONY: sandbox
 sandbox: packages venv ## Start (or repair) the local platform
-	@$(SANDBOX) up
+	@$(SANDBOX) up $$(grep -qs 'runtime: docker' Pulumi.$(STACK).yaml && echo --docker)
 
 .PHONY: down
 down: venv ## Stop the local platform and the one for tests; keep their data

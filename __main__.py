@@ -1,13 +1,14 @@
-"""The whole system: an image of app/, a Redis, and the web service, in a namespace of the stack's own."""
+"""The whole system: an image of app/, a Redis, and the web service, in a namespace of its own."""
 
 import pulumi
 
-from components import AppImage, EnvVar, Namespace, Probe, Probes, Redis, WebService
+from components import AppImage, EnvVar, Probe, Probes
 from components.image.reference import ImageReference
 from stack.build_secrets import build_secrets
 from stack.settings import Settings
 
 settings = Settings.load()
+runtime = settings.components  # for Kubernetes, or for a Docker engine
 
 # First, so that the engine creates the other resources during the build.
 if settings.build:
@@ -21,17 +22,16 @@ if settings.build:
     ).ref
 else:
     image = pulumi.Output.from_input(str(settings.image))
-
 version = image.apply(lambda reference: ImageReference.parse(reference).version)
 
-namespace = Namespace(
+namespace = runtime.Namespace(
     settings.namespace,
     repository=settings.repository,
     credentials=settings.registry_credentials,
     create=settings.create_namespace,
 )
 
-cache = Redis(
+cache = runtime.Redis(
     "cache",
     namespace=namespace.name,
     password=settings.redis_password,
@@ -41,7 +41,7 @@ cache = Redis(
     pull_secret=namespace.pull_secret,
 )
 
-web = WebService(
+web = runtime.WebService(
     "web",
     namespace=namespace.name,
     image=image,

@@ -4,6 +4,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,28 +32,38 @@ class Stack:
             sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def create(self, program: str | None = None) -> None:
-        """Create the stack with the project's program, or with another one."""
+    def copy(self) -> None:
+        """Copy the project's files."""
         tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=PROJECT, text=True).split("\0")
         for path in filter(lambda path: (PROJECT / path).is_file(), tracked):
             (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / path, self.directory / path)
+
+    def create(
+        self, program: str | None = None, base: str = "dev", web: Mapping[str, int] = {"replicas": REPLICAS}
+    ) -> None:
+        """Create the stack from the file of another, with the project's program or with another program."""
+        self.copy()
         (self.directory / ".venv").symlink_to(PROJECT / ".venv")
         if program is not None:
             (self.directory / "__main__.py").write_text(program)
-        shutil.copy(self.directory / "Pulumi.dev.yaml", self.directory / f"Pulumi.{self.name}.yaml")
+        shutil.copy(self.directory / f"Pulumi.{base}.yaml", self.directory / f"Pulumi.{self.name}.yaml")
         self.run("pulumi", "stack", "init", self.name)
         self.run("pulumi", "config", "set", "slipway:repository", self.repository)
-        self.run("pulumi", "config", "set", "--path", "slipway:web.replicas", str(REPLICAS))
+        for key, value in web.items():
+            self.run("pulumi", "config", "set", "--path", f"slipway:web.{key}", str(value))
         self.run("pulumi", "up", "--yes", "--skip-preview")
         if program is None:
             self.namespace = self.run("pulumi", "stack", "output", "namespace").strip()
 
     def change(self) -> str:
-        """Change one line of the source, and return the new text in it."""
+        """Change one line of the source, and return the new text in it, which the application answers."""
         mark = secrets.token_hex(6)
-        module = self.directory / "app/hitcounter/__init__.py"
-        module.write_text(f'"""The version of {mark}."""\n')
+        path = "app/hitcounter/web.py"
+        before = (PROJECT / path).read_text()
+        after = before.replace('f"hits={count} ', f'f"{mark} hits={{count}} ')
+        assert after != before
+        (self.directory / path).write_text(after)
         return mark
 
     def rollout(self) -> None:

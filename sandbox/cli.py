@@ -43,6 +43,10 @@ def up(
             help="Wait until all tools are compiled, also those that otherwise follow in the background.",
         ),
     ] = False,
+    docker: Annotated[
+        bool,
+        typer.Option("--docker", help="Also start a Docker engine, and from then on with every start."),
+    ] = False,
 ) -> None:
     """Start the sandbox, or restart the processes that do not run.
 
@@ -55,7 +59,7 @@ def up(
     begun = time.monotonic()
     instance = Instance.from_environment()
     with lifecycle.lock(instance), Progress(console) as progress:
-        lifecycle.up(instance, progress, wait)
+        lifecycle.up(instance, progress, wait, docker)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)
@@ -80,7 +84,7 @@ def complete() -> None:
 def show_preflight() -> None:
     """Check within seconds whether `sandbox up` can succeed. Changes nothing."""
     instance = Instance.from_environment()
-    preflight.check(instance, to_build=bool(Toolchain(instance).missing(*Stage)))
+    preflight.check(instance, to_build=bool(Toolchain(instance).missing(*PLATFORM, Stage.TESTS)))
 
 
 @app.command()

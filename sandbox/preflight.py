@@ -10,13 +10,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.platform import cgroups, network
+from sandbox.platform import cgroups, engine, network
 from sandbox.platform.instance import Instance, SandboxError, program
 
 PACKAGES = Path(__file__).with_name("packages.txt")
 MEMORY_GIB = 3
 # The idle platform takes 1.4 GiB; builds and deployments need more.
 FREE_MEMORY_GIB = 2.5
+# The engine itself, and the containers of a small stack.
+DOCKER_MEMORY_GIB = 0.5
 DISK_GB = 4
 DISK_TO_BUILD_GB = 14
 # The oldest Go that downloads the toolchain of a go.mod.
@@ -35,17 +37,23 @@ INOTIFY_INSTANCES = 40
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
-def check(instance: Instance, to_build: bool) -> None:
-    """Raise SandboxError with every problem; with `to_build`, also check the needs of compiling."""
+def check(instance: Instance, to_build: bool, docker: bool = False) -> None:
+    """Raise SandboxError with every problem.
+
+    With `to_build`, also check the needs of compiling, and with `docker` those of the Docker engine.
+    """
     problems = [*_machine(instance, to_build)]
     if missing := list(_packages()):
         command = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(missing)}"
         problems.append(f"system packages are missing: run sandbox/packages.sh, which runs\n    {command}")
     if to_build:
         problems += _go()
+    if docker:
+        problems += engine.problems(instance)
     # A running process of the instance has its addresses already.
     if platform.system() == "Linux" and not cgroups.processes(instance):
-        problems += [*_free_memory(instance), *_kernel(), *_addresses(instance)]
+        needed = FREE_MEMORY_GIB + (DOCKER_MEMORY_GIB if docker else 0)
+        problems += [*_free_memory(instance, needed), *_kernel(), *_addresses(instance, docker)]
     if problems:
         raise SandboxError("the sandbox cannot start:\n" + "\n".join(f"- {problem}" for problem in problems))
 
@@ -73,14 +81,14 @@ def _machine(instance: Instance, to_build: bool) -> Iterator[str]:
         yield f"{instance.run} is too long for a socket: set a shorter XDG_STATE_HOME or SANDBOX_NAME"
 
 
-def _free_memory(instance: Instance) -> Iterator[str]:
+def _free_memory(instance: Instance, needed: float) -> Iterator[str]:
     lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-    free = next((int(line[1]) / 2**20 for line in lines if line[0] == "MemAvailable:"), FREE_MEMORY_GIB)
-    if free < FREE_MEMORY_GIB:
+    free = next((int(line[1]) / 2**20 for line in lines if line[0] == "MemAvailable:"), needed)
+    if free < needed:
         others = sorted(cgroups.instances() - {instance.name})
         stop = " and ".join(f"`SANDBOX_NAME={name} {program()} down`" for name in others)
         advice = f"{stop} stops another sandbox and keeps its data" if others else "stop other programs"
-        yield f"{free:.1f} GiB of memory are free: {FREE_MEMORY_GIB} GiB are needed; {advice}"
+        yield f"{free:.1f} GiB of memory are free: {needed} GiB are needed; {advice}"
 
 
 def _packages() -> Iterator[str]:
@@ -137,7 +145,7 @@ def _spare_inotify_instances() -> int:
     return len(opened)
 
 
-def _addresses(instance: Instance) -> Iterator[str]:
+def _addresses(instance: Instance, docker: bool) -> Iterator[str]:
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -147,5 +155,5 @@ def _addresses(instance: Instance) -> Iterator[str]:
                 f"port {instance.registry_port} of 127.0.0.1 is taken (see `ss -ltnp`): free it, "
                 "or choose another SANDBOX_NAME, which has another port"
             )
-    for route in network.overlaps(instance) if shutil.which("ip") else ():
+    for route in network.overlaps(instance, docker) if shutil.which("ip") else ():
         yield f"the route {route} overlaps the sandbox's addresses: choose another SANDBOX_NAME"

@@ -6,8 +6,10 @@
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Self
+from types import ModuleType
+from typing import Annotated, Any, Literal, Self
 
 import pulumi
 import yaml
@@ -38,6 +40,7 @@ from stack.web import WebSettings
 PROJECT = Path(__file__).parent.parent
 SCHEMA = Path(__file__).with_name("schema.json")
 CONTEXT = "kubernetes:context"
+Runtime = Literal["kubernetes", "docker"]
 SECRETS = ("registryCredentials", "redisPassword")
 
 _IMAGE_OF_DEV = '"$(pulumi stack output image --stack dev)"'
@@ -96,8 +99,10 @@ class Settings(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    context: Annotated[str, Field(alias=CONTEXT, examples=["sandbox"])]
-    """The kubeconfig context to deploy to, whatever the current context is."""
+    runtime: Runtime = "kubernetes"
+    """What runs the containers: a Kubernetes cluster, or one Docker engine (`docker`)."""
+    context: Annotated[str | None, Field(alias=CONTEXT, examples=["sandbox"])] = None
+    """The kubeconfig context to deploy to, whichever context is current; on Kubernetes only."""
     namespace: Annotated[Name, Field(examples=["hits"])]
     """The namespace; <project>-<stack> by default."""
     create_namespace: bool = True
@@ -125,6 +130,11 @@ class Settings(BaseModel):
     """The password of Redis; without it, the program generates a password once."""
 
     @property
+    def components(self) -> ModuleType:
+        """The components of the runtime: components.kubernetes or components.docker."""
+        return import_module(f"components.{self.runtime}")
+
+    @property
     def platform(self) -> str | None:
         """The argument `platform` of WebService."""
         return self.platforms[0] if self.platforms and len(self.platforms) == 1 else None
@@ -143,6 +153,7 @@ class Settings(BaseModel):
         problems = [
             *_image_problems(own),
             *_secret_problems(own, secret),
+            *_runtime_problems(own),
             *_context_problems(own, config.get("kubernetes:kubeconfig")),
             *build_problems(group(own.get("build")), PROJECT),
         ]
@@ -175,6 +186,14 @@ def _secret_problems(config: Iterable[str], secret: set[str]) -> Iterator[Proble
             yield Problem((key,), "encrypted", text)
 
 
+def _runtime_problems(config: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem if the stack names a context and runs on Docker, or neither."""
+    docker = config.get("runtime") == "docker"
+    if docker == (CONTEXT in config):
+        text = "is set, but runtime is docker, which needs no cluster" if docker else "is missing"
+        yield Problem((CONTEXT,), "conflict" if docker else "missing", text)
+
+
 def _context_problems(config: Mapping[str, str], kubeconfig: str | None) -> Iterator[Problem]:
     """Yield the context that does not exist on this machine."""
     if (context := config.get(CONTEXT)) is not None:
@@ -198,7 +217,11 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of stack files for editors."""
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["name"]
     model = Settings.model_json_schema()
-    model["required"] = [CONTEXT]  # all other keys have defaults
+    runtime = f"{project}:runtime"
+    model["if"] = {"properties": {runtime: {"const": "docker"}}, "required": [runtime]}
+    model["then"] = {"not": {"required": [CONTEXT]}}
+    model["else"] = {"required": [CONTEXT]}
+    del model["required"]  # all other keys have defaults
     model["oneOf"] = [{"required": [f"{project}:image"]}, {"required": [f"{project}:build"]}]
     model["properties"] = {
         key if ":" in key else f"{project}:{key}": value for key, value in model["properties"].items()

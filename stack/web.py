@@ -25,6 +25,8 @@ class WebSettings:
     """The size of /tmp, where most frameworks keep uploads."""
     port: Annotated[Port, Field(examples=[8000])] = 5000
     """The port that the application listens on."""
+    service_port: Annotated[Port, Field(examples=[5000])] = 80
+    """The Service's port; on a Docker engine also the port of the machine."""
     service_type: ServiceType = "ClusterIP"
     """ClusterIP is for clients in the cluster, NodePort and LoadBalancer for clients outside too."""
     host: Annotated[Hosts, Field(examples=["hits.example.com"])] = ()
@@ -81,6 +83,7 @@ class WebSettings:
     def exposure(self) -> Exposure:
         """The argument `expose` of WebService."""
         return Exposure(
+            port=self.service_port,
             type=self.service_type,
             target_port=self.port,
             host=self.host,

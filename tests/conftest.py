@@ -42,7 +42,12 @@ def _ran_for_real(reporter: pytest.TerminalReporter) -> bool:
 @pytest.fixture(scope="session")
 def sandbox() -> dict[str, str]:
     """Start the tests' instance if need be; return the environment of programs that use it."""
+    return started()
+
+
+def started(*options: str) -> dict[str, str]:
+    """Start the tests' instance with options of `sandbox up`, and return the environment."""
     python = (sys.executable, "-m", "sandbox")
-    subprocess.run((*python, "up", "--wait"), cwd=PROJECT, check=True)
+    subprocess.run((*python, "up", "--wait", *options), cwd=PROJECT, check=True)
     environment = subprocess.check_output((*python, "env", "--json"), cwd=PROJECT)
     return {**os.environ, **json.loads(environment)}

@@ -1,1 +1,10 @@
-"""Components that run on Kubernetes."""
+"""The components on a Kubernetes cluster."""
+
+from components.kubernetes.cron_job import CronJob
+from components.kubernetes.job import Job
+from components.kubernetes.namespace import Namespace
+from components.kubernetes.redis import Redis
+from components.kubernetes.web_service import WebService
+from components.kubernetes.worker import Worker
+
+__all__ = ["CronJob", "Job", "Namespace", "Redis", "WebService", "Worker"]

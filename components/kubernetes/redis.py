@@ -98,11 +98,8 @@ class Redis(NamespacedComponent):
         """Make the Redis; raise BadArgument, before anything is touched, if the arguments do not fit."""
         super().__init__(name, namespace, transform, opts, former_type="RedisCache")
         secret = self._add_secret(password)
-        config = self._add(
-            k8s.core.v1.ConfigMap,
-            suffix="-config",
-            data={"redis.conf": _config(resources, bool(storage), eviction)},
-        )
+        text = f"include {_CONFIG_DIR}/auth.conf\n{settings(resources, bool(storage), eviction)}"
+        config = self._add(k8s.core.v1.ConfigMap, suffix="-config", data={"redis.conf": text})
         self._add_service_account(pull_secret)
         # A StatefulSet gives this name to a claim made from a template, which earlier versions of this
         # component used: their data is found again.
@@ -159,7 +156,7 @@ class Redis(NamespacedComponent):
         return self._add(
             k8s.core.v1.Secret,
             suffix="-auth",
-            string_data={"password": value, "auth.conf": value.apply(_requirepass)},
+            string_data={"password": value, "auth.conf": value.apply(requirepass)},
             opts=keep_first,
         )
 
@@ -206,17 +203,17 @@ class Redis(NamespacedComponent):
         self._add(k8s.networking.v1.NetworkPolicy, name=self.pulumi_resource_name, spec=spec)
 
 
-def _requirepass(password: str) -> str:
+def requirepass(password: str) -> str:
     """Return the directive with every byte escaped, so that no password can end the line or the quotes."""
     return 'requirepass "{}"\n'.format("".join(f"\\x{byte:02x}" for byte in password.encode()))
 
 
-def _config(resources: Resources, persistent: bool, eviction: Eviction | None) -> str:
+def settings(resources: Resources, persistent: bool, eviction: Eviction | None) -> str:
+    """Return the lines of Redis' configuration file except the password."""
     # A quarter of the limit is left for connections, buffers, and changes during a rewrite of the file.
     memory = int(quantity(resources.limits.as_dict["memory"]) * 3 / 4)
     return dedent(
         f"""\
-        include {_CONFIG_DIR}/auth.conf
         bind * -::*
         dir /data
         maxmemory {memory}

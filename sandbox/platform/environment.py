@@ -30,6 +30,7 @@ def variables(instance: Instance) -> dict[str, str]:
         "DOCKER_CONFIG": str(instance.docker_config),
         "BUILDX_CONFIG": str(instance.state / "buildx"),
         "BUILDX_BUILDER": instance.name,
+        **({"DOCKER_HOST": f"unix://{instance.docker_socket}"} if instance.docker.exists() else {}),
     }
 
 
@@ -45,10 +46,11 @@ def ensure(instance: Instance) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     if not instance.passphrase.exists():
         files.write(instance.passphrase, secrets.token_urlsafe(32), mode=0o600)
-    plugin = instance.docker_config / "cli-plugins/docker-buildx"
-    plugin.parent.mkdir(parents=True, exist_ok=True)
-    if not plugin.is_symlink():
-        plugin.symlink_to(instance.libexec / "buildx")
+    plugins = instance.docker_config / "cli-plugins"
+    plugins.mkdir(parents=True, exist_ok=True)
+    for plugin, tool in {"docker-buildx": "buildx", "docker-compose": "docker-compose"}.items():
+        if not (plugins / plugin).is_symlink():
+            (plugins / plugin).symlink_to(instance.libexec / tool)
     if not (instance.docker_config / "config.json").exists():
         files.write(instance.docker_config / "config.json", "{}\n", mode=0o600)
 

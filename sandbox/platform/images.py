@@ -49,6 +49,8 @@ BASE_IMAGES = (
     ),
     BaseImage("redis", "library/redis:7-bookworm", ("redis-server", "redis-sentinel")),
 )
+PROXY_IMAGE = BaseImage("haproxy", "library/haproxy:2.6-bookworm", ("haproxy",))
+"""For web services on a Docker engine."""
 
 
 def component(name: str, executable: Path) -> str:

@@ -36,12 +36,15 @@ class Instance:
         self.name = name
         self.slot = slot = 0 if name == "sandbox" else 1 + zlib.crc32(name.encode()) % 62
 
-        # Addresses: of the LAN that joins the host, the control plane and the nodes; of pods; of Services.
+        # Addresses: of the LAN that joins the host, the control plane, the nodes and the Docker engine; of
+        # pods; of Services; of containers.
         self.lan = f"10.192.{slot}.0/24"
         self.pod_cidr = f"10.{64 + slot}.0.0/16"
         self.service_cidr = f"10.{128 + slot}.0.0/16"
         self.host_ip = f"10.192.{slot}.1"
         self.control_ip = f"10.192.{slot}.10"
+        self.docker_ip = f"10.192.{slot}.20"
+        self.container_cidr = f"10.{193 + slot}.0.0/16"
         # The API server takes the first ClusterIP for the Service `kubernetes`. DNS gets the tenth.
         self.kubernetes_ip = f"10.{128 + slot}.0.1"
         self.dns_ip = f"10.{128 + slot}.0.10"
@@ -54,7 +57,7 @@ class Instance:
         # Kernel objects. Linux allows 15 characters for the host's end of its link to the LAN.
         self.host_link = f"slipway{slot}"
         self.control_netns = f"{name}-control"
-        self.netns = (self.control_netns, *map(self.node_netns, NODES))
+        self.docker_netns = f"{name}-docker"
         self.cgroup = f"{CGROUP}{name}"
 
         # Directories. `sandbox purge` deletes the state, `sandbox down` what is in `run`.
@@ -69,6 +72,7 @@ class Instance:
         self.pulumi_home = self.state / "pulumi/home"
         self.pulumi_backend = self.state / "pulumi/backend"
         self.docker_config = self.state / "docker"
+        self.docker = self.state / "docker-engine"  # the engine's data; exists after `sandbox up --docker`
         self.tools = cache_home / "tools"  # compiled tools, which all instances of a user share
 
         # Files
@@ -76,6 +80,7 @@ class Instance:
         self.passphrase = self.state / "pulumi/passphrase"
         self.supervisor_pid_file = self.run / "supervisord.pid"
         self.buildkit_socket = self.run / "buildkitd.sock"
+        self.docker_socket = self.run / "docker.sock"
 
     @classmethod
     def from_environment(cls) -> "Instance":
@@ -103,3 +108,9 @@ class Instance:
     def node_netns(self, node: str) -> str:
         """Return the network namespace of a node."""
         return f"{self.name}-{node}"
+
+    @property
+    def netns(self) -> tuple[str, ...]:
+        """Every network namespace of this instance."""
+        docker = (self.docker_netns,) if self.docker.exists() else ()
+        return (self.control_netns, *map(self.node_netns, NODES), *docker)

@@ -12,6 +12,7 @@ from sandbox.platform import (
     addons,
     cgroups,
     control_plane,
+    engine,
     environment,
     files,
     images,
@@ -25,7 +26,7 @@ from sandbox.platform.processes import FOR_SPEED, Program, Supervisor
 from sandbox.progress import Progress
 from sandbox.shell import wait
 from sandbox.tools import pulumi_plugins
-from sandbox.tools.families import Stage
+from sandbox.tools.families import PLATFORM, Stage
 from sandbox.tools.reachability import DOCKER_HUB, reachable
 from sandbox.tools.toolchain import Toolchain
 
@@ -39,18 +40,28 @@ def lock(instance: Instance) -> AbstractContextManager[None]:
     return files.locked(instance.state / "lock", mode=0o700)
 
 
-def up(instance: Instance, progress: Progress, wait: bool) -> None:
-    """Start the sandbox. With `wait`, also compile the tools that otherwise follow in the background."""
+def up(instance: Instance, progress: Progress, wait: bool, docker: bool = False) -> None:
+    """Start the sandbox.
+
+    With `wait`, also compile the tools that otherwise follow in the background. With `docker`, also start a
+    Docker engine, which every later start includes.
+    """
     tools = Toolchain(instance)
-    stages = tuple(Stage) if wait else (Stage.CLUSTER, Stage.ENGINE)
+    docker = docker or instance.docker.exists()
+    stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
+    if docker:
+        stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
     missing = tools.missing(*stages)
-    preflight.check(instance, to_build=bool(missing))
+    preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if docker:
+        with progress.step("install the Docker engine"):
+            engine.ensure(instance)
     if missing:
         _build_and_serve(instance, tools, progress, stages)
     _serve(instance, tools, progress)
-    pulumi_plugins.ensure(instance, tools, progress)
+    pulumi_plugins.ensure(instance, tools, progress, (pulumi_plugins.DOCKER,) if docker else ())
 
 
 def _build_and_serve(
@@ -115,6 +126,8 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
     cgroups.ensure(instance)
     network.ensure(instance)
     node.ensure(instance)
+    if instance.docker.exists():
+        engine.ensure_mounts(instance)
     supervisor.configure(programs(instance, tools))
     supervisor.ensure()
 
@@ -124,6 +137,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     return [
         *control_plane.programs(instance, tools),
         *(program for name in NODES for program in node.programs(instance, tools, name)),
+        *(engine.programs(instance, tools) if instance.docker.exists() else ()),
         *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
     ]
 
@@ -151,7 +165,7 @@ def _fill_registry(
     if archives:
         with progress.step("wait for the packages of the base images"):
             archives.result()
-    for image in images.BASE_IMAGES:
+    for image in (*images.BASE_IMAGES, *((images.PROXY_IMAGE,) if instance.docker.exists() else ())):
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
             images.ensure_base(instance, env, image)
 

@@ -29,6 +29,8 @@ def ensure(instance: Instance) -> None:
     _ensure_host(instance)
     for node in NODES:
         _ensure_node(instance, node)
+    if instance.docker.exists():
+        _ensure_docker(instance)
 
 
 def _ensure_links(instance: Instance) -> None:
@@ -98,6 +100,17 @@ def _ensure_node(instance: Instance, node: str) -> None:
     run(*inside(netns), "nft", "-f", "-", stdin=rules)
 
 
+def _ensure_docker(instance: Instance) -> None:
+    """Join the Docker engine to the LAN; the engine makes the networks of its containers itself."""
+    netns, port = instance.docker_netns, "docker"
+    ports = _links(instance.control_netns)
+    if not (port in ports and NODE_LINK in _links(netns)):
+        _join(instance, ports, port, f"name {NODE_LINK} netns {netns}")
+    _ip(instance.control_netns, f"link set {port} up")
+    _ip(netns, "link set lo up", *_address(NODE_LINK, instance.docker_ip))
+    _ip(None, f"route replace {instance.container_cidr} via {instance.docker_ip}")
+
+
 def _route_to_pods(instance: Instance, node: str) -> str:
     return f"route replace {instance.node_pod_cidr(node)} via {instance.node_ip(node)}"
 
@@ -116,9 +129,10 @@ def _links(netns: str | None) -> set[str]:
     return {link["ifname"] for link in json.loads(run("ip", *options, "-json", "link", "show") or "[]")}
 
 
-def overlaps(instance: Instance) -> list[str]:
-    """Return the host's routes that overlap the addresses of this instance."""
-    own = [ipaddress.ip_network(cidr) for cidr in (instance.lan, instance.pod_cidr, instance.service_cidr)]
+def overlaps(instance: Instance, docker: bool) -> list[str]:
+    """Return the host's routes that overlap this instance, or with `docker` its containers."""
+    cidrs = (instance.lan, instance.pod_cidr, instance.service_cidr)
+    own = [ipaddress.ip_network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
     taken = []
     for route in json.loads(run("ip", "-json", "-4", "route", "show")):
         if route["dst"] == "default" or route["dev"] == instance.host_link:

@@ -33,19 +33,25 @@ def ensure(instance: Instance) -> None:
     The files of containerd and the kubelet in /var and /run, and all their mounts, exist in the node alone.
     The kubelet finds its kernel settings there, and those of the host stay unchanged.
     """
+    for node in NODES:
+        if not files.is_mounted(mount_namespace(instance, node)):
+            directory = _directory(instance, node)
+            _create_directories(directory)
+            script = MOUNT_NAMESPACE.format(node=directory, tunables=" ".join(TUNABLES))
+            ensure_mount_namespace(instance, node, script)
+
+
+def ensure_mount_namespace(instance: Instance, name: str, script: str) -> None:
+    """Create a mount namespace that outlives its processes, unless it exists; the script mounts its parts."""
     namespaces = instance.run / "nodes"
     namespaces.mkdir(parents=True, exist_ok=True)
     if not files.is_mounted(namespaces):
         run("mount", "--bind", str(namespaces), str(namespaces))
         run("mount", "--make-private", str(namespaces))
-    for node in NODES:
-        namespace = _mount_namespace(instance, node)
-        if not files.is_mounted(namespace):
-            directory = _directory(instance, node)
-            _create_directories(directory)
-            namespace.touch()
-            script = MOUNT_NAMESPACE.format(node=directory, tunables=" ".join(TUNABLES))
-            run("unshare", f"--mount={namespace}", "sh", "-c", script)
+    namespace = mount_namespace(instance, name)
+    if not files.is_mounted(namespace):
+        namespace.touch()
+        run("unshare", f"--mount={namespace}", "sh", "-c", script)
 
 
 def _create_directories(directory: Path) -> None:
@@ -62,13 +68,14 @@ def _directory(instance: Instance, node: str) -> Path:
     return instance.state / node
 
 
-def _mount_namespace(instance: Instance, node: str) -> Path:
-    return instance.run / "nodes" / node
+def mount_namespace(instance: Instance, name: str) -> Path:
+    """Return the file that keeps a mount namespace, as nsenter takes it."""
+    return instance.run / "nodes" / name
 
 
 def inside_node(instance: Instance, node: str) -> tuple[str, ...]:
     """Return the command prefix that runs a program on a node, with its network and mounts."""
-    return (*inside(instance.node_netns(node)), f"--mount={_mount_namespace(instance, node)}")
+    return (*inside(instance.node_netns(node)), f"--mount={mount_namespace(instance, node)}")
 
 
 def programs(instance: Instance, tools: Toolchain, node: str) -> list[Program]:

@@ -14,9 +14,12 @@ PULUMI = "3.274.1"
 DOCKER_BUILD = "0.0.22"
 # The only release of the Kubernetes plugin on the Go module proxy.
 KUBERNETES_PLUGIN = "4.25.0"
+# The commit of the Terraform provider that Pulumi's Docker plugin is made of.
+DOCKER_PLUGIN = "96d331c98ff4"
 KUBERNETES = "1.35.4"
 BUILDKIT = "0.31.0"
 BUILDX = "0.35.0"
+COMPOSE = "2.40.3"
 
 # Without DWARF, which debuggers need, compilation takes an eighth less time. Without inlining (-l), it takes
 # a quarter less, but the tools take more processor time: the API server up to an eighth, zstd in buildkitd a
@@ -33,6 +36,8 @@ class Stage(Enum):
     ENGINE = "while the cluster starts"
     LATE = "once the platform serves"
     TESTS = "for tests alone, by `up --wait`"
+    DOCKER = "for stacks on a Docker engine, by `up --docker`"
+    DOCKER_TESTS = "for tests of these alone, by `up --wait --docker`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -54,6 +59,8 @@ class Tool:
     version: tuple[str, ...] = ()
     suitable: str = ""
     plugin: bool = False
+    built: str = ""
+    """The name that Go gives the executable, if it is another one."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,19 @@ class Family:
     tools: tuple[Tool, ...]
     variables: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Go's build tags: they leave out what the tools do not need."""
+
+    @property
+    def tagged(self) -> tuple[str, ...]:
+        """The option with the build tags, for every command of Go."""
+        return ("-tags", ",".join(self.tags)) if self.tags else ()
 
     @property
     def command(self) -> tuple[str, ...]:
         """The command that compiles the family; -s and -w omit the symbol table."""
         linked = (f"-X {variable}" for variable in self.variables)
-        return ("go", "build", "-trimpath", *FLAGS, "-ldflags", " ".join(("-s", "-w", *linked)))
+        return ("go", "build", "-trimpath", *self.tagged, *FLAGS, "-ldflags", " ".join(("-s", "-w", *linked)))
 
 
 BUILDKIT_SUITABLE = r" v0\.(2[5-9]|3\d)\."
@@ -168,6 +182,22 @@ FAMILIES = (
         Stage.TESTS,
         "vegeta",
         (Tool("vegeta", "github.com/tsenart/vegeta/v12", ("-version",), r"Version: v?12\."),),
+    ),
+    Family(
+        "compose",
+        Stage.DOCKER_TESTS,
+        "compose",
+        # Debian's package is version 1, which is a program of its own.
+        (Tool("docker-compose", "github.com/docker/compose/v2/cmd", ("version",), " v?2[.]", built="cmd"),),
+        (f"github.com/docker/compose/v2/internal.Version=v{COMPOSE}",),
+    ),
+    Family(
+        "docker-plugin",
+        Stage.DOCKER,
+        "docker",
+        (Tool("pulumi-resource-docker", "./pulumi-resource-docker", plugin=True),),
+        (f"main.version={version('pulumi-docker')}+{DOCKER_PLUGIN}",),
+        tags=("no_compose",),
     ),
 )
 

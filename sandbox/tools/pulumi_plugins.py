@@ -16,7 +16,7 @@ from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.shell import run
 from sandbox.tools import reachability
-from sandbox.tools.families import DOCKER_BUILD, KUBERNETES_PLUGIN
+from sandbox.tools.families import DOCKER_BUILD, DOCKER_PLUGIN, KUBERNETES_PLUGIN
 from sandbox.tools.toolchain import Toolchain
 
 DOWNLOAD_TIMEOUT_S = 300.0
@@ -33,6 +33,8 @@ class Plugin:
     version: str
     compiled: str
     files: tuple[str, ...] = ()
+    origin: str = "official"
+    """What the compiled one is."""
 
     @property
     def executable(self) -> str:
@@ -54,12 +56,14 @@ PLUGINS = (
         ("schema.json", "terraform-mapping.json"),
     ),
 )
+DOCKER = Plugin("docker", version("pulumi-docker"), DOCKER_PLUGIN, origin="official parts")
+"""For stacks on a Docker engine only."""
 
 
-def ensure(instance: Instance, tools: Toolchain, progress: Progress) -> None:
+def ensure(instance: Instance, tools: Toolchain, progress: Progress, more: tuple[Plugin, ...] = ()) -> None:
     """Install the missing plugins, and replace compiled ones if the required version can be downloaded."""
     with progress.step("install Pulumi's plugins"):
-        for plugin in (*_remove_stand_ins(instance.pulumi_home), *PLUGINS):
+        for plugin in (*_remove_stand_ins(instance.pulumi_home), *PLUGINS, *more):
             installed, own = _directory(instance, plugin), Path.home() / ".pulumi/plugins" / plugin.directory
             if (installed / plugin.executable).exists() and not (installed / MARKER).exists():
                 continue
@@ -73,7 +77,7 @@ def report(instance: Instance) -> list[str]:
     """Describe the version and the origin of each installed plugin."""
     return [
         _describe(plugin, _directory(instance, plugin))
-        for plugin in PLUGINS
+        for plugin in (*PLUGINS, DOCKER)
         if _directory(instance, plugin).exists()
     ]
 
@@ -108,7 +112,7 @@ def _describe(plugin: Plugin, directory: Path) -> str:
         return f"{plugin.name} {plugin.version} (official)"
     compiled = json.loads((directory / MARKER).read_text())["version"]
     required = "" if compiled == plugin.version else f" for {plugin.version}"
-    return f"{plugin.name} {compiled} (official, compiled here){required}"
+    return f"{plugin.name} {compiled} ({plugin.origin}, compiled here){required}"
 
 
 def _install_compiled(instance: Instance, plugin: Plugin, executable: Path) -> None:

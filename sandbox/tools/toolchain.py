@@ -79,6 +79,9 @@ class Toolchain:
                 with tempfile.TemporaryDirectory(prefix=".building-", dir=directory.parent) as draft:
                     output = Path(draft, "bin")
                     _compile(family, _packages(family), output, part)
+                    for tool in family.tools:
+                        if tool.built:
+                            (output / tool.built).rename(output / tool.name)
                     _copy_files(family, output)
                     output.rename(directory)
 
@@ -164,7 +167,7 @@ def _fetch(family: Family, packages: tuple[str, ...]) -> int:
 
 @cache
 def _fetched(family: Family, packages: tuple[str, ...]) -> int:
-    with _go(family, "go", "list", "-deps", *packages) as process:
+    with _go(family, "go", "list", *family.tagged, "-deps", *packages) as process:
         return len(process.communicate()[0].splitlines())
 
 

@@ -1,6 +1,7 @@
 """`slipway recover`: repair a stack after a killed operation."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -16,7 +17,11 @@ from slipway.promotion.phases import Prompter
 from slipway.promotion.promote import abandon, check_command, resume
 from slipway.promotion.receipts import Outcome, Owner, Phase
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot, current_user
+from slipway.pulumi.project import Stack as PulumiStack
+from slipway.pulumi.snapshot import StackSnapshot, current_user, stack_file
+from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.updates import ConfigValue, runs_on_docker
+from slipway.recovery import docker
 from slipway.recovery.drift import FORCE_PATCH
 from slipway.recovery.renames import repair_renames
 from slipway.recovery.repair import find_damage, repair
@@ -45,8 +50,12 @@ def recover(
     Exit code: 0 repaired, 1 an error.
     """
     with interrupts.deferred():
-        snapshot = StackSnapshot.read(Project(cwd, FORCE_PATCH), stack)
+        project = Project(cwd, FORCE_PATCH)
         prompter = make_prompter(yes)
+        if runs_on_docker(project.name, config := project.stack(stack).config()):
+            _recover_docker(project.stack(stack), config, prompter, force_unlock, up, as_json)
+            return
+        snapshot = StackSnapshot.read(project, stack)
         lease = take_over(snapshot.receipts, Owner.this_process(current_user()), prompter.info)
         findings = _findings(snapshot, lease)
         for text in findings or ["found no damage; will compare state and cluster"]:
@@ -61,9 +70,32 @@ def recover(
         if up:
             snapshot = repair_renames(snapshot, prompter.info)
         outcome = _finish(snapshot, lease, up, prompter)
+    _print(stack, findings, outcome, as_json)
+
+
+def _print(stack: str, findings: list[str], outcome: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"stack": stack, "found": findings, "outcome": outcome}, indent=2))
     info(f"{stack}: {outcome}")
+
+
+def _recover_docker(
+    stack: PulumiStack,
+    config: Mapping[str, ConfigValue],
+    prompter: Prompter,
+    force_unlock: bool,
+    up: bool,
+    as_json: bool,
+) -> None:
+    """Recover a stack on a Docker engine, which has no receipts."""
+    findings = docker.find_remains(stack, config).describe()
+    for text in findings or ["found no damage; will compare state and engine"]:
+        prompter.info(text)
+    if not prompter.confirm(f"Recover {stack.name}?"):
+        return
+    docker.repair(stack, config, prompter.info, force_unlock)
+    outcome = _update(stack, stack_file(stack), prompter) if up else "repaired, without an update"
+    _print(stack.name, findings, outcome, as_json)
 
 
 def _findings(snapshot: StackSnapshot, lease: Lease | None) -> list[str]:
@@ -88,10 +120,14 @@ def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, prompter: Pr
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
         return "repaired, without an update"
-    prompter.info(f"Updating {snapshot.name}…")
-    before = snapshot.file.text()
-    packs = policy_packs(snapshot.stack.project, None)
-    run = snapshot.stack.up(policy_packs=packs, message="recover")
-    snapshot.file.undo_rewriting(before)
-    run.check(f"{snapshot.name} is repaired, but its update failed")
+    return _update(snapshot.stack, snapshot.file, prompter)
+
+
+def _update(stack: PulumiStack, file: StackFile, prompter: Prompter) -> str:
+    """Update a repaired stack, and return the outcome."""
+    prompter.info(f"Updating {stack.name}…")
+    before = file.text()
+    run = stack.up(policy_packs=policy_packs(stack.project, None), message="recover")
+    file.undo_rewriting(before)
+    run.check(f"{stack.name} is repaired, but its update failed")
     return "repaired and up to date"

@@ -9,7 +9,7 @@ from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import resources_in_state
 from slipway.errors import BadKubeconfig, SlipwayError
 from slipway.pulumi.project import Stack
-from slipway.pulumi.updates import ConfigValue
+from slipway.pulumi.updates import ConfigValue, runs_on_docker
 
 
 def cluster_of(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
@@ -20,6 +20,13 @@ def cluster_of(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:
     """
     context = config.get("kubernetes:context")
     if context is None or not context.value:
+        if runs_on_docker(stack.project.name, config):
+            image = f'"$(pulumi stack output --stack {stack.name} image)"'
+            raise SlipwayError(
+                f"stack {stack.name} runs on a Docker engine, and this command works with clusters only."
+                " `slipway preview`, `drift` and `recover` work. To run its image elsewhere:"
+                f" pulumi config set --stack STACK image {image}"
+            )
         raise SlipwayError(
             f"stack {stack.name} does not set the context of its cluster:"
             f" pulumi config set --stack {stack.name} kubernetes:context CONTEXT"

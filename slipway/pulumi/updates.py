@@ -14,6 +14,12 @@ class ConfigValue:
     secret: bool
 
 
+def runs_on_docker(project: str, config: Mapping[str, ConfigValue]) -> bool:
+    """Return whether a stack of the project runs on a Docker engine instead of a cluster."""
+    runtime = config.get(f"{project}:runtime")
+    return runtime is not None and runtime.value == "docker"
+
+
 @dataclass(frozen=True)
 class Update:
     """A past operation of a stack."""

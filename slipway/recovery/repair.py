@@ -14,6 +14,7 @@ from typing import Any
 from slipway.cluster.objects import StackObject, from_resource, live_objects
 from slipway.errors import LockInUse, StackLocked
 from slipway.process import is_running
+from slipway.pulumi.project import Stack
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery import helm
 from slipway.recovery.orphans import end, orphans
@@ -99,7 +100,7 @@ def repair(snapshot: StackSnapshot, info: Info, force_unlock: bool = False) -> S
         if damage.records:
             snapshot.stack.set_state(helm.outdated(snapshot.stack.state(), damage.records))
 
-    _unlock_and_run(snapshot, update_state, info, force_unlock)
+    unlock_and_run(snapshot.stack, update_state, info, force_unlock)
     return snapshot.reload()
 
 
@@ -150,19 +151,24 @@ def _outputs(item: StackObject) -> dict[str, Any]:
     return {"__initialApiVersion": item.api_version, **({"__fieldManager": managers[0]} if managers else {})}
 
 
-def _unlock_and_run(snapshot: StackSnapshot, action: Callable[[], None], info: Info, force: bool) -> None:
+def unlock_and_run(stack: Stack, action: Callable[[], None], info: Info, force: bool) -> None:
+    """Run an action; if the stack is locked by a dead process, break the lock and run it again.
+
+    Raises:
+        LockInUse: another operation has the lock, or may have it.
+    """
     for _ in range(LOCK_TRIES):
         try:
             return action()
         except StackLocked as error:
             owners = list(_LOCK_OWNER.finditer(error.output))
             if not force:
-                _check_dead(snapshot.name, owners)
+                _check_dead(stack.name, owners)
             info(f"the lock of {_names(owners)} will be removed")
-            snapshot.stack.cancel()
+            stack.cancel()
             time.sleep(0.1)
     raise LockInUse(
-        f"stack {snapshot.name} is locked again after its lock was removed: another operation is running"
+        f"stack {stack.name} is locked again after its lock was removed: another operation is running"
     )
 
 

@@ -51,6 +51,12 @@ class Recorder(pulumi.runtime.Mocks):
             state["data"] = {key: b64encode(text.encode()).decode() for key, text in texts}
         if args.typ.endswith(":Image"):
             state["digest"] = DIGEST
+        if args.typ == "pulumi:index:Stash":
+            state["output"] = state["input"]
+        if args.typ.endswith(":RemoteImage"):
+            state["imageId"] = DIGEST
+        if args.typ.endswith("container:Container"):
+            state["exitCode"] = 0
         if "metadata" in state:
             state["metadata"] = {"name": f"{args.name}-1a2b3c", **state["metadata"]}
         return f"{args.name}-id", state

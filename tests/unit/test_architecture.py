@@ -9,7 +9,14 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent.parent
 PARTS = {"slipway", "components", "stack", "sandbox", "policy", "app", "benchmarks", "examples", "tests"}
-LIBRARIES = {"pulumi", "pulumi_docker_build", "pulumi_kubernetes", "pydantic", "pydantic_core"}
+LIBRARIES = {
+    "pulumi",
+    "pulumi_docker",
+    "pulumi_docker_build",
+    "pulumi_kubernetes",
+    "pydantic",
+    "pydantic_core",
+}
 MAY_IMPORT = {
     "slipway": {"slipway"},
     "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process", "slipway.masking"},

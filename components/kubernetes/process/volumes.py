@@ -36,12 +36,12 @@ class Volume(ABC):
 
         A pod that writes more than `size` is evicted.
         """
-        return _EmptyDirectory(path=path, size=size, in_memory=False)
+        return EmptyDirectory(path=path, size=size, in_memory=False)
 
     @staticmethod
     def memory(path: str, *, size: str) -> "Volume":
         """Return an empty directory in memory, which counts against the memory limit."""
-        return _EmptyDirectory(path=path, size=size, in_memory=True)
+        return EmptyDirectory(path=path, size=size, in_memory=True)
 
     @staticmethod
     def claim(
@@ -86,12 +86,15 @@ class Volume(ABC):
 
 
 @options
-class _EmptyDirectory(Volume):
+class EmptyDirectory(Volume):
+    """An empty directory; `Volume.scratch` and `.memory` make it."""
+
     path: ContainerPath
     size: Memory
     in_memory: bool
 
     def source(self, component: str) -> k8s.core.v1.VolumeArgsDict:
+        """Return the entry of the pod's `volumes`."""
         if self.in_memory:
             directory: k8s.core.v1.EmptyDirVolumeSourceArgsDict = {
                 "medium": "Memory",
@@ -141,8 +144,6 @@ class _Existing(Volume):
 def space(volumes: Iterable[Volume], *, memory: bool) -> Decimal:
     """Return the bytes of all scratch volumes, or of all volumes in memory."""
     sizes: Iterator[str] = (
-        volume.size
-        for volume in volumes
-        if isinstance(volume, _EmptyDirectory) and volume.in_memory is memory
+        volume.size for volume in volumes if isinstance(volume, EmptyDirectory) and volume.in_memory is memory
     )
     return sum(map(quantity, sizes), Decimal(0))

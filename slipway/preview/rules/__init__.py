@@ -9,6 +9,7 @@ from slipway.preview.rules import (
     budgets,
     configuration,
     data_loss,
+    docker,
     doors,
     downtime,
     identities,
@@ -67,6 +68,11 @@ RULES: tuple[Rule, ...] = (
     releases.updates,
     releases.removals,
     releases.unlisted,
+    docker.containers,
+    docker.data,
+    docker.networks,
+    docker.ports,
+    docker.privileges,
 )
 
 

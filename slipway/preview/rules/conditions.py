@@ -63,13 +63,13 @@ def raised_from_a_value(context: Context) -> bool:
     default = default_of(context.difference)
     default = _STARTS_FROM.get(context.difference.path[-1]) if default is None else default
     before, after = (default if value is None else value for value in context.values)
-    return not _hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
+    return not is_hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
 
 
 def raised(context: Context) -> bool:
     """Return whether a quantity is raised, or set where there was none."""
     before, after = context.values
-    return not _hidden(before, after) and after is not None and amount(after) >= amount(before)
+    return not is_hidden(before, after) and after is not None and amount(after) >= amount(before)
 
 
 def raised_or_removed(context: Context) -> bool:
@@ -79,7 +79,7 @@ def raised_or_removed(context: Context) -> bool:
 
 def at_least_one(context: Context) -> bool:
     """Return whether the new number is not 0."""
-    return not _hidden(context.difference.new) and context.difference.new != 0
+    return not is_hidden(context.difference.new) and context.difference.new != 0
 
 
 def is_retained(context: Context) -> bool:
@@ -215,7 +215,7 @@ def no_fewer_pods(context: Context) -> bool:
     """Return whether there are at least as many pods as before."""
     before, after = context.workload(after=False), context.workload()
     missing = None in context.values and before.replicas != after.replicas
-    return not _hidden(*context.values) and not missing and after.replicas >= before.replicas
+    return not is_hidden(*context.values) and not missing and after.replicas >= before.replicas
 
 
 def keeps_half(context: Context) -> bool:
@@ -253,7 +253,7 @@ def scales_no_less(context: Context) -> bool:
     if context.difference.path[-1] == "metrics":
         before, after = (doors.text(_without_targets(value)) for value in context.values)
         return before == after
-    return not _hidden(*context.values) and None not in context.values and raised(context)
+    return not is_hidden(*context.values) and None not in context.values and raised(context)
 
 
 def _without_targets(value: Any) -> Any:
@@ -293,5 +293,6 @@ def same_rights(context: Context) -> bool:
     return rbac.holds(context.old) == rbac.holds(context.new)
 
 
-def _hidden(*values: Any) -> bool:
+def is_hidden(*values: Any) -> bool:
+    """Return whether one of the values is a secret, or unknown until the update."""
     return any(isinstance(value, Hidden) for value in values)

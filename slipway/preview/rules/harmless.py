@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slipway.preview.rules import conditions
+from slipway.preview.rules import conditions, docker
 from slipway.preview.rules.conditions import Context
 
 _API = "https://kubernetes.io/docs/reference/kubernetes-api/"
@@ -135,6 +135,20 @@ HARMLESS: tuple[Harmless, ...] = tuple(
         ("the same rights in another form", conditions.same_rights,
          "https://kubernetes.io/docs/reference/access-authn-authz/rbac/",
          ("Role,ClusterRole:rules", "RoleBinding,ClusterRoleBinding:subjects")),
+        ("what a RemoteImage has pulled, or the same name, pinned by a digest", docker.pulled_image,
+         "https://www.pulumi.com/registry/packages/docker/api-docs/remoteimage/",
+         ("Container:image", "RemoteImage:name")),
+        ("variables are added or changed, and none is removed", docker.variables_stay,
+         "https://docs.docker.com/engine/containers/run/#env-environment-variables", ("Container:envs",)),
+        ("raised", conditions.raised_from_a_value,
+         "https://docs.docker.com/engine/containers/resource_constraints/",
+         ("Container:cpus", "Container:cpuShares", "Container:memory", "Container:memorySwap",
+          "Container:memoryReservation")),
+        ("raised", conditions.raised_from_a_value,
+         "https://docs.docker.com/reference/cli/docker/container/stop/",
+         ("Container:stopTimeout", "Container:destroyGraceSeconds")),
+        ("always: how long an update waits", _always,
+         "https://www.pulumi.com/registry/packages/docker/api-docs/container/", ("Container:waitTimeout",)),
     )
     for pattern in patterns
 )  # fmt: skip
@@ -150,6 +164,11 @@ CREATED = {
 TYPES = {
     "docker-build:index:Image": "builds; what runs is named by the objects that use the image",
     "pulumi:providers:": "a provider that is created or deleted; a changed one needs attention",
+    "docker:index/container:Container": "a rule reports ports that others reach, and privileges",
+    "docker:index/network:Network": "nothing used it before; a deleted one is reported",
+    "docker:index/remoteImage:RemoteImage": "is pulled; what runs is named by the containers that use it",
+    "docker:index/volume:Volume": "nothing used it before; a deleted one is reported",
+    "pulumi:index:Stash": "a value; what it changes is named by the objects that use it",
     "random:": "a value; what it changes is named by the objects that use it",
 }
 """Types of other resources, by the beginning of their names, whose creation is harmless."""

@@ -10,6 +10,7 @@ from typing import Any
 from slipway.preview.rules import configuration
 from slipway.preview.rules.conditions import Context
 from slipway.preview.rules.differences import Difference
+from slipway.preview.rules.docker import ENGINE
 from slipway.preview.rules.harmless import CREATED, TYPES, is_harmless
 from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, get, is_object
 from slipway.preview.rules.workloads import workloads
@@ -56,6 +57,15 @@ REPORTED: tuple[tuple[str, str], ...] = (
     ("ResourceQuota,LimitRange:spec.**", "capacity"),
     ("Role,ClusterRole:rules", "privilege"),
     ("RoleBinding,ClusterRoleBinding:**", "privilege"),
+    ("Container:ports.**", "downtime exposure"),
+    ("Container:privileged", "privilege"),
+    ("Container:capabilities.adds", "privilege"),
+    ("Container:*Mode", "privilege"),
+    ("Container:mounts.**", "privilege"),
+    ("Container:volumes.**", "privilege"),
+    ("Container:devices.**", "privilege"),
+    ("Network:internal", "exposure"),
+    ("Volume:**", "data"),
 )
 """Properties, and the concerns of the rules that report their change."""
 
@@ -146,7 +156,8 @@ def _is_known(situation: Situation, change: Change, item: Difference, concerns: 
     for pattern, rules in REPORTED:
         if item.matches(pattern) and concerns & set(rules.split()):
             return True
-    if not is_object(change.new) or not is_object(change.old):
+    engine = change.type.startswith(ENGINE)
+    if not engine and not (is_object(change.new) and is_object(change.old)):
         return False
     return is_harmless(Context(situation, Object(change, change.old), Object(change, change.new), item))
 

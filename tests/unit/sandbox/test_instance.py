@@ -25,10 +25,14 @@ def test_an_invalid_name_is_refused(name: str) -> None:
 @given(names)
 def test_the_networks_of_an_instance_do_not_overlap(name: str) -> None:
     sandbox = instance(name)
-    ranges = [ipaddress.IPv4Network(cidr) for cidr in (sandbox.lan, sandbox.pod_cidr, sandbox.service_cidr)]
+    cidrs = (sandbox.lan, sandbox.pod_cidr, sandbox.service_cidr, sandbox.container_cidr)
+    ranges = [ipaddress.IPv4Network(cidr) for cidr in cidrs]
     assert not any(a.overlaps(b) for a in ranges for b in ranges if a is not b)
     assert all(ipaddress.IPv4Network(sandbox.node_pod_cidr(node)).subnet_of(ranges[1]) for node in NODES)
-    assert all(ipaddress.ip_address(ip) in ranges[0] for ip in (sandbox.host_ip, sandbox.control_ip))
+    assert all(
+        ipaddress.ip_address(ip) in ranges[0]
+        for ip in (sandbox.host_ip, sandbox.control_ip, sandbox.docker_ip)
+    )
 
 
 @given(names)

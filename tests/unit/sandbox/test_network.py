@@ -37,3 +37,13 @@ def test_down_keeps_the_link_of_another_instance_with_the_same_slot(
 ) -> None:
     network.remove(Instance("test", tmp_path, tmp_path))
     assert commands == []
+
+
+@pytest.mark.parametrize(("docker", "count"), [(False, 0), (True, 1)])
+def test_addresses_of_containers_need_to_be_free_for_an_engine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker: bool, count: int
+) -> None:
+    instance = Instance("test", tmp_path, tmp_path)
+    routes = json.dumps([{"dst": instance.container_cidr, "dev": "vpn0"}])
+    monkeypatch.setattr(network, "run", lambda *_: routes)
+    assert len(network.overlaps(instance, docker)) == count

@@ -154,6 +154,20 @@ def test_a_plugin_is_compiled_only_without_downloads(
     assert tools_of(tmp_path).missing(Stage.CLUSTER) == ([] if reachable else [family])
 
 
+def test_an_executable_gets_the_name_of_its_tool(sources: Path, tmp_path: Path) -> None:
+    family = replace(FAMILY, tools=(Tool("greeter", "./hello", built="hello"),))
+    tools_of(tmp_path).build(family, lambda done, total: None)
+    (directory,) = (tmp_path / "cache/tools").glob("hello-*")
+    assert [path.name for path in directory.iterdir()] == ["greeter"]
+
+
+def test_build_tags_leave_files_out(sources: Path, tmp_path: Path) -> None:
+    (sources / "broken.go").write_text("//go:build !small\n\npackage main\n\nfunc init() { nonsense }\n")
+    family = replace(FAMILY, tags=("small",))
+    tools_of(tmp_path).build(family, lambda done, total: None)
+    assert list((tmp_path / "cache/tools").glob("hello-*/hello"))
+
+
 def test_the_files_of_a_family_are_copied_from_their_module(sources: Path, tmp_path: Path) -> None:
     data = sources.parent / "data"
     data.mkdir()

@@ -58,6 +58,15 @@ BAD = {
     "no context": Bad(
         {"kubernetes:context": None}, "kubernetes:context is missing", "set kubernetes:context"
     ),
+    "context and Docker": Bad(
+        {"runtime": "docker"},
+        "kubernetes:context is set, but runtime is docker, which needs no cluster",
+        "rm kubernetes:context",
+    ),
+    "unknown runtime": Bad({"runtime": "podman"}, "runtime is 'podman', but must be", "set runtime"),
+    "port too high": Bad(
+        web(servicePort=70000), "web.servicePort is 70000, but", "set --path web.servicePort"
+    ),
     "no such context": Bad(
         {"kubernetes:context": "prod"}, "which has: office, sandbox", "set kubernetes:context CONTEXT"
     ),

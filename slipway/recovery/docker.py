@@ -1,0 +1,85 @@
+"""The repair of a stack on a Docker engine after an operation of the engine was killed.
+
+A killed operation can leave a lock, plugins that still run, and containers that the state does not have. A
+container of a web service gets requests as soon as it runs, whether or not the state has it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.errors import CommandFailed
+from slipway.process import run
+from slipway.pulumi.project import Stack
+from slipway.pulumi.updates import ConfigValue
+from slipway.recovery.orphans import end, orphans
+from slipway.recovery.repair import Info, unlock_and_run
+
+LABEL = "slipway/namespace"
+"""The label of every container, with the namespace of its stack."""
+TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What a killed operation left behind."""
+
+    processes: tuple[int, ...]
+    """The process ids of orphaned plugins."""
+    containers: Mapping[str, str]
+    """The containers that the state does not have: names by id."""
+
+    def describe(self) -> list[str]:
+        """Return one sentence for each item, with its repair."""
+        return [
+            *(f"process {pid} is an orphaned plugin: it will be ended" for pid in self.processes),
+            *(
+                f"container {name} is not in the state: it will be removed"
+                for name in self.containers.values()
+            ),
+        ]
+
+
+def find_remains(stack: Stack, config: Mapping[str, ConfigValue]) -> Remains:
+    """Return what a killed operation left behind, without changing anything."""
+    resources = stack.state()["deployment"].get("resources") or []
+    known = {resource.get("id") for resource in resources}
+    setting = config.get(f"{stack.project.name}:namespace")
+    namespace = (setting and setting.value) or f"{stack.project.name}-{stack.name.rpartition('/')[2]}"
+    listed = _docker(config, "ps", "--all", "--no-trunc", f"--filter=label={LABEL}={namespace}", _FORMAT)
+    containers = dict(line.split(" ", 1) for line in listed.splitlines())
+    unknown = {key: name for key, name in containers.items() if key not in known}
+    return Remains(tuple(orphans(stack.project.directory)), unknown)
+
+
+def repair(stack: Stack, config: Mapping[str, ConfigValue], info: Info, force_unlock: bool = False) -> None:
+    """Make the state agree with the engine.
+
+    The containers are looked up again after the plugins have ended: these may still have created some.
+
+    Raises:
+        LockInUse: another operation has the lock, or may have it.
+        SlipwayError: the Docker engine does not answer.
+    """
+
+    def update() -> None:
+        # First, because it fails if another operation runs, and then no container may be removed.
+        stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+        if unknown := find_remains(stack, config).containers:
+            _docker(config, "rm", "--force", *unknown)
+
+    end(find_remains(stack, config).processes)
+    unlock_and_run(stack, update, info, force_unlock)
+
+
+_FORMAT = "--format={{.ID}} {{.Names}}"
+
+
+def _docker(config: Mapping[str, ConfigValue], *arguments: str) -> str:
+    """Run `docker` on the engine of the stack, and return its output."""
+    host = config.get("docker:host")
+    environment: dict[str, Any] = {"DOCKER_HOST": host.value} if host and host.value else {}
+    result = run("docker", *arguments, environment=environment, timeout_s=TIMEOUT_S)
+    if result.code:
+        raise CommandFailed(f"docker {arguments[0]} failed: {result.error}")
+    return result.text
