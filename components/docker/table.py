@@ -223,7 +223,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("probe", "the health check, which updates await; without it, 5 seconds in which nothing ends"),
         _said(
             "probe",
-            "restarts nothing: the engine restarts containers that end, not ones that hang",
+            "restarts nothing: containers that end start again, those that hang do not",
             "Probe.exec(…)",
             lambda arguments: arguments["probe"] is not None,
         ),
