@@ -14,6 +14,7 @@ SlipwayError
 ├── ObjectNotFound
 ├── Conflict
 ├── BadKubeconfig
+├── BadSource
 ├── OutOfDate
 ├── HistoryUnavailable
 └── PromotionInProgress
@@ -101,6 +102,13 @@ class Conflict(SlipwayError):
 
 class BadKubeconfig(SlipwayError):
     """The kubeconfig cannot be read. The message never repeats its contents."""
+
+
+# Applications
+
+
+class BadSource(SlipwayError):
+    """A Compose file or a Dockerfile cannot be read or translated."""
 
 
 # Previews and promotions

@@ -10,6 +10,7 @@ import typer
 from slipway.errors import SlipwayError
 
 _PANELS: Mapping[str, Mapping[str, str]] = {
+    "Begin": {"adopt": "adopt"},
     "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
     "Inspect": {
         "status": "status",
