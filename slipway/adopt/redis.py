@@ -1,7 +1,8 @@
 """A service that runs Redis or Valkey, as the component."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from slipway.adopt import code, process, values
 from slipway.adopt.code import Code
@@ -16,30 +17,97 @@ IMAGE = "redis:7-bookworm"
 """The component's own."""
 DEFAULTS = (50, 64, 500, 128)
 STORAGE = "1Gi"
+_EVICTION = "noeviction|(allkeys|volatile)-(lru|lfu|random)|volatile-ttl"
+_ARGUMENTS = ("requirepass", "appendonly", "maxmemory-policy")
+_OWN = ("entrypoint", "user", "tmpfs", "shm_size", "configs", "secrets", "platform", "build", "scale")
+_LEFT_OUT = {
+    **dict.fromkeys(_OWN, "the component has its own"),
+    **dict.fromkeys(("ports", "expose"), "only its clients in the cluster reach it; see `slipway open`"),
+    **dict.fromkeys(
+        ("healthcheck", "stop_grace_period", "depends_on"),
+        "the component has its own probes, and waits for nothing",
+    ),
+}
 
 
-def redis(service: Model, part: Part, path: str, source: Source, settings: Settings, report: Report) -> str:
-    """Return the statement that makes the component."""
-    report.settle(service, path, FIELDS)
-    report.settle(service.get("deploy", {}), join(path, "deploy"), DEPLOY)
-    arguments: dict[str, Code] = {"namespace": "namespace.name"}
-    options = _options([str(word) for word in service.get("command") or []])
-    password = options.get("requirepass") or (service.get("environment") or {}).get("REDIS_PASSWORD")
-    if password and not password.startswith("$"):
-        key = settings.secret_key(f"{part.variable}_PASSWORD", str(password), part.name)
-        arguments["password"] = code.call("config.require_secret", code.text(key))
-    keeps = _keeps(service, options, part.service, source, report)
-    if keeps:
-        arguments["storage"] = code.text(STORAGE)
-    eviction = options.get("maxmemory-policy")
-    if eviction and re.fullmatch("noeviction|(allkeys|volatile)-(lru|lfu|random)|volatile-ttl", eviction):
-        arguments["eviction"] = code.text(eviction)
-    if image := _image(service, join(path, "image"), report):
-        arguments["image"] = code.text(image)
-    if resources := process.amounts(service, path, report, DEFAULTS):
-        arguments["resources"] = resources
-    _record(service, options, path, report)
-    return code.statement(part.variable, code.call("Redis", code.text(part.name), **arguments))
+@dataclass
+class RedisTranslation:
+    """The translation of one service."""
+
+    part: Part
+    service: Model
+    source: Source
+    report: Report
+    claims: dict[str, str]
+    """The claim of each volume that a component keeps its data in."""
+
+    def statement(self, settings: Settings, others: Collection[str]) -> str:
+        """Return the statement that makes the component.
+
+        `others` are the values of other services' variables: a password among them must stay the same.
+        """
+        path, service = f"services.{self.part.service}", self.service
+        self.report.settle(service, path, FIELDS)
+        self.report.settle(service.get("deploy", {}), join(path, "deploy"), DEPLOY)
+        arguments: dict[str, Code] = {"namespace": "namespace.name"}
+        options = _options([str(word) for word in service.get("command") or []])
+        password = str(options.get("requirepass") or (service.get("environment") or {}).get("REDIS_PASSWORD"))
+        if password in others:
+            key = settings.secret_key(f"{self.part.variable}_PASSWORD", password, self.part.name)
+            arguments["password"] = code.call("config.require_secret", code.text(key))
+        if self._keeps(path) or options.get("appendonly") == "yes":
+            arguments["storage"] = code.text(STORAGE)
+        if re.fullmatch(_EVICTION, eviction := options.get("maxmemory-policy", "")):
+            arguments["eviction"] = code.text(eviction)
+        if image := self._image(join(path, "image")):
+            arguments["image"] = code.text(image)
+        if resources := process.amounts(service, path, self.report, DEFAULTS):
+            arguments["resources"] = resources
+        self._record(path, [name for name in options if name not in _ARGUMENTS])
+        return code.statement(self.part.variable, code.call("Redis", code.text(self.part.name), **arguments))
+
+    def _keeps(self, path: str) -> bool:
+        """Return whether a volume has the data."""
+        persistent = False
+        for index, entry in enumerate(self.service.get("volumes", [])):
+            place = f"{path}.volumes[{index}]"
+            mount = values.mount(entry, place)
+            keys = self.source.keys(self.part.service, "volumes", index, ("type", "source", "target"))
+            if mount.target in ("/data", "/bitnami/redis/data"):
+                persistent = True
+                self.claims[mount.source] = f"data-{self.part.name}-0"
+                self.report.changed(place, f"storage: a claim of {STORAGE}, as Compose gives no size", *keys)
+            else:
+                self.report.left_out(place, "the component makes its configuration: use its arguments")
+        return persistent
+
+    def _image(self, path: str) -> str | None:
+        image = str(self.service["image"])
+        name, _, tag = image.partition("@")[0].rpartition(":")
+        if image == IMAGE:
+            self.report.translated(path, "the component's default")
+        elif name.removeprefix("docker.io/").removeprefix("library/") in (
+            "redis",
+            "valkey/valkey",
+        ) and re.match(r"\d", tag):
+            self.report.translated(path, "image")
+            return image
+        else:
+            self.report.changed(path, f"{IMAGE}: the component needs an official image with a version")
+        return None
+
+    def _record(self, path: str, rest: list[str]) -> None:
+        if "command" in self.service:
+            without = f"; without --{', --'.join(rest)}, which `transform` can add" if rest else ""
+            self.report.changed(join(path, "command"), f"a configuration file of the component{without}")
+        for key in self.service:
+            if key in _LEFT_OUT:
+                self.report.left_out(join(path, key), _LEFT_OUT[key])
+        for name in self.service.get("environment") or {}:
+            text = "the component makes a password, and gives it to its clients by `env` and `url`"
+            self.report.changed(join(path, f"environment.{name}"), text)
+        if "replicas" in self.service.get("deploy", {}):
+            self.report.left_out(join(path, "deploy.replicas"), "the component has one replica")
 
 
 def _options(words: list[str]) -> dict[str, str]:
@@ -48,76 +116,8 @@ def _options(words: list[str]) -> dict[str, str]:
     name = ""
     for word in words:
         if word.startswith("--"):
-            name, mark, value = word[2:].partition(" ")
-            options[name] = value if mark else ""
+            name, _, value = word[2:].partition(" ")
+            options[name] = value
         elif name:
             options[name] = f"{options[name]} {word}".strip()
     return options
-
-
-def _keeps(service: Model, options: Mapping[str, str], name: str, source: Source, report: Report) -> bool:
-    """Return whether the data outlive a restart."""
-    persistent = options.get("appendonly") == "yes"
-    for index, entry in enumerate(service.get("volumes", [])):
-        place = f"services.{name}.volumes[{index}]"
-        mount = values.mount(entry, place)
-        keys = source.keys(name, "volumes", index, ("type", "source", "target"))
-        if mount.target in ("/data", "/bitnami/redis/data") and (mount.source or mount.kind == "bind"):
-            persistent = True
-            report.changed(place, f"storage: a claim of {STORAGE}, because Compose gives no size", *keys)
-        else:
-            report.left_out(place, "the component has a configuration of its own: use its arguments")
-    return persistent
-
-
-def _image(service: Model, path: str, report: Report) -> str | None:
-    image = str(service["image"])
-    name, _, tag = image.partition("@")[0].rpartition(":")
-    if image == IMAGE:
-        report.translated(path, "the component's default")
-    elif name in ("redis", "library/redis", "docker.io/redis", "valkey/valkey") and re.match(r"\d", tag):
-        report.translated(path, "image")
-        return image
-    else:
-        report.changed(path, f"{IMAGE}: the component needs an official image with a version")
-    return None
-
-
-def _record(service: Model, options: Mapping[str, str], path: str, report: Report) -> None:
-    if "command" in service:
-        known = {"requirepass", "appendonly", "maxmemory-policy"}
-        rest = ", ".join(f"--{name}" for name in options if name not in known)
-        if rest:
-            report.changed(
-                join(path, "command"), f"arguments of the component; without {rest}: use `transform`"
-            )
-        else:
-            report.changed(
-                join(path, "command"), "arguments of the component, which makes a configuration file"
-            )
-    for key in (
-        "entrypoint",
-        "user",
-        "tmpfs",
-        "shm_size",
-        "configs",
-        "secrets",
-        "platform",
-        "build",
-        "scale",
-    ):
-        if key in service:
-            report.left_out(join(path, key), "the component has its own")
-    for key in ("ports", "expose"):
-        if key in service:
-            report.left_out(
-                join(path, key), "only its clients in the cluster reach it; `slipway open` opens a tunnel"
-            )
-    for key in ("healthcheck", "stop_grace_period", "depends_on"):
-        if key in service:
-            report.left_out(join(path, key), "the component has its own probes, and waits for nothing")
-    for name in service.get("environment") or {}:
-        text = "the component makes a password, and gives it to its clients by `env` and `url`"
-        report.changed(join(path, f"environment.{name}"), text)
-    if "replicas" in service.get("deploy", {}):
-        report.left_out(join(path, "deploy.replicas"), "the component has one replica")

@@ -71,9 +71,7 @@ def parts(services: Mapping[str, Model], ports: Mapping[str, int | None]) -> dic
         role, reason = _role(name, services[name], jobs, built, ports.get(name))
         own = _component_name(name)
         if own in names:
-            raise BadSource(
-                f"services.{names[own]} and services.{name} have the same name on Kubernetes, {own!r}: rename one"
-            )
+            raise BadSource(f"services.{names[own]} and services.{name} would both be {own!r}: rename one")
         names[own] = name
         variable = identifier(name, {*_TAKEN, *(part.variable for part in found.values())})
         port = SERVERS[base_name(services[name])] if role is Role.SERVER else ports.get(name)

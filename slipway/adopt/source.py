@@ -12,9 +12,11 @@ from slipway import process
 from slipway.adopt.code import text
 from slipway.adopt.files import Model, extended, find, load, merge
 from slipway.adopt.interpolation import interpolate, variables_of
+from slipway.adopt.values import single_ports
 from slipway.errors import BadSource, CommandFailed
 
 COMPOSE_TIMEOUT_S = 60
+_EXTENDS = "the fields that it names are in the report like the service's own"
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,19 @@ def read(
     if not files:
         return None
     merged: Model = {"services": {}}
+    lines = []
     for file in files:
-        merged = merge(merged, extended(load(file), file, lambda model: model))
+        raw = load(file)
+        merged = merge(merged, extended(raw, file, lambda model: model))
+        extending = [name for name, service in raw["services"].items() if "extends" in service]
+        lines += [(f"services.{name}.extends", _EXTENDS, True) for name in extending]
     if not merged["services"]:
         raise BadSource(f"{files[0]} has no services: add one under `services:`")
     model = _by_compose(directory, files, environment) or by_ourselves(directory, files, environment)
     written = _with_own_paths(merged)
     model = _like(model, written)
     _check(model, files[0])
-    return Source(files[0].name, directory, model, written, environment, root)
+    return Source(files[0].name, directory, model, written, environment, root, lines=lines)
 
 
 def by_ourselves(directory: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Model:
@@ -127,6 +133,8 @@ def _complete(service: Model, name: str, directory: Path, variables: Mapping[str
             )
     if both := {**from_files, **own}:
         service["environment"] = both
+    if "ports" in service:
+        service["ports"] = single_ports(service["ports"])
     for key in ("command", "entrypoint"):
         if isinstance(service.get(key), str):
             service[key] = _words(service[key], f"services.{name}.{key}")
@@ -205,7 +213,7 @@ def _with_own_paths(model: Model) -> Model:
     """Return a model in which each element of a list of short forms has a path of its own."""
     services = {
         name: {
-            key: [item if isinstance(item, Mapping) else {"": item} for item in value]
+            key: [item if isinstance(item, Mapping) else {"": item} for item in single_ports(value)]
             if key in ("ports", "volumes", "secrets", "configs") and isinstance(value, list)
             else value
             for key, value in service.items()

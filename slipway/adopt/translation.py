@@ -10,13 +10,14 @@ from slipway.adopt.code import Code
 from slipway.adopt.environment import Environment, mentioned
 from slipway.adopt.files import Model
 from slipway.adopt.images import Images
-from slipway.adopt.redis import redis
+from slipway.adopt.redis import RedisTranslation
 from slipway.adopt.report import Report, join, listed
 from slipway.adopt.roles import Part, Role, parts
 from slipway.adopt.settings import Settings, hidden
-from slipway.adopt.simple import DEPLOY, FIELDS, TOP
+from slipway.adopt.simple import DEPLOY, FIELDS
 from slipway.adopt.source import Source
 from slipway.adopt.storage import Storage
+from slipway.adopt.top_level import top_level
 
 _PORT_KEYS = ("target", "published", "host_ip", "protocol", "mode", "name", "app_protocol")
 PROCESS_DEFAULTS = (250, 128, 500, 256)
@@ -35,6 +36,8 @@ class Translation:
     doors: dict[str, Part] = field(default_factory=dict)
     """The services that clients outside reach, by the setting of their host name."""
 
+    _made: set[str] = field(default_factory=set)
+
     def __post_init__(self) -> None:
         self.images = Images(self.source, self.report)
         ports = {name: self._port(service, f"services.{name}") for name, service in self.services.items()}
@@ -51,18 +54,28 @@ class Translation:
         """Translate all services; those that build come first, so that others find their image."""
         ordered = [part for part in self.parts.values() if self.services[part.service].get("build")]
         references = {part.service: self._image(part) for part in ordered}
-        for part in self.parts.values():
+        first = (Role.SERVER, Role.REDIS)  # others may name them without depending on them
+        for part in sorted(self.parts.values(), key=lambda part: part.role not in first):
             path = f"services.{part.service}"
             if part.role is Role.NONE:
                 self.report.left_out(path, part.reason)
             elif part.role is Role.SERVER:
                 self._server(part, path)
             elif part.role is Role.REDIS:
-                self.statements.append(
-                    redis(self.services[part.service], part, path, self.source, self.settings, self.report)
-                )
+                self._redis(part)
             else:
                 self._component(part, path, references.get(part.service) or self._image(part))
+
+    def _redis(self, part: Part) -> None:
+        others = {
+            str(value)
+            for name, service in self.services.items()
+            for variable, value in (service.get("environment") or {}).items()
+            if name != part.service and variable != "REDIS_PASSWORD"
+        }
+        service = self.services[part.service]
+        redis = RedisTranslation(part, service, self.source, self.report, self.storage.claims)
+        self.statements.append(redis.statement(self.settings, others))
 
     def _image(self, part: Part) -> Code:
         return self.images.reference(self.services[part.service], part, f"services.{part.service}")
@@ -121,6 +134,7 @@ class Translation:
         }
         given = {name: value for name, value in arguments.items() if value is not None}
         component = code.call(part.role, code.text(part.name), **given)
+        self._made.add(part.service)
         variable = "" if part.role is Role.WORKER else part.variable
         self.statements.append(code.statement(variable, component))
 
@@ -148,7 +162,10 @@ class Translation:
     def _endpoint(self, part: Part) -> Code:
         if part.role is Role.SERVER:
             return part.variable
-        return code.call("Endpoint", port=str(part.port), pods=f"{part.variable}.selector")
+        pods: Code = f"{part.variable}.selector"
+        if part.service not in self._made:
+            pods = code.mapping({"app.kubernetes.io/name": code.text(part.name)})
+        return code.call("Endpoint", port=str(part.port), pods=pods)
 
     def _after(self, needs: Mapping[str, Any], path: str, environment: Environment) -> list[str]:
         """Return the components that must be ready before."""
@@ -263,7 +280,7 @@ class Translation:
                     f"services.{name}",
                     f"it runs with the profile {profiles} only (chosen: {active}): use --profile",
                 )
-        self._top_level()
+        top_level(self.source, self.services, self.storage.claims, self.report)
         for name, service in self.source.written["services"].items():
             if "env_file" in service:
                 place = f"services.{name}.env_file"
@@ -272,42 +289,6 @@ class Translation:
         self.report.rename(self.source.origins)
         for path, text, done in self.source.lines:
             (self.report.translated if done else self.report.left_out)(path, text)
-
-    def _top_level(self) -> None:
-        written = self.source.written
-        self.report.settle(written, "", TOP)
-        for key in written:
-            if key.startswith("x-"):
-                self.report.left_out(key, "an extension: what refers to it is translated where it stands")
-        for name, definition in (written.get("volumes") or {}).items():
-            path = f"volumes.{name}"
-            if name in self.storage.claims:
-                self.report.changed(path, f"the claim {self.storage.claims[name]}")
-            else:
-                self.report.left_out(path, "no component uses it")
-            for key in definition or {}:
-                self.report.left_out(join(path, key), "the claim has a storage class: set `storage_class`")
-        for kind in ("secrets", "configs"):
-            for name, definition in (written.get(kind) or {}).items():
-                self._definition(kind, name, definition or {})
-
-    def _definition(self, kind: str, name: str, definition: Mapping[str, Any]) -> None:
-        used = {
-            entry["source"] if isinstance(entry, Mapping) else entry
-            for service in self.services.values()
-            for entry in [*service.get(kind, []), *(service.get("build") or {}).get("secrets", [])]
-        }
-        for key in definition:
-            path = f"{kind}.{name}.{key}"
-            if name not in used:
-                self.report.left_out(path, "no service that is in the program uses it")
-            elif key in ("file", "environment", "content") and not any(
-                line.path == path for line in self.report.lines
-            ):
-                where = "a secret of the stack" if kind == "secrets" else "the content of a file"
-                self.report.changed(path, where)
-            elif key not in ("file", "environment", "content"):
-                self.report.left_out(path, "make the Secret or ConfigMap in the program, or outside")
 
 
 def _array(items: Sequence[Code]) -> Code | None:

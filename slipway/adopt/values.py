@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class PublishedPort:
 def port(value: Any, path: str) -> PublishedPort:
     """Read an entry of `ports`; raise BadSource if it is none.
 
-    Of a range, the first port counts. https://docs.docker.com/reference/compose-file/services/#ports
+    https://docs.docker.com/reference/compose-file/services/#ports
     """
     if isinstance(value, Mapping):
         entry = dict(value)
@@ -81,6 +81,23 @@ def port(value: Any, path: str) -> PublishedPort:
     local = str(entry.get("host_ip") or "").startswith(("127.", "[::1", "::1"))
     published = str(entry.get("published") or "")
     return PublishedPort(int(target), published, str(entry.get("protocol") or "tcp"), not local)
+
+
+def single_ports(entries: Sequence[Any]) -> list[Any]:
+    """Return the entries of `ports`, those with a range as often as it has ports: Compose does the same."""
+    single: list[Any] = []
+    for entry in entries:
+        match = re.fullmatch(r"(.*:)?(\d+)-(\d+)((?:/\w+)?)", entry) if isinstance(entry, str) else None
+        if not match:
+            single.append(entry)
+            continue
+        before, first, last, protocol = match.groups()
+        published = re.fullmatch(r"(.*:)?(\d+)-(\d+):", before or "")
+        for offset in range(int(last) - int(first) + 1):
+            if published:
+                before = f"{published[1] or ''}{int(published[2]) + offset}:"
+            single.append(f"{before or ''}{int(first) + offset}{protocol}")
+    return single
 
 
 @dataclass(frozen=True)
