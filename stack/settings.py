@@ -194,9 +194,14 @@ def schema() -> dict[str, Any]:
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["name"]
     model = Settings.model_json_schema()
     model["required"] = [CONTEXT]  # all other keys have defaults
-    model["oneOf"] = [{"required": [f"{project}:image"]}, {"required": [f"{project}:build"]}]
+    # Pulumi takes a key without a namespace as the project's: a new project has another name.
+    model["oneOf"] = [
+        {"anyOf": [{"required": [f"{project}:{key}"]}, {"required": [key]}]} for key in ("image", "build")
+    ]
     model["properties"] = {
-        key if ":" in key else f"{project}:{key}": value for key, value in model["properties"].items()
+        written: value
+        for key, value in model["properties"].items()
+        for written in ([key] if ":" in key else [f"{project}:{key}", key])
     }
     definitions = model.pop("$defs")
     # The keys of other namespaces (kubernetes:, docker-build:, pulumi:) belong to their providers.

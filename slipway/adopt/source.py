@@ -195,14 +195,17 @@ def _like(model: Model, written: Model) -> Model:
         kept = {key: service[key] for key in _in_order(service, own) if key in own or key == "environment"}
         for group in ("build", "deploy", "environment", "depends_on"):
             if isinstance(kept.get(group), dict):
-                mine = own.get(group) or {}
-                kept[group] = {
-                    key: kept[group][key]
-                    for key in _in_order(kept[group], mine)
-                    if key in mine or group == "environment"
-                }
+                kept[group] = _ordered(kept[group], own.get(group) or {}, more=group == "environment")
+        if args := kept.get("build", {}).get("args"):
+            kept["build"]["args"] = _ordered(args, own["build"]["args"], more=False)
         services[name] = kept
     return {**model, "services": services}
+
+
+def _ordered(mapping: Mapping[str, Any], like: Mapping[str, Any], *, more: bool) -> Model:
+    """Return a mapping in the order of another; Compose leaves out what has no value."""
+    keys = [*like, *sorted(key for key in mapping if more and key not in like)]
+    return {key: mapping.get(key) for key in keys if key in mapping or like[key] is None}
 
 
 def _in_order(mapping: Mapping[str, Any], like: Mapping[str, Any]) -> list[str]:

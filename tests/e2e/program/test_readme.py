@@ -97,8 +97,8 @@ def clone(sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         content = yaml.safe_load(file.read_text())
         content["config"] |= {
             "kubernetes:context": INSTANCE.name,
-            "slipway:repository": f"{INSTANCE.registry}/hits",
-            "slipway:web": {**web, "resources": LITTLE},
+            "repository": f"{INSTANCE.registry}/hits",
+            "web": {**web, "resources": LITTLE},
         }
         file.write_text(yaml.safe_dump(content))
     clone.commit()

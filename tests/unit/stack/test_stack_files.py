@@ -63,7 +63,7 @@ def test_editors_and_program_agree_on_the_stack_files(
 ) -> None:
     """With the image that a promotion writes; dev has none, as it builds."""
     document = yaml.safe_load(path.read_text())
-    if "slipway:build" not in document["config"]:
+    if "build" not in document["config"]:
         document["config"]["slipway:image"] = DIGEST
     schema.validate(document)
     assert program(**document["config"]).of("Deployment")
