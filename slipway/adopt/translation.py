@@ -43,10 +43,10 @@ class Translation:
         ports = {name: self._port(service, f"services.{name}") for name, service in self.services.items()}
         self.parts = parts(self.services, ports)
         mounts = Counter(
-            values.mount(entry, f"services.{name}.volumes").source
+            values.mount(entry, f"services.{name}.volumes[{index}]").source
             for name, service in self.services.items()
             if self.parts[name].role in (Role.WEB, Role.WORKER, Role.JOB)
-            for entry in service.get("volumes", [])
+            for index, entry in enumerate(service.get("volumes", []))
         )
         self.storage = Storage(self.source, self.settings, self.report, mounts)
 

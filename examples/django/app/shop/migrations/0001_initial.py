@@ -1,5 +1,7 @@
 """Make the table of orders."""
 
+from typing import ClassVar
+
 from django.db import migrations, models
 
 
@@ -7,7 +9,7 @@ class Migration(migrations.Migration):
     """The first migration."""
 
     initial = True
-    operations = [
+    operations: ClassVar = [
         migrations.CreateModel(
             name="Order",
             fields=[
