@@ -11,7 +11,7 @@ from typing import Any
 
 from slipway.adopt.files import Model
 from slipway.adopt.interpolation import interpolate, read_text
-from slipway.adopt.source import Source
+from slipway.adopt.source import Source, with_own_paths
 from slipway.errors import BadSource
 
 PORTS = {"fastapi": 8000, "django": 8000, "flask": 5000}
@@ -53,7 +53,10 @@ def without_compose(directory: Path, root: str) -> Source:
     _image(stages, web, found, file)
     _requirements(directory, web, found)
     model = {"services": found.services}
-    return Source("Dockerfile", directory, model, model, root=root, origins=found.origins, lines=found.lines)
+    written = with_own_paths(model)
+    return Source(
+        "Dockerfile", directory, model, written, root=root, origins=found.origins, lines=found.lines
+    )
 
 
 def _instructions(text: str) -> Iterator[tuple[str, str]]:

@@ -99,7 +99,7 @@ class Environment:
 
     def _secret(self, path: str, name: str, value: str) -> None:
         self.code.append(self.settings.variable(name, value, self.owner.name))
-        key = camel(name) if camel(name) in self.settings.secret else self.settings.entries[name]
+        key = self.settings.secret_key(name, value, self.owner.name)
         servers = [part for part, _ in mentioned(value, self.parts.values())]
         text = f"a secret: `pulumi config set --secret {key}`"
         for part in servers:

@@ -54,6 +54,7 @@ class RedisTranslation:
         password = str(options.get("requirepass") or (service.get("environment") or {}).get("REDIS_PASSWORD"))
         if password in others:
             key = settings.secret_key(f"{self.part.variable}_PASSWORD", password, self.part.name)
+            settings.shared[password] = key
             arguments["password"] = code.call("config.require_secret", code.text(key))
         if self._keeps(path) or options.get("appendonly") == "yes":
             arguments["storage"] = code.text(STORAGE)

@@ -18,11 +18,15 @@ class Settings:
     """Values for a stack file, by key."""
     secret: dict[str, str] = field(default_factory=dict, repr=False)
     """Values of the source that belong into a stack file encrypted, by key."""
+    shared: dict[str, str] = field(default_factory=dict, repr=False)
+    """The keys of secrets that several services must have the same value of, by that."""
     entries: dict[str, str] = field(default_factory=dict)
     """The entries of the program's Secret, each with the key of its value."""
 
     def secret_key(self, name: str, value: str, owner: str) -> str:
-        """Return the key of a secret: one for each value, named for where it is used first."""
+        """Return the key of a secret, named for where it is used first."""
+        if value in self.shared:
+            return self.shared[value]
         for key in (camel(name), camel(f"{owner}_{name}")):
             if self.secret.setdefault(key, value) == value and key not in self.plain:
                 return key

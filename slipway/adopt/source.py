@@ -89,7 +89,7 @@ def read(
     if not merged["services"]:
         raise BadSource(f"{files[0]} has no services: add one under `services:`")
     model = _by_compose(directory, files, environment) or by_ourselves(directory, files, environment)
-    written = _with_own_paths(merged)
+    written = with_own_paths(merged)
     model = _like(model, written)
     _check(model, files[0])
     return Source(files[0].name, directory, model, written, environment, root, lines=lines)
@@ -212,7 +212,7 @@ def _in_order(mapping: Mapping[str, Any], like: Mapping[str, Any]) -> list[str]:
     return [*(key for key in like if key in mapping), *sorted(key for key in mapping if key not in like)]
 
 
-def _with_own_paths(model: Model) -> Model:
+def with_own_paths(model: Model) -> Model:
     """Return a model in which each element of a list of short forms has a path of its own."""
     services = {
         name: {

@@ -147,7 +147,7 @@ class Storage:
         content, written = self._definition(definition, kind, name)
         if kind == "secrets" or has_secret(content):
             self.files.append(self.settings.file(target, name, content, part.name))
-            key = self.settings.entries.get(name, name)
+            key = self.settings.secret_key(name, content, part.name)
             self.report.changed(path, f"a file with a secret: `pulumi config set --secret {key}`", *known)
         else:
             self.files.append(code.call("File.text", code.text(target), written))
