@@ -44,8 +44,10 @@ def replacements(situation: Situation) -> Iterator[Consequence]:
             old,
             "is deleted and recreated: requests fail meanwhile, and its address may change",
         )
-    for old, _ in situation.replaced("Job"):
-        yield _downtime(Level.ATTENTION, old, "is deleted and runs again from the start")
+    for old, new in situation.replaced("Job"):
+        renamed = get(old.manifest, "metadata", "name") != get(new.manifest, "metadata", "name")
+        text = "runs again, as a Job of another name" if renamed else "is deleted and runs again from the start"
+        yield _downtime(Level.ATTENTION, old, text)
 
 
 # The engine replaces objects for these; an update in place is refused.
