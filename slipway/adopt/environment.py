@@ -15,6 +15,7 @@ from slipway.adopt.source import Source
 
 _REDIS_URL = re.compile(r"(?:rediss?|valkey)://(?:[^@/]*@)?(?P<host>[^:/?]+)(?::6379)?(?:/(?P<rest>.*))?")
 _SETTING = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-[^${}]*)?\})", re.ASCII)
+_LOG_IN = "the Redis component has a password: the process must log in with REDIS_PASSWORD"
 _HOST_PORT = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")
 
 
@@ -60,8 +61,11 @@ class Environment:
                 )
 
     def _has_address(self, texts: Mapping[str, str | None], redis: Part) -> bool:
-        """Return whether variables name a Redis by its host alone, so that the password is missing."""
-        return any(value in (redis.service, f"{redis.service}:6379") for value in texts.values())
+        """Return whether variables name a Redis otherwise than by a URL, so that the password is missing."""
+        return any(
+            value and not _REDIS_URL.fullmatch(value) and any(mentioned(value, [redis]))
+            for value in texts.values()
+        )
 
     def _variable(self, name: str, value: str | None, redis: Mapping[str, Part], full: bool) -> None:
         path = f"services.{self.owner.service}.environment.{name}"
@@ -115,13 +119,15 @@ class Environment:
             self._lead(part)
         if value in redis:
             self.code.append(code.call("EnvVar.value", code.text(name), f"{redis[value].variable}.host"))
-            self.report.translated(path, "the host of the Redis component, with its own variables before it")
+            self.report.changed(path, _LOG_IN)
         elif hosts:
             text, servers = _with_hosts(escaped(value), hosts)
             self.code.append(code.call("EnvVar.value", code.text(name), text))
             if servers:
                 keys = ", ".join(f"`{part.variable}Host`" for part in servers)
                 self.report.changed(path, f"has the address of your own server, the setting {keys}")
+            elif any(part.role is Role.REDIS for part in hosts):
+                self.report.changed(path, _LOG_IN)
             else:
                 self.report.translated(path, f"a variable; the network policy admits it to {hosts[0].name}")
         elif written and (match := _SETTING.fullmatch(written)):

@@ -46,8 +46,10 @@ def replacements(situation: Situation) -> Iterator[Consequence]:
         )
     for old, new in situation.replaced("Job"):
         renamed = get(old.manifest, "metadata", "name") != get(new.manifest, "metadata", "name")
-        text = "runs again, as a Job of another name" if renamed else "is deleted and runs again from the start"
-        yield _downtime(Level.ATTENTION, old, text)
+        how = (
+            "runs again, as a Job of another name" if renamed else "is deleted and runs again from the start"
+        )
+        yield _downtime(Level.ATTENTION, old, how)
 
 
 # The engine replaces objects for these; an update in place is refused.

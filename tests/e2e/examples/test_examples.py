@@ -41,7 +41,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(
     scope="module",
-    params=["django", *(["flask-redis", "fastapi"] if SOAK else [])],
+    params=["fastapi", *(["flask-redis", "django"] if SOAK else [])],
 )
 def example(
     request: pytest.FixtureRequest,

@@ -194,6 +194,18 @@ def test_celery_without_a_module(app: Path) -> None:
     assert "| `requirements.celery` | **left out** | no module makes a Celery(…)" in report
 
 
+@pytest.mark.parametrize("value", ["cache", "cache:6379", "tcp://cache:6379"])
+def test_a_redis_without_a_url_has_a_password(value: str, app: Path) -> None:
+    web = f"  web: {{build: ., environment: {{HOST: '{value}'}}}}\n"
+    (app / "compose.yaml").write_text(f"services:\n{web}  cache: {{image: 'redis:7'}}\n")
+    files = adopt(app).files()
+    assert "*cache.env" in files["__main__.py"]
+    assert (
+        "| `services.web.environment.HOST` | changed | the Redis component has a password"
+        in files["ADOPTED.md"]
+    )
+
+
 def test_files_are_merged_in_their_order(app: Path) -> None:
     (app / "compose.yaml").write_text("services: {web: {build: ., ports: ['80:80'], command: [a]}}")
     (app / "prod.yaml").write_text("services: {web: {command: [b], environment: {A: '1'}}}")
