@@ -114,7 +114,8 @@ class Environment:
 
     def _plain(self, path: str, name: str, value: str, redis: Mapping[str, Part]) -> None:
         written = self.source.expression("services", self.owner.service, "environment", name)
-        hosts = [part for part, _ in mentioned(value, self.parts.values())]
+        named = list(mentioned(value, self.parts.values()))
+        hosts = [part for part, _ in named]
         for part in hosts:
             self._lead(part)
         if value in redis:
@@ -125,7 +126,9 @@ class Environment:
             self.code.append(code.call("EnvVar.value", code.text(name), text))
             if servers:
                 keys = ", ".join(f"`{part.variable}Host`" for part in servers)
-                self.report.changed(path, f"has the address of your own server, the setting {keys}")
+                others = sorted({str(port) for part, port in named if port not in (None, part.port)})
+                add = f"; add `Endpoint(port={others[0]}, cidr=…)` to `reaches`" if others else ""
+                self.report.changed(path, f"has the address of your own server, the setting {keys}{add}")
             elif any(part.role is Role.REDIS for part in hosts):
                 self.report.changed(path, _LOG_IN)
             else:

@@ -79,7 +79,9 @@ class Program:
     def _exports(self) -> list[str]:
         """Return the outputs: `slipway promote` reads `image`."""
         found = self.translation
+        doors = [part.service for part in found.doors.values()]
         webs = [part for part in found.parts.values() if part.role == "WebService"]
+        webs.sort(key=lambda part: part.service not in doors)
         urls = {"url" if index == 0 else f"{part.variable}Url": part for index, part in enumerate(webs)}
         lines = [f'pulumi.export("{name}", {part.variable}.url)' for name, part in urls.items()]
         images = sorted(set(found.images.variables.values()))

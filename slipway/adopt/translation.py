@@ -225,15 +225,8 @@ class Translation:
         if part.role is not Role.WEB:
             return None
         arguments: dict[str, Code] = {}
-        asked = {
-            port
-            for other in self.services.values()
-            for value in (other.get("environment") or {}).values()
-            for _, port in mentioned(str(value), [part])
-            if port
-        }
-        if asked:
-            arguments["port"] = str(min(asked))
+        if self._has_clients(service, part):
+            arguments["port"] = str(part.port)  # in Compose, clients use the container's port
         arguments["target_port"] = str(part.port)
         if public:
             key = f"{part.variable}Host" if self.doors else "host"
@@ -245,6 +238,15 @@ class Translation:
                 f'"{part.service} is published in {self.source.name}" if {variable} else None'
             )
         return code.call("Exposure", **arguments)
+
+    def _has_clients(self, service: Model, part: Part) -> bool:
+        """Return whether other services connect to a service."""
+        return "expose" in service or any(
+            part.service in other.get("depends_on", {})
+            or any(any(mentioned(str(value), [part])) for value in (other.get("environment") or {}).values())
+            for other in self.services.values()
+            if other is not service
+        )
 
     def _ports(self, service: Model, part: Part, path: str) -> bool:
         """Record what becomes of the ports; return whether clients outside reach the first."""

@@ -1,9 +1,11 @@
 """The adopted examples on a cluster: they answer, their workers work, and nothing runs twice."""
 
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,7 @@ from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 
 EXAMPLES = PROJECT / "examples"
 WITHIN_S = 60
+ROLLOUTS = 10
 
 
 class Example(Stack):
@@ -105,6 +108,42 @@ def test_a_second_update_changes_nothing(example: Example) -> None:
     assert len(jobs) == (example.directory.name == "django")
     example.succeed("up", "--yes", "--skip-preview", "--expect-no-changes")
     assert example.kubectl("get", "jobs", "--output=name").split() == jobs
+
+
+def test_rollouts_with_a_migration_each_fail_no_request(example: Example) -> None:
+    """A changed variable makes another migration, and another version of the pods."""
+    if example.directory.name != "django":
+        pytest.skip("it has no migration")
+    before = len(example.kubectl("get", "jobs", "--output=name").split())
+    with under_load(f"{example.url}/healthz") as statuses:
+        for version in range(ROLLOUTS):
+            example.succeed("config", "set", "djangoAllowedHosts", f"*,v{version}")
+            example.up()
+    assert set(statuses) == {"200"}, {status: statuses.count(status) for status in set(statuses)}
+    assert len(statuses) > 100
+    assert len(example.kubectl("get", "jobs", "--output=name").split()) == before + ROLLOUTS
+
+
+@contextmanager
+def under_load(url: str) -> Iterator[list[str]]:
+    """Ask a page all the time, each time by a connection of its own; collect what is answered."""
+    statuses: list[str] = []
+    stopping = threading.Event()
+
+    def ask() -> None:
+        while not stopping.wait(0.02):
+            try:
+                statuses.append(str(httpx.get(url, timeout=10).status_code))
+            except httpx.HTTPError as error:
+                statuses.append(repr(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def test_what_is_adopted_can_be_previewed(
