@@ -241,7 +241,7 @@ class Translation:
 
     def _has_clients(self, service: Model, part: Part) -> bool:
         """Return whether other services connect to a service."""
-        return "expose" in service or any(
+        return ("expose" in service and not self.source.origins) or any(
             part.service in other.get("depends_on", {})
             or any(any(mentioned(str(value), [part])) for value in (other.get("environment") or {}).values())
             for other in self.services.values()
