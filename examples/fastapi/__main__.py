@@ -16,7 +16,9 @@ files = {
     "ca": Path(os.environ.get("PIP_CERT", "/dev/null")),
     "pip": Path(os.environ.get("PIP_CONFIG_FILE", "/dev/null")),
 }
-build_secrets = {name: text for name, file in files.items() if (text := file.read_text())}
+build_secrets: dict[str, pulumi.Input[str]] = {
+    name: text for name, file in files.items() if (text := file.read_text())
+}
 
 image: pulumi.Input[str] | None = config.get("image")
 if not image:

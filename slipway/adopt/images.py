@@ -152,8 +152,8 @@ class Images:
         pairs = code.mapping(self.secrets)
         files = code.statement("files", pairs)
         comment = "# Files of this machine; an empty one is no secret."
-        read = "build_secrets = {name: text for name, file in files.items() if (text := file.read_text())}"
-        return [f"{comment}\n{files}\n{read}"]
+        read = "    name: text for name, file in files.items() if (text := file.read_text())"
+        return [f"{comment}\n{files}\nbuild_secrets: dict[str, pulumi.Input[str]] = {{\n{read}\n}}"]
 
 
 def _text(dockerfile: Path) -> str:
