@@ -22,7 +22,7 @@ class Group:
 Code = str | Group
 
 
-def call(function: str, *positional: Code, **named: Code) -> Group:
+def invoke(function: str, *positional: Code, **named: Code) -> Group:
     """Return a call."""
     items: list[tuple[str, Code]] = [("", item) for item in positional]
     return Group(f"{function}(", [*items, *((f"{name}=", item) for name, item in named.items())], ")")

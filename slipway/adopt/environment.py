@@ -15,6 +15,8 @@ from slipway.adopt.source import Source
 
 _REDIS_URL = re.compile(r"(?:rediss?|valkey)://(?:[^@/]*@)?(?P<host>[^:/?]+)(?::6379)?(?:/(?P<rest>.*))?")
 _SETTING = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-[^${}]*)?\})", re.ASCII)
+_SETTINGS = ("image", "host", "issuer", "repository")
+"""The settings that the program reads itself."""
 _LOG_IN = "the Redis component has a password: the process must log in with REDIS_PASSWORD"
 _HOST_PORT = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")
 
@@ -88,17 +90,17 @@ class Environment:
     def _redis_url(self, path: str, name: str, redis: Part, rest: str) -> None:
         """Take a URL from Redis; one with another database refers to a variable before it."""
         if rest in ("0", ""):
-            self.code.append(code.call(f"{redis.variable}.url", code.text(name)))
+            self.code.append(code.invoke(f"{redis.variable}.url", code.text(name)))
             self._urls.setdefault(redis.service, name)
         else:
             if redis.service not in self._urls:
                 own = "REDIS_URL" if redis.variable == "redis" else f"{redis.variable.upper()}_URL"
                 self._urls[redis.service] = own
                 self.code.append(
-                    code.call(f"{redis.variable}.url", *([code.text(own)] * (own != "REDIS_URL")))
+                    code.invoke(f"{redis.variable}.url", *([code.text(own)] * (own != "REDIS_URL")))
                 )
             url = code.text(f"$({self._urls[redis.service]})/{escaped(rest)}")
-            self.code.append(code.call("EnvVar.value", code.text(name), url))
+            self.code.append(code.invoke("EnvVar.value", code.text(name), url))
         self.report.changed(path, "a URL with the password of the Redis component, from a Secret")
 
     def _secret(self, path: str, name: str, value: str) -> None:
@@ -119,11 +121,11 @@ class Environment:
         for part in hosts:
             self._lead(part)
         if value in redis:
-            self.code.append(code.call("EnvVar.value", code.text(name), f"{redis[value].variable}.host"))
+            self.code.append(code.invoke("EnvVar.value", code.text(name), f"{redis[value].variable}.host"))
             self.report.changed(path, _LOG_IN)
         elif hosts:
             text, servers = _with_hosts(escaped(value), hosts)
-            self.code.append(code.call("EnvVar.value", code.text(name), text))
+            self.code.append(code.invoke("EnvVar.value", code.text(name), text))
             if servers:
                 keys = ", ".join(f"`{part.variable}Host`" for part in servers)
                 others = sorted({str(port) for part, port in named if port not in (None, part.port)})
@@ -134,12 +136,14 @@ class Environment:
             else:
                 self.report.translated(path, f"a variable; the network policy admits it to {hosts[0].name}")
         elif written and (match := _SETTING.fullmatch(written)):
-            key = camel(match[1] or match[2])
-            setting = f"config.get({code.text(key)}) or {code.text(escaped(value))}"
-            self.code.append(code.call("EnvVar.value", code.text(name), setting))
+            setting = match[1] or match[2]
+            own = camel(setting) in (*_SETTINGS, *self.settings.plain, *self.settings.secret)
+            key = camel(f"{self.owner.name}_{setting}" if own else setting)
+            default = f"config.get({code.text(key)}) or {code.text(escaped(value))}"
+            self.code.append(code.invoke("EnvVar.value", code.text(name), default))
             self.report.translated(path, f"the setting `{key}` of a stack, with a default")
         else:
-            self.code.append(code.call("EnvVar.value", code.text(name), code.text(escaped(value))))
+            self.code.append(code.invoke("EnvVar.value", code.text(name), code.text(escaped(value))))
             self.report.translated(path, "a variable")
 
     def _lead(self, part: Part) -> None:

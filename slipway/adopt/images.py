@@ -68,7 +68,7 @@ class Images:
         return self.source.directory / str(build.get("context", "."))
 
     def _build(self, variable: str, part: Part, arguments: dict[str, Code]) -> None:
-        app_image = code.call("AppImage", code.text(part.name), **arguments)
+        app_image = code.invoke("AppImage", code.text(part.name), **arguments)
         value = code.Group(app_image.start, app_image.items, ").ref")
         before = f"{variable}: pulumi.Input[str] | None = config.get({code.text(camel(variable))})"
         body = code.render(value, code.INDENT, code.INDENT + len(variable) + 3)

@@ -59,8 +59,8 @@ def amounts(service: Model, path: str, report: Report, defaults: tuple[int, int,
             if (group, kind) in given
         }
         if own:
-            groups[group] = code.call("Compute", **own)
-    return code.call("Resources", **groups)
+            groups[group] = code.invoke("Compute", **own)
+    return code.invoke("Resources", **groups)
 
 
 def probes(service: Model, role: Role, port: int | None, path: str, report: Report) -> dict[str, Code]:
@@ -76,21 +76,21 @@ def probes(service: Model, role: Role, port: int | None, path: str, report: Repo
     if role is Role.JOB or not test:
         if "test" in health:
             report.left_out(place, "a Job ends by itself" if role is Role.JOB else "there is no check")
-        tcp = code.call("Probes", live="Probe.tcp()", ready="Probe.tcp()")
+        tcp = code.invoke("Probes", live="Probe.tcp()", ready="Probe.tcp()")
         return {"probes": tcp} if role is Role.WEB else {}
     if role is Role.WORKER:
         report.translated(join(place, "test"), "a command that restarts the process if it hangs")
         if "start_period" in health:
             report.left_out(join(place, "start_period"), "the first check is after 30 s")
-        return {"probe": code.call("Probe.exec", *map(code.text, test))}
+        return {"probe": code.invoke("Probe.exec", *map(code.text, test))}
     more = {}
     if "start_period" in health:
         startup = values.seconds(health["start_period"], join(place, "start_period"))
         report.translated(join(place, "start_period"), "Probes.startup, 60 s or more")
         more = {"startup": str(startup)} if startup > 60 else {}
     ready = _asked(" ".join(test), port, join(place, "test"), report)
-    ready = ready or code.call("Probe.exec", *map(code.text, test))
-    return {"probes": code.call("Probes", live="Probe.tcp()", ready=ready, **more)}
+    ready = ready or code.invoke("Probe.exec", *map(code.text, test))
+    return {"probes": code.invoke("Probes", live="Probe.tcp()", ready=ready, **more)}
 
 
 def _test(health: Mapping[str, Any], place: str) -> list[str]:
@@ -118,7 +118,7 @@ def _asked(command: str, port: int | None, path: str, report: Report) -> Code | 
     more: dict[str, Code] = {} if asked == port else {"port": str(asked)}
     if scheme == "HTTPS":
         more["scheme"] = code.text(scheme)
-    return code.call("Probe.http", code.text(page or "/"), host=code.text("localhost"), **more)
+    return code.invoke("Probe.http", code.text(page or "/"), host=code.text("localhost"), **more)
 
 
 def security(service: Model, path: str, image_user: int | None, report: Report) -> Code | None:
@@ -126,7 +126,7 @@ def security(service: Model, path: str, image_user: int | None, report: Report) 
     user = str(service.get("user") or "")
     place = join(path, "user")
     if "user" not in service:
-        return code.call("PodSecurity", user=str(image_user)) if image_user else None
+        return code.invoke("PodSecurity", user=str(image_user)) if image_user else None
     name, _, group = user.partition(":")
     if not name.isdecimal():
         report.changed(place, "Kubernetes wants a number: the user is 10001, or give `PodSecurity(user=…)`")
@@ -136,7 +136,7 @@ def security(service: Model, path: str, image_user: int | None, report: Report) 
         return None
     report.translated(place, "PodSecurity.user")
     more = {"group": group} if group.isdecimal() and group not in ("0", name) else {}
-    return code.call("PodSecurity", user=name, **more)
+    return code.invoke("PodSecurity", user=name, **more)
 
 
 def user_of(dockerfile: Path) -> int | None:
@@ -163,7 +163,7 @@ def stopping(service: Model, role: Role, path: str, report: Report) -> dict[str,
         report.translated(place, "grace")
         return {"grace": str(grace)}
     report.changed(place, "5 s more: pods serve on until no node sends to them")
-    return {"rollout": code.call("Rollout", termination_grace=str(grace + 5))}
+    return {"rollout": code.invoke("Rollout", termination_grace=str(grace + 5))}
 
 
 def is_path(path: str) -> bool:

@@ -53,7 +53,7 @@ class Program:
             variable = re.sub(r"(?<!^)Host$", "_host", key) if key != "host" else "host"
             body.append(code.statement(variable, f"config.get({code.text(key)})"))
         name = 'f"{pulumi.get_project()}-{pulumi.get_stack()}"'
-        body.append(code.statement("namespace", code.call("Namespace", name)))
+        body.append(code.statement("namespace", code.invoke("Namespace", name)))
         sections = [
             "\n".join(body),
             *found.images.build_secrets(),

@@ -55,7 +55,7 @@ class RedisTranslation:
         if password in others:
             key = settings.secret_key(f"{self.part.variable}_PASSWORD", password, self.part.name)
             settings.shared[password] = key
-            arguments["password"] = code.call("config.require_secret", code.text(key))
+            arguments["password"] = code.invoke("config.require_secret", code.text(key))
         if self._keeps(path) or options.get("appendonly") == "yes":
             arguments["storage"] = code.text(STORAGE)
         if re.fullmatch(_EVICTION, eviction := options.get("maxmemory-policy", "")):
@@ -65,7 +65,9 @@ class RedisTranslation:
         if resources := process.amounts(service, path, self.report, DEFAULTS):
             arguments["resources"] = resources
         self._record(path, [name for name in options if name not in _ARGUMENTS])
-        return code.statement(self.part.variable, code.call("Redis", code.text(self.part.name), **arguments))
+        return code.statement(
+            self.part.variable, code.invoke("Redis", code.text(self.part.name), **arguments)
+        )
 
     def _keeps(self, path: str) -> bool:
         """Return whether a volume has the data."""

@@ -43,21 +43,21 @@ class Settings:
     def variable(self, name: str, value: str, owner: str) -> Code:
         """Return a variable with a secret."""
         entry = self.entry(name, value, owner)
-        return code.call("EnvVar.secret", code.text(name), _SECRET_OBJECT, code.text(entry))
+        return code.invoke("EnvVar.secret", code.text(name), _SECRET_OBJECT, code.text(entry))
 
     def file(self, path: str, name: str, value: str, owner: str) -> Code:
         """Return a file with a secret."""
         entry = self.entry(name, value, owner)
-        return code.call("File.secret", code.text(path), _SECRET_OBJECT, code.text(entry))
+        return code.invoke("File.secret", code.text(path), _SECRET_OBJECT, code.text(entry))
 
     def statements(self) -> list[str]:
         """Return the statement that makes the Secret, if there is a secret."""
         if not self.entries:
             return []
         data = {
-            entry: code.call("config.require_secret", code.text(key)) for entry, key in self.entries.items()
+            entry: code.invoke("config.require_secret", code.text(key)) for entry, key in self.entries.items()
         }
-        secret = code.call(
+        secret = code.invoke(
             "k8s.core.v1.Secret",
             code.text("secrets"),
             metadata=code.mapping({"namespace": "namespace.name"}),

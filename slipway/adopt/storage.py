@@ -75,7 +75,9 @@ class Storage:
                 path, "pods have volumes, tmpfs and files only: copy the content into the image"
             )
         elif not mount.source:
-            self.volumes.append(code.call("Volume.scratch", code.text(mount.target), size=code.text(SCRATCH)))
+            self.volumes.append(
+                code.invoke("Volume.scratch", code.text(mount.target), size=code.text(SCRATCH))
+            )
             self.report.changed(path, f"a directory of {SCRATCH} that goes with the pod", *known)
         elif ((self.source.model.get("volumes") or {}).get(mount.source) or {}).get("external"):
             self.report.left_out(path, "the volume is external: make a claim, and add `Volume.existing(…)`")
@@ -86,7 +88,7 @@ class Storage:
         self.keeps = True
         target = code.text(mount.target)
         if claim := self.claims.get(mount.source):
-            self.volumes.append(code.call("Volume.existing", target, claim=code.text(claim)))
+            self.volumes.append(code.invoke("Volume.existing", target, claim=code.text(claim)))
             self.report.translated(path, f"the claim {claim}", *known)
             return
         name = "".join(c if c.isalnum() else "-" for c in mount.source.lower()).strip("-") or "data"
@@ -95,7 +97,7 @@ class Storage:
         shared = self.users.get(mount.source, 0) > 1
         access = {"access": code.text("ReadWriteMany")} if shared else {}
         self.volumes.append(
-            code.call("Volume.claim", target, name=code.text(name), size=code.text(CLAIM), **access)
+            code.invoke("Volume.claim", target, name=code.text(name), size=code.text(CLAIM), **access)
         )
         more = "; several services use it, so that its class must offer ReadWriteMany" if shared else ""
         self.report.changed(
@@ -117,7 +119,7 @@ class Storage:
             self.report.left_out(path, "the file is too large, or has a secret: COPY it, or make it a secret")
         else:
             content = f"{self.source.expression_of(file)}.read_text()"
-            self.files.append(code.call("File.text", code.text(mount.target), content))
+            self.files.append(code.invoke("File.text", code.text(mount.target), content))
             self.report.changed(path, "a file to read, with the content that it has at `pulumi up`", *known)
 
     def _memory(self, target: str, size: Any, path: str, *keys: str) -> None:
@@ -129,7 +131,9 @@ class Storage:
             self.report.left_out(path, f"{target!r} must be an absolute path")
         else:
             kind = "memory" if amount <= MEMORY_MIB else "scratch"
-            self.volumes.append(code.call(f"Volume.{kind}", code.text(target), size=code.text(f"{amount}Mi")))
+            self.volumes.append(
+                code.invoke(f"Volume.{kind}", code.text(target), size=code.text(f"{amount}Mi"))
+            )
             where = "in memory" if kind == "memory" else "on disk, because it does not fit the memory limit"
             self.report.translated(path, f"a directory of {amount}Mi {where}", *keys)
 
@@ -150,7 +154,7 @@ class Storage:
             key = self.settings.secret_key(name, content, part.name)
             self.report.changed(path, f"a file with a secret: `pulumi config set --secret {key}`", *known)
         else:
-            self.files.append(code.call("File.text", code.text(target), written))
+            self.files.append(code.invoke("File.text", code.text(target), written))
             self.report.translated(path, "a file to read", *known)
         for key in ("uid", "gid", "mode"):
             if key in entry:

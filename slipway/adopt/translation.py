@@ -95,7 +95,7 @@ class Translation:
             f"slipway has no component for it: run a server, and set its address, `{host}` and `{cidr}`",
         )
         self.settings.plain |= {host: f"{part.name}.example.com", cidr: "192.0.2.1/32"}
-        endpoint = code.call("Endpoint", port=str(part.port), cidr=f'config.require("{cidr}")')
+        endpoint = code.invoke("Endpoint", port=str(part.port), cidr=f'config.require("{cidr}")')
         comment = f"# TODO: run {part.service} yourself, for example as a service of your cloud provider."
         self.statements.append(
             f"{comment}\n{code.statement(part.variable, endpoint)}\n"
@@ -133,7 +133,7 @@ class Translation:
             "platform": self._platform(service, path),
         }
         given = {name: value for name, value in arguments.items() if value is not None}
-        component = code.call(part.role, code.text(part.name), **given)
+        component = code.invoke(part.role, code.text(part.name), **given)
         self._made.add(part.service)
         variable = "" if part.role is Role.WORKER else part.variable
         self.statements.append(code.statement(variable, component))
@@ -165,7 +165,7 @@ class Translation:
         pods: Code = f"{part.variable}.selector"
         if part.service not in self._made:
             pods = code.mapping({"app.kubernetes.io/name": code.text(part.name)})
-        return code.call("Endpoint", port=str(part.port), pods=pods)
+        return code.invoke("Endpoint", port=str(part.port), pods=pods)
 
     def _after(self, needs: Mapping[str, Any], path: str, environment: Environment) -> list[str]:
         """Return the components that must be ready before."""
@@ -237,7 +237,7 @@ class Translation:
             arguments["public"] = (
                 f'"{part.service} is published in {self.source.name}" if {variable} else None'
             )
-        return code.call("Exposure", **arguments)
+        return code.invoke("Exposure", **arguments)
 
     def _has_clients(self, service: Model, part: Part) -> bool:
         """Return whether other services connect to a service."""

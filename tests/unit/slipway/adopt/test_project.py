@@ -206,6 +206,14 @@ def test_a_redis_without_a_url_has_a_password(value: str, app: Path) -> None:
     )
 
 
+def test_a_variable_does_not_take_a_setting_of_the_program(app: Path) -> None:
+    environment = "{HOST: '${HOST:-0.0.0.0}', LEVEL: '${LEVEL:-info}'}"
+    (app / "compose.yaml").write_text(f"services: {{web: {{build: ., environment: {environment}}}}}")
+    program = adopt(app).files()["__main__.py"]
+    assert 'EnvVar.value("HOST", config.get("webHost") or "0.0.0.0")' in program
+    assert 'EnvVar.value("LEVEL", config.get("level") or "info")' in program
+
+
 def test_files_are_merged_in_their_order(app: Path) -> None:
     (app / "compose.yaml").write_text("services: {web: {build: ., ports: ['80:80'], command: [a]}}")
     (app / "prod.yaml").write_text("services: {web: {command: [b], environment: {A: '1'}}}")
