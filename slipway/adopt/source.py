@@ -16,6 +16,11 @@ from slipway.adopt.values import single_ports
 from slipway.errors import BadSource, CommandFailed
 
 COMPOSE_TIMEOUT_S = 60
+OVERRIDES = tuple(
+    f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yaml", "yml")
+)
+"""Files that Compose merges unasked."""
+_OVERRIDE = "it is for development, as a rule: to merge it, name both files with --file"
 _EXTENDS = "the fields that it names are in the report like the service's own"
 
 
@@ -74,13 +79,14 @@ def read(
     Raises:
         BadSource: a file cannot be read, or Compose refuses it.
     """
+    given = bool(files)
     if not files:
         own = find(directory)
         files = [own] if own else []
     if not files:
         return None
     merged: Model = {"services": {}}
-    lines = []
+    lines = [] if given else [(name, _OVERRIDE, False) for name in OVERRIDES if (directory / name).is_file()]
     for file in files:
         raw = load(file)
         merged = merge(merged, extended(raw, file, lambda model: model))

@@ -222,6 +222,14 @@ def test_files_are_merged_in_their_order(app: Path) -> None:
     assert 'EnvVar.value("A", "1")' in text
 
 
+def test_an_override_is_left_out_loudly(app: Path) -> None:
+    for name in ("compose.yaml", "compose.override.yaml"):
+        (app / name).write_text(f"services: {{web: {{build: ., command: [{name.split('.')[1]}]}}}}")
+    files = adopt(app).files()
+    assert 'args=["yaml"]' in files["__main__.py"]
+    assert "| `compose.override.yaml` | **left out** | it is for development" in files["ADOPTED.md"]
+
+
 def test_components_are_copied_once(tmp_path: Path, app: Path) -> None:
     files = adopt(app).files()
     project.write(files, tmp_path, overwrite=False)
