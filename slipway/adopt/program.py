@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from slipway.adopt import code
-from slipway.adopt.translation import Translation
+from slipway.adopt.services.translation import Translation
 
 COMPONENTS = (
     "AppImage", "Compute", "Endpoint", "EnvVar", "Exposure", "File", "Job", "Namespace", "PodSecurity",

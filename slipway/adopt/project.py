@@ -10,11 +10,11 @@ from pathlib import Path
 
 import slipway
 from slipway import process
-from slipway.adopt import source
-from slipway.adopt.dockerfile import without_compose
-from slipway.adopt.interpolation import read_text
 from slipway.adopt.program import Program
-from slipway.adopt.translation import Translation
+from slipway.adopt.reading import source
+from slipway.adopt.reading.dockerfile import without_compose
+from slipway.adopt.reading.interpolation import read_text
+from slipway.adopt.services.translation import Translation
 from slipway.errors import BadSource, CommandFailed
 
 KEPT = re.compile(r"Pulumi(\..+)?\.yaml")

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from slipway.adopt import files, project
+from slipway.adopt import project
 from slipway.adopt.program import Program
-from slipway.adopt.source import Source
+from slipway.adopt.reading import files
+from slipway.adopt.reading.source import Source
 
 CORPUS = Path(__file__).parent / "corpus"
 RECORDED = "read.json"

@@ -12,8 +12,8 @@ import pulumi
 import pytest
 import yaml
 
-from slipway.adopt.files import find
 from slipway.adopt.program import Program
+from slipway.adopt.reading.files import find
 from tests.unit.conftest import PROJECT, Run
 from tests.unit.policy.test_policy import broken_by
 from tests.unit.slipway.adopt import corpus

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from slipway.adopt.interpolation import read_text
+from slipway.adopt.reading.interpolation import read_text
 from slipway.errors import BadSource
 
 Model = dict[str, Any]

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.adopt import code, values
+from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.files import Model
-from slipway.adopt.interpolation import read_text
-from slipway.adopt.process import is_path
+from slipway.adopt.reading import values
+from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.interpolation import read_text
+from slipway.adopt.reading.source import Source
+from slipway.adopt.reading.values import Mount
 from slipway.adopt.report import Report, join
-from slipway.adopt.roles import Part
-from slipway.adopt.settings import Settings, has_secret
-from slipway.adopt.source import Source
-from slipway.adopt.values import Mount
+from slipway.adopt.services.process import is_path
+from slipway.adopt.services.roles import Part
+from slipway.adopt.services.settings import Settings, has_secret
 from slipway.errors import BadSource
 
 CLAIM = "1Gi"

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway.adopt import code, values
+from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.files import Model
+from slipway.adopt.reading import values
+from slipway.adopt.reading.files import Model
 from slipway.adopt.report import Report, join
-from slipway.adopt.roles import Role
+from slipway.adopt.services.roles import Role
 from slipway.errors import BadSource
 
 _URL = re.compile(

@@ -4,14 +4,16 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from slipway.adopt import code, process, values
+from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.files import Model
+from slipway.adopt.reading import values
+from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
-from slipway.adopt.roles import Part
-from slipway.adopt.settings import Settings
-from slipway.adopt.simple import DEPLOY, FIELDS
-from slipway.adopt.source import Source
+from slipway.adopt.services import process
+from slipway.adopt.services.fields import DEPLOY, FIELDS
+from slipway.adopt.services.roles import Part
+from slipway.adopt.services.settings import Settings
 
 IMAGE = "redis:7-bookworm"
 """The component's own."""

@@ -8,10 +8,10 @@ from typing import Any
 from slipway import masking
 from slipway.adopt import code
 from slipway.adopt.code import Code, camel
+from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report
-from slipway.adopt.roles import Part, Role
-from slipway.adopt.settings import Settings, escaped
-from slipway.adopt.source import Source
+from slipway.adopt.services.roles import Part, Role
+from slipway.adopt.services.settings import Settings, escaped
 
 _REDIS_URL = re.compile(r"(?:rediss?|valkey)://(?:[^@/]*@)?(?P<host>[^:/?]+)(?::6379)?(?:/(?P<rest>.*))?")
 _SETTING = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-[^${}]*)?\})", re.ASCII)

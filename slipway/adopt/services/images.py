@@ -9,14 +9,14 @@ from typing import Any
 
 from slipway.adopt import code
 from slipway.adopt.code import Code, camel
-from slipway.adopt.files import Model
-from slipway.adopt.interpolation import read_text
-from slipway.adopt.process import user_of
+from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.interpolation import read_text
+from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
-from slipway.adopt.roles import Part
-from slipway.adopt.settings import has_secret
-from slipway.adopt.simple import BUILD
-from slipway.adopt.source import Source
+from slipway.adopt.services.fields import BUILD
+from slipway.adopt.services.process import user_of
+from slipway.adopt.services.roles import Part
+from slipway.adopt.services.settings import has_secret
 from slipway.errors import BadSource
 from slipway.masking import is_secret_name
 

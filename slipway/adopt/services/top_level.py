@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from slipway.adopt.files import Model
+from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
-from slipway.adopt.simple import TOP
-from slipway.adopt.source import Source
+from slipway.adopt.services.fields import TOP
 
 _CONTENT = ("file", "environment", "content")
 

@@ -5,19 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipway.adopt import code, process, values
+from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.environment import Environment, mentioned
-from slipway.adopt.files import Model
-from slipway.adopt.images import Images
-from slipway.adopt.redis import RedisTranslation
+from slipway.adopt.reading import values
+from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join, listed
-from slipway.adopt.roles import Part, Role, parts
-from slipway.adopt.settings import Settings, hidden
-from slipway.adopt.simple import DEPLOY, FIELDS
-from slipway.adopt.source import Source
-from slipway.adopt.storage import Storage
-from slipway.adopt.top_level import top_level
+from slipway.adopt.services import process
+from slipway.adopt.services.environment import Environment, mentioned
+from slipway.adopt.services.fields import DEPLOY, FIELDS
+from slipway.adopt.services.images import Images
+from slipway.adopt.services.redis import RedisTranslation
+from slipway.adopt.services.roles import Part, Role, parts
+from slipway.adopt.services.settings import Settings, hidden
+from slipway.adopt.services.storage import Storage
+from slipway.adopt.services.top_level import top_level
 
 _PORT_KEYS = ("target", "published", "host_ip", "protocol", "mode", "name", "app_protocol")
 PROCESS_DEFAULTS = (250, 128, 500, 256)

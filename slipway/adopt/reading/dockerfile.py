@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.adopt.files import Model
-from slipway.adopt.interpolation import interpolate, read_text
-from slipway.adopt.source import Source, with_own_paths
+from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.interpolation import interpolate, read_text
+from slipway.adopt.reading.source import Source, with_own_paths
 from slipway.errors import BadSource
 
 PORTS = {"fastapi": 8000, "django": 8000, "flask": 5000}
