@@ -16,6 +16,7 @@ SlipwayError
 ├── ObjectNotFound
 ├── Conflict
 ├── BadKubeconfig
+├── BadSource
 ├── OutOfDate
 ├── HistoryUnavailable
 └── PromotionInProgress
@@ -103,6 +104,13 @@ class Conflict(SlipwayError):
 
 class BadKubeconfig(SlipwayError):
     """The kubeconfig cannot be read. The message never repeats its contents."""
+
+
+# Applications
+
+
+class BadSource(SlipwayError):
+    """A Compose file or a Dockerfile cannot be read or translated."""
 
 
 # Previews and promotions

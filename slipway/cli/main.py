@@ -13,6 +13,7 @@ from slipway.cli.options import METAVARS
 from slipway.errors import SlipwayError
 
 _PANELS: Mapping[str, Mapping[str, str]] = {
+    "Begin": {"adopt": "adopt"},
     "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
     "Inspect": {
         "status": "status",

@@ -1,0 +1,7 @@
+"""The admin's pages."""
+
+from django.contrib import admin
+
+from shop.models import Order
+
+admin.site.register(Order)

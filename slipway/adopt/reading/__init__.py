@@ -1,0 +1,1 @@
+"""Reading of Compose files, and of Dockerfiles, as one model."""

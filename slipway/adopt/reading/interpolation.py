@@ -1,0 +1,119 @@
+"""Variables in Compose files, and files with variables.
+
+https://docs.docker.com/reference/compose-file/interpolation/
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import BadSource
+
+_REFERENCE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])|\}))", re.ASCII)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def interpolate(value: Any, variables: Mapping[str, str], path: str = "") -> Any:
+    """Return a copy of a value with its variables replaced, keys not included.
+
+    Raises:
+        BadSource: a reference is malformed, or a variable that must be set is not.
+    """
+    if isinstance(value, str):
+        return _replaced(value, variables, path)
+    if isinstance(value, Mapping):
+        return {key: interpolate(item, variables, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolate(item, variables, f"{path}[{index}]") for index, item in enumerate(value)]
+    return value
+
+
+def _replaced(text: str, variables: Mapping[str, str], path: str) -> str:
+    parts, position = [], 0
+    while (start := text.find("$", position)) >= 0:
+        parts.append(text[position:start])
+        match = _REFERENCE.match(text, start)
+        if not match:
+            raise BadSource(
+                f"{path} is {text!r}, in which `{text[start : start + 8]}` is no variable: write $$ for $"
+            )
+        dollar, name, braced, operator = match.groups()
+        position = match.end()
+        if operator:
+            end = _end(text, position, path)
+            parts.append(_applied(braced, operator, text[position:end], variables, path))
+            position = end + 1
+        else:
+            parts.append("$" if dollar else variables.get(name or braced, ""))
+    return "".join([*parts, text[position:]])
+
+
+def _end(text: str, start: int, path: str) -> int:
+    """Return the position of the brace that closes a reference, whose default may have references."""
+    depth = 1
+    for position in range(start, len(text)):
+        if text.startswith("${", position):
+            depth += 1
+        elif text[position] == "}":
+            depth -= 1
+        if not depth:
+            return position
+    raise BadSource(f"{path} is {text!r}, but a brace of `${{` is not closed: add the `}}`")
+
+
+def _applied(name: str, operator: str, rest: str, variables: Mapping[str, str], path: str) -> str:
+    value = variables.get(name)
+    given = value is not None and (bool(value) or not operator.startswith(":"))
+    if operator[-1] == "+":
+        return _replaced(rest, variables, path) if given else ""
+    if given:
+        return value or ""
+    if operator[-1] == "?":
+        reason = _replaced(rest, variables, path) or "it is not set"
+        raise BadSource(f"{path} needs the variable {name}: {reason}. Set it in .env, or export it")
+    return _replaced(rest, variables, path)
+
+
+def variables_of(file: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """Read a file of variables, such as .env; `outer` is what its values may refer to.
+
+    Raises:
+        BadSource: the file cannot be read, or has a line that sets no variable.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(read_text(file).splitlines(), 1):
+        line = line.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        match = re.fullmatch(r"([A-Za-z_][\w.-]*)\s*(?:[=:]\s*(.*))?", line, re.ASCII)
+        if not match:
+            raise BadSource(f"{file}, line {number} is {line.partition('=')[0]!r}, but must be NAME=value")
+        name, value = match.groups()
+        if value is not None:
+            found[name] = _unquoted(value, {**found, **outer}, f"{file}, line {number}")
+        elif name in outer:  # a name alone passes the variable on
+            found[name] = outer[name]
+    return found
+
+
+def _unquoted(value: str, variables: Mapping[str, str], place: str) -> str:
+    if value.startswith("'"):
+        return value[1:].partition("'")[0]
+    if value.startswith('"'):
+        match = re.match(r'"((?:[^"\\]|\\.)*)"', value)
+        if not match:
+            raise BadSource(f"{place} begins with a double quote, but does not end with one")
+        text = re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), match[1])
+        return _replaced(text, variables, place)
+    return _replaced(re.split(r"\s+#", value)[0].strip(), variables, place)
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a file; BadSource if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadSource(f"{file} cannot be read: it is not UTF-8") from None
+    except OSError as error:
+        raise BadSource(f"{file} cannot be read: {error.strerror}") from None

@@ -1,0 +1,253 @@
+"""The source of an adoption: what Compose makes of it, and what its authors wrote."""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slipway import process
+from slipway.adopt.code import text
+from slipway.adopt.reading.files import Model, extended, find, load, merge
+from slipway.adopt.reading.interpolation import interpolate, variables_of
+from slipway.adopt.reading.values import single_ports
+from slipway.errors import BadSource, CommandFailed
+
+COMPOSE_TIMEOUT_S = 60
+OVERRIDES = tuple(
+    f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yaml", "yml")
+)
+"""Files that Compose merges unasked."""
+_OVERRIDE = "it is for development, as a rule: to merge it, name both files with --file"
+_EXTENDS = "the fields that it names are in the report like the service's own"
+
+
+@dataclass(frozen=True)
+class Source:
+    """An application, as a Compose model."""
+
+    name: str
+    """The file that describes it, for the report and the program."""
+    directory: Path
+    model: Model
+    """Interpolated and merged: what Compose runs."""
+    written: Model
+    """Merged, with the variables as the authors wrote them."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    root: str = "app"
+    """The path of the directory as the program has it."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Without a Compose file, where the fields of the model come from."""
+    lines: Sequence[tuple[str, str, bool]] = ()
+    """Further fields: the path, a text, and whether the program has it."""
+
+    def services(self, profiles: Sequence[str]) -> dict[str, Model]:
+        """Return the services that run with these profiles."""
+        return {
+            name: service
+            for name, service in self.model["services"].items()
+            if not service.get("profiles") or {"*", *service["profiles"]} & set(profiles)
+        }
+
+    def keys(self, service: str, field: str, index: int, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the known keys that an entry of a list was written with: none in its short form."""
+        entry = self.written["services"].get(service, {}).get(field, [])[index]
+        return tuple(key for key in known if key.partition(".")[0] in entry)
+
+    def expression_of(self, file: Path) -> str:
+        """Return the code for the path of a file, relative to the program."""
+        relative = os.path.relpath(file.resolve(), self.directory.resolve())
+        return f"Path({text(Path(os.path.normpath(Path(self.root) / relative)).as_posix())})"
+
+    def expression(self, *path: str) -> str | None:
+        """Return a value as its author wrote it, if it is a text."""
+        value: Any = self.written
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value if isinstance(value, str) else None
+
+
+def read(
+    directory: Path, files: Sequence[Path], root: str, environment: Mapping[str, str] = os.environ
+) -> Source | None:
+    """Read the Compose files of a directory: by `docker compose` if it is installed, else by ourselves.
+
+    Without `files`, the directory's own is read, and None returned if it has none.
+
+    Raises:
+        BadSource: a file cannot be read, or Compose refuses it.
+    """
+    given = bool(files)
+    if not files:
+        own = find(directory)
+        files = [own] if own else []
+    if not files:
+        return None
+    merged: Model = {"services": {}}
+    lines = [] if given else [(name, _OVERRIDE, False) for name in OVERRIDES if (directory / name).is_file()]
+    for file in files:
+        raw = load(file)
+        merged = merge(merged, extended(raw, file, lambda model: model))
+        extending = [name for name, service in raw["services"].items() if "extends" in service]
+        lines += [(f"services.{name}.extends", _EXTENDS, True) for name in extending]
+    if not merged["services"]:
+        raise BadSource(f"{files[0]} has no services: add one under `services:`")
+    model = _by_compose(directory, files, environment) or by_ourselves(directory, files, environment)
+    written = with_own_paths(merged)
+    model = _like(model, written)
+    _check(model, files[0])
+    return Source(files[0].name, directory, model, written, environment, root, lines=lines)
+
+
+def by_ourselves(directory: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Model:
+    """Return what Compose would run, without Compose."""
+    dotenv = directory / ".env"
+    variables = {**(variables_of(dotenv, environment) if dotenv.is_file() else {}), **environment}
+
+    def prepare(model: Model) -> Model:
+        filled: Model = interpolate(model, variables)
+        return filled
+
+    merged: Model = {"services": {}}
+    for file in files:
+        if "include" in load(file):
+            raise BadSource(
+                f"{file} has `include`, which only Compose reads: install docker compose, or merge the files"
+            )
+        merged = merge(merged, extended(prepare(load(file)), file, prepare))
+    for name, service in merged["services"].items():
+        _complete(service, name, directory, variables)
+    return merged
+
+
+def _complete(service: Model, name: str, directory: Path, variables: Mapping[str, str]) -> None:
+    """Fill in the variables of files and of this machine, and split commands into words."""
+    own = {key: variables.get(key) if value is None else value for key, value in _environment(service, name)}
+    files = service.pop("env_file", None) or []
+    from_files: dict[str, Any] = {}
+    for entry in [files] if isinstance(files, str | Mapping) else files:
+        path = entry.get("path") if isinstance(entry, Mapping) else entry
+        file = directory / str(path)
+        if file.is_file():
+            from_files |= variables_of(file, variables)
+        elif not isinstance(entry, Mapping) or entry.get("required", True):
+            raise BadSource(
+                f"services.{name}.env_file is {str(path)!r}, but there is no {file}:"
+                " make it, perhaps from an example next to it"
+            )
+    if both := {**from_files, **own}:
+        service["environment"] = both
+    if "ports" in service:
+        service["ports"] = single_ports(service["ports"])
+    for key in ("command", "entrypoint"):
+        if isinstance(service.get(key), str):
+            service[key] = _words(service[key], f"services.{name}.{key}")
+    test = service.get("healthcheck", {}).get("test")
+    if isinstance(test, str):
+        service["healthcheck"] = {**service["healthcheck"], "test": ["CMD-SHELL", test]}
+
+
+def _environment(service: Model, name: str) -> Sequence[tuple[str, Any]]:
+    variables = service.get("environment") or {}
+    if not isinstance(variables, dict):
+        raise BadSource(f"services.{name}.environment is {variables!r}, but must be a mapping or a list")
+    return list(variables.items())
+
+
+def _words(value: str, path: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise BadSource(f"{path} is {value!r}, which has no end: {error}. Close the quotes") from None
+
+
+def _by_compose(directory: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Model | None:
+    """Return what `docker compose` makes of the files; None if it is not installed."""
+    named = [word for file in files for word in ("--file", str(file.resolve()))]
+    command = ("docker", "compose", "--project-directory", str(directory), *named, "--profile", "*")
+    try:
+        if process.run("docker", "compose", "version", timeout_s=COMPOSE_TIMEOUT_S).code:
+            return None
+        done = process.run(
+            *command, "config", "--format", "json", environment=environment, timeout_s=COMPOSE_TIMEOUT_S
+        )
+    except CommandFailed:
+        return None
+    if done.code:
+        raise BadSource(f"docker compose refuses {files[0]}: {done.error}")
+    model: Model = _without_nulls(json.loads(done.text))
+    for service in model["services"].values():
+        if context := service.get("build", {}).get("context"):
+            service["build"]["context"] = os.path.relpath(context, directory.resolve())
+    return model
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a model without what is not set, and with single dollars: Compose doubles them."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value
+
+
+def _like(model: Model, written: Model) -> Model:
+    """Return a model in the order in which it was written, without the defaults that Compose adds."""
+    services = {}
+    for name in _in_order(model["services"], written["services"]):
+        service, own = model["services"][name], written["services"].get(name, model["services"][name])
+        kept = {key: service[key] for key in _in_order(service, own) if key in own or key == "environment"}
+        for group in ("build", "deploy", "environment", "depends_on"):
+            if isinstance(kept.get(group), dict):
+                kept[group] = _ordered(kept[group], own.get(group) or {}, more=group == "environment")
+        if args := kept.get("build", {}).get("args"):
+            kept["build"]["args"] = _ordered(args, own["build"]["args"], more=False)
+        services[name] = kept
+    return {**model, "services": services}
+
+
+def _ordered(mapping: Mapping[str, Any], like: Mapping[str, Any], *, more: bool) -> Model:
+    """Return a mapping in the order of another; Compose leaves out what has no value."""
+    keys = [*like, *sorted(key for key in mapping if more and key not in like)]
+    return {key: mapping.get(key) for key in keys if key in mapping or like[key] is None}
+
+
+def _in_order(mapping: Mapping[str, Any], like: Mapping[str, Any]) -> list[str]:
+    return [*(key for key in like if key in mapping), *sorted(key for key in mapping if key not in like)]
+
+
+def with_own_paths(model: Model) -> Model:
+    """Return a model in which each element of a list of short forms has a path of its own."""
+    services = {
+        name: {
+            key: [item if isinstance(item, Mapping) else {"": item} for item in single_ports(value)]
+            if key in ("ports", "volumes", "secrets", "configs") and isinstance(value, list)
+            else value
+            for key, value in service.items()
+        }
+        for name, service in model["services"].items()
+    }
+    return {**model, "services": services}
+
+
+def _check(model: Model, file: Path) -> None:
+    """Refuse what Compose refuses."""
+    for name, service in model["services"].items():
+        if not service.get("image") and not service.get("build"):
+            raise BadSource(f"services.{name} in {file} has neither `image` nor `build`: add one")
+        for needed in service.get("depends_on", {}):
+            if needed not in model["services"]:
+                raise BadSource(
+                    f"services.{name}.depends_on names {needed!r}, but the services are"
+                    f" {', '.join(model['services'])}"
+                )
+        for kind in ("secrets", "configs"):
+            for entry in service.get(kind, []):
+                source = entry.get("source") if isinstance(entry, Mapping) else entry
+                if source not in (model.get(kind) or {}):
+                    known = ", ".join(model.get(kind) or {}) or "none"
+                    raise BadSource(
+                        f"services.{name}.{kind} names {source!r}, but the {kind} of {file} are {known}"
+                    )

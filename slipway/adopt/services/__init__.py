@@ -1,0 +1,1 @@
+"""The translation of services into components, and of their fields into arguments."""

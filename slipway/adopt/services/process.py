@@ -1,0 +1,172 @@
+"""The fields of a service that are about its process: resources, health, user, volumes, files."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slipway.adopt import code
+from slipway.adopt.code import Code
+from slipway.adopt.reading import values
+from slipway.adopt.reading.files import Model
+from slipway.adopt.report import Report, join
+from slipway.adopt.services.roles import Role
+from slipway.errors import BadSource
+
+_URL = re.compile(
+    r"(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::(\d+))?(/[^\s'\"|;)&>]*)?", re.IGNORECASE
+)
+_CONTAINER_PATH = r"(/[A-Za-z0-9._-]+)+"
+SHELL = ("sh", "-c")
+
+
+def amounts(service: Model, path: str, report: Report, defaults: tuple[int, int, int, int]) -> Code | None:
+    """Return the resources; `defaults` are the component's: CPU and memory requested, and their limits."""
+    limits: Mapping[str, Any] = service.get("deploy", {}).get("resources", {}).get("limits") or {}
+    reserved: Mapping[str, Any] = service.get("deploy", {}).get("resources", {}).get("reservations") or {}
+    deploy = "deploy.resources"
+    fields = {
+        f"{deploy}.limits.cpus": limits.get("cpus"),
+        "cpus": service.get("cpus"),
+        f"{deploy}.limits.memory": limits.get("memory"),
+        "mem_limit": service.get("mem_limit"),
+        f"{deploy}.reservations.cpus": reserved.get("cpus"),
+        f"{deploy}.reservations.memory": reserved.get("memory"),
+        "mem_reservation": service.get("mem_reservation"),
+    }
+    given: dict[tuple[str, str], int] = {}
+    for field, value in fields.items():
+        if value is not None:
+            place = join(path, field)
+            kind = "cpu" if "cpu" in field else "memory"
+            group = "requests" if "reserv" in field else "limits"
+            given[group, kind] = (
+                values.cores(value, place) if kind == "cpu" else values.mebibytes(value, place)
+            )
+            report.translated(place, f"resources.{group}.{kind}")
+    if not given:
+        return None
+    for index, kind in enumerate(("cpu", "memory")):
+        request, limit = given.get(("requests", kind)), given.get(("limits", kind))
+        if limit is not None and request is None and limit < defaults[index]:
+            given["requests", kind] = limit
+        if request is not None and limit is None and request > defaults[index + 2]:
+            given["limits", kind] = request
+    groups = {}
+    for group in ("requests", "limits"):
+        own = {
+            kind: code.text(f"{given[group, kind]}{'m' if kind == 'cpu' else 'Mi'}")
+            for kind in ("cpu", "memory")
+            if (group, kind) in given
+        }
+        if own:
+            groups[group] = code.invoke("Compute", **own)
+    return code.invoke("Resources", **groups)
+
+
+def probes(service: Model, role: Role, port: int | None, path: str, report: Report) -> dict[str, Code]:
+    """Return the arguments about health: `probes` of a WebService, `probe` of a Worker."""
+    health = service.get("healthcheck", {})
+    place = join(path, "healthcheck")
+    test = _test(health, place)
+    times = [key for key in ("interval", "timeout", "retries", "start_interval") if key in health]
+    for key in times if test else ():
+        report.changed(join(place, key), "Slipway asks each second at the start, then each 2 s or more")
+    if "disable" in health:
+        report.translated(join(place, "disable"), "there is no check but the port's")
+    if role is Role.JOB or not test:
+        if "test" in health:
+            report.left_out(place, "a Job ends by itself" if role is Role.JOB else "there is no check")
+        tcp = code.invoke("Probes", live="Probe.tcp()", ready="Probe.tcp()")
+        return {"probes": tcp} if role is Role.WEB else {}
+    if role is Role.WORKER:
+        report.translated(join(place, "test"), "a command that restarts the process if it hangs")
+        if "start_period" in health:
+            report.left_out(join(place, "start_period"), "the first check is after 30 s")
+        return {"probe": code.invoke("Probe.exec", *map(code.text, test))}
+    more = {}
+    if "start_period" in health:
+        startup = values.seconds(health["start_period"], join(place, "start_period"))
+        report.translated(join(place, "start_period"), "Probes.startup, 60 s or more")
+        more = {"startup": str(startup)} if startup > 60 else {}
+    ready = _asked(" ".join(test), port, join(place, "test"), report)
+    ready = ready or code.invoke("Probe.exec", *map(code.text, test))
+    return {"probes": code.invoke("Probes", live="Probe.tcp()", ready=ready, **more)}
+
+
+def _test(health: Mapping[str, Any], place: str) -> list[str]:
+    """Return the command of a check; empty if there is none."""
+    test = health.get("test") or []
+    if health.get("disable") or test == ["NONE"] or not test:
+        return []
+    if not isinstance(test, list) or test[0] not in ("CMD", "CMD-SHELL") or len(test) == 1:
+        raise BadSource(f"{place}.test is {test!r}, but must begin with CMD or CMD-SHELL, or be a text")
+    return [*SHELL, str(test[1])] if test[0] == "CMD-SHELL" else [str(word) for word in test[1:]]
+
+
+def _asked(command: str, port: int | None, path: str, report: Report) -> Code | None:
+    """Return the probe for a command that only asks a URL of the process itself."""
+    match = _URL.search(command)
+    if not match:
+        report.translated(path, "a command that must succeed before the pod gets requests")
+        return None
+    scheme, asked, page = (
+        match[1].upper(),
+        int(match[2] or (443 if match[1].lower() == "https" else 80)),
+        match[3],
+    )
+    report.changed(path, "the kubelet asks the same URL; live is what accepts connections")
+    more: dict[str, Code] = {} if asked == port else {"port": str(asked)}
+    if scheme == "HTTPS":
+        more["scheme"] = code.text(scheme)
+    return code.invoke("Probe.http", code.text(page or "/"), host=code.text("localhost"), **more)
+
+
+def security(service: Model, path: str, image_user: int | None, report: Report) -> Code | None:
+    """Return the user, if it is not the component's own."""
+    user = str(service.get("user") or "")
+    place = join(path, "user")
+    if "user" not in service:
+        return code.invoke("PodSecurity", user=str(image_user)) if image_user else None
+    name, _, group = user.partition(":")
+    if not name.isdecimal():
+        report.changed(place, "Kubernetes wants a number: the user is 10001, or give `PodSecurity(user=…)`")
+        return None
+    if int(name) == 0:
+        report.changed(place, "the namespace refuses root: the user is 10001")
+        return None
+    report.translated(place, "PodSecurity.user")
+    more = {"group": group} if group.isdecimal() and group not in ("0", name) else {}
+    return code.invoke("PodSecurity", user=name, **more)
+
+
+def user_of(dockerfile: Path) -> int | None:
+    """Return the number of the user that a Dockerfile names last, if it is no component's default."""
+    try:
+        text = dockerfile.read_text(errors="replace")
+    except OSError:
+        return None
+    users = re.findall(r"^\s*USER\s+(\S+)", text, re.IGNORECASE | re.MULTILINE)
+    number = users[-1].partition(":")[0] if users else ""
+    return int(number) if number.isdecimal() and int(number) not in (0, 10001) else None
+
+
+def stopping(service: Model, role: Role, path: str, report: Report) -> dict[str, Code]:
+    """Return the argument about the time that a process has to end."""
+    if "stop_grace_period" not in service:
+        return {}
+    place = join(path, "stop_grace_period")
+    grace = values.seconds(service["stop_grace_period"], place)
+    if role is Role.JOB:
+        report.left_out(place, "a Job is stopped by its `timeout` only")
+        return {}
+    if role is Role.WORKER:
+        report.translated(place, "grace")
+        return {"grace": str(grace)}
+    report.changed(place, "5 s more: pods serve on until no node sends to them")
+    return {"rollout": code.invoke("Rollout", termination_grace=str(grace + 5))}
+
+
+def is_path(path: str) -> bool:
+    """Return whether components accept the path of a file or directory in a container."""
+    return bool(re.fullmatch(_CONTAINER_PATH, path)) and not {".", ".."} & set(path.split("/"))

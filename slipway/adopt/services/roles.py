@@ -1,0 +1,126 @@
+"""The role of each service in the program, and the names that it has there."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slipway.adopt.code import identifier
+from slipway.adopt.reading.files import Model
+from slipway.errors import BadSource
+
+
+class Role(StrEnum):
+    """What a service becomes."""
+
+    WEB = "WebService"
+    WORKER = "Worker"
+    JOB = "Job"
+    REDIS = "Redis"
+    SERVER = "Endpoint"
+    """A server that the program does not run: it has settings for its address."""
+    NONE = ""
+
+
+_REDIS = {"redis", "valkey", "redis-stack-server"}
+SERVERS = {
+    "postgres": 5432, "postgis": 5432, "pgvector": 5432, "timescaledb": 5432, "postgresql": 5432,
+    "mysql": 3306, "mariadb": 3306, "percona": 3306, "mongo": 27017, "mongodb": 27017, "rabbitmq": 5672,
+    "memcached": 11211, "elasticsearch": 9200, "opensearch": 9200, "kafka": 9092, "zookeeper": 2181,
+    "minio": 9000, "cassandra": 9042, "clickhouse-server": 8123, "cockroach": 26257, "nats": 4222,
+    "influxdb": 8086, "neo4j": 7687, "couchdb": 5984, "etcd": 2379,
+}  # fmt: skip
+"""Servers with data, by the name of their image, and their ports."""
+# Names that the program has for other things.
+_TAKEN = ("config", "namespace", "image", "pulumi", "secrets", "host", "os", "k8s", "build_secrets", "str")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A service in its role."""
+
+    service: str
+    role: Role
+    variable: str
+    name: str
+    """The name of the component, under which clients reach it."""
+    port: int | None = None
+    """The port that it listens on."""
+    reason: str = ""
+    """Why it has no role, and what to do."""
+
+
+def parts(services: Mapping[str, Model], ports: Mapping[str, int | None]) -> dict[str, Part]:
+    """Return the services in their roles, in an order in which each comes after what it needs.
+
+    `ports` has the port of each service that others may connect to.
+
+    Raises:
+        BadSource: services depend on each other in a circle, or two have the same name on Kubernetes.
+    """
+    jobs = {
+        needed
+        for service in services.values()
+        for needed, how in service.get("depends_on", {}).items()
+        if isinstance(how, Mapping) and how.get("condition") == "service_completed_successfully"
+    }
+    built = {service["image"] for service in services.values() if service.get("build") and "image" in service}
+    found: dict[str, Part] = {}
+    names: dict[str, str] = {}
+    for name in _ordered(services):
+        role, reason = _role(name, services[name], jobs, built, ports.get(name))
+        own = _component_name(name)
+        if own in names:
+            raise BadSource(f"services.{names[own]} and services.{name} would both be {own!r}: rename one")
+        names[own] = name
+        variable = identifier(name, {*_TAKEN, *(part.variable for part in found.values())})
+        port = SERVERS[base_name(services[name])] if role is Role.SERVER else ports.get(name)
+        found[name] = Part(name, role, variable, own, 6379 if role is Role.REDIS else port, reason)
+    return found
+
+
+def _role(name: str, service: Model, jobs: set[str], built: set[str], port: int | None) -> tuple[Role, str]:
+    if not service.get("build") and service.get("image") not in built:
+        base = base_name(service)
+        if base in _REDIS:
+            return Role.REDIS, ""
+        if base in SERVERS:
+            return Role.SERVER, ""
+        if not re.search(r"(@sha256:[0-9a-f]{64}|:(?!latest$)[\w][\w.-]*)$", str(service["image"])):
+            reason = f"the image {service['image']} has no version: name one, and run `slipway adopt` again"
+            return Role.NONE, reason
+    if name in jobs:
+        return Role.JOB, ""
+    return (Role.WEB if port else Role.WORKER), ""
+
+
+def base_name(service: Model) -> str:
+    """Return the name of a service's image without registry, owner and version."""
+    path = str(service.get("image", "")).partition("@")[0].rpartition("/")[2]
+    return path.partition(":")[0].lower()
+
+
+def _component_name(service: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")
+    name = name if name[:1].isalpha() else f"service-{name}".rstrip("-")
+    if len(name) > 50:
+        raise BadSource(f"services.{service} has a name of {len(name)} characters: use at most 50")
+    return name
+
+
+def _ordered(services: Mapping[str, Model]) -> Sequence[str]:
+    """Return the names of the services, each after what it depends on."""
+    done: dict[str, None] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> Iterator[str]:
+        if name in above:
+            circle = " → ".join((*above[above.index(name) :], name))
+            raise BadSource(f"services depend on each other in a circle, {circle}: remove one `depends_on`")
+        if name not in done:
+            for needed in services[name].get("depends_on", {}):
+                if needed in services:
+                    yield from visit(needed, (*above, name))
+            done[name] = None
+            yield name
+
+    return [found for name in services for found in visit(name, ())]

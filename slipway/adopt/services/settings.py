@@ -1,0 +1,99 @@
+"""What a stack sets: values that differ between stacks, and secrets, which no file has in plain text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from slipway import masking
+from slipway.adopt import code
+from slipway.adopt.code import Code, camel
+
+_SECRET_OBJECT = "secrets.metadata.name"  # noqa: S105 # the program's expression for the name of the Secret
+
+
+@dataclass
+class Settings:
+    """The keys that the program reads, and the Secret that it makes of the encrypted ones."""
+
+    plain: dict[str, str] = field(default_factory=dict)
+    """Values for a stack file, by key."""
+    secret: dict[str, str] = field(default_factory=dict, repr=False)
+    """Values of the source that belong into a stack file encrypted, by key."""
+    shared: dict[str, str] = field(default_factory=dict, repr=False)
+    """The keys of secrets that several services must have the same value of, by that."""
+    entries: dict[str, str] = field(default_factory=dict)
+    """The entries of the program's Secret, each with the key of its value."""
+
+    def secret_key(self, name: str, value: str, owner: str) -> str:
+        """Return the key of a secret, named for where it is used first."""
+        if value in self.shared:
+            return self.shared[value]
+        for key in (camel(name), camel(f"{owner}_{name}")):
+            if self.secret.setdefault(key, value) == value and key not in self.plain:
+                return key
+        raise AssertionError(f"{owner} has {name} twice")
+
+    def entry(self, name: str, value: str, owner: str) -> str:
+        """Return the entry of the program's Secret that has a value."""
+        key = self.secret_key(name, value, owner)
+        for entry in (name, f"{owner}.{name}"):
+            if self.entries.setdefault(entry, key) == key:
+                return entry
+        raise AssertionError(f"{owner} has {name} twice")
+
+    def variable(self, name: str, value: str, owner: str) -> Code:
+        """Return a variable with a secret."""
+        entry = self.entry(name, value, owner)
+        return code.invoke("EnvVar.secret", code.text(name), _SECRET_OBJECT, code.text(entry))
+
+    def file(self, path: str, name: str, value: str, owner: str) -> Code:
+        """Return a file with a secret."""
+        entry = self.entry(name, value, owner)
+        return code.invoke("File.secret", code.text(path), _SECRET_OBJECT, code.text(entry))
+
+    def statements(self) -> list[str]:
+        """Return the statement that makes the Secret, if there is a secret."""
+        if not self.entries:
+            return []
+        data = {
+            entry: code.invoke("config.require_secret", code.text(key)) for entry, key in self.entries.items()
+        }
+        secret = code.invoke(
+            "k8s.core.v1.Secret",
+            code.text("secrets"),
+            metadata=code.mapping({"namespace": "namespace.name"}),
+            string_data=code.mapping(data),
+        )
+        return [code.statement("secrets", secret)]
+
+
+def has_secret(value: str) -> bool:
+    """Return whether a text has what looks like a secret."""
+    return masking.masked_text(value) != value
+
+
+def hidden(words: Iterable[str], settings: Settings, owner: str) -> tuple[list[str], list[Code]]:
+    """Return a command whose secrets come from variables, and these variables.
+
+    Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`.
+    """
+    shown: list[str] = []
+    variables: list[Code] = []
+    before = ""
+    for word in words:
+        if has_secret(word) or (before.startswith("-") and "=" not in before and _names_secret(before, word)):
+            name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + 1}"
+            variables.append(settings.variable(name, word, owner))
+            shown.append(f"$({name})")
+        else:
+            shown.append(escaped(word))
+        before = word
+    return shown, variables
+
+
+def _names_secret(flag: str, value: str) -> bool:
+    return not value.startswith(("-", "$")) and masking.is_secret_name(flag.lstrip("-"))
+
+
+def escaped(value: str) -> str:
+    """Return a value in which Kubernetes replaces nothing."""
+    return value.replace("$(", "$$(")
