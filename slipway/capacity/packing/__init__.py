@@ -43,7 +43,7 @@ def pack(problem: Problem, *, time_limit_s: float = 10.0, gap: float = 0.0) -> P
     deadline = time.monotonic() + time_limit_s
     first_fit = greedy.first_fit_decreasing(problem)
     try:
-        _, bound = mix(problem, time_limit_s=time_limit_s / 4)
+        bound = mix(problem, time_limit_s=time_limit_s / 4).bound
     except NoSolution as error:
         raise SlipwayError(
             f"the node types do not have the capacity for all pods: {error}; raise `most`, or add a type"
@@ -64,10 +64,10 @@ def pack(problem: Problem, *, time_limit_s: float = 10.0, gap: float = 0.0) -> P
 
 def _filled(problem: Problem, reserve: float, time_limit_s: float, deadline: float) -> Placement | None:
     try:
-        chosen, _ = mix(problem, reserve=reserve, time_limit_s=time_limit_s / 10)
+        needs = mix(problem, reserve=reserve, time_limit_s=time_limit_s / 10)
     except NoSolution:
         return None
-    filled = greedy.fill(problem, chosen)
+    filled = greedy.fill(problem, needs)
     return greedy.trim(problem, filled, deadline) if filled else None
 
 

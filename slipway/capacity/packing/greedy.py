@@ -5,8 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from slipway.capacity.packing.bound import Mix
+import numpy as np
+
+from slipway.capacity.packing.bound import Needs
 from slipway.capacity.packing.model import TOLERANCE, Node, Placement, Problem, losses
+
+
+LOST_NODE = "no zone is lost"
 
 
 class Nodes:
@@ -15,7 +20,9 @@ class Nodes:
     def __init__(self, problem: Problem, nodes: Iterable[Node] = ()) -> None:
         self.problem = problem
         self.nodes: list[Node] = []
-        self.free: list[list[float]] = []
+        self._free = np.zeros((64, 3))
+        self._sizes = np.ones((64, 3))
+        self._pods = np.array([item.pod for item in problem.workloads])
         self._zones: Counter[tuple[str, int]] = Counter()
         self._apart = [
             [
@@ -34,34 +41,44 @@ class Nodes:
 
     def open(self, kind: int, zone: str) -> int:
         """Add an empty node and return its number."""
+        number = len(self.nodes)
+        if number == len(self._free):
+            self._free = np.concatenate([self._free, np.zeros_like(self._free)])
+            self._sizes = np.concatenate([self._sizes, np.ones_like(self._sizes)])
         self.nodes.append(Node(kind, zone))
-        self.free.append(list(self.problem.free[kind]))
-        return len(self.nodes) - 1
+        self._free[number] = self._sizes[number] = self.problem.free[kind]
+        return number
+
+    def close(self) -> None:
+        """Remove the last node, which is empty."""
+        self.nodes.pop()
 
     def add(self, node: int, workload: int, number: int = 1) -> None:
         """Place pods on a node, or take them away."""
         self.nodes[node].pods[workload] += number
         self._zones[self.nodes[node].zone, workload] += number
-        for axis, need in enumerate(self.problem.workloads[workload].pod):
-            self.free[node][axis] -= need * number
+        self._free[node] -= self._pods[workload] * number
+
+    def with_capacity(self, workload: int, *, best: bool) -> list[int]:
+        """Return the nodes with capacity for one more pod, in order, or the least and most balanced rest first."""
+        count = len(self.nodes)
+        free, sizes = self._free[:count], self._sizes[:count]
+        left = free - self._pods[workload]
+        found = np.flatnonzero((left >= -TOLERANCE * sizes).all(axis=1))
+        if best:
+            shares = left[found, :2] / sizes[found, :2]
+            scores = np.abs(shares[:, 0] - shares[:, 1]) + shares.mean(axis=1)
+            found = found[np.argsort(scores, kind="stable")]
+        return [int(number) for number in found]
 
     def accepts(self, node: int, workload: int, *, spread: bool = True) -> bool:
-        """Return whether one more pod may run on a node; `spread` counts the pods of the zone."""
+        """Return whether the rules allow one more pod on a node; `spread` counts the pods of the zone."""
         item, place = self.problem.workloads[workload], self.nodes[node]
-        size = self.problem.free[place.kind]
-        for axis, need in enumerate(item.pod):
-            if need > self.free[node][axis] + TOLERANCE * size[axis]:
-                return False
         if place.pods[workload] >= self.problem.at_most(item):
             return False
         if spread and self._zones[place.zone, workload] >= self.problem.in_zone(item):
             return False
         return not any(place.pods[other] for other in self._apart[workload])
-
-    def emptiness(self, node: int) -> float:
-        """Return the free share of a node's scarcer resource."""
-        size = self.problem.free[self.nodes[node].kind]
-        return min(self.free[node][axis] / size[axis] for axis in (0, 1))
 
 
 def decreasing(problem: Problem, pods: Iterable[int]) -> list[int]:
@@ -80,25 +97,40 @@ def all_pods(problem: Problem) -> list[int]:
 
 def first_fit_decreasing(problem: Problem) -> Placement | None:
     """Return the cheapest placement on nodes of one type, by first fit decreasing; None if no type fits."""
-    placements = []
-    for kind in range(len(problem.types)):
-        if all(problem.fits(item, kind) for item in problem.workloads):
-            nodes = Nodes(problem)
-            place(nodes, decreasing(problem, all_pods(problem)), [kind])
-            if repair(nodes, [kind]):
-                placements.append(Placement.of(problem, nodes.nodes))
-    return min(placements, key=lambda item: item.cost, default=None)
+    pods = decreasing(problem, all_pods(problem))
+    needs = [sum(problem.workloads[number].pod[axis] for number in pods) for axis in range(3)]
+    least = {
+        kind: problem.types[kind].price
+        * max(need / size for need, size in zip(needs, problem.free[kind], strict=True))
+        for kind in range(len(problem.types))
+        if all(problem.fits(item, kind) for item in problem.workloads)
+    }
+    best: Placement | None = None
+    for kind in sorted(least, key=least.__getitem__):
+        if best and least[kind] >= best.cost:
+            break
+        nodes = Nodes(problem)
+        if place(nodes, pods, [kind]) and repair(nodes, [kind]):
+            found = Placement.of(problem, nodes.nodes)
+            best = min(found, best or found, key=lambda item: item.cost)
+    return best
 
 
-def fill(problem: Problem, chosen: Mix) -> Placement | None:
-    """Return a placement on a mix of nodes, with further nodes where it is not enough; None if none fits."""
+def fill(problem: Problem, needs: Needs) -> Placement | None:
+    """Return a placement on given nodes, with further nodes where they are not enough; None if none fits."""
     nodes = Nodes(problem)
-    for (kind, zone), number in sorted(chosen.items(), key=lambda item: -problem.types[item[0][0]].price):
-        for _ in range(number):
-            nodes.open(kind, zone)
+    per_zone: Counter[str] = Counter()
+    for (kind, zone), number in sorted(needs.nodes.items(), key=lambda item: -problem.types[item[0][0]].price):
+        for _ in range(number - (kind == needs.spare)):  # the spare node is added last, and stays empty
+            chosen = zone or min(problem.types[kind].zones, key=lambda name: (per_zone[name], name))
+            per_zone[chosen] += 1
+            nodes.open(kind, chosen)
     kinds = range(len(problem.types))
     if not place(nodes, decreasing(problem, all_pods(problem)), kinds, best=True):
         return None
+    if needs.spare is not None:
+        zones = problem.types[needs.spare].zones
+        nodes.open(needs.spare, min(zones, key=lambda name: (per_zone[name], name)))
     return Placement.of(problem, nodes.nodes) if repair(nodes, kinds) else None
 
 
@@ -117,53 +149,43 @@ def place(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], *, best: bool
 def _choose(
     nodes: Nodes, workload: int, *, best: bool, without: frozenset[int] = frozenset(), spread: bool = True
 ) -> int | None:
-    """Return the first node that accepts a pod, or that on which it leaves the least and most balanced rest."""
-    chosen, lowest = None, math.inf
-    cpu, memory, _ = nodes.problem.workloads[workload].pod
-    for number in range(len(nodes.nodes)):
-        free = nodes.free[number]
-        if cpu > free[0] * (1 + TOLERANCE) or memory > free[1] * (1 + TOLERANCE) or number in without:
-            continue
-        if not nodes.accepts(number, workload, spread=spread):
-            continue
-        if not best:
-            return number
-        size = nodes.problem.free[nodes.nodes[number].kind]
-        left_cpu, left_memory = (free[0] - cpu) / size[0], (free[1] - memory) / size[1]
-        score = abs(left_cpu - left_memory) + (left_cpu + left_memory) / 2
-        if score < lowest:
-            chosen, lowest = number, score
-    return chosen
+    """Return the first node that takes a pod, or the best, without some nodes; None if no node does."""
+    candidates = nodes.with_capacity(workload, best=best)
+    allowed = (n for n in candidates if n not in without and nodes.accepts(n, workload, spread=spread))
+    return next(allowed, None)
 
 
-def _open(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int]) -> int | None:
-    """Open the node whose price is lowest for what it can take of the pods; None if no type may be added."""
-    problem = nodes.problem
+def _open(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], without: str | None = None) -> int | None:
+    """Open the node whose price is lowest for the share that it takes of the pods.
+
+    Args:
+        nodes: the nodes so far.
+        pods: the pods that have no node; the node takes the first of them.
+        kinds: the types that may be opened.
+        without: a zone that does not count, because it is lost.
+
+    Returns:
+        The number of the node, or None if none may be opened.
+    """
+    problem, first = nodes.problem, pods[0]
     used = Counter(node.kind for node in nodes.nodes)
-    first, lowest, chosen = pods[0], math.inf, None
+    per_zone = Counter(node.zone for node in nodes.nodes)
     total = [sum(problem.workloads[number].pod[axis] for number in pods) for axis in range(3)]
-    for kind in kinds:
+
+    def price(kind: int) -> float:
+        pairs = zip(problem.free[kind], total, strict=True)
+        share = min(min(size / need if need else math.inf for size, need in pairs), 1.0)
+        return problem.types[kind].price / share
+
+    for kind in sorted(kinds, key=price):
         most = problem.types[kind].most
         if not problem.fits(problem.workloads[first], kind) or (most is not None and used[kind] >= most):
             continue
-        # The share of the remaining pods that such a node takes, at most all of them.
-        pairs = zip(problem.free[kind], total, strict=True)
-        share = min(min(size / need if need else math.inf for size, need in pairs), 1.0)
-        if problem.types[kind].price / share < lowest:
-            lowest, chosen = problem.types[kind].price / share, kind
-    if chosen is None:
-        return None
-    item = problem.workloads[first]
-    zones = sorted(
-        problem.types[chosen].zones, key=lambda zone: sum(node.zone == zone for node in nodes.nodes)
-    )
-    for zone in zones:
-        number = nodes.open(chosen, zone)
-        if nodes.accepts(number, first):
-            return number
-        nodes.nodes.pop()
-        nodes.free.pop()
-    del item
+        for zone in sorted(problem.types[kind].zones, key=lambda name: (per_zone[name], name)):
+            number = nodes.open(kind, zone)
+            if zone != without and nodes.accepts(number, first, spread=without is None):
+                return number
+            nodes.close()
     return None
 
 
@@ -176,8 +198,8 @@ def absorbs(nodes: Nodes, lost: frozenset[int], kinds: Sequence[int] = ()) -> bo
     for position, workload in enumerate(pods):
         found = _choose(nodes, workload, best=True, without=lost, spread=False)
         if found is None and kinds:
-            zone = nodes.nodes[next(iter(lost))].zone if problem.loss == "zone" else None
-            found = _open_elsewhere(nodes, pods[position:], kinds, zone)
+            zone = nodes.nodes[next(iter(lost))].zone if problem.loss == "zone" else LOST_NODE
+            found = _open(nodes, pods[position:], kinds, zone)
         if found is None:
             complete = False
             break
@@ -186,29 +208,6 @@ def absorbs(nodes: Nodes, lost: frozenset[int], kinds: Sequence[int] = ()) -> bo
     for found, workload in moved:
         nodes.add(found, workload, -1)
     return complete
-
-
-def _open_elsewhere(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], zone: str | None) -> int | None:
-    problem = nodes.problem
-    used = Counter(node.kind for node in nodes.nodes)
-    options = [
-        (kind, place)
-        for kind in kinds
-        for place in problem.types[kind].zones
-        if place != zone
-        and problem.fits(problem.workloads[pods[0]], kind)
-        and (problem.types[kind].most is None or used[kind] < (problem.types[kind].most or 0))
-    ]
-    if not options:
-        return None
-    total = [sum(problem.workloads[number].pod[axis] for number in pods) for axis in range(3)]
-
-    def price(option: tuple[int, str]) -> float:
-        pairs = zip(problem.free[option[0]], total, strict=True)
-        share = min(min(size / need if need else math.inf for size, need in pairs), 1.0)
-        return problem.types[option[0]].price / share
-
-    return nodes.open(*min(options, key=price))
 
 
 def repair(nodes: Nodes, kinds: Sequence[int]) -> bool:
