@@ -16,7 +16,7 @@ SEEDS = 3
 
 def problem(seed: int, workloads: int, types: int, loss: Loss) -> Problem:
     """Return a random problem: small requests as in most clusters, prices near the sum of their parts."""
-    random_ = random.Random(seed)
+    random_ = random.Random(seed)  # noqa: S311 - not for secrets
     kinds = []
     for number in range(types):
         cores = random_.choice([4, 8, 16, 32, 48])
@@ -44,8 +44,9 @@ def main() -> None:
         took, used = time.monotonic() - start, time.process_time() - cpu
         first = found.first_fit.cost / found.placement.cost if found.first_fit else float("nan")
         print(
-            f"{workloads} workloads ({sum(item.replicas for item in built.workloads)} pods), {types} types, loss of"
-            f" {loss}: {took:.2f} s, {used:.2f} s of CPU, {len(found.placement.nodes)} nodes, gap {found.gap:.2%},"
+            f"{workloads} workloads ({sum(item.replicas for item in built.workloads)} pods), {types} types,"
+            f" loss of {loss}: {took:.2f} s, {used:.2f} s of CPU, {len(found.placement.nodes)} nodes,"
+            f" gap {found.gap:.2%},"
             f" first fit decreasing x {first:.3f}, load {os.getloadavg()[0]:.1f}",
             flush=True,
         )

@@ -119,7 +119,11 @@ def _week(rows: Sequence[tuple[float, ...]]) -> Week:
         hour = int(row[0] // 60)
         peaks[hour] = max(peaks.get(hour, 0.0), row[4] / 1024)
     return Week(
-        [row[2] for row in rows], [row[4] / 1024 for row in rows], list(peaks.values()), rows[-1][1], rows[-1][3] / 1024
+        [row[2] for row in rows],
+        [row[4] / 1024 for row in rows],
+        list(peaks.values()),
+        rows[-1][1],
+        rows[-1][3] / 1024,
     )
 
 
@@ -178,7 +182,7 @@ def at_equal(curve: Sequence[Figures], key: int, value: float, wanted: int) -> f
 
 def resampled(scored: Sequence[Sequence[Score]], seed: int) -> list[Figures]:
     """Return the figures of several rules over the same machines, drawn with replacement."""
-    random_ = random.Random(seed)
+    random_ = random.Random(seed)  # noqa: S311 - not for secrets
     names = sorted({score.vm for score in scored[0]})
     drawn = random_.choices(names, k=len(names)) if seed else names
     result = []
@@ -190,7 +194,9 @@ def resampled(scored: Sequence[Sequence[Score]], seed: int) -> list[Figures]:
     return result
 
 
-def compare(resource: str, cases: Sequence[Case], targets: dict[tuple[str, int], tuple[float, float]]) -> None:
+def compare(
+    resource: str, cases: Sequence[Case], targets: dict[tuple[str, int], tuple[float, float]]
+) -> None:
     """Print the figures of all rules, and ours at equal shortage and at equal slack."""
     prices = CPU_PRICES if resource == "cpu" else MEMORY_PRICES
     curve = [scores(cases, resource, ours(resource, price)) for price in prices]
@@ -204,7 +210,10 @@ def compare(resource: str, cases: Sequence[Case], targets: dict[tuple[str, int],
         print(f"{name:20} {slack:9.3f} {machines:15.1%} {time:11.2%} {unmet:10.2%}")
     draws = [resampled([*curve, *others.values()], seed) for seed in range(RESAMPLES + 1)]
     label = "time short" if resource == "cpu" else "machines short"
-    print(f"\nours next to each rule, with 95 % intervals over machines: slack at equal {label}, {label} at equal slack")
+    print(
+        f"\nours next to each rule, with 95 % intervals over machines:"
+        f" slack at equal {label}, {label} at equal slack"
+    )
     for position, name in enumerate(others):
         row = [f"{name:20}"]
         for key, wanted in ((shortage, 0), (0, shortage)):

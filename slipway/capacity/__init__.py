@@ -1,1 +1,1 @@
-"""What each workload needs, and where it fits: models on measured use. docs/guides/capacity.md explains them."""
+"""What each workload needs, and where it fits: models on measured use."""

@@ -3,7 +3,6 @@
 https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from slipway.capacity.usage import Sample, Usage
+from slipway.capacity.usage import Sample, Usage, owner_of
 from slipway.errors import SlipwayError
 
 STEP_S = 300
@@ -22,8 +21,12 @@ TIMEOUT_S = 60
 _SELECTOR = 'namespace="{namespace}",container!="",container!="POD"'
 QUERIES = {
     "cpu": "sum by (pod, container) (rate(container_cpu_usage_seconds_total{{{where}}}[{step}s]))",
-    "memory": "max by (pod, container) (max_over_time(container_memory_working_set_bytes{{{where}}}[{step}s]))",
-    "throttled": "sum by (pod, container) (increase(container_cpu_cfs_throttled_periods_total{{{where}}}[{step}s]))",
+    "memory": (
+        "max by (pod, container) (max_over_time(container_memory_working_set_bytes{{{where}}}[{step}s]))"
+    ),
+    "throttled": (
+        "sum by (pod, container) (increase(container_cpu_cfs_throttled_periods_total{{{where}}}[{step}s]))"
+    ),
     "periods": "sum by (pod, container) (increase(container_cpu_cfs_periods_total{{{where}}}[{step}s]))",
     "kills": "sum by (pod, container) (increase(container_oom_events_total{{{where}}}[{step}s]))",
 }
@@ -40,9 +43,7 @@ class Prometheus:
     url: str
     step_s: int = STEP_S
 
-    def usages(
-        self, namespace: str, workloads: Mapping[str, str], start: float, end: float
-    ) -> list[Usage]:
+    def usages(self, namespace: str, workloads: Mapping[str, str], start: float, end: float) -> list[Usage]:
         """Return the use of the containers of workloads.
 
         Args:
@@ -100,15 +101,6 @@ def _chunks(start: float, end: float, step_s: int) -> Iterator[tuple[float, floa
     while start <= end:
         yield start, min(start + length - step_s, end)
         start += length
-
-
-def owner_of(pod: str, workloads: Mapping[str, str]) -> str | None:
-    """Return the workload that a pod's name belongs to, which may be gone; the longest name wins."""
-    suffixes = {"Deployment": r"-[a-z0-9]+-[a-z0-9]{5}", "StatefulSet": r"-\d+", "DaemonSet": "-[a-z0-9]{5}"}
-    for name in sorted(workloads, key=len, reverse=True):
-        if re.fullmatch(re.escape(name) + suffixes[workloads[name]], pod):
-            return name
-    return None
 
 
 def _usage(

@@ -53,7 +53,7 @@ class Recommendation(BaseModel):
     refused: str = ""
     """Why there is no proposal."""
     saved: float = 0.0
-    """What the requests of all replicas save in a month, in the currency of the prices; negative if they cost."""
+    """What the requests of all replicas save in a month; negative if they cost more."""
     risks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     history_s: float = 0.0
@@ -100,14 +100,19 @@ def recommend(
         least_s: the seconds that the history must cover.
     """
     result = Recommendation(
-        workload=container.workload, container=container.name, replicas=container.replicas, today=container.today
+        workload=container.workload,
+        container=container.name,
+        replicas=container.replicas,
+        today=container.today,
     )
     reason = refusal(usage, least_s) if usage else "it was not measured: `slipway capacity measure` does"
     if usage is None or reason:
         return result.model_copy(update={"refused": reason, "notes": usage.notes if usage else ()})
     found = {"notes": usage.notes, "history_s": usage.span_s}
     if (leak := usage.leak()) is not None:
-        text = f"its memory grows by {memory(leak)} an hour without an end: repair the leak, no size is enough"
+        text = (
+            f"its memory grows by {memory(leak)} an hour without an end: repair the leak, no size is enough"
+        )
         return result.model_copy(update={**found, "refused": text})
     today = container.today
     cores = cpu_size(usage.cpu, prices.core_hour, prices.throttled_hour)
@@ -154,13 +159,15 @@ def _up(value: float, step: float) -> float:
 
 
 def _monthly(amounts: Amounts, prices: Prices) -> float:
-    hourly = (amounts.cpu_request or 0) * prices.core_hour + (amounts.memory_request or 0) / GIB * prices.gib_hour
+    hourly = (amounts.cpu_request or 0) * prices.core_hour + (
+        amounts.memory_request or 0
+    ) / GIB * prices.gib_hour
     return hourly * HOURS_A_MONTH
 
 
 def _risks(usage: Usage, cpu_covered: float, memory_covered: float, proposed: Amounts) -> Iterator[str]:
     if cpu_covered < 1:
-        yield f"in {1 - cpu_covered:.1%} of the samples it used more CPU than the request: it then depends on the node"
+        yield f"in {1 - cpu_covered:.1%} of the samples it used more CPU: it then depends on its node"
     if memory_covered < 1:
         yield f"in {1 - memory_covered:.1%} of the intervals it used more memory: it is killed then"
     else:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from slipway.capacity.usage import Sample, Usage
+from slipway.capacity.usage import Sample, Usage, owner_of
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.quantities import amount
 from slipway.cluster.rollout import pods_of
@@ -55,6 +55,27 @@ def pod_metrics(cluster: Cluster, namespace: str) -> dict[str, Object]:
             f"the cluster has no metrics API ({error}): install metrics-server, or pass --prometheus URL"
         ) from None
     return {item["metadata"]["name"]: item for item in json.loads(text)["items"]}
+
+
+def current_use(
+    cluster: Cluster, namespace: str, workloads: Mapping[str, str]
+) -> dict[str, tuple[int, float, float]]:
+    """Return the pods, the cores and the bytes of each workload of a namespace, from the latest samples.
+
+    `workloads` has the kind of each workload by its name.
+
+    Raises:
+        SlipwayError: the cluster has no metrics API.
+    """
+    found: dict[str, tuple[int, float, float]] = {}
+    for name, measured in pod_metrics(cluster, namespace).items():
+        if owner := owner_of(name, workloads):
+            pods, cores, size = found.get(owner, (0, 0.0, 0.0))
+            usages = [container["usage"] for container in measured["containers"]]
+            cores += sum(amount(usage.get("cpu")) for usage in usages)
+            size += sum(amount(usage.get("memory")) for usage in usages)
+            found[owner] = pods + 1, cores, size
+    return dict(sorted(found.items()))
 
 
 def _lines(workload: str, pod: Object, measured: Object) -> Iterator[dict[str, Any]]:

@@ -42,7 +42,7 @@ class Service:
             raise SlipwayError(f"least is {self.least} and most is {self.most}, but 0 <= least <= most")
 
     def slot_cost(self, replicas: int, demands: Sequence[float]) -> float:
-        """Return the cost of one slot: replicas, and the mean of the unmet load over equally likely demands."""
+        """Return the cost of a slot: replicas, and the mean unmet load over equally likely demands."""
         short = sum(max(demand - replicas * self.load, 0.0) for demand in demands) / len(demands)
         return self.price * replicas + self.unmet * short / self.load
 
@@ -73,7 +73,10 @@ def schedule(demands: Sequence[Sequence[float]], service: Service, start: int | 
     numbers = range(service.least, service.most + 1)
     first = [service.step_cost(start, number) if start is not None else 0.0 for number in numbers]
     if start is not None:  # a replica that is ordered now serves after `delay` slots
-        first = [math.inf if number > start and service.delay else cost for number, cost in zip(numbers, first)]
+        first = [
+            math.inf if number > start and service.delay else cost
+            for number, cost in zip(numbers, first, strict=True)
+        ]
     best = first
     choices: list[list[int]] = []
     for slot, slot_demands in enumerate(demands):

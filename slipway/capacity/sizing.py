@@ -31,7 +31,7 @@ class Prices:
     gib_hour: float = 0.004
     """A GiB of memory for an hour."""
     throttled_hour: float = 0.3
-    """An hour in which a container needs more CPU than its request, and as much again for each missing core."""
+    """An hour in which a container needs more CPU than its request, and again for each missing core."""
     kill: float = 4.0
     """An hour in which a container needs more memory than it has, and is killed."""
 
@@ -39,7 +39,7 @@ class Prices:
         for name in ("core_hour", "gib_hour", "throttled_hour", "kill"):
             if not 0 < getattr(self, name) < math.inf:
                 raise SlipwayError(
-                    f"the price {name.replace('_', '-')} is {getattr(self, name)}, but must be a number above 0"
+                    f"the price {name.replace('_', '-')} is {getattr(self, name)}, but must be above 0"
                 )
 
 
@@ -58,8 +58,8 @@ class Size:
 def cpu_size(demand: Sequence[float], slack: float, shortage: float) -> Size:
     """Return the number of cores with the lowest cost for a measured demand.
 
-    The cost of a size is the mean over the demand of `slack` for each core that is reserved and not used, plus
-    `shortage` for each interval with a higher demand, plus `shortage` for each core that it lacks.
+    The cost of a size is the mean over the demand of `slack` for each core that is reserved and not used,
+    plus `shortage` for each interval with a higher demand, plus `shortage` for each core that it lacks.
     """
     ordered = sorted(demand)
     count, total = len(ordered), sum(ordered)

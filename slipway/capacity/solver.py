@@ -1,4 +1,7 @@
-"""Linear and mixed-integer linear programs, solved by HiGHS. https://highs.dev"""
+"""Linear and mixed-integer linear programs, solved by HiGHS.
+
+https://highs.dev
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -69,9 +72,7 @@ class LinearProgram:
             import highspy  # it takes 100 ms, and most commands do without it
             import numpy as np
         except ImportError:
-            raise SlipwayError(
-                "this command needs the solver HiGHS: pip install highspy numpy"
-            ) from None
+            raise SlipwayError("this command needs the solver HiGHS: pip install highspy numpy") from None
         highs = highspy.Highs()
         for option, value in {
             "output_flag": False, "threads": THREADS, "mip_rel_gap": gap, "mip_abs_gap": 1e-9,
@@ -90,7 +91,7 @@ class LinearProgram:
         keys = np.array([key for row in self._rows for key in row[0]], dtype=np.int32)
         numbers = np.array([value for row in self._rows for value in row[0].values()], dtype=float)
         highs.addRows(
-            len(self._rows), np.array([row[1] for row in self._rows]), np.array([row[2] for row in self._rows]),
+            len(self._rows), *(np.array([row[side] for row in self._rows]) for side in (1, 2)),
             len(keys), starts, keys, numbers,
         )  # fmt: skip
         if start is not None:

@@ -1,9 +1,10 @@
 """The measured use of containers: samples, what is wrong with them, and what they are good for."""
 
 import math
+import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slipway.cluster.quantities import duration
@@ -20,7 +21,7 @@ COVERED = 0.5
 FEWEST = 12
 """The number of samples, and of intervals with memory peaks, below which a distribution has no shape."""
 LEAK_GROWTH, LEAK_ORDER = 0.2, 0.8
-"""Memory leaks if it grows by this share of its median in a pod's life, and almost every interval is higher."""
+"""Memory leaks if it grows by this share of its median, and almost every interval is above those before."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ def refusal(usage: Usage, least_s: float) -> str | None:
         return "there are no samples: `slipway capacity measure` collects them"
     if usage.span_s < least_s:
         return (
-            f"the history covers {duration(usage.span_s)}, but must cover {duration(least_s)}: measure longer, or"
-            " lower --history"
+            f"the history covers {duration(usage.span_s)}, but must cover {duration(least_s)}:"
+            " measure longer, or lower --history"
         )
     if min(len(cpu), len(peaks)) < FEWEST:
         return (
-            f"there are {len(cpu)} samples of CPU and {len(peaks)} intervals with memory, but must be {FEWEST} of"
-            " each: measure longer"
+            f"there are {len(cpu)} samples of CPU and {len(peaks)} intervals with memory, but must be"
+            f" {FEWEST} of each: measure longer"
         )
     if gap < COVERED:
         return f"samples cover {gap:.0%} of the history, but must cover {COVERED:.0%}: close the gaps"
@@ -187,20 +188,10 @@ def _covered(usage: Usage) -> float:
     return len(numbers) / (max(numbers) - min(numbers) + 1)
 
 
-def merged(usages: Iterable[Usage]) -> list[Usage]:
-    """Return one usage for each container, with the samples of all."""
-    found: dict[tuple[str, str], Usage] = {}
-    for usage in usages:
-        key = usage.workload, usage.container
-        known = found.get(key)
-        found[key] = (
-            replace(
-                known,
-                samples=known.samples + usage.samples,
-                kills=known.kills + usage.kills,
-                throttled=usage.throttled if known.throttled is None else known.throttled,
-            )
-            if known
-            else usage
-        )
-    return list(found.values())
+def owner_of(pod: str, workloads: Mapping[str, str]) -> str | None:
+    """Return the workload that a pod's name belongs to, which may be gone; the longest name wins."""
+    suffixes = {"Deployment": r"-[a-z0-9]+-[a-z0-9]{5}", "StatefulSet": r"-\d+", "DaemonSet": "-[a-z0-9]{5}"}
+    for name in sorted(workloads, key=len, reverse=True):
+        if re.fullmatch(re.escape(name) + suffixes[workloads[name]], pod):
+            return name
+    return None

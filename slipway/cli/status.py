@@ -51,7 +51,7 @@ def status(
         console = Console()
         console.print(overview_table(rows))
         for row in rows:
-            for problem in (*row.problems, *row.notes):
+            for problem in (*row.problems, *row.notes, *row.usage):
                 console.print(f"{row.stack}: {problem}", highlight=False, markup=False)
     if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
         raise typer.Exit(2)
@@ -92,6 +92,7 @@ def _card(row: Row) -> Markup:
         "drift": "drifted" if row.drifted else ("none" if row.digest else ""),
         "age": age(row.age_s),
         "last update": row.update,
+        "use": "; ".join(row.usage),
     }
     lines = [
         part for name, value in facts.items() if value for part in (element("dt", name), element("dd", value))

@@ -26,9 +26,9 @@ class Needs:
 def mix(problem: Problem, *, reserve: float = 0.0, time_limit_s: float) -> Needs:
     """Return the cheapest nodes whose sum has the capacity.
 
-    Every placement satisfies these constraints, so the bound holds for every placement if `reserve` is 0. If a
-    node may be lost, there is a case for each type that may be the used one with the most cores: one node of it
-    is spare. The cases are solved in the order of their relaxations, until no other can be cheaper.
+    Every placement satisfies these constraints, so the bound holds for every placement if `reserve` is 0. If
+    a node may be lost, there is a case for each type that may be the used one with the most cores: one node
+    of it is spare. The cases are solved in the order of their relaxations, until no other can be cheaper.
 
     Args:
         problem: what to place.

@@ -143,12 +143,8 @@ def _keep_apart(program: LinearProgram, problem: Problem, on_node: Mapping[int, 
     pairs = [
         (first, second)
         for first in on_node
-        for second in on_node
-        if first < second
-        and (
-            problem.workloads[second].name in problem.workloads[first].apart
-            or problem.workloads[first].name in problem.workloads[second].apart
-        )
+        for second in problem.apart[first]
+        if first < second and second in on_node
     ]
     present = {
         workload: program.variable(upper=1.0, integer=True)

@@ -10,7 +10,6 @@ import numpy as np
 from slipway.capacity.packing.bound import Needs
 from slipway.capacity.packing.model import TOLERANCE, Node, Placement, Problem, losses
 
-
 LOST_NODE = "no zone is lost"
 
 
@@ -24,16 +23,6 @@ class Nodes:
         self._sizes = np.ones((64, 3))
         self._pods = np.array([item.pod for item in problem.workloads])
         self._zones: Counter[tuple[str, int]] = Counter()
-        self._apart = [
-            [
-                other
-                for other, candidate in enumerate(problem.workloads)
-                if candidate.name in item.apart or item.name in candidate.apart
-            ]
-            if item.apart or any(item.name in other.apart for other in problem.workloads)
-            else []
-            for item in problem.workloads
-        ]
         for node in nodes:
             self.open(node.kind, node.zone)
             for workload, number in node.pods.items():
@@ -59,8 +48,12 @@ class Nodes:
         self._zones[self.nodes[node].zone, workload] += number
         self._free[node] -= self._pods[workload] * number
 
+    def requests(self, pods: Sequence[int]) -> list[float]:
+        """Return the sum of the requests of pods."""
+        return [float(value) for value in self._pods[np.array(pods)].sum(axis=0)]
+
     def with_capacity(self, workload: int, *, best: bool) -> list[int]:
-        """Return the nodes with capacity for one more pod, in order, or the least and most balanced rest first."""
+        """Return the nodes with capacity for a pod: in order, or the least and most balanced rest first."""
         count = len(self.nodes)
         free, sizes = self._free[:count], self._sizes[:count]
         left = free - self._pods[workload]
@@ -78,7 +71,7 @@ class Nodes:
             return False
         if spread and self._zones[place.zone, workload] >= self.problem.in_zone(item):
             return False
-        return not any(place.pods[other] for other in self._apart[workload])
+        return not any(place.pods[other] for other in self.problem.apart[workload])
 
 
 def decreasing(problem: Problem, pods: Iterable[int]) -> list[int]:
@@ -120,7 +113,9 @@ def fill(problem: Problem, needs: Needs) -> Placement | None:
     """Return a placement on given nodes, with further nodes where they are not enough; None if none fits."""
     nodes = Nodes(problem)
     per_zone: Counter[str] = Counter()
-    for (kind, zone), number in sorted(needs.nodes.items(), key=lambda item: -problem.types[item[0][0]].price):
+    for (kind, zone), number in sorted(
+        needs.nodes.items(), key=lambda item: -problem.types[item[0][0]].price
+    ):
         for _ in range(number - (kind == needs.spare)):  # the spare node is added last, and stays empty
             chosen = zone or min(problem.types[kind].zones, key=lambda name: (per_zone[name], name))
             per_zone[chosen] += 1
@@ -170,7 +165,7 @@ def _open(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], without: str 
     problem, first = nodes.problem, pods[0]
     used = Counter(node.kind for node in nodes.nodes)
     per_zone = Counter(node.zone for node in nodes.nodes)
-    total = [sum(problem.workloads[number].pod[axis] for number in pods) for axis in range(3)]
+    total = nodes.requests(pods)
 
     def price(kind: int) -> float:
         pairs = zip(problem.free[kind], total, strict=True)
@@ -257,7 +252,9 @@ def _cheaper(problem: Problem, node: Node) -> list[Node]:
         for number, kind in enumerate(problem.types)
         if kind.price < problem.types[node.kind].price
         and node.zone in kind.zones
-        and all(need <= size * (1 + TOLERANCE) for need, size in zip(total, problem.free[number], strict=True))
+        and all(
+            need <= size * (1 + TOLERANCE) for need, size in zip(total, problem.free[number], strict=True)
+        )
     ]
     return [
         Node(kind, node.zone, node.pods) for kind in sorted(kinds, key=lambda kind: problem.types[kind].price)

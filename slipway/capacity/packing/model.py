@@ -79,8 +79,22 @@ class Problem:
     def free(self) -> tuple[Vector, ...]:
         """What a node of each type has free for the workloads."""
         used = [sum(daemon[axis] for daemon in self.daemons) for axis in range(3)]
+        return tuple((kind.cpu - used[0], kind.memory - used[1], kind.pods - used[2]) for kind in self.types)
+
+    @cached_property
+    def apart(self) -> tuple[frozenset[int], ...]:
+        """For each workload, the numbers of those that may not share a node with it."""
+        numbers = {item.name: number for number, item in enumerate(self.workloads)}
+        pairs = {
+            (number, numbers[other])
+            for number, item in enumerate(self.workloads)
+            for other in item.apart
+            if other in numbers
+        }
+        both = pairs | {(second, first) for first, second in pairs}
         return tuple(
-            (kind.cpu - used[0], kind.memory - used[1], kind.pods - used[2]) for kind in self.types
+            frozenset(second for first, second in both if first == number) if both else frozenset()
+            for number in range(len(self.workloads))
         )
 
     def fits(self, workload: Workload, kind: int) -> bool:
@@ -138,24 +152,30 @@ def _check(problem: Problem) -> None:
         if twice := [name for name, count in names.items() if count > 1]:
             raise SlipwayError(f"{twice[0]} is there twice: give each its own name")
     for kind in problem.types:
-        for key in ("cpu", "memory", "price", "pods"):
-            if not 0 < getattr(kind, key) < math.inf:
-                value = getattr(kind, key)
-                raise SlipwayError(f"node type {kind.name}: {key} is {value}, but must be a number above 0")
-        if not kind.zones:
-            raise SlipwayError(f"node type {kind.name}: zones is empty, but must name at least one")
+        _check_type(kind)
     for workload in problem.workloads:
-        for key in ("cpu", "memory"):
-            if not 0 <= getattr(workload, key) < math.inf:
-                value = getattr(workload, key)
-                raise SlipwayError(f"workload {workload.name}: {key} is {value}, but must be a number from 0")
-        for key in ("replicas", "per_node"):
-            if (value := getattr(workload, key)) is not None and value < 1:
-                raise SlipwayError(f"workload {workload.name}: {key} is {value}, but must be at least 1")
-        if not any(problem.fits(workload, kind) for kind in range(len(problem.types))):
-            raise SlipwayError(
-                f"a pod of {workload.name} ({workload.cpu:g} cores, {workload.memory / 2**20:.0f} MiB) fits on no"
-                " node type: add a larger type, or lower its requests"
-            )
+        _check_workload(problem, workload)
     if problem.loss == "zone" and len(problem.zones) < 2:
         raise SlipwayError("the loss of a zone needs at least two zones: give the node types `zones`")
+
+
+def _check_type(kind: NodeType) -> None:
+    for key in ("cpu", "memory", "price", "pods"):
+        if not 0 < (value := getattr(kind, key)) < math.inf:
+            raise SlipwayError(f"node type {kind.name}: {key} is {value}, but must be a number above 0")
+    if not kind.zones:
+        raise SlipwayError(f"node type {kind.name}: zones is empty, but must name at least one")
+
+
+def _check_workload(problem: Problem, workload: Workload) -> None:
+    for key in ("cpu", "memory"):
+        if not 0 <= (value := getattr(workload, key)) < math.inf:
+            raise SlipwayError(f"workload {workload.name}: {key} is {value}, but must be a number from 0")
+    for key in ("replicas", "per_node"):
+        if (value := getattr(workload, key)) is not None and value < 1:
+            raise SlipwayError(f"workload {workload.name}: {key} is {value}, but must be at least 1")
+    if not any(problem.fits(workload, kind) for kind in range(len(problem.types))):
+        raise SlipwayError(
+            f"a pod of {workload.name} ({workload.cpu:g} cores, {workload.memory / 2**20:.0f} MiB) fits on no"
+            " node type: add a larger type, or lower its requests"
+        )

@@ -80,7 +80,16 @@ def _facts(usage: Usage, least: float) -> dict[str, object]:
 def show(usages: list[Usage], least: float, console: Console) -> None:
     """Print a table with a row for each container, and what is wrong with its history."""
     table = Table(box=None, pad_edge=False)
-    for column in ("CONTAINER", "HISTORY", "SAMPLES", "CPU, PEAK", "MEMORY, PEAK", "THROTTLED", "KILLS", "CPU OVER TIME"):
+    for column in (
+        "CONTAINER",
+        "HISTORY",
+        "SAMPLES",
+        "CPU, PEAK",
+        "MEMORY, PEAK",
+        "THROTTLED",
+        "KILLS",
+        "CPU OVER TIME",
+    ):
         table.add_column(column, overflow="fold")
     for usage in usages:
         times = [sample.time for sample in usage.samples if sample.cpu is not None]
@@ -97,7 +106,11 @@ def show(usages: list[Usage], least: float, console: Console) -> None:
     console.print(table)
     for usage in usages:
         leak = usage.leak()
-        texts = [*usage.notes, refusal(usage, least), f"memory grows by {memory(leak)} an hour" if leak else None]
+        texts = [
+            *usage.notes,
+            refusal(usage, least),
+            f"memory grows by {memory(leak)} an hour" if leak else None,
+        ]
         for text in filter(None, texts):
             console.print(f"{usage.name}: {text}", highlight=False, markup=False)
     if not usages:

@@ -27,28 +27,35 @@ _HOSTNAME = "kubernetes.io/hostname"
 def pack(
     nodes: Annotated[Path, typer.Option(help="YAML file of the node types; see the guide.")],
     stack: Annotated[
-        list[str] | None, typer.Argument(metavar="STACK...", help="Stacks whose workloads to place.", autocompletion=stack_names)
+        list[str] | None,
+        typer.Argument(
+            metavar="STACK...", help="Stacks whose workloads to place.", autocompletion=stack_names
+        ),
     ] = None,
-    loss: Annotated[str, typer.Option(help="What may be lost, so that all pods still fit: none, node or zone.")] = "node",
-    time_limit: Annotated[float, typer.Option(min=0.1, help="Seconds after which the best found is printed.")] = 10.0,
+    loss: Annotated[
+        str, typer.Option(help="What may be lost, so that all pods still fit: none, node or zone.")
+    ] = "node",
+    time_limit: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which the best found is printed.")
+    ] = 10.0,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
     """Find the cheapest nodes for the workloads of stacks, and prove how far from optimal they may be.
 
-    The file has a list `types`: name, cpu, memory (allocatable, as Kubernetes writes them), price an hour, and
-    optionally pods, zones, most. It may have lists `workloads` (name, cpu, memory, replicas, perNode, spread,
-    apart) in place of stacks, and `daemons` (cpu, memory) for pods that run on every node.
+    The file has a list `types`: name, cpu, memory (allocatable, as Kubernetes writes them), price an hour,
+    and optionally pods, zones, most. It may have lists `workloads` (name, cpu, memory, replicas, perNode,
+    spread, apart) in place of stacks, and `daemons` (cpu, memory) for pods that run on every node.
     """
     if loss not in ("none", "node", "zone"):
         raise SlipwayError(f"--loss is {loss!r}, but must be none, node or zone")
     lists = mapping(nodes, {"types": list, "workloads": list, "daemons": list})
     workloads = [_workload(nodes, index, item) for index, item in enumerate(lists.get("workloads") or ())]
-    daemons = [_vector(f"{nodes}: daemons[{index}]", item) for index, item in enumerate(lists.get("daemons") or ())]
-    project = Project(cwd) if stack else None
+    daemons = [
+        _vector(f"{nodes}: daemons[{index}]", item) for index, item in enumerate(lists.get("daemons") or ())
+    ]
     for name in stack or ():
-        assert project is not None
-        more, always = of_stack(StackSnapshot.read(project, name).objects, name)
+        more, always = of_stack(StackSnapshot.read(Project(cwd), name).objects, name)
         workloads += more
         daemons += always
     types = [_type(nodes, index, item) for index, item in enumerate(lists.get("types") or ())]
@@ -80,7 +87,7 @@ def of_stack(objects: list[StackObject], stack: str) -> tuple[list[Workload], li
 
 
 def _one_per_node(item: StackObject) -> bool:
-    """Return whether a required anti-affinity on the host name exists; its selector is taken for the pod's own."""
+    """Return whether there is a required anti-affinity by host name, which is taken for one to itself."""
     spec = item.manifest["spec"]["template"]["spec"]
     rules = (spec.get("affinity") or {}).get("podAntiAffinity") or {}
     terms = rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
@@ -130,7 +137,9 @@ def _check(where: str, item: Any, needed: set[str], allowed: set[str]) -> None:
     if missing := sorted(needed - set(item)):
         raise SlipwayError(f"{where} has no {missing[0]}")
     if unknown := sorted(set(item) - allowed):
-        raise SlipwayError(f"{where}: the key {unknown[0]!r} is unknown; the keys are {', '.join(sorted(allowed))}")
+        raise SlipwayError(
+            f"{where}: the key {unknown[0]!r} is unknown; the keys are {', '.join(sorted(allowed))}"
+        )
 
 
 def _facts(problem: Problem, found: Packing) -> dict[str, Any]:
@@ -143,7 +152,9 @@ def _facts(problem: Problem, found: Packing) -> dict[str, Any]:
             {
                 "type": problem.types[node.kind].name,
                 "zone": node.zone,
-                "pods": {problem.workloads[number].name: count for number, count in node.pods.items() if count},
+                "pods": {
+                    problem.workloads[number].name: count for number, count in node.pods.items() if count
+                },
             }
             for node in found.placement.nodes
         ],
@@ -156,10 +167,16 @@ def _show(problem: Problem, found: Packing, console: Console) -> None:
         table.add_column(column, overflow="fold")
     counts = Counter((node.kind, node.zone) for node in found.placement.nodes)
     for (kind, zone), count in sorted(counts.items()):
-        pods = sum(node.pods.total() for node in found.placement.nodes if (node.kind, node.zone) == (kind, zone))
-        table.add_row(str(count), problem.types[kind].name, zone, f"{count * problem.types[kind].price:.4g}", str(pods))
+        pods = sum(
+            node.pods.total() for node in found.placement.nodes if (node.kind, node.zone) == (kind, zone)
+        )
+        table.add_row(
+            str(count), problem.types[kind].name, zone, f"{count * problem.types[kind].price:.4g}", str(pods)
+        )
     console.print(table)
     proof = "which is optimal" if found.gap < 1e-6 else f"at most {found.gap:.1%} above the optimum"
     first = f"{found.first_fit.cost:.4g}" if found.first_fit else "no placement"
-    console.print(f"{found.placement.cost:.4g} an hour, {proof}: no placement costs less than {found.bound:.4g}.")
+    console.print(
+        f"{found.placement.cost:.4g} an hour, {proof}: no placement costs less than {found.bound:.4g}."
+    )
     console.print(f"First fit decreasing on nodes of one type: {first}.")

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from slipway.capacity.plots import spark, svg
-from slipway.capacity.recommend import Recommendation, as_quantities, containers, recommend as size
+from slipway.capacity.recommend import Recommendation, as_quantities, containers
+from slipway.capacity.recommend import recommend as size
 from slipway.capacity.sizing import Prices
 from slipway.capacity.usage import Usage
 from slipway.cli.capacity.measure import LEAST, History
@@ -39,17 +40,21 @@ def recommend(
     core_hour: Annotated[float, typer.Option(help="Price of a core for an hour.")] = _PRICES.core_hour,
     gib_hour: Annotated[float, typer.Option(help="Price of a GiB of memory for an hour.")] = _PRICES.gib_hour,
     throttled_hour: Annotated[
-        float, typer.Option(help="Price of an hour with less CPU than needed, and of each missing core in it.")
+        float,
+        typer.Option(help="Price of an hour with less CPU than needed, and of each missing core in it."),
     ] = _PRICES.throttled_hour,
     kill: Annotated[
         float, typer.Option(help="Price of an hour with a kill for lack of memory.")
     ] = _PRICES.kill,
     budget: Annotated[
-        float, typer.Option("--throttled", min=0.0, max=0.5, help="Share of time that the CPU limit may throttle.")
+        float,
+        typer.Option("--throttled", min=0.0, max=0.5, help="Share of time that the CPU limit may throttle."),
     ] = 0.01,
     key: Annotated[
         list[str] | None,
-        typer.Option(help="Where the stack file has the resources of a workload: cache=redis.resources; repeatable."),
+        typer.Option(
+            help="Where the stack file has the resources of a workload: cache=redis.resources; repeatable."
+        ),
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Write the stack file, if a preview of the result succeeds.")
@@ -60,8 +65,8 @@ def recommend(
 ) -> None:
     """Recommend requests and limits for the containers of a stack, from their measured use.
 
-    A request has the size at which its slack and its shortages cost the least together, so the quantile of the
-    use that it covers follows from the prices. Memory has the same request and limit. All prices have one
+    A request has the size at which its slack and its shortages cost the least together, so the quantile of
+    the use that it covers follows from the prices. Memory has the same request and limit. All prices have one
     currency; the defaults are dollars.
 
     Exit code: 0 every container has a proposal, 2 a container has none.
@@ -122,14 +127,30 @@ def _write(
         raise
     if failure:
         file.write(before)
-        raise SlipwayError(f"{file.path.name} was not changed, because a preview with these values fails: {failure}")
-    info("".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), "before", str(file.path), n=1)))
+        raise SlipwayError(
+            f"{file.path.name} was not changed, because a preview with these values fails: {failure}"
+        )
+    info(
+        "".join(
+            difflib.unified_diff(
+                before.splitlines(True), after.splitlines(True), "before", str(file.path), n=1
+            )
+        )
+    )
 
 
 def show(found: Sequence[Recommendation], usages: Mapping[tuple[str, str], Usage], console: Console) -> None:
     """Print a table of the proposals, then the evidence and the risks of each."""
     table = Table(box=None, pad_edge=False)
-    for column in ("CONTAINER", "", "CPU REQUEST", "CPU LIMIT", "MEMORY REQUEST", "MEMORY LIMIT", "SAVED A MONTH"):
+    for column in (
+        "CONTAINER",
+        "",
+        "CPU REQUEST",
+        "CPU LIMIT",
+        "MEMORY REQUEST",
+        "MEMORY LIMIT",
+        "SAVED A MONTH",
+    ):
         table.add_column(column, overflow="fold")
     for item in found:
         table.add_row(escape(item.name), "today", *_cells(as_quantities(item.today)), "")
@@ -154,10 +175,10 @@ def _evidence(item: Recommendation, usage: Usage | None) -> list[str]:
     space = [(sample.time, sample.memory) for sample in usage.samples if sample.memory is not None]
     return [
         f"{duration(item.history_s)} of history, {len(usage.samples)} samples",
-        f"CPU    {spark(*zip(*cores, strict=True), item.today.cpu_request or 0)}  covers {item.cpu_quantile:.1%} of"
-        " the samples",
-        f"memory {spark(*zip(*space, strict=True), item.today.memory_request or 0)}  covers"
-        f" {item.memory_quantile:.1%} of the intervals",
+        f"CPU    {spark(*zip(*cores, strict=True), item.today.cpu_request or 0)}"
+        f"  covers {item.cpu_quantile:.1%} of the samples",
+        f"memory {spark(*zip(*space, strict=True), item.today.memory_request or 0)}"
+        f"  covers {item.memory_quantile:.1%} of the intervals",
         *(f"risk: {risk}" for risk in item.risks),
         *item.notes,
     ]
@@ -166,7 +187,12 @@ def _evidence(item: Recommendation, usage: Usage | None) -> list[str]:
 def page(stack: str, found: Sequence[Recommendation], usages: Mapping[tuple[str, str], Usage]) -> str:
     """Return the recommendations as a self-contained HTML page."""
     sections = [_section(item, usages.get((item.workload, item.container))) for item in found]
-    return fill(_PAGE, f"Capacity of {stack}", stack=element("h1", f"Capacity of {stack}"), cards=Markup("".join(sections)))
+    return fill(
+        _PAGE,
+        f"Capacity of {stack}",
+        stack=element("h1", f"Capacity of {stack}"),
+        cards=Markup("".join(sections)),
+    )
 
 
 def _section(item: Recommendation, usage: Usage | None) -> Markup:

@@ -28,7 +28,8 @@ def route(
     """
     content = mapping(file, {"backends": dict, "load": dict})
     capacities = {
-        str(name): number(f"{file}: backends.{name}", value) for name, value in (content.get("backends") or {}).items()
+        str(name): number(f"{file}: backends.{name}", value)
+        for name, value in (content.get("backends") or {}).items()
     }
     classes = [_class(file, str(name), item) for name, item in (content.get("load") or {}).items()]
     found = solve(classes, capacities)
@@ -60,8 +61,12 @@ def _show(found: Routes, console: Console) -> None:
         table.add_row(name, *(f"{shares.get(backend, 0):.1%}" for backend in backends))
     console.print(table)
     if found.equal_is_optimal:
-        console.print(f"Equal shares are optimal: the largest utilisation is {found.utilisation:.1%} either way.")
+        console.print(
+            f"Equal shares are optimal: the largest utilisation is {found.utilisation:.1%} either way."
+        )
     else:
-        console.print(f"The largest utilisation is {found.utilisation:.1%}; with equal shares it is {found.equal:.1%}.")
+        console.print(
+            f"The largest utilisation is {found.utilisation:.1%}; with equal shares it is {found.equal:.1%}."
+        )
     if found.utilisation > 1:
         console.print("The load does not fit: add capacity.")

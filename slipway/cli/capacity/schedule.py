@@ -22,9 +22,15 @@ DAY_S = 86400
 
 
 def schedule(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file of the load: time and value, with a header.")],
-    load: Annotated[float, typer.Option("--replica", help="The load that one replica serves, in the file's unit.")],
-    unmet: Annotated[float, typer.Option(help="Price of the load of one replica for a slot, if it is not served.")] = 10.0,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV file of the load: time and value, with a header.")
+    ],
+    load: Annotated[
+        float, typer.Option("--replica", help="The load that one replica serves, in the file's unit.")
+    ],
+    unmet: Annotated[
+        float, typer.Option(help="Price of the load of one replica for a slot, if it is not served.")
+    ] = 10.0,
     change: Annotated[float, typer.Option(help="Price of starting or stopping a replica.")] = 0.0,
     delay: Annotated[int, typer.Option(help="Slots from the order of a replica to its first request.")] = 1,
     slot: Annotated[str, typer.Option(help="Length of a slot: 5m, 15m, 1h.")] = "5m",
@@ -62,7 +68,9 @@ def schedule(
     for hour, number in enumerate(hours):
         table.add_row(f"{hour:02}:00", str(number))
     console.print(table)
-    console.print(spark(range(len(demands)), [max(values) for values in demands], 0.0, 48), " the highest load")
+    console.print(
+        spark(range(len(demands)), [max(values) for values in demands], 0.0, 48), " the highest load"
+    )
     console.print(spark(range(len(demands)), [float(n) for n in plan.replicas], 0.0, 48), " the replicas")
     for name, value in costs.items():
         console.print(f"{name}: {value:.0f} replica slots a day", highlight=False)
@@ -93,7 +101,8 @@ def _row(file: Path, number: int, row: list[str]) -> tuple[float, float]:
         time, value = datetime.fromisoformat(row[0]), float(row[1])
     except (ValueError, IndexError):
         raise SlipwayError(
-            f"{file}, line {number}: {','.join(row)!r} is not a time and a number, as in 2026-01-31T09:00:00,12.5"
+            f"{file}, line {number}: {','.join(row)!r} is not a time and a number:"
+            " write 2026-01-31T09:00:00,12.5"
         ) from None
     if not 0 <= value < math.inf:
         raise SlipwayError(f"{file}, line {number}: the load is {row[1]}, but must be a number from 0")

@@ -21,6 +21,7 @@ from slipway.preview.rules import (
     resources,
     services,
     unknown,
+    usage,
 )
 from slipway.preview.rules.model import Consequence, Level, Situation, highest
 
@@ -60,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     resources.ranges,
     resources.capacity,
     resources.totals,
+    usage.requests,
     images.images,
     images.platforms,
     releases.updates,

@@ -184,7 +184,9 @@ def test_needed_salt_stays(tmp_path: Path) -> None:
 
 def test_values_in_groups_change_a_line_each(tmp_path: Path) -> None:
     path = ("slipway:web", "resources", "requests")
-    file = stack_file(tmp_path, "config:\n  slipway:web: # the service\n    replicas: 2\n  slipway:notes: x\n")
+    file = stack_file(
+        tmp_path, "config:\n  slipway:web: # the service\n    replicas: 2\n  slipway:notes: x\n"
+    )
     added = file.with_values({(*path, "cpu"): "120m", (*path, "memory"): "64Mi"})
     assert added == (
         "config:\n  slipway:web: # the service\n    replicas: 2\n"
@@ -199,7 +201,12 @@ def test_values_in_groups_change_a_line_each(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("group", "expected"),
-    [("", "{a: {b: 1m}}"), (" {}", "{a: {b: 1m}}"), (" {c: 2}", "{c: 2, a: {b: 1m}}"), (" {a: {d: 2}}", "{a: {d: 2, b: 1m}}")],
+    [
+        ("", "{a: {b: 1m}}"),
+        (" {}", "{a: {b: 1m}}"),
+        (" {c: 2}", "{c: 2, a: {b: 1m}}"),
+        (" {a: {d: 2}}", "{a: {d: 2, b: 1m}}"),
+    ],
 )
 def test_values_are_added_to_a_group_on_one_line(tmp_path: Path, group: str, expected: str) -> None:
     file = stack_file(tmp_path, f"config:\n  slipway:web:{group}\n")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from slipway.capacity.packing import NodeType, Placement, Problem, Workload, pack
-from slipway.errors import SlipwayError
 
 Assignment = dict[tuple[int, int], int]
 
@@ -30,7 +29,9 @@ def node_sets(problem: Problem, most: int) -> list[list[tuple[int, str]]]:
     return sorted(allowed, key=lambda nodes: sum(problem.types[kind].price for kind, _ in nodes))
 
 
-def holds(problem: Problem, nodes: list[tuple[int, str]], pods: list[tuple[int, int]], *, zones: bool) -> bool:
+def holds(
+    problem: Problem, nodes: list[tuple[int, str]], pods: list[tuple[int, int]], *, zones: bool
+) -> bool:
     """Return whether pods, as pairs of workload and node, keep every rule. Capacities are whole numbers."""
     for number, (kind, _) in enumerate(nodes):
         here = Counter(workload for workload, node in pods if node == number)
@@ -93,7 +94,7 @@ def brute_force(problem: Problem) -> float | None:
 
 
 def random_problem(seed: int) -> Problem:
-    random_ = random.Random(seed)
+    random_ = random.Random(seed)  # noqa: S311 - not for secrets
     loss = random_.choice(["none", "none", "node", "zone"])
     zones = ("a", "b") if loss == "zone" else random_.choice([("",), ("",), ("a", "b")])
     types = tuple(

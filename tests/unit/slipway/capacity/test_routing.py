@@ -25,7 +25,7 @@ def lowest_possible(classes: list[LoadClass], capacities: dict[str, float]) -> f
 @pytest.mark.parametrize("batch", range(5))
 def test_the_largest_utilisation_is_the_lowest_possible(batch: int) -> None:
     for seed in range(batch * 100, batch * 100 + 100):
-        random_ = random.Random(seed)
+        random_ = random.Random(seed)  # noqa: S311 - not for secrets
         names = ["a", "b", "c", "d"][: random_.randint(1, 4)]
         capacities = {name: random_.uniform(1, 100) for name in names}
         classes = [
@@ -65,8 +65,6 @@ def test_equal_shares_over_equal_backends_are_optimal() -> None:
         ([LoadClass("x", 1, ("a", "a"))], {"a": 1.0}, "twice"),
     ],
 )
-def test_bad_input_is_refused(
-    classes: list[LoadClass], capacities: dict[str, float], message: str
-) -> None:
+def test_bad_input_is_refused(classes: list[LoadClass], capacities: dict[str, float], message: str) -> None:
     with pytest.raises(SlipwayError, match=message):
         route(classes, capacities)

@@ -23,7 +23,7 @@ def brute_force(demands: list[list[float]], service: Service, start: int | None)
 @pytest.mark.parametrize("batch", range(5))
 def test_the_plan_costs_what_brute_force_finds(batch: int) -> None:
     for seed in range(batch * 100, batch * 100 + 100):
-        random_ = random.Random(seed)
+        random_ = random.Random(seed)  # noqa: S311 - not for secrets
         service = Service(
             load=random_.choice([1.0, 2.5, 10.0]),
             price=random_.uniform(0.5, 3),

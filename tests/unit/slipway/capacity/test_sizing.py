@@ -34,8 +34,10 @@ def grid(values: list[float], most: float) -> list[float]:
 @pytest.mark.parametrize("batch", range(10))
 def test_no_size_on_a_grid_costs_less(batch: int) -> None:
     for seed in range(batch * 50, batch * 50 + 50):
-        random_ = random.Random(seed)
-        values = [random_.choice([1.0, 2.0, random_.lognormvariate(0, 1)]) for _ in range(random_.randint(1, 30))]
+        random_ = random.Random(seed)  # noqa: S311 - not for secrets
+        values = [
+            random_.choice([1.0, 2.0, random_.lognormvariate(0, 1)]) for _ in range(random_.randint(1, 30))
+        ]
         slack, shortage = random_.uniform(0.1, 2), random_.choice([0.1, 1, 10, 100]) * random_.random() + 1e-6
         size = cpu_size(values, slack, shortage).amount
         best = min(cpu_cost(other, values, slack, shortage) for other in grid(values, max(values)))

@@ -34,7 +34,7 @@ def test_a_day_of_samples_is_enough() -> None:
         (steady(1), "the history covers 0 s"),
         (steady(24), "the history covers 1.92 h, but must cover 1 d"),
         (steady(8, DAY), "8 samples of CPU"),
-        (steady(20, 300) + [Sample(NOW - 9 * DAY, "web-1", 0.1, MIB)], "of the history, but must cover 50%"),
+        ([*steady(20, 300), Sample(NOW - 9 * DAY, "web-1", 0.1, MIB)], "of the history, but must cover 50%"),
         ([Sample(s.time, s.pod, 250.0 * 1000, s.memory) for s in steady()], "not millicores"),
         ([Sample(s.time, s.pod, s.cpu, 50.0) for s in steady()], "the unit must be bytes"),
         ([Sample(s.time, s.pod, 0.0, s.memory) for s in steady()], "used no CPU at all"),
@@ -60,7 +60,9 @@ def test_a_sample_that_cannot_be_right_is_left_out(sample: Sample, note: str) ->
     assert cleaned.notes[0].startswith(note)
 
 
-@given(st.lists(st.builds(Sample, st.floats(), st.just("a"), st.none() | st.floats(), st.none() | st.floats())))
+@given(
+    st.lists(st.builds(Sample, st.floats(), st.just("a"), st.none() | st.floats(), st.none() | st.floats()))
+)
 def test_any_samples_are_cleaned_or_refused(samples: list[Sample]) -> None:
     cleaned = usage(samples)
     assert [item.time for item in cleaned.samples] == sorted(item.time for item in cleaned.samples)
@@ -69,7 +71,7 @@ def test_any_samples_are_cleaned_or_refused(samples: list[Sample]) -> None:
 
 
 def test_memory_that_grows_without_an_end_is_a_leak() -> None:
-    random_ = random.Random(1)
+    random_ = random.Random(1)  # noqa: S311 - not for secrets
     growing = [
         Sample(sample.time, sample.pod, 0.1, 50 * MIB + number * MIB / 4 + random_.random() * MIB)
         for number, sample in enumerate(steady())
