@@ -3,8 +3,9 @@
     python -m benchmarks.capacity_schedule TRACE [--days 7]
 
 TRACE is a gzipped CSV file with a header, and a time and a number of requests on each line.
-A slot is five minutes. A replica serves a 20th of the highest load in the first week, starts within one slot,
-and its load not served costs ten replicas.
+A slot is five minutes. A replica serves a 20th of the highest load in the first week, and the load of a
+replica that is not served costs ten replicas. A replica starts within the slot, and an autoscaler knows the
+load of the slot before.
 """
 
 import csv
@@ -13,14 +14,15 @@ import math
 import random
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from slipway.capacity.schedule import Service, autoscale, bounds, cost, schedule
 
 SLOT_S, SLOTS = 300, 288
-HOLD = 1
-"""The autoscaler's stabilisation window for scaling down, in slots: five minutes is Kubernetes' default."""
+HOLD = 2
+"""The autoscaler's stabilisation window for scaling down, in slots: this one and five minutes before."""
 RESAMPLES = 1000
 
 
@@ -42,6 +44,8 @@ def plans(
 ) -> dict[str, Sequence[int]]:
     """Return the replicas that serve on a day, by each rule; only the oracle may look at the day."""
     demands = [list(values) for values in zip(*history, strict=True)]
+    highest = math.ceil(1.5 * max(map(max, [*history, day])) / service.load)
+    service = replace(service, most=min(service.most, highest))  # more never pays, and costs time
     planned = schedule(demands, service).replicas
     ordered = bounds(planned, service)
     hours = [max(ordered[first : first + 12]) for first in range(0, SLOTS, 12)]
@@ -67,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     days = read(arguments.trace)
     first_week = [max(days[day]) for day in sorted(days)[:7]]
-    service = Service(load=max(first_week) / 20, unmet=10, change=0.5, delay=1, least=1, most=400)
+    service = Service(load=max(first_week) / 20, unmet=10, change=0.5, delay=0, least=1, most=500)
     costs: dict[str, list[float]] = {}
     unmet: dict[str, float] = {}
     total = 0.0

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from slipway.capacity.sizing import Prices, cpu_limit, cpu_size, memory_size
 from slipway.capacity.usage import Usage, refusal
 from slipway.cluster.objects import WORKLOADS
-from slipway.cluster.quantities import amount, cpu, memory
+from slipway.cluster.quantities import amount, memory
 
 GIB = 2.0**30
 MIB = 2.0**20
@@ -185,7 +185,7 @@ def as_quantities(amounts: Amounts) -> dict[tuple[str, str], str]:
     for side in ("request", "limit"):
         cores, size = getattr(amounts, f"cpu_{side}"), getattr(amounts, f"memory_{side}")
         if cores is not None:
-            found[f"{side}s", "cpu"] = f"{round(cores * 1000)}m" if cores % 1 else cpu(cores)
+            found[f"{side}s", "cpu"] = f"{math.ceil(cores * 1000 - 1e-6)}m"
         if size is not None:
             found[f"{side}s", "memory"] = f"{math.ceil(size / MIB)}Mi"
     return found

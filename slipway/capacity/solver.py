@@ -6,8 +6,12 @@ https://highs.dev
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slipway.errors import SlipwayError
+
+if TYPE_CHECKING:
+    import highspy
 
 THREADS = 2
 
@@ -55,58 +59,56 @@ class LinearProgram:
         """Add a constraint: lower <= the sum of coefficient times variable <= upper."""
         self._rows.append((coefficients, lower, upper))
 
-    def solve(
-        self, *, time_limit_s: float = math.inf, gap: float = 0.0, start: Sequence[float] | None = None
-    ) -> Solution:
+    def solve(self, *, time_limit_s: float = math.inf, gap: float = 0.0) -> Solution:
         """Return the optimum, or the best solution that was found in time.
 
         Args:
             time_limit_s: seconds after which the search ends.
             gap: the relative distance from the bound at which the search ends.
-            start: a known solution.
 
         Raises:
             NoSolution: there is none, or none was found in time.
         """
         try:
             import highspy  # it takes 100 ms, and most commands do without it
-            import numpy as np
         except ImportError:
-            raise SlipwayError("this command needs the solver HiGHS: pip install highspy numpy") from None
-        highs = highspy.Highs()
+            raise SlipwayError("this command needs HiGHS: pip install highspy numpy") from None
+
+        class Quiet(highspy.Highs):
+            def enableCallbacks(self) -> None:  # it prints a banner, whatever output_flag says
+                pass
+
+        highs = Quiet()
         for option, value in {
             "output_flag": False, "threads": THREADS, "mip_rel_gap": gap, "mip_abs_gap": 1e-9,
             "time_limit": time_limit_s, "random_seed": 0,
         }.items():  # fmt: skip
             highs.setOptionValue(option, value)
-        columns = len(self._costs)
+        self._load(highs)
+        highs.run()
+        info = highs.getInfo()
+        optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        cost = float(info.objective_function_value)
+        bound = float(info.mip_dual_bound) if self._integer else cost
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            status = highs.modelStatusToString(highs.getModelStatus()).lower()
+            raise NoSolution(f"no solution was found: {status}", bound)
+        return Solution(highs.getSolution().col_value, cost, cost if optimal and not gap else bound)
+
+    def _load(self, highs: "highspy.Highs") -> None:
+        """Pass the variables and the constraints to the solver, as arrays."""
+        import highspy
+        import numpy as np
+
+        count = len(self._costs)
         lower, upper = (np.array(side) for side in zip(*self._bounds, strict=True))
-        highs.addVars(columns, lower, upper)
-        indices = np.arange(columns, dtype=np.int32)
-        highs.changeColsCost(columns, indices, np.array(self._costs))
+        highs.addVars(count, lower, upper)
+        highs.changeColsCost(count, np.arange(count, dtype=np.int32), np.array(self._costs))
         if self._integer:
             kinds = np.full(len(self._integer), highspy.HighsVarType.kInteger)
             highs.changeColsIntegrality(len(kinds), np.array(self._integer, dtype=np.int32), kinds)
         starts = np.cumsum([0, *(len(row[0]) for row in self._rows[:-1])], dtype=np.int32)
         keys = np.array([key for row in self._rows for key in row[0]], dtype=np.int32)
         numbers = np.array([value for row in self._rows for value in row[0].values()], dtype=float)
-        highs.addRows(
-            len(self._rows), *(np.array([row[side] for row in self._rows]) for side in (1, 2)),
-            len(keys), starts, keys, numbers,
-        )  # fmt: skip
-        if start is not None:
-            known = highspy.HighsSolution()
-            known.col_value = list(start)
-            highs.setSolution(known)
-        highs.run()
-        info = highs.getInfo()
-        optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        bound = info.mip_dual_bound if self._integer else info.objective_function_value
-        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            status = highs.modelStatusToString(highs.getModelStatus()).lower()
-            raise NoSolution(f"no solution was found: {status}", bound)
-        return Solution(
-            highs.getSolution().col_value,
-            info.objective_function_value,
-            info.objective_function_value if optimal and not gap else bound,
-        )
+        least, most = (np.array([row[side] for row in self._rows]) for side in (1, 2))
+        highs.addRows(len(self._rows), least, most, len(keys), starts, keys, numbers)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from slipway.cluster import quantities
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Consequence, Level, Manifest, Situation, get, items
+from slipway.preview.rules.model import Consequence, Level, Manifest, Situation, get, mapping
 from slipway.preview.rules.workloads import Workload, workloads
 
 FAR = 4
@@ -13,13 +13,15 @@ FAR = 4
 
 def requests(situation: Situation) -> Iterator[Consequence]:
     """Yield new and changed requests that are far above the measured peak, or memory requests below it."""
+    if not situation.peaks:
+        return
     before = {item.object.key: item for item in workloads(situation, situation.before)}
     for workload in workloads(situation, situation.after):
         for container in workload.containers:
-            peaks = situation.peaks.get((workload.object.name, str(container.get("name"))))
+            name = str(get(container, "name"))
+            peaks = situation.peaks.get((workload.object.name, name))
             if peaks is None or _requests(container) == _before(before.get(workload.object.key), container):
                 continue
-            name = container.get("name")
             for key, peak, written in zip(
                 ("cpu", "memory"), peaks, (quantities.cpu, quantities.memory), strict=True
             ):
@@ -35,14 +37,14 @@ def requests(situation: Situation) -> Iterator[Consequence]:
 
 
 def _requests(container: Manifest) -> dict[str, str]:
-    requests = get(container, "resources", "requests")
-    return {key: str(value) for key, value in requests.items()} if isinstance(requests, dict) else {}
+    requests = mapping(get(container, "resources", "requests"))
+    return {key: str(value) for key, value in requests.items()}
 
 
 def _before(workload: Workload | None, container: Manifest) -> dict[str, str] | None:
     found = [
         item
-        for item in (workload.containers if workload else items(None))
-        if item.get("name") == container.get("name")
+        for item in (workload.containers if workload else ())
+        if get(item, "name") == get(container, "name")
     ]
     return _requests(found[0]) if found else None

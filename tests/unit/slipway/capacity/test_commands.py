@@ -19,7 +19,7 @@ def run(*arguments: str | Path) -> Result:
 def output(*arguments: str | Path) -> Any:
     result = run(*arguments, "--json")
     assert result.exception is None or result.exit_code == 2, result.output
-    return json.loads(result.stdout[result.stdout.index("{") :])
+    return json.loads(result.stdout)
 
 
 ROUTE = """\
