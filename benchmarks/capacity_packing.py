@@ -8,7 +8,8 @@ import random
 import sys
 import time
 
-from slipway.capacity.packing import Loss, NodeType, Problem, Workload, pack
+from slipway.capacity.packing.model import Loss, NodeType, Problem, Workload
+from slipway.capacity.packing.search import pack
 
 GIB = 2.0**30
 SEEDS = 3
@@ -19,13 +20,13 @@ def problem(seed: int, workloads: int, types: int, loss: Loss) -> Problem:
     random_ = random.Random(seed)  # noqa: S311 - not for secrets
     kinds = []
     for number in range(types):
-        cores = random_.choice([4, 8, 16, 32, 48])
-        gib = cores * random_.choice([2, 4, 8])
-        price = (cores * 0.03 + gib * 0.004) * random_.uniform(0.9, 1.1)
-        kinds.append(NodeType(f"type{number}", cores * 0.94, gib * 0.9 * GIB, price, 110, ("a", "b", "c")))
+        size = random_.choice([4, 8, 16, 32, 48])
+        gib = size * random_.choice([2, 4, 8])
+        price = (size * 0.03 + gib * 0.004) * random_.uniform(0.9, 1.1)
+        kinds.append(NodeType(f"type{number}", size * 0.94, gib * 0.9 * GIB, price, 110, ("a", "b", "c")))
     items = []
     for number in range(workloads):
-        cores = random_.choice([0.05, 0.1, 0.1, 0.25, 0.5, 1, 2])
+        cores = random_.choice([0.05, 0.1, 0.1, 0.25, 0.5, 1.0, 2.0])
         memory = cores * random_.choice([1, 2, 4, 8]) * GIB
         replicas = random_.choice([1, 2, 3, 3, 5])
         alone = random_.choice([None, 1])

@@ -33,7 +33,7 @@ def sample(cluster: Cluster, workloads: Sequence[Object]) -> list[dict[str, Any]
     Raises:
         SlipwayError: the cluster has no metrics API.
     """
-    lines = []
+    lines: list[dict[str, Any]] = []
     metrics: dict[str, dict[str, Object]] = {}
     for workload in workloads:
         namespace, name = workload["metadata"]["namespace"], workload["metadata"]["name"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import highspy
 
 THREADS = 2
+MISSING = "this command needs the solver HiGHS: pip install highspy numpy"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class LinearProgram:
         try:
             import highspy  # it takes 100 ms, and most commands do without it
         except ImportError:
-            raise SlipwayError("this command needs HiGHS: pip install highspy numpy") from None
+            raise SlipwayError(MISSING) from None
 
         class Quiet(highspy.Highs):
             def enableCallbacks(self) -> None:  # it prints a banner, whatever output_flag says

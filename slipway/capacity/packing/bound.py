@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from slipway.capacity.packing.model import Problem
 from slipway.capacity.solver import LinearProgram, NoSolution
 
+GAP = 5e-4
+"""The share of the cost by which a mix may be above the cheapest; the bound stays a bound."""
 Mix = Mapping[tuple[int, str], int]
 """The number of nodes by type and zone."""
 
@@ -84,7 +86,7 @@ def _solve(problem: Problem, spare: int | None, reserve: float, time_limit_s: fl
     sets = [_kinds(problem, number) for number in range(len(problem.workloads))]
     for kinds in set(sets):
         _cover(program, problem, kinds, sets, count, spare, reserve)
-    solution = program.solve(time_limit_s=time_limit_s)
+    solution = program.solve(time_limit_s=time_limit_s, gap=GAP)
     nodes = {place: math.ceil(solution.values[count[place]] - 1e-6) for place in places}
     return Needs({place: number for place, number in nodes.items() if number}, spare, solution.bound)
 

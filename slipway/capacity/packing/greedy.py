@@ -11,6 +11,8 @@ from slipway.capacity.packing.bound import Needs
 from slipway.capacity.packing.model import TOLERANCE, Node, Placement, Problem, losses
 
 LOST_NODE = "no zone is lost"
+TYPES = 3
+"""The number of types that first fit decreasing tries."""
 
 
 class Nodes:
@@ -89,7 +91,10 @@ def all_pods(problem: Problem) -> list[int]:
 
 
 def first_fit_decreasing(problem: Problem) -> Placement | None:
-    """Return the cheapest placement on nodes of one type, by first fit decreasing; None if no type fits."""
+    """Return the cheapest placement on nodes of one type, by first fit decreasing; None if no type fits.
+
+    Of the types that fit, those count that are cheapest for the sum of all requests.
+    """
     pods = decreasing(problem, all_pods(problem))
     needs = [sum(problem.workloads[number].pod[axis] for number in pods) for axis in range(3)]
     least = {
@@ -98,15 +103,14 @@ def first_fit_decreasing(problem: Problem) -> Placement | None:
         for kind in range(len(problem.types))
         if all(problem.fits(item, kind) for item in problem.workloads)
     }
-    best: Placement | None = None
+    found: list[Placement] = []
     for kind in sorted(least, key=least.__getitem__):
-        if best and least[kind] >= best.cost:
-            break
         nodes = Nodes(problem)
         if place(nodes, pods, [kind]) and repair(nodes, [kind]):
-            found = Placement.of(problem, nodes.nodes)
-            best = min(found, best or found, key=lambda item: item.cost)
-    return best
+            found.append(Placement.of(problem, nodes.nodes))
+        if len(found) == TYPES:
+            break
+    return min(found, key=lambda item: item.cost, default=None)
 
 
 def fill(problem: Problem, needs: Needs) -> Placement | None:
@@ -220,7 +224,7 @@ def repair(nodes: Nodes, kinds: Sequence[int]) -> bool:
 def trim(problem: Problem, placement: Placement, deadline: float) -> Placement:
     """Replace nodes by cheaper types that hold the same pods, and leave out empty ones, while losses fit."""
     nodes = list(placement.nodes)
-    for position in sorted(range(len(nodes)), key=lambda number: -problem.types[nodes[number].kind].price):
+    for position in sorted(range(len(nodes)), key=lambda number: nodes[number].pods.total()):
         node = nodes[position]
         options = [None] if not node.pods.total() else _cheaper(problem, node)
         for option in options:

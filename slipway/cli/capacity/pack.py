@@ -3,16 +3,15 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from slipway.capacity.packing import Loss, NodeType, Packing, Problem, Workload
-from slipway.capacity.packing import pack as solve
-from slipway.capacity.packing.model import Vector
+from slipway.capacity.packing.model import Loss, NodeType, Problem, Vector, Workload
 from slipway.capacity.recommend import containers
+from slipway.capacity.solver import MISSING
 from slipway.cli.capacity.options import mapping, number
 from slipway.cli.options import HERE, Directory, Json, stack_names
 from slipway.cluster.objects import StackObject
@@ -20,6 +19,9 @@ from slipway.cluster.quantities import amount
 from slipway.errors import SlipwayError
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
+
+if TYPE_CHECKING:
+    from slipway.capacity.packing.search import Packing
 
 _HOSTNAME = "kubernetes.io/hostname"
 
@@ -61,11 +63,20 @@ def pack(
     types = [_type(nodes, index, item) for index, item in enumerate(lists.get("types") or ())]
     chosen: Loss = "none" if loss == "none" else "node" if loss == "node" else "zone"
     problem = Problem(tuple(workloads), tuple(types), tuple(daemons), chosen)
-    found = solve(problem, time_limit_s=time_limit)
+    found = _search(problem, time_limit)
     if as_json:
         print(json.dumps(_facts(problem, found), indent=2))
     else:
         _show(problem, found, Console())
+
+
+def _search(problem: Problem, time_limit_s: float) -> "Packing":
+    """Search with numpy and HiGHS, which take a fifth of a second to import."""
+    try:
+        from slipway.capacity.packing.search import pack as search
+    except ImportError:
+        raise SlipwayError(MISSING) from None
+    return search(problem, time_limit_s=time_limit_s)
 
 
 def of_stack(objects: list[StackObject], stack: str) -> tuple[list[Workload], list[Vector]]:
@@ -142,7 +153,7 @@ def _check(where: str, item: Any, needed: set[str], allowed: set[str]) -> None:
         )
 
 
-def _facts(problem: Problem, found: Packing) -> dict[str, Any]:
+def _facts(problem: Problem, found: "Packing") -> dict[str, Any]:
     return {
         "cost": found.placement.cost,
         "bound": found.bound,
@@ -161,7 +172,7 @@ def _facts(problem: Problem, found: Packing) -> dict[str, Any]:
     }
 
 
-def _show(problem: Problem, found: Packing, console: Console) -> None:
+def _show(problem: Problem, found: "Packing", console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("NODES", "TYPE", "ZONE", "PRICE AN HOUR", "PODS"):
         table.add_column(column, overflow="fold")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.capacity.packing import NodeType, Placement, Problem, Workload, pack
+from slipway.capacity.packing.model import Loss, NodeType, Placement, Problem, Workload
+from slipway.capacity.packing.search import pack
 
 Assignment = dict[tuple[int, int], int]
 
@@ -95,7 +96,8 @@ def brute_force(problem: Problem) -> float | None:
 
 def random_problem(seed: int) -> Problem:
     random_ = random.Random(seed)  # noqa: S311 - not for secrets
-    loss = random_.choice(["none", "none", "node", "zone"])
+    losses: list[Loss] = ["none", "none", "node", "zone"]
+    loss = random_.choice(losses)
     zones = ("a", "b") if loss == "zone" else random_.choice([("",), ("",), ("a", "b")])
     types = tuple(
         NodeType(

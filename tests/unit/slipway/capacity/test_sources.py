@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from slipway.capacity import prometheus, sampling
+from slipway.capacity import sampling
 from slipway.capacity.prometheus import Prometheus
 from slipway.capacity.usage import Sample, clean, owner_of
 from slipway.cluster.kubectl import Cluster
@@ -32,7 +32,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> list[dict
         return httpx.Response(200, json={"status": "success", "data": {"result": result}})
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(prometheus.httpx, "Client", lambda **_: client)
+    monkeypatch.setattr("slipway.capacity.prometheus.httpx.Client", lambda **_: client)
     return asked
 
 
@@ -134,8 +134,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 def test_samples_are_appended_once(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(sampling.time, "monotonic", lambda: sum(waited))
-    monkeypatch.setattr(sampling.time, "sleep", waited.append)
+    monkeypatch.setattr("slipway.capacity.sampling.time.monotonic", lambda: sum(waited))
+    monkeypatch.setattr("slipway.capacity.sampling.time.sleep", waited.append)
     file = sampling.file_of(tmp_path, "org/hits/dev")
     assert sampling.record(file, cluster, [WORKLOAD], 20, 10) == 2
     assert waited == [10, 10]
