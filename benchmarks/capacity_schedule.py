@@ -1,6 +1,6 @@
 """The day's replicas on recorded load: planned from the days before, judged on the next day.
 
-    python -m benchmarks.capacity_schedule TRACE [--days 7]
+    python -m benchmarks.capacity_schedule TRACE [--days 7] [--every 1]
 
 TRACE is a gzipped CSV file with a header, and a time and a number of requests on each line.
 A slot is five minutes. A replica serves a 20th of the highest load in the first week, and the load of a
@@ -44,7 +44,7 @@ def plans(
 ) -> dict[str, Sequence[int]]:
     """Return the replicas that serve on a day, by each rule; only the oracle may look at the day."""
     demands = [list(values) for values in zip(*history, strict=True)]
-    highest = math.ceil(1.5 * max(map(max, [*history, day])) / service.load)
+    highest = math.ceil(1.1 * max(map(max, [*history, day])) / service.load)
     service = replace(service, most=min(service.most, highest))  # more never pays, and costs time
     planned = schedule(demands, service).replicas
     ordered = bounds(planned, service)
@@ -68,6 +68,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("trace", type=Path)
     parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--every", type=int, default=1, help="judge only every so many days")
     arguments = parser.parse_args()
     days = read(arguments.trace)
     first_week = [max(days[day]) for day in sorted(days)[:7]]
@@ -75,7 +76,7 @@ def main() -> None:
     costs: dict[str, list[float]] = {}
     unmet: dict[str, float] = {}
     total = 0.0
-    for day in sorted(days):
+    for day in sorted(days)[:: arguments.every]:
         before = [days[day - back] for back in range(1, arguments.days + 1) if day - back in days]
         if len(before) < min(arguments.days, 7) - 1:
             continue

@@ -43,7 +43,8 @@ class Service:
 
     def slot_cost(self, replicas: int, demands: Sequence[float]) -> float:
         """Return the cost of a slot: replicas, and the mean unmet load over equally likely demands."""
-        short = sum(max(demand - replicas * self.load, 0.0) for demand in demands) / len(demands)
+        served = replicas * self.load
+        short = sum([demand - served for demand in demands if demand > served]) / len(demands)
         return self.price * replicas + self.unmet * short / self.load
 
     def step_cost(self, before: int, after: int) -> float:

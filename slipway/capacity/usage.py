@@ -64,7 +64,13 @@ class Usage:
     @property
     def cpu(self) -> list[float]:
         """The cores of all samples."""
-        return [sample.cpu for sample in self.samples if sample.cpu is not None]
+        return self.series("cpu")[1]
+
+    def series(self, resource: str) -> tuple[list[float], list[float]]:
+        """Return the times and the values of the samples that have `cpu` or `memory`."""
+        pairs = [(sample.time, getattr(sample, resource)) for sample in self.samples]
+        known = [(time, value) for time, value in pairs if value is not None]
+        return [time for time, _ in known], [value for _, value in known]
 
     def interval_s(self) -> float:
         """The length of the intervals whose memory peaks count: an hour, or a 24th of a shorter history."""

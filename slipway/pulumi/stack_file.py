@@ -75,7 +75,7 @@ class StackFile:
             )
         return after
 
-    def with_values(self, values: Mapping[Sequence[str], str]) -> str:
+    def with_values(self, values: Mapping[tuple[str, ...], str]) -> str:
         """Return the text with values set at paths below `config`: ("slipway:web", "replicas").
 
         Raises:

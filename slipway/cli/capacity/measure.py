@@ -92,7 +92,7 @@ def show(usages: list[Usage], least: float, console: Console) -> None:
     ):
         table.add_column(column, overflow="fold")
     for usage in usages:
-        times = [sample.time for sample in usage.samples if sample.cpu is not None]
+        times, values = usage.series("cpu")
         table.add_row(
             escape(usage.name),
             duration(usage.span_s),
@@ -101,7 +101,7 @@ def show(usages: list[Usage], least: float, console: Console) -> None:
             memory(max(usage.peaks(), default=0)),
             "unknown" if usage.throttled is None else f"{usage.throttled:.1%}",
             str(usage.kills),
-            spark(times, usage.cpu, 0.0, 24) if times else "",
+            spark(times, values, 0.0, 24) if times else "",
         )
     console.print(table)
     for usage in usages:

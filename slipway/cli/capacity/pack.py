@@ -116,7 +116,7 @@ def _type(file: Path, index: int, item: Any) -> NodeType:
     most = item.get("most")
     return NodeType(
         str(item["name"]), cores, size, number(f"{where}.price", item["price"]),
-        int(number(f"{where}.pods", item.get("pods", 110))), tuple(map(str, item.get("zones", [""]))),
+        int(number(f"{where}.pods", item.get("pods", 110))), _names(f"{where}.zones", item.get("zones", [""])),
         None if most is None else int(number(f"{where}.most", most)),
     )  # fmt: skip
 
@@ -129,8 +129,14 @@ def _workload(file: Path, index: int, item: Any) -> Workload:
     return Workload(
         str(item["name"]), cores, size, int(number(f"{where}.replicas", item.get("replicas", 1))),
         None if alone is None else int(number(f"{where}.perNode", alone)),
-        bool(item.get("spread", False)), frozenset(map(str, item.get("apart", []))),
+        bool(item.get("spread", False)), frozenset(_names(f"{where}.apart", item.get("apart", []))),
     )  # fmt: skip
+
+
+def _names(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise SlipwayError(f"{where} is {value!r}, but must be a list of names")
+    return tuple(map(str, value))
 
 
 def _vector(where: str, item: Any) -> Vector:

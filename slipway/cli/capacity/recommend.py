@@ -171,14 +171,13 @@ def _cells(values: Mapping[tuple[str, str], str]) -> list[str]:
 def _evidence(item: Recommendation, usage: Usage | None) -> list[str]:
     if not item.proposed or not usage:
         return [f"no recommendation: {item.refused}", *item.notes]
-    cores = [(sample.time, sample.cpu) for sample in usage.samples if sample.cpu is not None]
-    space = [(sample.time, sample.memory) for sample in usage.samples if sample.memory is not None]
+    lines = [f"{duration(item.history_s)} of history, {len(usage.samples)} samples"]
+    for resource, quantile in (("cpu", item.cpu_quantile), ("memory", item.memory_quantile)):
+        times, values = usage.series(resource)
+        plot = spark(times, values, getattr(item.today, f"{resource}_request") or 0)
+        lines.append(f"{resource:6} {plot}  covers {quantile:.1%} of the measurements")
     return [
-        f"{duration(item.history_s)} of history, {len(usage.samples)} samples",
-        f"CPU    {spark(*zip(*cores, strict=True), item.today.cpu_request or 0)}"
-        f"  covers {item.cpu_quantile:.1%} of the samples",
-        f"memory {spark(*zip(*space, strict=True), item.today.memory_request or 0)}"
-        f"  covers {item.memory_quantile:.1%} of the intervals",
+        *lines,
         *(f"risk: {risk}" for risk in item.risks),
         *item.notes,
     ]
@@ -206,13 +205,12 @@ def _section(item: Recommendation, usage: Usage | None) -> Markup:
     head = element("tr", *(element("th", name) for name in names))
     plots = []
     for resource in ("cpu", "memory"):
-        pairs = [(s.time, value) for s in usage.samples if (value := getattr(s, resource)) is not None]
         levels = [
             (name, level)
             for name, amounts in (("today", item.today), ("proposed", item.proposed))
             if (level := getattr(amounts, f"{resource}_request")) is not None
         ]
-        times, values = zip(*pairs, strict=True)
+        times, values = usage.series(resource)
         plots += [element("h3", f"{resource} over {duration(item.history_s)}"), svg(times, values, levels)]
     risks = [element("li", risk) for risk in (*item.risks, *item.notes)]
     saved = f"saves {item.saved:.2f} a month" if item.saved >= 0 else f"costs {-item.saved:.2f} more a month"
