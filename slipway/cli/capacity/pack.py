@@ -113,10 +113,10 @@ def _type(file: Path, index: int, item: Any) -> NodeType:
     where = f"{file}: types[{index}]"
     _check(where, item, {"name", "cpu", "memory", "price"}, _TYPE_KEYS)
     cores, size, _ = _vector(where, {key: item[key] for key in ("cpu", "memory")})
-    most = item.get("most")
+    most, zones = item.get("most"), _names(f"{where}.zones", item.get("zones", [""]))
     return NodeType(
         str(item["name"]), cores, size, number(f"{where}.price", item["price"]),
-        int(number(f"{where}.pods", item.get("pods", 110))), _names(f"{where}.zones", item.get("zones", [""])),
+        int(number(f"{where}.pods", item.get("pods", 110))), zones,
         None if most is None else int(number(f"{where}.most", most)),
     )  # fmt: skip
 

@@ -85,12 +85,14 @@ def survives(problem: Problem, nodes: list[tuple[int, str]], pods: list[tuple[in
 
 
 def brute_force(problem: Problem) -> float | None:
-    """Return the lowest cost of any placement; None if five nodes are not enough."""
+    """Return the lowest cost of any placement; None if four nodes are not enough, or five may cost less."""
     pods = [number for number, item in enumerate(problem.workloads) for _ in range(item.replicas)]
-    for nodes in node_sets(problem, 5):
+    lowest_of_five = 5 * min(kind.price for kind in problem.types)
+    for nodes in node_sets(problem, 4):
         for placed in assignments(problem, nodes, [], pods, frozenset(), zones=True):
             if survives(problem, nodes, placed):
-                return sum(problem.types[kind].price for kind, _ in nodes)
+                cost = sum(problem.types[kind].price for kind, _ in nodes)
+                return cost if cost <= lowest_of_five else None
     return None
 
 
