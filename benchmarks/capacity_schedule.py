@@ -3,7 +3,7 @@
     python -m benchmarks.capacity_schedule TRACE [--days 7] [--every 1]
 
 TRACE is a gzipped CSV file with a header, and a time and a number of requests on each line.
-A slot is five minutes. A replica serves a 20th of the highest load in the first week, and the load of a
+A slot is five minutes. A replica serves a 50th of the highest load of the trace, and the load of a
 replica that is not served costs ten replicas. A replica starts within the slot, and an autoscaler knows the
 load of the slot before.
 """
@@ -71,8 +71,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="judge only every so many days")
     arguments = parser.parse_args()
     days = read(arguments.trace)
-    first_week = [max(days[day]) for day in sorted(days)[:7]]
-    service = Service(load=max(first_week) / 20, unmet=10, change=0.5, delay=0, least=1, most=500)
+    highest = max(max(load) for load in days.values())
+    service = Service(load=highest / 50, unmet=10, change=0.5, delay=0, least=1, most=60)
     costs: dict[str, list[float]] = {}
     unmet: dict[str, float] = {}
     total = 0.0

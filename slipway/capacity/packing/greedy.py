@@ -4,6 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,13 @@ from slipway.capacity.packing.model import TOLERANCE, Node, Placement, Problem, 
 LOST_NODE = "no zone is lost"
 TYPES = 3
 """The number of types that first fit decreasing tries."""
+
+
+Order = Literal["first", "tight", "aligned"]
+"""The order in which nodes are tried for a pod.
+
+As they were opened; the fullest first; or those first that have the most of what the pod needs the most.
+"""
 
 
 class Nodes:
@@ -54,16 +62,18 @@ class Nodes:
         """Return the sum of the requests of pods."""
         return [float(value) for value in self._pods[np.array(pods)].sum(axis=0)]
 
-    def with_capacity(self, workload: int, *, best: bool) -> list[int]:
-        """Return the nodes with capacity for a pod: in order, or the least and most balanced rest first."""
+    def with_capacity(self, workload: int, order: Order) -> list[int]:
+        """Return the nodes with capacity for one more pod, in an order."""
         count = len(self.nodes)
         free, sizes = self._free[:count], self._sizes[:count]
-        left = free - self._pods[workload]
-        found = np.flatnonzero((left >= -TOLERANCE * sizes).all(axis=1))
-        if best:
-            shares = left[found, :2] / sizes[found, :2]
-            scores = np.abs(shares[:, 0] - shares[:, 1]) + shares.mean(axis=1)
-            found = found[np.argsort(scores, kind="stable")]
+        need = self._pods[workload]
+        found = np.flatnonzero((free - need >= -TOLERANCE * sizes).all(axis=1))
+        if order == "aligned":
+            shares = (need[:2] / sizes[found, :2]) * (free[found, :2] / sizes[found, :2])
+            found = found[np.argsort(-shares.sum(axis=1), kind="stable")]
+        elif order == "tight":
+            shares = (free[found, :2] - need[:2]) / sizes[found, :2]
+            found = found[np.argsort(shares.sum(axis=1), kind="stable")]
         return [int(number) for number in found]
 
     def accepts(self, node: int, workload: int, *, spread: bool = True) -> bool:
@@ -125,7 +135,7 @@ def fill(problem: Problem, needs: Needs) -> Placement | None:
             per_zone[chosen] += 1
             nodes.open(kind, chosen)
     kinds = range(len(problem.types))
-    if not place(nodes, decreasing(problem, all_pods(problem)), kinds, best=True):
+    if not place(nodes, decreasing(problem, all_pods(problem)), kinds, "aligned"):
         return None
     if needs.spare is not None:
         zones = problem.types[needs.spare].zones
@@ -133,10 +143,10 @@ def fill(problem: Problem, needs: Needs) -> Placement | None:
     return Placement.of(problem, nodes.nodes) if repair(nodes, kinds) else None
 
 
-def place(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], *, best: bool = False) -> bool:
-    """Place pods on the first node that accepts them, or the best; open nodes of the best type as needed."""
+def place(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], order: Order = "first") -> bool:
+    """Place pods on the first node in an order that accepts them; open nodes as needed."""
     for position, workload in enumerate(pods):
-        found = _choose(nodes, workload, best=best)
+        found = _choose(nodes, workload, order)
         if found is None:
             found = _open(nodes, pods[position:], kinds)
             if found is None:
@@ -146,10 +156,10 @@ def place(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], *, best: bool
 
 
 def _choose(
-    nodes: Nodes, workload: int, *, best: bool, without: frozenset[int] = frozenset(), spread: bool = True
+    nodes: Nodes, workload: int, order: Order, *, without: frozenset[int] = frozenset(), spread: bool = True
 ) -> int | None:
-    """Return the first node that takes a pod, or the best, without some nodes; None if no node does."""
-    candidates = nodes.with_capacity(workload, best=best)
+    """Return the first node in an order that takes a pod, without some nodes; None if no node does."""
+    candidates = nodes.with_capacity(workload, order)
     allowed = (n for n in candidates if n not in without and nodes.accepts(n, workload, spread=spread))
     return next(allowed, None)
 
@@ -195,7 +205,7 @@ def absorbs(nodes: Nodes, lost: frozenset[int], kinds: Sequence[int] = ()) -> bo
     moved: list[tuple[int, int]] = []
     complete = True
     for position, workload in enumerate(pods):
-        found = _choose(nodes, workload, best=True, without=lost, spread=False)
+        found = _choose(nodes, workload, "tight", without=lost, spread=False)
         if found is None and kinds:
             zone = nodes.nodes[next(iter(lost))].zone if problem.loss == "zone" else LOST_NODE
             found = _open(nodes, pods[position:], kinds, zone)

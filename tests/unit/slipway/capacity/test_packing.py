@@ -141,7 +141,7 @@ def test_the_placement_costs_what_brute_force_finds(batch: int) -> None:
         best = brute_force(problem)
         if best is None:
             continue
-        found = pack(problem)
+        found = pack(problem, time_limit_s=300)
         assert found.placement.cost == pytest.approx(best), (seed, problem)
         assert found.bound == pytest.approx(best), (seed, problem)
         nodes = [(node.kind, node.zone) for node in found.placement.nodes]
