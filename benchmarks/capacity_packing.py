@@ -1,12 +1,12 @@
 """The time and the gap of packing random workloads on node types with random prices.
 
-python -m benchmarks.capacity_packing [WORKLOADS [TYPES [LOSS]]]
+python -m benchmarks.capacity_packing --workloads 1000 --types 20 --loss node
 """
 
 import os
 import random
-import sys
 import time
+from argparse import ArgumentParser
 
 from slipway.capacity.packing.model import Loss, NodeType, Problem, Workload
 from slipway.capacity.packing.search import pack
@@ -36,12 +36,17 @@ def problem(seed: int, workloads: int, types: int, loss: Loss) -> Problem:
 
 def main() -> None:
     """Print a line for each random problem."""
-    workloads, types = (int(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) > 2 else (1000, 20)
-    loss: Loss = "none" if "none" in sys.argv else "zone" if "zone" in sys.argv else "node"
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--workloads", type=int, default=1000)
+    parser.add_argument("--types", type=int, default=20)
+    parser.add_argument("--loss", default="node", choices=["none", "node", "zone"])
+    parser.add_argument("--time-limit", type=float, default=9.0)
+    arguments = parser.parse_args()
+    workloads, types, loss = arguments.workloads, arguments.types, arguments.loss
     for seed in range(SEEDS):
         built = problem(seed, workloads, types, loss)
         start, cpu = time.monotonic(), time.process_time()
-        found = pack(built, time_limit_s=9.0, gap=0.01)
+        found = pack(built, time_limit_s=arguments.time_limit, gap=0.01)
         took, used = time.monotonic() - start, time.process_time() - cpu
         first = found.first_fit.cost / found.placement.cost if found.first_fit else float("nan")
         print(

@@ -25,27 +25,29 @@ class Needs:
     bound: float
 
 
-def mix(problem: Problem, *, reserve: float = 0.0, time_limit_s: float) -> Needs:
+def mix(problem: Problem, *, reserve: float = 0.0, smallest: float = 0.0, time_limit_s: float) -> Needs:
     """Return the cheapest nodes whose sum has the capacity.
 
-    Every placement satisfies these constraints, so the bound holds for every placement if `reserve` is 0. If
+    Every placement satisfies these constraints, so the bound holds for every placement without a reserve. If
     a node may be lost, there is a case for each type that may be the used one with the most cores: one node
     of it is spare. The cases are solved in the order of their relaxations, until no other can be cheaper.
 
     Args:
         problem: what to place.
         reserve: the share of capacity to add, because whole pods never fill nodes completely.
+        smallest: the cores below which types are left out, because whole pods leave less on large nodes.
         time_limit_s: seconds after which the best mix found is returned.
 
     Raises:
         NoSolution: the types do not have the capacity.
     """
     deadline = time.monotonic() + time_limit_s
-    cases = list(range(len(problem.types))) if problem.loss == "node" else [None]
+    kinds = [number for number, kind in enumerate(problem.types) if kind.cpu >= smallest]
+    cases = list(kinds) if problem.loss == "node" else [None]
     relaxed = {}
     for spare in cases:
         with suppress(NoSolution):
-            relaxed[spare] = _solve(problem, spare, reserve, math.inf, whole=False)
+            relaxed[spare] = _solve(problem, kinds, spare, reserve, math.inf, whole=False)
     if not relaxed:
         raise NoSolution("all nodes together do not have the capacity")
     best: Needs | None = None
@@ -57,7 +59,7 @@ def mix(problem: Problem, *, reserve: float = 0.0, time_limit_s: float) -> Needs
             bound = min(bound, least)
             break
         try:
-            found = _solve(problem, spare, reserve, max(left, 0.05), whole=True)
+            found = _solve(problem, kinds, spare, reserve, max(left, 0.05), whole=True)
         except NoSolution as error:
             bound = min(bound, max(least, error.bound) if math.isfinite(error.bound) else least)
             continue
@@ -68,10 +70,18 @@ def mix(problem: Problem, *, reserve: float = 0.0, time_limit_s: float) -> Needs
     return Needs(chosen.nodes, chosen.spare, bound)
 
 
-def _solve(problem: Problem, spare: int | None, reserve: float, time_limit_s: float, *, whole: bool) -> Needs:
+def _solve(
+    problem: Problem,
+    allowed: Sequence[int],
+    spare: int | None,
+    reserve: float,
+    time_limit_s: float,
+    *,
+    whole: bool,
+) -> Needs:
     """Return the cheapest nodes for one case; with parts of nodes, rounded up, unless they must be whole."""
     program = LinearProgram()
-    places = _places(problem)
+    places = [place for place in _places(problem) if place[0] in allowed]
     if spare is not None:
         places = [place for place in places if problem.types[place[0]].cpu <= problem.types[spare].cpu]
     count = {

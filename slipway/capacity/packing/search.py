@@ -1,5 +1,6 @@
 """The search for the cheapest nodes, and the proof of how far from optimal they may be."""
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from slipway.capacity.packing.model import Placement, Problem
 from slipway.capacity.solver import NoSolution
 from slipway.errors import SlipwayError
 
-RESERVES = (0.0, 0.002, 0.005, 0.01, 0.02, 0.04)
+RESERVES = (0.0, 0.01, 0.03)
 """The shares of capacity that are tried as room for the rests that whole pods leave on nodes."""
 
 
@@ -49,8 +50,9 @@ def pack(problem: Problem, *, time_limit_s: float = 10.0, gap: float = 0.0) -> P
             f"the node types do not have the capacity for all pods: {error}; raise `most`, or add a type"
         ) from None
     best = first_fit
-    for reserve in RESERVES:
-        best = _better(best, _filled(problem, reserve, time_limit_s, deadline))
+    sizes = sorted({kind.cpu for kind in problem.types})
+    for reserve, smallest in itertools.product(RESERVES, sizes):
+        best = _better(best, _filled(problem, reserve, smallest, time_limit_s, deadline))
         if time.monotonic() > deadline or (best and best.cost <= bound / (1 - gap) + 1e-9):
             break
     if best is None:
@@ -62,9 +64,11 @@ def pack(problem: Problem, *, time_limit_s: float = 10.0, gap: float = 0.0) -> P
     return Packing(best, min(bound, best.cost), first_fit)
 
 
-def _filled(problem: Problem, reserve: float, time_limit_s: float, deadline: float) -> Placement | None:
+def _filled(
+    problem: Problem, reserve: float, smallest: float, time_limit_s: float, deadline: float
+) -> Placement | None:
     try:
-        needs = mix(problem, reserve=reserve, time_limit_s=time_limit_s / 10)
+        needs = mix(problem, reserve=reserve, smallest=smallest, time_limit_s=time_limit_s / 10)
     except NoSolution:
         return None
     filled = greedy.fill(problem, needs)
