@@ -79,7 +79,7 @@ class LinearProgram:
             def enableCallbacks(self) -> None:  # it prints a banner, whatever output_flag says
                 pass
 
-        highs = Quiet()
+        highs = Quiet()  # type: ignore[no-untyped-call] # highspy annotates no constructor
         for option, value in {
             "output_flag": False, "threads": THREADS, "mip_rel_gap": gap, "mip_abs_gap": 1e-9,
             "time_limit": time_limit_s, "random_seed": 0,

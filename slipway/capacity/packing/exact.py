@@ -23,7 +23,7 @@ class Slot:
     zone: str
 
 
-def slots(problem: Problem, cost: float, bound: float) -> list[Slot]:
+def slots(problem: Problem, cost: float) -> list[Slot]:
     """Return every node that a placement cheaper than `cost` may have."""
     found = []
     for number, kind in enumerate(problem.types):
@@ -36,10 +36,11 @@ def slots(problem: Problem, cost: float, bound: float) -> list[Slot]:
     return found
 
 
-def size(problem: Problem, places: Sequence[Slot]) -> int:
-    """Return the number of variables of the program."""
+def is_small(problem: Problem, cost: float) -> bool:
+    """Return whether a search for a placement cheaper than `cost` has at most MOST_VARIABLES."""
+    places = slots(problem, cost)
     scenarios = 1 + {"none": 0, "node": len(places), "zone": len(problem.zones)}[problem.loss]
-    return len(problem.workloads) * len(places) * scenarios
+    return len(problem.workloads) * len(places) * scenarios <= MOST_VARIABLES
 
 
 def solve(

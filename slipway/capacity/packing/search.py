@@ -49,16 +49,17 @@ def pack(problem: Problem, *, time_limit_s: float = 10.0, gap: float = 0.0) -> P
         raise SlipwayError(
             f"the node types do not have the capacity for all pods: {error}; raise `most`, or add a type"
         ) from None
-    best = first_fit
+    best, close = first_fit, False
     sizes = sorted({kind.cpu for kind in problem.types})
     for reserve, smallest in itertools.product(RESERVES, sizes):
         best = _better(best, _filled(problem, reserve, smallest, time_limit_s, deadline))
-        if time.monotonic() > deadline or (best and best.cost <= bound / (1 - gap) + 1e-9):
+        close = best is not None and best.cost <= bound / (1 - gap) + 1e-9
+        if close or time.monotonic() > deadline or (best and exact.is_small(problem, best.cost)):
             break
     if best is None:
         raise SlipwayError("no placement was found: raise `most`, or add a larger node type")
-    places = exact.slots(problem, best.cost, bound)
-    if best.cost * (1 - gap) > bound + 1e-9 and exact.size(problem, places) <= exact.MOST_VARIABLES:
+    if not close and exact.is_small(problem, best.cost):
+        places = exact.slots(problem, best.cost)
         left = max(deadline - time.monotonic(), 0.1)
         best, bound = exact.solve(problem, places, best, bound, left)
     return Packing(best, min(bound, best.cost), first_fit)
