@@ -19,7 +19,7 @@ TYPES = 3
 Order = Literal["first", "tight", "aligned"]
 """The order in which nodes are tried for a pod.
 
-As they were opened; the fullest first; or those first that have the most of what the pod needs the most.
+As they were opened; the fullest first; or those first whose free cores and bytes have the pod's ratio.
 """
 
 
@@ -32,6 +32,8 @@ class Nodes:
         self._free = np.zeros((64, 3))
         self._sizes = np.ones((64, 3))
         self._pods = np.array([item.pod for item in problem.workloads])
+        replicas = np.array([item.replicas for item in problem.workloads])
+        self._demand = np.maximum(replicas @ self._pods[:, :2], TOLERANCE)
         self._zones: Counter[tuple[str, int]] = Counter()
         for node in nodes:
             self.open(node.kind, node.zone)
@@ -69,8 +71,9 @@ class Nodes:
         need = self._pods[workload]
         found = np.flatnonzero((free - need >= -TOLERANCE * sizes).all(axis=1))
         if order == "aligned":
-            shares = (need[:2] / sizes[found, :2]) * (free[found, :2] / sizes[found, :2])
-            found = found[np.argsort(-shares.sum(axis=1), kind="stable")]
+            shares = free[found, :2] / self._demand
+            cosines = shares @ (need[:2] / self._demand) / (np.linalg.norm(shares, axis=1) + TOLERANCE**2)
+            found = found[np.argsort(-cosines, kind="stable")]
         elif order == "tight":
             shares = (free[found, :2] - need[:2]) / sizes[found, :2]
             found = found[np.argsort(shares.sum(axis=1), kind="stable")]
