@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.capacity_packing import problem as benchmark_problem
+from slipway.capacity.packing.bound import mix
+from slipway.capacity.packing.greedy import fill
 from slipway.capacity.packing.model import Loss, NodeType, Placement, Problem, Workload
 from slipway.capacity.packing.search import pack
 
@@ -152,3 +155,12 @@ def test_the_placement_costs_what_brute_force_finds(batch: int) -> None:
         compared += 1
         if compared == 50:
             return
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_mix_of_cpu_and_memory_nodes_is_filled_in_both(seed: int) -> None:
+    large = benchmark_problem(seed, 300, 20, "none")
+    needs = mix(large, time_limit_s=300)
+    filled = fill(large, needs)
+    assert filled is not None
+    assert filled.cost < 1.1 * needs.bound

@@ -34,7 +34,7 @@ def test_a_day_of_samples_is_enough() -> None:
         (steady(1), "the history covers 0 s"),
         (steady(24), "the history covers 1.92 h, but must cover 1 d"),
         (steady(8, DAY), "8 samples of CPU"),
-        ([*steady(20, 300), Sample(NOW - 9 * DAY, "web-1", 0.1, MIB)], "of the history, but must cover 50%"),
+        ([*steady(200), Sample(NOW - 9 * DAY, "web-1", 0.1, MIB)], "of the history, but must cover 50%"),
         ([Sample(s.time, s.pod, 250.0 * 1000, s.memory) for s in steady()], "not millicores"),
         ([Sample(s.time, s.pod, s.cpu, 50.0) for s in steady()], "the unit must be bytes"),
         ([Sample(s.time, s.pod, 0.0, s.memory) for s in steady()], "used no CPU at all"),
