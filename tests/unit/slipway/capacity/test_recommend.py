@@ -188,6 +188,20 @@ def test_too_short_a_history_exits_with_2(stack: SimpleNamespace) -> None:
     assert "no recommendation: the history covers 2.07 d, but must cover 30 d" in result.stdout
 
 
+@pytest.mark.parametrize(("history", "code"), [("1d", 0), ("30d", 2)])
+def test_measure_prints_the_history_and_whether_it_is_enough(
+    stack: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, history: str, code: int
+) -> None:
+    module = sys.modules["slipway.cli.capacity.measure"]
+    monkeypatch.setattr(module, "Project", lambda cwd: cwd)
+    monkeypatch.setattr(module, "live_objects", lambda *_: {})
+    stack.cluster = Cluster("test")
+    result = CliRunner().invoke(capacity, ["measure", "dev", "--history", history], env={"COLUMNS": "200"})
+    assert result.exit_code == code
+    assert re.search(r"web +2.07 d +200 +50m +50Mi +unknown +0", result.stdout)
+    assert ("must cover 30 d" in result.stdout) is (code == 2)
+
+
 def reasons(peaks: tuple[float, float], cpu: str = "500m", memory: str = "1Gi") -> list[str]:
     new = workload()
     new["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"] = {"cpu": cpu, "memory": memory}
