@@ -1,7 +1,9 @@
 """Health and version of every stack of a project."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -9,12 +11,16 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from slipway import masking
-from slipway.cluster import server
-from slipway.cluster.objects import differing, live_objects
+from slipway.capacity.recommend import Container, containers
+from slipway.capacity.sampling import current_use
+from slipway.cluster import quantities, server
+from slipway.cluster.kubectl import Cluster
+from slipway.cluster.objects import StackObject, differing, live_objects
 from slipway.cluster.pods import finished_pods
 from slipway.cluster.rollout import rollout_problems, workloads
 from slipway.errors import SlipwayError
 from slipway.preview import commits
+from slipway.preview.rules.model import count
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
@@ -54,6 +60,8 @@ class Row(BaseModel):
     update: str = ""
     """The last operation and its result: update succeeded."""
     updated: datetime | None = None
+    usage: tuple[str, ...] = ()
+    """What the containers of each workload use now, next to their requests, if the cluster measures it."""
     verified: bool = False
     """Whether the latest receipt is for this version, and its outcome is verified."""
 
@@ -114,9 +122,28 @@ def _status(stack: StackSnapshot) -> Row:
             "notes": (*server.notes(stack.cluster, objects), *finished),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
+            "usage": tuple(_usage(stack.cluster, objects)),
             "verified": latest is not None and latest.outcome is Outcome.VERIFIED,
         }
     )
+
+
+def _usage(cluster: Cluster, objects: Sequence[StackObject]) -> Iterator[str]:
+    """Yield a line for each workload; nothing if the cluster has no metrics API."""
+    requests: dict[str, list[Container]] = defaultdict(list)
+    for container in containers([item.manifest for item in objects]):
+        requests[container.workload].append(container)
+    for namespace in sorted({item.namespace for item in workloads(objects)}):
+        kinds = {item.name: item.kind for item in workloads(objects) if item.namespace == namespace}
+        with suppress(SlipwayError):
+            for name, (pods, cores, size) in current_use(cluster, namespace, kinds).items():
+                cpu = pods * sum(container.today.cpu_request or 0 for container in requests[name])
+                memory = pods * sum(container.today.memory_request or 0 for container in requests[name])
+                yield (
+                    f"{name} uses {quantities.cpu(cores)} of {quantities.cpu(cpu)} CPU and"
+                    f" {quantities.memory(size)} of {quantities.memory(memory)} memory in"
+                    f" {count(pods, 'pod')}"
+                )
 
 
 def age(seconds: float | None) -> str:

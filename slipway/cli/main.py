@@ -22,6 +22,7 @@ _PANELS: Mapping[str, Mapping[str, str]] = {
         "outdated": "outdated",
         "sbom": "sbom",
     },
+    "Plan": {"capacity": "capacity"},
     "Pods": {"logs": "logs", "shell": "shell", "run": "run", "open": "open"},
     "Maintain": {"recover": "recover", "prune": "prune"},
 }
@@ -79,7 +80,10 @@ def load(command: str) -> None:
     for name in [command] if command in commands else commands:
         panel, module = commands[name]
         function = getattr(importlib.import_module(f"slipway.cli.{module}"), name)
-        app.command(rich_help_panel=panel, cls=Command)(function)
+        if isinstance(function, typer.Typer):
+            app.add_typer(function, name=name, rich_help_panel=panel, cls=Group)
+        else:
+            app.command(rich_help_panel=panel, cls=Command)(function)
     gc.freeze()
     gc.enable()
 

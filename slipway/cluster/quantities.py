@@ -42,3 +42,11 @@ def memory(size: float) -> str:
         if size >= (factor := float(_FACTORS[unit])):
             return f"{size / factor:.4g}{unit}"
     return f"{size:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Format a duration in its largest unit: 2.5 d, 4 h, 20 min, 6 s."""
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds:.3g} s"

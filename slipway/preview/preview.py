@@ -1,5 +1,6 @@
 """The preview of one stack: a report on the engine's preview, the cluster's capacity and new commits."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ import yaml
 from pulumi.automation.events import EngineEvent
 
 from slipway import masking, process
+from slipway.capacity import sampling
+from slipway.capacity.usage import HOUR_S, clean, refusal
 from slipway.cluster import capacity
 from slipway.cluster.capacity import Capacity
 from slipway.errors import HistoryUnavailable, SlipwayError
@@ -107,15 +110,30 @@ def _report(
     events = run.summary
     changes = tuple(change for change in events.changes if change.custom)
     new, unavailable = _commits(stack, options, changes)
-    situation = Situation(changes, events.unchanged, cluster, new, events.incomplete, events.outputs)
+    peaks, unread = _peaks(stack) if changes else ({}, ())
+    situation = Situation(changes, events.unchanged, cluster, new, events.incomplete, events.outputs, peaks)
     return stack_report(
         stack.name,
         events,
         situation,
         drift=events.drift if options.refresh else None,
-        notes=[*notes, *unavailable],
+        notes=[*notes, *unavailable, *unread],
         failure=run.failure_reason,
     )
+
+
+def _peaks(stack: Stack) -> tuple[dict[tuple[str, str], tuple[float, float]], Sequence[str]]:
+    """Return the highest measured use by workload and container, where it was measured, and notes."""
+    try:
+        usages = sampling.read(sampling.file_of(stack.project.directory, stack.name))
+    except SlipwayError as error:
+        return {}, [f"Requests were not compared with the measured use: {error}"]
+    cleaned = [clean(usage, time.time()) for usage in usages]
+    return {
+        (usage.workload, usage.container): (max(usage.cpu), max(usage.peaks()))
+        for usage in cleaned
+        if refusal(usage, HOUR_S) is None
+    }, ()
 
 
 def _commits(

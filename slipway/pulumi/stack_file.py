@@ -1,4 +1,4 @@
-"""The stack file, edited so that a promotion changes one line and nothing else.
+"""The stack file, edited so that a line changes for each value, and nothing else.
 
 The edit replaces text at the position that the YAML parser reports. docs/decisions/stack-file-edits.md
 explains why the document is not loaded and dumped.
@@ -7,6 +7,7 @@ explains why the document is not loaded and dumped.
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class StackFile:
         """Return the text with the key set, or without the key if `image` is None."""
         text = self.text()
         before = self._document(text)
-        after = _remove(text, self.key) if image is None else _set(text, self.key, image)
+        after = _remove(text, self.key) if image is None else _set(text, (self.key,), image)
         config = {key: value for key, value in before["config"].items() if key != self.key}
         expected = {**before, "config": config if image is None else {**config, self.key: image}}
         if not self._parses_to(after, expected):
@@ -63,6 +64,24 @@ class StackFile:
                 f"{self.path.name} cannot be edited safely. Set the image yourself: pulumi config {command}"
             )
         return after
+
+    def with_values(self, values: Mapping[tuple[str, ...], str]) -> str:
+        """Return the text with values set at paths below `config`: ("slipway:web", "replicas").
+
+        Raises:
+            SlipwayError: the file is not valid, or cannot be edited without a change to something else.
+        """
+        text = self.text()
+        for path, value in values.items():
+            before = self._document(text)
+            after = _set(text, path, value)
+            if not self._parses_to(after, {**before, "config": _nested(before.get("config"), path, value)}):
+                raise SlipwayError(
+                    f"{self.path.name} cannot be edited safely. Set the value yourself:"
+                    f" pulumi config set --path {'.'.join(path)} {value}"
+                )
+            text = after
+        return text
 
     def _parses_to(self, text: str, expected: dict[str, Any]) -> bool:
         try:
@@ -112,7 +131,7 @@ class StackFile:
         if "secure:" in self.text() or SALT in self._document(before) or SALT not in now:
             return
         image = self.image()
-        text = _remove(before, self.key) if image is None else _set(before, self.key, image)
+        text = _remove(before, self.key) if image is None else _set(before, (self.key,), image)
         del now[SALT]
         if self._parses_to(text, now):
             self.write(text)
@@ -137,23 +156,44 @@ def _config(text: str) -> yaml.MappingNode | None:
     return node if isinstance(node, yaml.MappingNode) and node.value else None
 
 
-def _set(text: str, key: str, image: str) -> str:
-    config, newline = _config(text), _newline(text)
-    if config is None:
-        rest = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("config:"))
-        return f"{_with_newline(rest)}config:{newline}  {key}: {image}{newline}"
-    for name, value in config.value:
-        if name.value == key:
-            return text[: value.start_mark.index] + image + text[_end(text, value) :]
-    if config.flow_style:
-        at = config.end_mark.index - 1
-        return f"{text[:at].rstrip()}, {key}: {image}{text[at:]}"
-    last = config.value[-1][1]
-    at = _end(text, last)
+def _set(text: str, path: Sequence[str], value: str) -> str:
+    node, newline, rest = _config(text), _newline(text), list(path)
+    if node is None:
+        kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("config:"))
+        return f"{_with_newline(kept)}config:{newline}{_block(rest, value, 2, newline)}"
+    while (child := next((item for name, item in node.value if name.value == rest[0]), None)) is not None:
+        rest = rest[1:]
+        if not rest or not isinstance(child, yaml.MappingNode) or not child.value:
+            start, content = child.start_mark.index, f"{{{_flow(rest, value)}}}" if rest else value
+            space = " " if text[start - 1] == ":" else ""
+            return f"{text[:start]}{space}{content}{text[_end(text, child) :]}"
+        node = child
+    if node.flow_style:
+        at = node.end_mark.index - 1
+        return f"{text[:at].rstrip()}, {_flow(rest, value)}{text[at:]}"
+    at = _end(text, node.value[-1][1])
     line_end = text.find("\n", at)
     at = len(text) if line_end < 0 else line_end + 1
-    indent = " " * config.value[0][0].start_mark.column
-    return f"{_with_newline(text[:at])}{indent}{key}: {image}{newline}{text[at:]}"
+    content = _block(rest, value, node.value[0][0].start_mark.column, newline)
+    return f"{_with_newline(text[:at])}{content}{text[at:]}"
+
+
+def _block(path: Sequence[str], value: str, indent: int, newline: str) -> str:
+    """Return a line for each part of a path; the last has the value."""
+    lines = [f"{' ' * (indent + 2 * depth)}{key}:" for depth, key in enumerate(path)]
+    return newline.join(lines) + f" {value}{newline}"
+
+
+def _flow(path: Sequence[str], value: str) -> str:
+    """Return a path and its value on one line: a: {b: value}."""
+    return f"{path[0]}: {{{_flow(path[1:], value)}}}" if len(path) > 1 else f"{path[0]}: {value}"
+
+
+def _nested(values: Any, path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return a mapping with the value at the path."""
+    known = values if isinstance(values, dict) else {}
+    inner = _nested(known.get(path[0]), path[1:], value) if len(path) > 1 else value
+    return {**known, path[0]: inner}
 
 
 def _remove(text: str, key: str) -> str:

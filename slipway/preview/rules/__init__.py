@@ -23,6 +23,7 @@ from slipway.preview.rules import (
     resources,
     services,
     unknown,
+    usage,
 )
 from slipway.preview.rules.model import Consequence, Level, Situation, highest
 
@@ -62,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     resources.ranges,
     resources.capacity,
     resources.totals,
+    usage.requests,
     images.images,
     images.platforms,
     outputs.changes,

@@ -1,7 +1,7 @@
 """Consequences, their levels, and the situation that rules examine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, total_ordering
 from typing import Any, TypeVar
@@ -121,6 +121,8 @@ class Situation:
     """Components whose objects the preview cannot list."""
     outputs: Change | None = None
     """The stack itself, with its outputs as properties; None if they stay."""
+    peaks: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    """The highest measured CPU and memory, in cores and bytes, by workload and container."""
 
     @cached_property
     def before(self) -> tuple[Object, ...]:

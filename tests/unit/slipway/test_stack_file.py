@@ -180,3 +180,40 @@ def test_needed_salt_stays(tmp_path: Path) -> None:
         file = stack_file(tmp_path, text)
         file.undo_rewriting(before)
         assert file.text() == text
+
+
+def test_values_in_groups_change_a_line_each(tmp_path: Path) -> None:
+    path = ("slipway:web", "resources", "requests")
+    file = stack_file(
+        tmp_path, "config:\n  slipway:web: # the service\n    replicas: 2\n  slipway:notes: x\n"
+    )
+    added = file.with_values({(*path, "cpu"): "120m", (*path, "memory"): "64Mi"})
+    assert added == (
+        "config:\n  slipway:web: # the service\n    replicas: 2\n"
+        "    resources:\n      requests:\n        cpu: 120m\n        memory: 64Mi\n  slipway:notes: x\n"
+    )
+    file.write(added)
+    assert changed(added, file.with_values({(*path, "cpu"): "90m"})) == [
+        "-         cpu: 120m",
+        "+         cpu: 90m",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("", "{a: {b: 1m}}"),
+        (" {}", "{a: {b: 1m}}"),
+        (" {c: 2}", "{c: 2, a: {b: 1m}}"),
+        (" {a: {d: 2}}", "{a: {d: 2, b: 1m}}"),
+    ],
+)
+def test_values_are_added_to_a_group_on_one_line(tmp_path: Path, group: str, expected: str) -> None:
+    file = stack_file(tmp_path, f"config:\n  slipway:web:{group}\n")
+    assert file.with_values({("slipway:web", "a", "b"): "1m"}) == f"config:\n  slipway:web: {expected}\n"
+
+
+def test_a_value_in_a_list_is_refused(tmp_path: Path) -> None:
+    file = stack_file(tmp_path, "config:\n  slipway:web: &all\n    - x\n  slipway:b: *all\n")
+    with pytest.raises(SlipwayError, match=r"pulumi config set --path slipway:b\.a 1m"):
+        file.with_values({("slipway:b", "a"): "1m"})

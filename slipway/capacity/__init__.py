@@ -1,0 +1,1 @@
+"""What each workload needs, and where it fits: models on measured use."""

@@ -1,0 +1,1 @@
+"""Workloads placed on nodes with prices."""

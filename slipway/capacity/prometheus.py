@@ -1,0 +1,117 @@
+"""The use of containers from Prometheus, by PromQL over its HTTP API.
+
+https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from slipway.capacity.usage import Sample, Usage, owner_of
+from slipway.errors import SlipwayError
+
+STEP_S = 300
+POINTS = 10_000
+"""The points of one answer; Prometheus refuses more than 11,000."""
+TIMEOUT_S = 60
+
+_SELECTOR = 'namespace="{namespace}",container!="",container!="POD"'
+QUERIES = {
+    "cpu": "sum by (pod, container) (rate(container_cpu_usage_seconds_total{{{where}}}[{step}s]))",
+    "memory": (
+        "max by (pod, container) (max_over_time(container_memory_working_set_bytes{{{where}}}[{step}s]))"
+    ),
+    "throttled": (
+        "sum by (pod, container) (increase(container_cpu_cfs_throttled_periods_total{{{where}}}[{step}s]))"
+    ),
+    "periods": "sum by (pod, container) (increase(container_cpu_cfs_periods_total{{{where}}}[{step}s]))",
+    "kills": "sum by (pod, container) (increase(container_oom_events_total{{{where}}}[{step}s]))",
+}
+"""What is asked; `rate` and `increase` handle the resets of counters. The metrics are cAdvisor's."""
+
+Series = Mapping[tuple[str, str], Mapping[float, float]]
+"""Values by pod and container, then by time."""
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A Prometheus server."""
+
+    url: str
+    step_s: int = STEP_S
+
+    def usages(self, namespace: str, workloads: Mapping[str, str], start: float, end: float) -> list[Usage]:
+        """Return the use of the containers of workloads.
+
+        Args:
+            namespace: their namespace.
+            workloads: the kind of each workload by its name.
+            start: the first second.
+            end: the last second.
+
+        Raises:
+            SlipwayError: the server does not answer, or not as Prometheus does.
+        """
+        where = _SELECTOR.format(namespace=namespace)
+        with httpx.Client(timeout=TIMEOUT_S) as client:
+            series = {
+                name: self._series(client, query.format(where=where, step=self.step_s), start, end)
+                for name, query in QUERIES.items()
+            }
+        found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        for pod, container in sorted({*series["cpu"], *series["memory"]}):
+            if owner := owner_of(pod, workloads):
+                found[owner, container].append((pod, container))
+        return [_usage(owner, container, keys, series) for (owner, container), keys in found.items()]
+
+    def _series(
+        self, client: httpx.Client, query: str, start: float, end: float
+    ) -> dict[tuple[str, str], dict[float, float]]:
+        found: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+        for first, last in _chunks(start, end, self.step_s):
+            parameters = {"query": query, "start": f"{first}", "end": f"{last}", "step": f"{self.step_s}"}
+            for item in self._ask(client, parameters):
+                labels = item["metric"]
+                values = {float(time): float(value) for time, value in item["values"]}
+                found[labels.get("pod", ""), labels.get("container", "")].update(values)
+        return found
+
+    def _ask(self, client: httpx.Client, parameters: Mapping[str, str]) -> Sequence[Any]:
+        url = f"{self.url.rstrip('/')}/api/v1/query_range"
+        try:
+            answer = client.post(url, data=parameters)
+            body = answer.json()
+            if body.get("status") != "success":
+                raise SlipwayError(f"{self.url} refuses a query: {body.get('error', answer.status_code)}")
+            result: Sequence[Any] = body["data"]["result"]
+            return result
+        except httpx.HTTPError as error:
+            raise SlipwayError(f"Prometheus at {self.url} does not answer: {error}") from None
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise SlipwayError(
+                f"{self.url} does not answer like Prometheus: give the address before /api/v1"
+            ) from None
+
+
+def _chunks(start: float, end: float, step_s: int) -> Iterator[tuple[float, float]]:
+    length = step_s * POINTS
+    while start <= end:
+        yield start, min(start + length - step_s, end)
+        start += length
+
+
+def _usage(
+    owner: str, container: str, keys: Sequence[tuple[str, str]], series: Mapping[str, Series]
+) -> Usage:
+    samples = []
+    sums = dict.fromkeys(("throttled", "periods", "kills"), 0.0)
+    for key in keys:
+        cpu, memory = series["cpu"].get(key, {}), series["memory"].get(key, {})
+        samples += [Sample(time, key[0], cpu.get(time), memory.get(time)) for time in {*cpu, *memory}]
+        for name in sums:
+            sums[name] += sum(value for value in series[name].get(key, {}).values() if value == value)
+    throttled = sums["throttled"] / sums["periods"] if sums["periods"] else None
+    return Usage(owner, container, tuple(samples), throttled, round(sums["kills"]))

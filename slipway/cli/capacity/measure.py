@@ -1,0 +1,117 @@
+"""`slipway capacity measure`: the use of a stack's containers."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from slipway.capacity import sampling
+from slipway.capacity.plots import spark
+from slipway.capacity.usage import Usage, refusal
+from slipway.cli.capacity.options import Over, PrometheusUrl, measured, seconds
+from slipway.cli.console import info
+from slipway.cli.options import HERE, Directory, Json, Stack
+from slipway.cluster.objects import live_objects
+from slipway.cluster.quantities import cpu, duration, memory
+from slipway.cluster.rollout import workloads
+from slipway.pulumi.project import Project
+from slipway.pulumi.snapshot import StackSnapshot
+
+LEAST = "1d"
+"""The default of the shortest history."""
+History = Annotated[str, typer.Option("--history", help="The shortest history that is enough: 20m, 7d.")]
+
+
+def measure(
+    stack: Stack,
+    prometheus: PrometheusUrl = None,
+    over: Over = "14d",
+    duration_: Annotated[
+        str, typer.Option("--for", help="How long to sample the metrics API: 1s for one sample, 20m.")
+    ] = "1s",
+    every: Annotated[str, typer.Option(help="The time between two samples.")] = "15s",
+    history: History = LEAST,
+    cwd: Directory = HERE,
+    as_json: Json = False,
+) -> None:
+    """Measure the use of a stack's containers, and print how much history there is.
+
+    With --prometheus, the history is read from there, and nothing is stored. Without, samples of the metrics
+    API are appended to .slipway/usage-STACK.jsonl, which grows from run to run.
+
+    Exit code: 0 the history is enough to recommend, 2 it is not.
+    """
+    least, wait, interval = seconds(history), seconds(duration_), seconds(every)
+    snapshot = StackSnapshot.read(Project(cwd), stack)
+    if prometheus is None:
+        file = sampling.file_of(snapshot.stack.project.directory, snapshot.name)
+        live = live_objects(snapshot.cluster, workloads(snapshot.objects))
+        count = sampling.record(file, snapshot.cluster, list(live.values()), wait, interval)
+        if not as_json:
+            info(f"{count} samples were appended to {file}")
+    usages = measured(snapshot, prometheus, over)
+    if as_json:
+        print(json.dumps([_facts(usage, least) for usage in usages], indent=2))
+    else:
+        show(usages, least, Console())
+    if not usages or any(refusal(usage, least) for usage in usages):
+        raise typer.Exit(2)
+
+
+def _facts(usage: Usage, least: float) -> dict[str, object]:
+    return {
+        "workload": usage.workload,
+        "container": usage.container,
+        "samples": len(usage.samples),
+        "history_s": usage.span_s,
+        "cpu_peak": max(usage.cpu, default=None),
+        "memory_peak": max(usage.peaks(), default=None),
+        "throttled": usage.throttled,
+        "kills": usage.kills,
+        "leak_bytes_per_hour": usage.leak(),
+        "notes": usage.notes,
+        "refused": refusal(usage, least) or "",
+    }
+
+
+def show(usages: list[Usage], least: float, console: Console) -> None:
+    """Print a table with a row for each container, and what is wrong with its history."""
+    table = Table(box=None, pad_edge=False)
+    for column in (
+        "CONTAINER",
+        "HISTORY",
+        "SAMPLES",
+        "CPU, PEAK",
+        "MEMORY, PEAK",
+        "THROTTLED",
+        "KILLS",
+        "CPU OVER TIME",
+    ):
+        table.add_column(column, overflow="fold")
+    for usage in usages:
+        times, values = usage.series("cpu")
+        table.add_row(
+            escape(usage.name),
+            duration(usage.span_s),
+            str(len(usage.samples)),
+            cpu(max(usage.cpu, default=0)),
+            memory(max(usage.peaks(), default=0)),
+            "unknown" if usage.throttled is None else f"{usage.throttled:.1%}",
+            str(usage.kills),
+            spark(times, values, 0.0, 24) if times else "",
+        )
+    console.print(table)
+    for usage in usages:
+        leak = usage.leak()
+        texts = [
+            *usage.notes,
+            refusal(usage, least),
+            f"memory grows by {memory(leak)} an hour" if leak else None,
+        ]
+        for text in filter(None, texts):
+            console.print(f"{usage.name}: {text}", highlight=False, markup=False)
+    if not usages:
+        console.print("Nothing was measured: the stack has no running workloads.")

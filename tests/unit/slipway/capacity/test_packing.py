@@ -1,0 +1,166 @@
+"""Workloads on nodes with prices."""
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.capacity_packing import problem as benchmark_problem
+from slipway.capacity.packing.bound import mix
+from slipway.capacity.packing.greedy import fill
+from slipway.capacity.packing.model import Loss, NodeType, Placement, Problem, Workload
+from slipway.capacity.packing.search import pack
+
+Assignment = dict[tuple[int, int], int]
+
+
+def node_sets(problem: Problem, most: int) -> list[list[tuple[int, str]]]:
+    """Return sets of nodes, the cheapest first."""
+    places = [(number, zone) for number, kind in enumerate(problem.types) for zone in kind.zones]
+    chosen = [
+        list(nodes)
+        for count in range(1, most + 1)
+        for nodes in itertools.combinations_with_replacement(places, count)
+    ]
+    limits = [kind.most if kind.most is not None else most for kind in problem.types]
+    allowed = [
+        nodes
+        for nodes in chosen
+        if all(sum(kind == number for kind, _ in nodes) <= limit for number, limit in enumerate(limits))
+    ]
+    return sorted(allowed, key=lambda nodes: sum(problem.types[kind].price for kind, _ in nodes))
+
+
+def holds(
+    problem: Problem, nodes: list[tuple[int, str]], pods: list[tuple[int, int]], *, zones: bool
+) -> bool:
+    """Return whether pods, as pairs of workload and node, keep every rule. Capacities are whole numbers."""
+    for number, (kind, _) in enumerate(nodes):
+        here = Counter(workload for workload, node in pods if node == number)
+        for axis in range(3):
+            used = sum(problem.workloads[w].pod[axis] * count for w, count in here.items())
+            used += sum(daemon[axis] for daemon in problem.daemons)
+            size = (problem.types[kind].cpu, problem.types[kind].memory, problem.types[kind].pods)[axis]
+            if used > size:
+                return False
+        for workload, count in here.items():
+            item = problem.workloads[workload]
+            if item.per_node and count > item.per_node:
+                return False
+            if any(problem.workloads[other].name in item.apart for other in here):
+                return False
+    per_zone = Counter((w, nodes[node][1]) for w, node in pods)
+    limit = {
+        number: -(-item.replicas // len(problem.zones))
+        for number, item in enumerate(problem.workloads)
+        if item.spread
+    }
+    return not zones or all(count <= limit.get(w, count) for (w, _), count in per_zone.items())
+
+
+def assignments(
+    problem: Problem, nodes: list[tuple[int, str]], fixed: list[tuple[int, int]], pods: list[int],
+    without: frozenset[int], *, zones: bool,
+) -> Iterator[list[tuple[int, int]]]:  # fmt: skip
+    if not pods:
+        yield fixed
+        return
+    for node in range(len(nodes)):
+        placed = [*fixed, (pods[0], node)]
+        if node not in without and holds(problem, nodes, placed, zones=zones):
+            yield from assignments(problem, nodes, placed, pods[1:], without, zones=zones)
+
+
+def survives(problem: Problem, nodes: list[tuple[int, str]], pods: list[tuple[int, int]]) -> bool:
+    lost = {
+        "none": [],
+        "node": [frozenset({number}) for number in range(len(nodes))],
+        "zone": [frozenset(n for n, (_, z) in enumerate(nodes) if z == zone) for zone in problem.zones],
+    }[problem.loss]
+    for gone in lost:
+        kept = [pod for pod in pods if pod[1] not in gone]
+        moved = [workload for workload, node in pods if node in gone]
+        if not any(assignments(problem, nodes, kept, moved, gone, zones=False)):
+            return False
+    return True
+
+
+def brute_force(problem: Problem) -> float | None:
+    """Return the lowest cost of any placement; None if four nodes are not enough, or five may cost less."""
+    pods = [number for number, item in enumerate(problem.workloads) for _ in range(item.replicas)]
+    lowest_of_five = 5 * min(kind.price for kind in problem.types)
+    for nodes in node_sets(problem, 4):
+        for placed in assignments(problem, nodes, [], pods, frozenset(), zones=True):
+            if survives(problem, nodes, placed):
+                cost = sum(problem.types[kind].price for kind, _ in nodes)
+                return cost if cost <= lowest_of_five else None
+    return None
+
+
+def random_problem(seed: int) -> Problem:
+    random_ = random.Random(seed)  # noqa: S311 - not for secrets
+    losses: list[Loss] = ["none", "none", "node", "zone"]
+    loss = random_.choice(losses)
+    zones = ("a", "b") if loss == "zone" else random_.choice([("",), ("",), ("a", "b")])
+    types = tuple(
+        NodeType(
+            f"type{number}",
+            cpu=random_.randint(4, 8),
+            memory=random_.randint(4, 8),
+            price=random_.choice([1.0, 2.0, 2.5, 3.0]),
+            pods=random_.randint(2, 5),
+            zones=zones,
+        )
+        for number in range(random_.randint(1, 2))
+    )
+    names = ["x", "y", "z"][: random_.randint(1, 3)]
+    workloads = tuple(
+        Workload(
+            name,
+            cpu=random_.randint(0, 3),
+            memory=random_.randint(1, 3),
+            replicas=random_.randint(1, 2),
+            per_node=random_.choice([None, None, 1]),
+            spread=random_.choice([False, False, True]),
+            apart=frozenset({random_.choice(names)} - {name}) if random_.random() < 0.2 else frozenset(),
+        )
+        for name in names
+    )
+    daemons = ((1.0, 1.0, 1.0),) if random_.random() < 0.3 else ()
+    return Problem(workloads, types, daemons, loss)
+
+
+def pods_of(placement: Placement) -> list[tuple[int, int]]:
+    return [(w, number) for number, node in enumerate(placement.nodes) for w in node.pods.elements()]
+
+
+@pytest.mark.parametrize("batch", range(10))
+def test_the_placement_costs_what_brute_force_finds(batch: int) -> None:
+    compared = 0
+    for seed in itertools.count(batch * 1000):
+        problem = random_problem(seed)
+        best = brute_force(problem)
+        if best is None:
+            continue
+        found = pack(problem, time_limit_s=300)
+        assert found.placement.cost == pytest.approx(best), (seed, problem)
+        assert found.bound == pytest.approx(best), (seed, problem)
+        nodes = [(node.kind, node.zone) for node in found.placement.nodes]
+        pods = pods_of(found.placement)
+        assert Counter(w for w, _ in pods) == {n: w.replicas for n, w in enumerate(problem.workloads)}
+        assert holds(problem, nodes, pods, zones=True), (seed, problem)
+        assert survives(problem, nodes, pods), (seed, problem)
+        compared += 1
+        if compared == 50:
+            return
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_mix_of_cpu_and_memory_nodes_is_filled_in_both(seed: int) -> None:
+    large = benchmark_problem(seed, 300, 20, "none")
+    needs = mix(large, time_limit_s=300)
+    filled = fill(large, needs)
+    assert filled is not None
+    assert filled.cost < 1.1 * needs.bound

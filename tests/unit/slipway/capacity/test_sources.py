@@ -1,0 +1,187 @@
+"""Usage from Prometheus, and from the file of samples."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from slipway.capacity import sampling
+from slipway.capacity.prometheus import Prometheus
+from slipway.capacity.usage import Sample, clean, owner_of
+from slipway.cluster.kubectl import Cluster
+from slipway.errors import SlipwayError
+
+LABELS = {"pod": "web-7d9f-abcde", "container": "web"}
+WORKLOADS = {"web": "Deployment", "cache": "StatefulSet"}
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> list[dict[str, str]]:
+    """Let queries that contain a word get an answer; return the queries."""
+    asked: list[dict[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        query = dict(httpx.QueryParams(request.content.decode()))
+        asked.append(query)
+        word = next((word for word in answers if word in query["query"]), "")
+        result = answers.get(word, [])
+        if isinstance(result, httpx.Response):
+            return result
+        return httpx.Response(200, json={"status": "success", "data": {"result": result}})
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr("slipway.capacity.prometheus.httpx.Client", lambda **_: client)
+    return asked
+
+
+def test_series_become_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = serve(
+        monkeypatch,
+        {
+            "cpu_usage": [{"metric": LABELS, "values": [[300, "0.25"], [600, "NaN"]]}],
+            "working_set": [{"metric": LABELS, "values": [[300, "1e8"]]}],
+            "throttled": [{"metric": LABELS, "values": [[300, "5"], [600, "NaN"]]}],
+            "cfs_periods": [{"metric": LABELS, "values": [[300, "100"]]}],
+            "oom_events": [{"metric": LABELS, "values": [[300, "1.0"]]}],
+        },
+    )
+    [usage] = Prometheus("http://prometheus/").usages("hits", WORKLOADS, 0, 600)
+    assert (usage.workload, usage.container) == ("web", "web")
+    assert (usage.throttled, usage.kills) == (0.05, 1)
+    assert set(clean(usage, 1000).samples) == {Sample(300, LABELS["pod"], 0.25, 1e8)}
+    assert all('namespace="hits"' in query["query"] for query in asked)
+
+
+def test_a_long_history_is_asked_for_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = serve(monkeypatch, {})
+    assert Prometheus("http://prometheus", step_s=1).usages("hits", WORKLOADS, 0, 25_000) == []
+    spans = [(float(query["start"]), float(query["end"])) for query in asked if "cpu_usage" in query["query"]]
+    assert spans == [(0, 9999), (10_000, 19_999), (20_000, 25_000)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            httpx.Response(400, json={"status": "error", "error": "bad_data: no"}),
+            "refuses a query: bad_data: no",
+        ),
+        (httpx.Response(200, text="<html>"), "does not answer like Prometheus"),
+        (httpx.Response(200, json=[]), "does not answer like Prometheus"),
+        (httpx.Response(200, json={"status": "success"}), "does not answer like Prometheus"),
+    ],
+)
+def test_another_server_is_refused(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, message: str
+) -> None:
+    serve(monkeypatch, {"cpu_usage": answer})
+    with pytest.raises(SlipwayError, match=message):
+        Prometheus("http://prometheus").usages("hits", WORKLOADS, 0, 600)
+
+
+@pytest.mark.parametrize(
+    ("pod", "owner"),
+    [
+        ("web-7d9f8c-abcde", "web"),
+        ("web-api-7d9f8c-abcde", "web-api"),
+        ("cache-0", "cache"),
+        ("web-migrate-x1y2z", None),
+        ("cache-0-abcde", None),
+    ],
+)
+def test_a_pod_belongs_to_the_workload_in_its_name(pod: str, owner: str | None) -> None:
+    workloads = {**WORKLOADS, "web-api": "Deployment"}
+    if pod == "web-migrate-x1y2z":
+        workloads = {"web-mig": "Deployment"}
+    assert owner_of(pod, workloads) == owner
+
+
+POD = {
+    "metadata": {"name": "web-1", "namespace": "hits"},
+    "status": {
+        "containerStatuses": [
+            {"name": "web", "restartCount": 2, "lastState": {"terminated": {"reason": "OOMKilled"}}}
+        ]
+    },
+}
+WORKLOAD = {
+    "metadata": {"name": "web", "namespace": "hits"},
+    "spec": {"selector": {"matchLabels": {"a": "b"}}},
+}
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Return a cluster with one pod, whose metrics have the same time twice, then another."""
+    times = iter(["2026-11-26T21:00:00Z", "2026-11-26T21:00:00Z", "2026-11-26T21:00:15Z"])
+
+    def kubectl(self: Cluster, *arguments: str, **_: object) -> str:
+        assert arguments[:2] == ("get", "--raw")
+        usage = {"cpu": "12500000n", "memory": "20480Ki"}
+        item = {
+            "metadata": {"name": "web-1"},
+            "timestamp": next(times),
+            "containers": [{"name": "web", "usage": usage}],
+        }
+        return json.dumps({"items": [item]})
+
+    monkeypatch.setattr(Cluster, "kubectl", kubectl)
+    monkeypatch.setattr(Cluster, "get", lambda self, *_: [POD])
+    return Cluster("test")
+
+
+def test_samples_are_appended_once(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("slipway.capacity.sampling.time.monotonic", lambda: sum(waited))
+    monkeypatch.setattr("slipway.capacity.sampling.time.sleep", waited.append)
+    file = sampling.file_of(tmp_path, "org/hits/dev")
+    assert sampling.record(file, cluster, [WORKLOAD], 20, 10) == 2
+    assert waited == [10, 10]
+    [usage] = sampling.read(file)
+    assert [(sample.cpu, sample.memory) for sample in usage.samples] == [(0.0125, 20 * 2**20)] * 2
+    assert usage.kills == 2
+    assert usage.samples[1].time - usage.samples[0].time == 15
+
+
+def test_the_present_use_is_summed_by_workload(cluster: Cluster) -> None:
+    assert sampling.current_use(cluster, "hits", {"web": "StatefulSet"}) == {"web": (1, 0.0125, 20 * 2**20)}
+
+
+def test_a_cluster_without_metrics_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Cluster, *_: str, **__: object) -> str:
+        raise SlipwayError("the server could not find the requested resource")
+
+    monkeypatch.setattr(Cluster, "kubectl", fail)
+    with pytest.raises(SlipwayError, match=r"no metrics API .*: install metrics-server"):
+        sampling.pod_metrics(Cluster("test"), "hits")
+
+
+GOOD = {
+    "time": "2026-11-26T21:00:00Z",
+    "workload": "web",
+    "container": "web",
+    "pod": "p",
+    "cpu": 1,
+    "memory": 2,
+}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["not JSON", "[]", "{}", json.dumps({**GOOD, "time": "noon"}), json.dumps({**GOOD, "cpu": "x"})],
+)
+def test_a_line_that_is_no_sample_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "usage.jsonl"
+    file.write_text(f"{json.dumps(GOOD)}\n{line}\n")
+    with pytest.raises(SlipwayError, match=r"usage.jsonl, line 2 is not a sample"):
+        sampling.read(file)
+
+
+def test_a_null_is_not_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "usage.jsonl"
+    file.write_text(json.dumps({**GOOD, "cpu": None}) + "\n")
+    [usage] = sampling.read(file)
+    assert usage.samples[0].cpu is not None and math.isnan(usage.samples[0].cpu)
+    assert sampling.read(tmp_path / "missing.jsonl") == []
