@@ -40,7 +40,7 @@ class Peer:
         if block := get(peer, "ipBlock"):
             cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
             if cidr in EVERYWHERE and not exceptions:
-                return ANYONE if cidr == _IPV4 else cls(_IPV6)
+                return ANYONE if cidr == _IPV4 else ANYONE_BY_IPV6
             return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
         pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
         if pods is None and namespaces is None:
@@ -63,6 +63,7 @@ class Peer:
 
 
 ANYONE = Peer()
+ANYONE_BY_IPV6 = Peer("anyone over IPv6")
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,6 @@ def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
 
 
 def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer in (ANYONE, Peer(_IPV6)) and inward:
+    if opened.peer in (ANYONE, ANYONE_BY_IPV6) and inward:
         return Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION
