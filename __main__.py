@@ -27,7 +27,7 @@ version = image.apply(lambda reference: ImageReference.parse(reference).version)
 namespace = runtime.Namespace(
     settings.namespace,
     repository=settings.repository,
-    credentials=settings.registry_credentials,
+    credentials=settings.pull_credentials or settings.registry_credentials,
     create=settings.create_namespace,
 )
 

@@ -1,6 +1,7 @@
 """Settings of gunicorn: every name here is one of its settings."""
 
 import os
+import socket
 import tempfile
 
 from gunicorn.arbiter import Arbiter
@@ -11,7 +12,8 @@ from gunicorn.workers.base import Worker
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
 
 wsgi_app = "hitcounter.web:create_app()"
-bind = "0.0.0.0:5000"  # a container's port is reached from outside its network namespace
+# A container's port is reached from outside its network namespace, in IPv6 clusters at an IPv6 address.
+bind = "[::]:5000" if socket.has_dualstack_ipv6() else "0.0.0.0:5000"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 4

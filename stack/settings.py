@@ -41,7 +41,7 @@ PROJECT = Path(__file__).parent.parent
 SCHEMA = Path(__file__).with_name("schema.json")
 CONTEXT = "kubernetes:context"
 Runtime = Literal["kubernetes", "docker"]
-SECRETS = ("registryCredentials", "redisPassword")
+SECRETS = ("registryCredentials", "pullCredentials", "redisPassword")
 
 _IMAGE_OF_DEV = '"$(pulumi stack output image --stack dev)"'
 
@@ -111,6 +111,8 @@ class Settings(BaseModel):
     """The repository that images are pushed to and pulled from, for all stacks in Pulumi.yaml."""
     registry_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
     """`username:password`. Without it, builds use the login of `docker login`, and nodes pull without."""
+    pull_credentials: Annotated[RegistryCredentials | None, PlainValidator(_credentials), _SECRET] = None
+    """`username:token` that may only read, for the nodes; `registryCredentials` by default."""
     build: Annotated[Build | None, BeforeValidator(group), Field(examples=["app"])] = None
     """The directory to build the image from; or a group: directory, Dockerfile, stage, arguments."""
     platforms: Annotated[Platforms | None, BeforeValidator(group), Field(examples=['["linux/arm64"]'])] = None

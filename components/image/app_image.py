@@ -1,5 +1,6 @@
 """AppImage: builds a directory of source into an image in a registry, named by its content."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -181,14 +182,34 @@ class AppImage(pulumi.ComponentResource):
         digest = buildx.digest(self.tag, self._builder) or "a digest that the builder did not record"
         pulumi.log.info(f"`up` will push {self._repository.name}:{self.tag}@{digest}", self)
 
-    def _explain(self, _: pulumi.ErrorHookArgs) -> bool:
+    def _explain(self, failure: pulumi.ErrorHookArgs) -> bool:
         """Print the end of a failed build's log: the provider reports only the exit code."""
+        if advice := self._refused(" ".join(map(str, failure.errors))):
+            pulumi.log.error(advice, self)
         log = buildx.end_of_log(self.tag, self._builder)
         if log:
             pulumi.log.error(f"The end of the build log ({self._repository.name}:{self.tag}):\n{log}", self)
         return False  # do not try again
 
+    def _refused(self, errors: str) -> str:
+        """Return what to do when the registry refuses another image for the tag; empty for other errors."""
+        image = f"{self._repository.name}:{self.tag}"
+        digest, _ = self._published()
+        if digest:
+            return (
+                f"{image} exists: another build pushed {digest} meanwhile."
+                " Run `pulumi up` again; it takes that image, and pushes nothing"
+            )
+        if not _IMMUTABLE.search(errors):
+            return ""
+        return (
+            f"the registry has {image}, and refuses to change its tags. This machine cannot read the image:"
+            f" `docker login {self._repository.host}` with a login that may, and `pulumi up` takes it"
+        )
 
+
+_IMMUTABLE = re.compile(r"immutable|already exists|cannot be overwritten|PRECONDITION", re.I)
+"""Words of registries that refuse to change a tag: ECR, Harbor, Artifact Registry."""
 _MISSING_SINCE = "missing_since"
 
 

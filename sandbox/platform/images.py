@@ -5,6 +5,7 @@ import shutil
 import ssl
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from platform import machine
@@ -12,7 +13,7 @@ from platform import machine
 import httpx
 
 from sandbox.platform import files
-from sandbox.platform.instance import Instance
+from sandbox.platform.instance import Instance, SandboxError
 from sandbox.shell import run
 from sandbox.tools.reachability import DOCKER_HUB, reachable
 
@@ -21,6 +22,9 @@ DEBIAN = "bookworm"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 LABEL = "org.opencontainers.image"
 CONTENT = "slipway.sandbox.content"
+CREATED = f"{LABEL}.created"
+MAX_AGE = timedelta(days=30)
+"""The age of packages in a stand-in after which they are renewed, with the security fixes since."""
 STAND_IN = "Stand-in for the official image made from Debian packages"
 MANIFESTS = ", ".join(
     (
@@ -88,10 +92,14 @@ def ensure_component(instance: Instance, env: dict[str, str], name: str, executa
 def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
     """Push a base image to the registry: the official one, or its stand-in.
 
-    An existing image is kept, unless it is a stand-in with another definition.
+    An existing image is kept, unless it is a stand-in with another definition, or older than MAX_AGE. If the
+    packages of an old one cannot be renewed, it is kept too.
     """
     content, annotations = _hash(image), _annotations(instance, image.reference)
-    if annotations is not None and annotations.get(CONTENT, content) == content:
+    current = annotations if annotations and annotations.get(CONTENT) == content else {}
+    if annotations is not None and CONTENT not in annotations:
+        return  # the official image
+    if current and not _is_old(current.get(CREATED, "")):
         return
     if reachable(DOCKER_HUB):
         copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
@@ -103,6 +111,9 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> No
         CONTENT: content,
     }
     archive = rootfs(instance, image)
+    labels[CREATED] = _changed(archive).isoformat()
+    if current.get(CREATED) == labels[CREATED]:
+        return  # its packages are the newest that this machine has
     _build(instance, env, SOURCES / image.directory, image.reference, archive, "rootfs.tar", labels)
 
 
@@ -131,7 +142,10 @@ def copy(env: dict[str, str], source: str, target: str) -> None:
 
 
 def rootfs(instance: Instance, image: BaseImage) -> Path:
-    """Return the cached archive with the unpacked packages of a stand-in."""
+    """Return the cached archive with the unpacked packages of a stand-in, not older than MAX_AGE.
+
+    If they cannot be renewed, as without a network, the old archive is returned.
+    """
     definition = repr((DEBIAN, image.packages, _OPTIONS)).encode()
     archive = (
         instance.cache_home
@@ -139,12 +153,25 @@ def rootfs(instance: Instance, image: BaseImage) -> Path:
         / f"{image.directory}-{hashlib.sha256(definition).hexdigest()[:12]}.tar"
     )
     with files.locked(archive.with_suffix(".lock")):
-        if not archive.exists():
-            draft = archive.with_name(f".{archive.name}")
-            packages = f"--include={','.join(image.packages)}"
-            run("mmdebstrap", *_OPTIONS, packages, "--format=tar", DEBIAN, str(draft), timeout=900)
-            draft.rename(archive)
+        try:
+            if not archive.exists() or _is_old(_changed(archive).isoformat()):
+                draft = archive.with_name(f".{archive.name}")
+                packages = f"--include={','.join(image.packages)}"
+                run("mmdebstrap", *_OPTIONS, packages, "--format=tar", DEBIAN, str(draft), timeout=900)
+                draft.rename(archive)
+        except SandboxError:
+            if not archive.exists():
+                raise
     return archive
+
+
+def _changed(file: Path) -> datetime:
+    return datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+
+
+def _is_old(created: str) -> bool:
+    """Return whether a time is longer ago than MAX_AGE; an unknown time is."""
+    return not created or datetime.now(UTC) - datetime.fromisoformat(created) > MAX_AGE
 
 
 # Docker before version 23 cannot read zstd. These images are not downloaded, so a fast level is best.

@@ -1,12 +1,13 @@
-"""The free capacity of a cluster. It needs the permission to list nodes, pods and quotas, and no more."""
+"""The free capacity of a cluster. It needs the permission to list nodes, pods, quotas and LimitRanges."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.quantities import amount
 from slipway.cluster.rollout import FINISHED
+from slipway.errors import SlipwayError
 
 _TIMEOUT_S = 15
 
@@ -41,19 +42,31 @@ class Capacity:
 
     nodes: tuple[Node, ...]
     quotas: tuple[Quota, ...] = ()
+    limit_ranges: tuple[Object, ...] = ()
+    unread: str = ""
+    """Why the LimitRanges are unknown; empty if they are known."""
 
 
 def read(cluster: Cluster) -> Capacity:
     """Return the capacity of a cluster."""
-    return from_objects(cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S))
+    objects = cluster.get("nodes,pods,resourcequotas", "--all-namespaces", timeout_s=_TIMEOUT_S)
+    try:
+        ranges = cluster.get("limitranges", "--all-namespaces", timeout_s=_TIMEOUT_S)
+    except SlipwayError as error:  # an account of an earlier version may not list them
+        return replace(from_objects(objects), unread=str(error).splitlines()[-1])
+    return from_objects([*objects, *ranges])
 
 
 def from_objects(objects: Iterable[Object]) -> Capacity:
-    """Return the capacity that the API server's nodes, pods and quotas leave free."""
-    kinds: dict[str, list[Object]] = {"Node": [], "Pod": [], "ResourceQuota": []}
+    """Return the capacity that the API server's nodes, pods and quotas leave free, and its LimitRanges."""
+    kinds: dict[str, list[Object]] = {"Node": [], "Pod": [], "ResourceQuota": [], "LimitRange": []}
     for item in objects:
         kinds[item["kind"]].append(item)
-    return Capacity(free_of(kinds["Node"], kinds["Pod"]), tuple(map(_quota, kinds["ResourceQuota"])))
+    return Capacity(
+        free_of(kinds["Node"], kinds["Pod"]),
+        tuple(map(_quota, kinds["ResourceQuota"])),
+        tuple(kinds["LimitRange"]),
+    )
 
 
 def free_of(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[Node, ...]:

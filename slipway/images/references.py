@@ -152,14 +152,19 @@ def tag_digest(image: Image) -> str | None:
 
 
 def copy(image: Image, repository: str) -> Image:
-    """Copy an image with all platforms and attestations unless it exists, and check the copy's digest."""
+    """Copy an image with all platforms and attestations unless it exists, and check the copy's digest.
+
+    It moves no tag: if the tag has another digest there, the copy's tag is its digest.
+    """
     copied = image.in_repository(repository)
     try:
         manifest(copied)
         return copied
     except ImageNotFound:
         pass
-    tag = image.tag or image.digest.replace(":", "-")
+    tag = image.tag
+    if not tag or tag_digest(copied):  # a tag with another digest stays: a registry may refuse to move it
+        tag = image.digest.replace(":", "-")
     # Without --prefer-index=false an image of one platform is wrapped in an index, and gets another digest:
     # https://github.com/docker/buildx/issues/2481
     _buildx("imagetools", "create", "--prefer-index=false", "--tag", f"{repository}:{tag}", image.by_digest)

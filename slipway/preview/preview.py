@@ -1,5 +1,6 @@
 """The preview of one stack: a report on the engine's preview, the cluster's capacity and new commits."""
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,8 @@ from slipway.pulumi.target import cluster_of
 from slipway.pulumi.updates import ConfigValue
 
 _POLICIES = "policy"
+_START_S = 30
+"""The time limit for the start of a policy pack's interpreter."""
 _UPDATES = 10
 """The number of updates that are searched for the last successful one."""
 
@@ -94,7 +97,9 @@ def _read_capacity(stack: Stack, config: Mapping[str, str]) -> Capacity:
 
 def _capacity(requests: Sequence[Future[Capacity]]) -> tuple[Capacity | None, list[str]]:
     try:
-        return (requests[0].result() if requests else None), []
+        found = requests[0].result() if requests else None
+        unread = masking.message(found.unread) if found and found.unread else ""
+        return found, [f"The LimitRanges of the cluster were not checked: {unread}"] if unread else []
     except SlipwayError as error:
         reason = str(error).splitlines()[-1]
         return None, [f"The capacity of nodes and quotas was not checked: {masking.message(reason)}"]
@@ -169,14 +174,31 @@ def policy_packs(project: Project, packs: Sequence[Path] | None) -> list[Path]:
 
 
 def _install(pack: Path, settings: Mapping[str, object]) -> None:
-    """Create a pack's virtualenv if it is missing; the engine does not."""
+    """Create a pack's virtualenv if it is missing or broken; the engine does not."""
     runtime = settings.get("runtime")
     options = runtime.get("options", {}) if isinstance(runtime, Mapping) else {}
     virtualenv = options.get("virtualenv")
-    if not virtualenv or (pack / virtualenv / "bin").is_dir():
+    if not virtualenv or _works(pack / virtualenv):
         return
+    if (pack / virtualenv / "pyvenv.cfg").is_file():
+        shutil.rmtree(pack / virtualenv)  # `pulumi install` keeps an interpreter that does not start
     installed = process.run("pulumi", "install", directory=pack)
     if installed.code:
         raise SlipwayError(
             f"the policy pack {pack} cannot be installed: {installed.error or installed.text.strip()}"
         )
+
+
+def _works(virtualenv: Path) -> bool:
+    """Return whether the interpreter of a virtualenv starts, and the packages of policies are complete.
+
+    The interpreter is a link that an upgrade of Python breaks, and a killed `pip` leaves some packages out.
+    """
+    packages = list(virtualenv.glob("lib/python*/site-packages/pulumi_policy-*.dist-info/RECORD"))
+    if not packages:
+        return False
+    try:
+        started = process.run(str(virtualenv / "bin/python"), "-I", "-S", "-c", "", timeout_s=_START_S)
+    except SlipwayError:
+        return False
+    return not started.code

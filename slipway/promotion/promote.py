@@ -128,6 +128,7 @@ def rollback(
         return finished  # an interrupted promotion was rolled back: that is the rollback
     receipt = choose_receipt(snapshot.receipts.all(), snapshot.image, number, target)
     image = Image.parse(receipt.image)
+    check_repository(image, snapshot, f"receipt #{receipt.number}")
     references.manifest(image)
     prompter.info(f"{target} runs   {snapshot.image}\nreceipt #{receipt.number}  {image}")
     candidate = Candidate(image, "rollback", f"#{receipt.number}", receipt.commit)
@@ -147,6 +148,24 @@ def choose_receipt(
     problem = f"{target} has no earlier version" if number is None else f"receipt #{number} is not verified"
     numbers = ", ".join(f"#{receipt.number}" for receipt in verified) or "none"
     raise SlipwayError(f"{problem}; verified receipts: {numbers}. See: slipway history {target}")
+
+
+def check_repository(image: Image, target: StackSnapshot, origin: str) -> None:
+    """Check that an image of a receipt is from a repository of the stack.
+
+    Whoever may write ConfigMaps can write a receipt, so a receipt alone must not bring in other images.
+
+    Raises:
+        SlipwayError: it is from another repository.
+    """
+    own = {target.repository, target.image.repository if target.image else ""} - {""}
+    if image.repository not in own:
+        setting = f"{target.project}:repository {image.repository}"
+        raise SlipwayError(
+            f"{origin} names {image}, which is not from the repository of {target.name}"
+            f" ({', '.join(sorted(own)) or 'none is configured'}). If that is right:"
+            f" pulumi config set {setting} --stack {target.name}"
+        )
 
 
 def begin(
@@ -212,6 +231,16 @@ def check_command(lease: Lease) -> None:
         raise
 
 
+def check_previous(target: StackSnapshot, lease: Lease) -> None:
+    """Check that the image to roll back to is from a repository of the stack; else release the lease."""
+    try:
+        receipt = lease.receipt
+        check_repository(Image.parse(receipt.previous or ""), target, f"receipt #{receipt.number}")
+    except SlipwayError:
+        lease.release()
+        raise
+
+
 def resume(
     target: StackSnapshot, lease: Lease, forward: bool, options: PromotionOptions, prompter: Prompter
 ) -> Receipt:
@@ -220,6 +249,7 @@ def resume(
     `options` count only for a receipt of an earlier version, which does not have its own.
     """
     if not forward and lease.receipt.previous is not None:
+        check_previous(target, lease)
         lease.record(phase=Phase.ROLLING_BACK, reason=lease.receipt.reason or "interrupted")
     return Promotion(target, lease, lease.receipt.options or options, prompter).run()
 

@@ -217,12 +217,19 @@ class Receipts:
         return sorted(receipts, key=lambda pair: -pair[0].number)
 
     def _parse(self, stored: Object) -> Receipt:
+        name = stored["metadata"]["name"]
         try:
-            return Receipt.model_validate_json(stored["data"][KEY])
+            receipt = Receipt.model_validate_json(stored["data"][KEY])
         except (KeyError, ValidationError) as error:
             raise SlipwayError(
-                f"receipt {stored['metadata']['name']} in namespace {self._namespace} cannot be read: {error}"
+                f"receipt {name} in namespace {self._namespace} cannot be read: {error}"
             ) from None
+        if (name, slug(receipt.stack)) != (f"{self._slug}.{receipt.number}", self._slug):
+            raise SlipwayError(
+                f"receipt {name} in namespace {self._namespace} was changed by hand: it says"
+                f" #{receipt.number} of {receipt.stack}"
+            )
+        return receipt
 
     def _manifest(self, receipt: Receipt) -> Object:
         labels = {"app.kubernetes.io/managed-by": "slipway-delivery", STACK_LABEL: self._slug}

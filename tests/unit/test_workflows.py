@@ -178,6 +178,41 @@ def test_an_unreachable_backend_fails_the_destruction(tmp_path: Path) -> None:
     assert runner.run("review-stack") == {"stack": "failure"}
 
 
+REVIEWED = {"state": "open", "labels": [{"name": "bug"}, {"name": "review stack"}]}
+
+
+@pytest.mark.parametrize(
+    ("pull", "destroyed"),
+    [({**REVIEWED, "state": "closed"}, True), ({**REVIEWED, "labels": []}, True), (REVIEWED, False)],
+    ids=["closed", "without the label", "open"],
+)
+def test_a_review_stack_that_is_left_over_is_destroyed(
+    tmp_path: Path, pull: dict[str, Any], destroyed: bool
+) -> None:
+    """A pull request that is closed with conflicts starts no run."""
+    runner = Runner(tmp_path, {})
+    stacks = [{"name": name} for name in ("dev", "prod", "review-7", "review-7-of-mine", "preview-8")]
+    (tmp_path / "stacks").write_text(json.dumps(stacks))
+    (tmp_path / "pulls").write_text(json.dumps(pull))
+    assert runner.run("review-sweep") == {"sweep": "success"}
+    assert len(called(runner, "gh api")) == 1
+    selected = ["pulumi stack select review-7"] if destroyed else []
+    assert called(runner, "pulumi stack select") == selected
+    assert called(runner, "pulumi destroy") == ["pulumi destroy --yes --skip-preview --remove"] * destroyed
+
+
+@pytest.mark.parametrize(
+    "command", ["gh api*", "pulumi stack ls*", "pulumi destroy*", "pulumi stack select*"]
+)
+def test_a_sweep_that_fails_fails_the_job(tmp_path: Path, command: str) -> None:
+    runner = Runner(tmp_path, {})
+    (tmp_path / "stacks").write_text('[{"name": "review-7"}]')
+    (tmp_path / "pulls").write_text(json.dumps({**REVIEWED, "state": "closed"}))
+    runner.fail(command)
+    assert runner.run("review-sweep") == {"sweep": "failure"}
+    assert bool(called(runner, "pulumi destroy")) == command.startswith("pulumi destroy")
+
+
 @pytest.mark.parametrize("name", ["preview", "review-stack"])
 def test_a_pull_request_from_a_fork_runs_nothing(tmp_path: Path, name: str) -> None:
     runner = Runner(tmp_path, pull_request("labeled", "review stack", fork=True))

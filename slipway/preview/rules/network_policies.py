@@ -13,7 +13,8 @@ from slipway.preview.rules.model import Consequence, Level, Object, Situation, g
 from slipway.preview.rules.workloads import persisting, selects, workloads
 from slipway.pulumi.changes import Hidden
 
-EVERYWHERE = {"0.0.0.0/0", "::/0"}
+_IPV4, _IPV6 = "0.0.0.0/0", "::/0"
+EVERYWHERE = {_IPV4, _IPV6}
 _PEERS = {"Ingress": "from", "Egress": "to"}
 _VERBS = {"Ingress": "be reached by", "Egress": "reach"}
 _Group = tuple[str, Mapping[str, Any]]
@@ -39,7 +40,7 @@ class Peer:
         if block := get(peer, "ipBlock"):
             cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
             if cidr in EVERYWHERE and not exceptions:
-                return ANYONE
+                return ANYONE if cidr == _IPV4 else ANYONE_BY_IPV6
             return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
         pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
         if pods is None and namespaces is None:
@@ -62,6 +63,7 @@ class Peer:
 
 
 ANYONE = Peer()
+ANYONE_BY_IPV6 = Peer("anyone over IPv6")
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,6 @@ def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
 
 
 def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer == ANYONE and inward:
+    if opened.peer in (ANYONE, ANYONE_BY_IPV6) and inward:
         return Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

@@ -1,9 +1,8 @@
 """Resource requests and limits, and the capacity of nodes and quotas for them."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from slipway.cluster import quantities
 from slipway.cluster.capacity import Capacity, Node
@@ -11,12 +10,10 @@ from slipway.cluster.quantities import amount
 from slipway.preview.rules.model import (
     Consequence,
     Level,
-    Manifest,
     Object,
     Situation,
     count,
     get,
-    items,
     mapping,
 )
 from slipway.preview.rules.scheduling import may_run
@@ -76,43 +73,6 @@ def limits(situation: Situation) -> Iterator[Consequence]:
             sizes = f"{quantities.memory(before)} → {quantities.memory(after)}"
             reason = f"gets a lower memory limit ({sizes}): a pod that exceeds it is killed"
             yield new.object.consequence(Level.ATTENTION, "resources", reason)
-
-
-def ranges(situation: Situation) -> Iterator[Consequence]:
-    """Yield workloads whose containers a LimitRange of the stack refuses, and did not before."""
-    before = {(item.object.change.urn, text) for item, text in _refused(situation, situation.before)}
-    for workload, text in _refused(situation, situation.after):
-        if (workload.object.change.urn, text) not in before:
-            yield workload.object.consequence(
-                Level.ATTENTION, "capacity", f"{text}: its new pods are refused"
-            )
-
-
-def _refused(situation: Situation, objects: tuple[Object, ...]) -> Iterator[tuple[Workload, str]]:
-    ranges = [item for item in objects if item.kind == "LimitRange"]
-    for workload in workloads(situation, objects):
-        containers = [mapping(get(container, "resources")) for container in workload.containers]
-        pods: list[Manifest] = [{part: _sums(part, containers) for part in ("requests", "limits")}]
-        for item in ranges:
-            for entry in items(get(item.manifest, "spec", "limits")):
-                if item.namespace == workload.object.namespace:
-                    compared = {"Container": containers, "Pod": pods}.get(str(get(entry, "type")), [])
-                    yield from ((workload, text) for each in compared for text in _beyond(each, item, entry))
-
-
-def _sums(part: str, containers: list[Manifest]) -> dict[str, float]:
-    """Add up the requests or limits of a pod's containers; what a container lacks is unknown."""
-    parts = [mapping(container.get(part)) for container in containers]
-    keys = set.intersection(*(set(values) for values in parts)) if parts else set()
-    return {key: sum(amount(values[key]) for values in parts) for key in keys}
-
-
-def _beyond(resources: Mapping[str, Any], item: Object, entry: Manifest) -> Iterator[str]:
-    for bound, part, sign in (("max", "limits", 1), ("max", "requests", 1), ("min", "requests", -1)):
-        for key, allowed in mapping(get(entry, bound)).items():
-            value = get(resources, part, key)
-            if value is not None and (amount(value) - amount(allowed)) * sign > 0:
-                yield f"has {part} of {key} beyond the {bound} {allowed} of {item}"
 
 
 def capacity(situation: Situation) -> Iterator[Consequence]:

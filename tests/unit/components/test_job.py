@@ -43,7 +43,6 @@ def test_a_new_release_of_the_components_runs_no_job_again(engine: Run) -> None:
     "other",
     [
         {"image": "other"},
-        {"image": pulumi.Output.from_input("other")},
         {"command": ["migrate"]},
         {"args": ["--all"]},
         {"env": [EnvVar.value("A", "1")]},
@@ -51,11 +50,18 @@ def test_a_new_release_of_the_components_runs_no_job_again(engine: Run) -> None:
         {"files": [File.text("/etc/a", "1")]},
         {"resources": Resources(limits=Compute(memory="1Gi"))},
     ],
-    ids=["image", "output", "command", "args", "value", "secret", "file", "resources"],
+    ids=["image", "command", "args", "value", "secret", "file", "resources"],
 )
 def test_other_input_is_another_job(other: dict[str, Any], engine: Run) -> None:
     """Kubernetes never lets the pod of a Job change."""
     assert name(made(engine)) != name(made(engine, **other))
+
+
+def test_the_value_of_an_output_counts(engine: Run) -> None:
+    """Made within the test: from Python 3.12 on, an output needs an event loop that exists."""
+    for value, same in (("i", True), ("other", False)):
+        other = made(engine, image=pulumi.Output.from_input(value))
+        assert (name(made(engine)) == name(other)) is same
 
 
 def test_what_transform_changes_is_another_job_too(engine: Run) -> None:

@@ -217,3 +217,28 @@ def test_a_failed_rollout_is_reported_within_two_minutes(recorded: Recorder) -> 
     for kind in WORKLOADS:
         for resource in recorded.of(kind):
             assert resource.inputs["metadata"]["annotations"]["pulumi.com/timeoutSeconds"] == "100"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "user"),
+    [
+        ({"registryCredentials": "pusher:a", "pullCredentials": "puller:b"}, "puller"),
+        ({"pullCredentials": "puller:b"}, "puller"),
+        ({"registryCredentials": "pusher:a"}, "pusher"),
+    ],
+)
+def test_nodes_pull_with_a_login_of_their_own_if_there_is_one(
+    secrets: dict[str, str], user: str, program: Callable[..., Recorder]
+) -> None:
+    """A login that may push lies in no namespace then."""
+    recorder = program(build="app", secret=secrets)
+    [pull] = [
+        item.inputs
+        for item in recorder.of("Secret")
+        if item.inputs.get("type") == "kubernetes.io/dockerconfigjson"
+    ]
+    [login] = json.loads(pull["stringData"][".dockerconfigjson"])["auths"].values()
+    assert login["username"] == user
+    [image] = recorder.of("Image")
+    pushers = [item["username"] for item in image.inputs.get("registries", ())]
+    assert pushers == ["pusher"] * ("registryCredentials" in secrets)

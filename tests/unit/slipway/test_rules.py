@@ -270,7 +270,7 @@ class TestNetworkPolicies:
                 "0.0.0.0/0 except 10.0.0.0/8",
                 Level.ATTENTION,
             ),
-            ({"ipBlock": {"cidr": "::/0"}}, "anyone", Level.DANGEROUS),
+            ({"ipBlock": {"cidr": "::/0"}}, "anyone over IPv6", Level.DANGEROUS),
             ({"services": {"name": "a"}}, '{"services": {"name": "a"}}', Level.ATTENTION),
         ],
     )

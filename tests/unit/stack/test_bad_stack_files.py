@@ -229,6 +229,9 @@ BAD = {
     "plain credentials": Bad(
         {"registryCredentials": "me:it"}, "is in plain text", "set --secret registryCredentials"
     ),
+    "plain login for nodes": Bad(
+        {"pullCredentials": "me:it"}, "is in plain text", "set --secret pullCredentials"
+    ),
     "short password": Bad(
         {"secret": {"redisPassword": "abc"}}, "redisPassword is [secret], but must have", "--secret"
     ),

@@ -81,6 +81,38 @@ def test_a_planted_secret_is_in_no_format(stack: Stack, tmp_path: Path) -> None:
         assert PASSWORD not in text, file
 
 
+def test_a_limit_range_of_the_cluster_refuses_the_next_pods(stack: Stack, tmp_path: Path) -> None:
+    """It is not of the stack: only the cluster has it."""
+    file = tmp_path / "bounds.json"
+    kind = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "bounds"}}
+    file.write_text(
+        json.dumps({**kind, "spec": {"limits": [{"type": "Container", "max": {"memory": "1Mi"}}]}})
+    )
+    stack.kubectl("create", "-f", str(file))
+    try:
+        restart = {"metadata": {"annotations": {"restartedAt": "now"}}}
+        stack.specify(objects={"site": {"spec": {"template": restart}}})
+        reasons = [item["reason"] for item in stack.report()["consequences"]]
+        assert [reason for reason in reasons if "LimitRange bounds: its new pods are refused" in reason]
+    finally:
+        stack.kubectl("delete", "limitrange", "bounds")
+
+
+def test_an_output_that_goes_needs_attention(stack: Stack) -> None:
+    stack.specify(outputs={"url": "http://a", "version": "1"})
+    stack.pulumi("up", "--yes", "--skip-preview")
+    try:
+        stack.specify(outputs={"version": "2"})
+        report = stack.report()
+        assert (report["status"], report["level"], report["resources"]) == ("changed", "attention", [])
+        assert [item["reason"] for item in report["consequences"]] == [
+            "Stack output url is removed: stacks and scripts that read it fail"
+        ]
+    finally:
+        stack.specify()
+        stack.pulumi("up", "--yes", "--skip-preview")
+
+
 def test_refresh_reports_drift(stack: Stack) -> None:
     stack.kubectl("label", "service", "site", "hand=made")
     try:

@@ -3,7 +3,7 @@
 CORPUS_SPEC names a JSON file: `namespace`, `cache`, `store`, `web` and `auto` hold a component's arguments
 (null leaves it out), `patch` sets values in the arguments of children by path, and `objects` holds
 Kubernetes objects as manifests, by their name in the program; `patch` may say of each of these that it is to
-be retained ("NAME/retain"), and which name it had before ("NAME/alias").
+be retained ("NAME/retain"), and which name it had before ("NAME/alias"). `outputs` are the stack's.
 """
 
 import json
@@ -93,3 +93,6 @@ for name, manifest in SPEC["objects"].items():
         aliases=[pulumi.Alias(name=former)] if former else None,
     )
     make(name, opts=options, **body)
+
+for name, value in SPEC.get("outputs", {}).items():
+    pulumi.export(name, value)

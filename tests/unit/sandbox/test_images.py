@@ -1,0 +1,113 @@
+"""The age of the stand-ins for official base images."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sandbox.platform import images
+from sandbox.platform.instance import Instance, SandboxError
+
+IMAGE = images.BASE_IMAGES[0]
+DAY_S = 86_400
+
+
+class Machine:
+    """Stands in for mmdebstrap and the registry."""
+
+    def __init__(self, cache: Path) -> None:
+        self.instance = cast(Instance, SimpleNamespace(cache_home=cache, registry="localhost:5001"))
+        self.annotations: dict[str, str] | None = None
+        self.installs = 0
+        self.online = True
+        self.built: list[dict[str, str]] = []
+        (cache / "images").mkdir()
+
+    def run(self, *command: str, **_: Any) -> str:
+        assert command[0] == "mmdebstrap"
+        if not self.online:
+            raise SandboxError("no network")
+        self.installs += 1
+        Path(command[-1]).write_text(f"packages of install {self.installs}")
+        return ""
+
+    def build(self, *arguments: Any) -> None:
+        self.annotations = arguments[-1]
+        self.built.append(arguments[-1])
+
+    def up(self) -> None:
+        images.ensure_base(self.instance, {}, IMAGE)
+
+    def age(self, days: int) -> None:
+        """Let time pass: for the archive, and for the image in the registry."""
+        [archive] = self.instance.cache_home.glob("images/*.tar")
+        os.utime(archive, 2 * (int(time.time()) - days * DAY_S,))
+        if self.annotations and images.CREATED in self.annotations:
+            self.annotations[images.CREATED] = images._changed(archive).isoformat()
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    found = Machine(tmp_path)
+    monkeypatch.setattr(images, "run", found.run)
+    monkeypatch.setattr(images, "reachable", lambda _: False)
+    monkeypatch.setattr(images, "_build", found.build)
+    monkeypatch.setattr(images, "_annotations", lambda *_: found.annotations)
+    return found
+
+
+def test_a_stand_in_is_kept_for_a_month(machine: Machine) -> None:
+    machine.up()
+    machine.age(29)
+    machine.up()
+    assert (machine.installs, len(machine.built)) == (1, 1)
+
+
+def test_an_old_stand_in_is_renewed(machine: Machine) -> None:
+    machine.up()
+    machine.age(31)
+    machine.up()
+    assert (machine.installs, len(machine.built)) == (2, 2)
+    created = datetime.fromisoformat(machine.built[-1][images.CREATED])
+    assert datetime.now(UTC) - created < timedelta(minutes=5)
+
+
+def test_an_old_stand_in_is_kept_where_its_packages_cannot_be_reached(machine: Machine) -> None:
+    machine.up()
+    machine.age(31)
+    machine.online = False
+    machine.up()
+    assert len(machine.built) == 1
+
+
+def test_another_registry_gets_renewed_packages(machine: Machine) -> None:
+    """The archive is shared by instances: it may be newer than the image of one of them."""
+    machine.up()
+    assert machine.annotations
+    machine.annotations[images.CREATED] = (datetime.now(UTC) - timedelta(days=31)).isoformat()
+    machine.up()
+    assert (machine.installs, len(machine.built)) == (1, 2)
+
+
+def test_without_packages_there_is_no_stand_in(machine: Machine) -> None:
+    machine.online = False
+    with pytest.raises(SandboxError):
+        machine.up()
+
+
+def test_a_stand_in_of_another_definition_is_made_again(machine: Machine) -> None:
+    machine.up()
+    assert machine.annotations
+    machine.annotations[images.CONTENT] = "of an earlier release"
+    machine.up()
+    assert len(machine.built) == 2
+
+
+def test_the_official_image_is_kept(machine: Machine) -> None:
+    machine.annotations = {}
+    machine.up()
+    assert not machine.built
