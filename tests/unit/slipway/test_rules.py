@@ -57,20 +57,6 @@ def test_recreate_stops_all_pods() -> None:
     assert concerns(Level.ATTENTION, later) == ["downtime"]
 
 
-def test_a_job_of_another_name_leaves_the_old_one() -> None:
-    """The name of the component's Jobs has a hash of their input."""
-
-    def reasons(name: str) -> list[str]:
-        old, new = workload("Job"), workload("Job", image="web@sha256:2")
-        new["metadata"] = {"name": name, "namespace": "shop"}
-        job = "kubernetes:batch/v1:Job"
-        found = report(step("replace", job, "web", old, new, {"spec.template": "update-replace"}))
-        return [consequence.reason for consequence in found if consequence.concern == "downtime"]
-
-    assert reasons("web-2") == ["Job web runs again, as a Job of another name"]
-    assert reasons("web") == ["Job web is deleted and runs again from the start"]
-
-
 def test_stateful_set_restarts_one_pod_at_a_time() -> None:
     claims = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
     old, new = (workload("StatefulSet", f"web@sha256:{digest}", **claims) for digest in "12")

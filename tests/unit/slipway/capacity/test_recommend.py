@@ -115,13 +115,13 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     fake = SimpleNamespace(
         project="slipway", name="dev", objects=[item], file=StackFile(path, "slipway:image"), failure=None,
         stack=SimpleNamespace(
-            project=SimpleNamespace(directory=tmp_path), preview=lambda: SimpleNamespace(events=[])
+            project=SimpleNamespace(directory=tmp_path),
+            preview=lambda: SimpleNamespace(failure_reason=fake.failure),
         ),
     )  # fmt: skip
     monkeypatch.setattr(StackSnapshot, "read", lambda *_: fake)
     command = sys.modules["slipway.cli.capacity.recommend"]  # the package has a function of that name
     monkeypatch.setattr(command, "Project", lambda cwd: cwd)
-    monkeypatch.setattr(command, "failure_reason", lambda *_: fake.failure)
     samples = sampling.file_of(tmp_path, "dev")
     samples.parent.mkdir()
     lines = [
