@@ -50,7 +50,7 @@ def print_table(table: Table, problems: Iterable[str]) -> None:
     output = Console()
     output.print(table)
     for problem in problems:
-        output.print(problem, highlight=False, markup=False)
+        output.print(problem, highlight=False, markup=False, soft_wrap=True)
 
 
 def make_prompter(yes: bool) -> "Prompter":

@@ -6,9 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.table import Table
 from typer.testing import CliRunner
 
 from slipway.cli import main, preview
+from slipway.cli.console import print_table
 from slipway.cli.options import stack_names
 from slipway.errors import SlipwayError
 from slipway.preview.report.stack_report import stack_report
@@ -66,3 +68,10 @@ def test_the_names_of_stacks_are_completed(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     assert stack_names("p") == ["prod", "prod-eu"]
+
+
+def test_a_problem_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe has no width: scripts search the lines."""
+    problem = "staging: web uses 3m of 500m CPU and 70.3Mi of 256Mi memory in 2 pods, which is a long line"
+    print_table(Table(), [problem])
+    assert problem in capsys.readouterr().out
