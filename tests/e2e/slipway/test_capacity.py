@@ -40,7 +40,7 @@ def web(stack: Stack, *arguments: str) -> dict[str, Any]:
 
 def test_the_status_shows_the_use_next_to_the_requests(stack: Stack) -> None:
     def shown() -> bool:
-        line = r"web uses \S+ of 500m CPU and \S+ of 256Mi memory in 2 pods"
+        line = r"web uses \S+ of 200m CPU and \S+ of 256Mi memory in 2 pods"
         return bool(re.search(line, slipway(stack, "status")[1]))
 
     eventually("the status shows the use", shown, 90)
