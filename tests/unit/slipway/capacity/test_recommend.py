@@ -112,11 +112,12 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     path.write_text(FILE)
     manifest = workload()
     item = StackObject("urn", "apps/v1", "Deployment", "shop", "web", manifest)
+    run = SimpleNamespace(failure_reason=None)
     fake = SimpleNamespace(
-        project="slipway", name="dev", objects=[item], file=StackFile(path, "slipway:image"), failure=None,
+        project="slipway", name="dev", objects=[item], file=StackFile(path, "slipway:image"), run=run,
         stack=SimpleNamespace(
             project=SimpleNamespace(directory=tmp_path),
-            preview=lambda: SimpleNamespace(failure_reason=fake.failure),
+            preview=lambda: run,
         ),
     )  # fmt: skip
     monkeypatch.setattr(StackSnapshot, "read", lambda *_: fake)
@@ -162,7 +163,7 @@ def test_write_takes_another_key(stack: SimpleNamespace) -> None:
 
 
 def test_a_file_that_the_program_refuses_is_rolled_back(stack: SimpleNamespace) -> None:
-    stack.failure = "requests.memory is below what the program needs"
+    stack.run.failure_reason = "requests.memory is below what the program needs"
     result = run("--write")
     assert isinstance(result.exception, SlipwayError)
     assert "was not changed, because a preview with these values fails: requests.memory" in str(
