@@ -50,7 +50,7 @@ def up(
 ) -> None:
     """Start the sandbox, or restart the processes that do not run.
 
-    The first start compiles the tools, which takes about ten minutes. metrics-server, and kube-router, which
+    The first start compiles the tools, which takes about 15 minutes. metrics-server, and kube-router, which
     enforces network policies, follow in the background (process late-tools).
 
     A suitable tool on PATH is used instead: kubectl 1.34 to 1.36, Kubernetes' components 1.35, CoreDNS from
