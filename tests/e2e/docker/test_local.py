@@ -10,7 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.docker.conftest import KEPT, PORT, TIMEOUT, DockerStack, engine_answers, engine_process
+from tests.e2e.docker.conftest import (
+    AS_DEPLOYED,
+    KEPT,
+    PORT,
+    TIMEOUT,
+    DockerStack,
+    engine_answers,
+    engine_process,
+)
 from tests.e2e.sandbox.cluster import eventually
 
 pytestmark = TIMEOUT
@@ -63,7 +71,10 @@ def test_a_killed_container_is_a_difference_that_an_update_repairs(local: Docker
     assert hits() > before
 
 
+@pytest.mark.soak
 def test_a_changed_value_replaces_one_container_only(local: DockerStack) -> None:
+    local.configure(**AS_DEPLOYED)
+    local.succeed("up", "--yes", "--skip-preview")
     before = set(local.containers(""))
     with local.changed(build="app", redis=KEPT, web={"resources": {"limits": {"cpu": "400m"}}}):
         local.succeed("up", "--yes", "--skip-preview")
