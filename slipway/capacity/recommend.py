@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from slipway.capacity.sizing import Prices, cpu_limit, cpu_size, memory_size
-from slipway.capacity.usage import Usage, refusal
+from slipway.capacity.usage import Usage, full_name, refusal
 from slipway.cluster.objects import WORKLOADS
 from slipway.cluster.quantities import amount, memory
 
@@ -65,7 +65,7 @@ class Recommendation(BaseModel):
     @property
     def name(self) -> str:
         """Workload and container, or one of them if they are the same."""
-        return self.workload if self.workload == self.container else f"{self.workload}/{self.container}"
+        return full_name(self.workload, self.container)
 
 
 def containers(manifests: Sequence[Mapping[str, Any]]) -> Iterator[Container]:

@@ -24,6 +24,11 @@ LEAK_GROWTH, LEAK_ORDER = 0.2, 0.8
 """Memory leaks if it grows by this share of its median, and almost every interval is above those before."""
 
 
+def full_name(workload: str, container: str) -> str:
+    """Return workload and container, or one of them if they are the same."""
+    return workload if workload == container else f"{workload}/{container}"
+
+
 @dataclass(frozen=True)
 class Sample:
     """The use of one container of one pod at one time."""
@@ -54,7 +59,7 @@ class Usage:
     @property
     def name(self) -> str:
         """Workload and container, or one of them if they are the same."""
-        return self.workload if self.workload == self.container else f"{self.workload}/{self.container}"
+        return full_name(self.workload, self.container)
 
     @property
     def span_s(self) -> float:

@@ -1,13 +1,12 @@
 """`slipway recover`: repair a stack after a killed operation."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from slipway import interrupts
-from slipway.cli.console import info, make_prompter
+from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
 from slipway.preview.preview import policy_packs
@@ -75,7 +74,7 @@ def recover(
 
 def _print(stack: str, findings: list[str], outcome: str, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"stack": stack, "found": findings, "outcome": outcome}, indent=2))
+        print_json({"stack": stack, "found": findings, "outcome": outcome})
     info(f"{stack}: {outcome}")
 
 

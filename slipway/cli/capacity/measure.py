@@ -1,18 +1,15 @@
 """`slipway capacity measure`: the use of a stack's containers."""
 
-import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from slipway.capacity import sampling
 from slipway.capacity.plots import spark
 from slipway.capacity.usage import Usage, refusal
 from slipway.cli.capacity.options import Over, PrometheusUrl, measured, seconds
-from slipway.cli.console import info
+from slipway.cli.console import info, print_json, print_table, table
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.cluster.objects import live_objects
 from slipway.cluster.quantities import cpu, duration, memory
@@ -54,9 +51,9 @@ def measure(
             info(f"{count} samples were appended to {file}")
     usages = measured(snapshot, prometheus, over)
     if as_json:
-        print(json.dumps([_facts(usage, least) for usage in usages], indent=2))
+        print_json([_facts(usage, least) for usage in usages])
     else:
-        show(usages, least, Console())
+        show(usages, least)
     if not usages or any(refusal(usage, least) for usage in usages):
         raise typer.Exit(2)
 
@@ -77,33 +74,29 @@ def _facts(usage: Usage, least: float) -> dict[str, object]:
     }
 
 
-def show(usages: list[Usage], least: float, console: Console) -> None:
+def show(usages: list[Usage], least: float) -> None:
     """Print a table with a row for each container, and what is wrong with its history."""
-    table = Table(box=None, pad_edge=False)
-    for column in (
-        "CONTAINER",
-        "HISTORY",
-        "SAMPLES",
-        "CPU, PEAK",
-        "MEMORY, PEAK",
-        "THROTTLED",
-        "KILLS",
-        "CPU OVER TIME",
-    ):
-        table.add_column(column, overflow="fold")
-    for usage in usages:
-        times, values = usage.series("cpu")
-        table.add_row(
-            escape(usage.name),
-            duration(usage.span_s),
-            str(len(usage.samples)),
-            cpu(max(usage.cpu, default=0)),
-            memory(max(usage.peaks(), default=0)),
-            "unknown" if usage.throttled is None else f"{usage.throttled:.1%}",
-            str(usage.kills),
-            spark(times, values, 0.0, 24) if times else "",
-        )
-    console.print(table)
+    columns = (
+        "CONTAINER", "HISTORY", "SAMPLES", "CPU, PEAK", "MEMORY, PEAK", "THROTTLED", "KILLS", "CPU OVER TIME",
+    )  # fmt: skip
+    print_table(table(columns, map(_cells, usages)), _problems(usages, least))
+
+
+def _cells(usage: Usage) -> tuple[str, ...]:
+    times, values = usage.series("cpu")
+    return (
+        usage.name,
+        duration(usage.span_s),
+        str(len(usage.samples)),
+        cpu(max(usage.cpu, default=0)),
+        memory(max(usage.peaks(), default=0)),
+        "unknown" if usage.throttled is None else f"{usage.throttled:.1%}",
+        str(usage.kills),
+        spark(times, values, 0.0, 24) if times else "",
+    )
+
+
+def _problems(usages: list[Usage], least: float) -> Iterator[str]:
     for usage in usages:
         leak = usage.leak()
         texts = [
@@ -111,7 +104,6 @@ def show(usages: list[Usage], least: float, console: Console) -> None:
             refusal(usage, least),
             f"memory grows by {memory(leak)} an hour" if leak else None,
         ]
-        for text in filter(None, texts):
-            console.print(f"{usage.name}: {text}", highlight=False, markup=False)
+        yield from (f"{usage.name}: {text}" for text in texts if text)
     if not usages:
-        console.print("Nothing was measured: the stack has no running workloads.")
+        yield "Nothing was measured: the stack has no running workloads."

@@ -1,18 +1,17 @@
 """`slipway capacity pack`: workloads on nodes with prices."""
 
-import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from slipway.capacity.packing.model import Loss, NodeType, Problem, Vector, Workload
 from slipway.capacity.recommend import containers
 from slipway.capacity.solver import MISSING
 from slipway.cli.capacity.options import mapping, number
+from slipway.cli.console import print_json, print_table, table
 from slipway.cli.options import HERE, Directory, Json, stack_names
 from slipway.cluster.objects import StackObject
 from slipway.cluster.quantities import amount
@@ -65,9 +64,9 @@ def pack(
     problem = Problem(tuple(workloads), tuple(types), tuple(daemons), chosen)
     found = _search(problem, time_limit)
     if as_json:
-        print(json.dumps(_facts(problem, found), indent=2))
+        print_json(_facts(problem, found))
     else:
-        _show(problem, found, Console())
+        _show(problem, found)
 
 
 def _search(problem: Problem, time_limit_s: float) -> "Packing":
@@ -178,22 +177,19 @@ def _facts(problem: Problem, found: "Packing") -> dict[str, Any]:
     }
 
 
-def _show(problem: Problem, found: "Packing", console: Console) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("NODES", "TYPE", "ZONE", "PRICE AN HOUR", "PODS"):
-        table.add_column(column, overflow="fold")
-    counts = Counter((node.kind, node.zone) for node in found.placement.nodes)
-    for (kind, zone), count in sorted(counts.items()):
-        pods = sum(
-            node.pods.total() for node in found.placement.nodes if (node.kind, node.zone) == (kind, zone)
-        )
-        table.add_row(
-            str(count), problem.types[kind].name, zone, f"{count * problem.types[kind].price:.4g}", str(pods)
-        )
-    console.print(table)
+def _show(problem: Problem, found: "Packing") -> None:
     proof = "which is optimal" if found.gap < 1e-6 else f"at most {found.gap:.1%} above the optimum"
     first = f"{found.first_fit.cost:.4g}" if found.first_fit else "no placement"
-    console.print(
-        f"{found.placement.cost:.4g} an hour, {proof}: no placement costs less than {found.bound:.4g}."
+    cost = f"{found.placement.cost:.4g} an hour, {proof}: no placement costs less than {found.bound:.4g}."
+    print_table(
+        table(("NODES", "TYPE", "ZONE", "PRICE AN HOUR", "PODS"), _rows(problem, found)),
+        (cost, f"First fit decreasing on nodes of one type: {first}."),
     )
-    console.print(f"First fit decreasing on nodes of one type: {first}.")
+
+
+def _rows(problem: Problem, found: "Packing") -> Iterator[tuple[str, ...]]:
+    nodes = found.placement.nodes
+    for (kind, zone), count in sorted(Counter((node.kind, node.zone) for node in nodes).items()):
+        pods = sum(node.pods.total() for node in nodes if (node.kind, node.zone) == (kind, zone))
+        price = f"{count * problem.types[kind].price:.4g}"
+        yield str(count), problem.types[kind].name, zone, price, str(pods)

@@ -1,15 +1,12 @@
 """`slipway capacity recommend`: requests and limits from measured use."""
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from slipway.capacity.plots import spark, svg
 from slipway.capacity.recommend import Recommendation, as_quantities, containers
@@ -18,7 +15,7 @@ from slipway.capacity.sizing import Prices
 from slipway.capacity.usage import Usage
 from slipway.cli.capacity.measure import LEAST, History
 from slipway.cli.capacity.options import Over, PrometheusUrl, measured, seconds
-from slipway.cli.console import info, save
+from slipway.cli.console import info, print_json, save, table
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.cluster.quantities import duration
 from slipway.errors import SlipwayError
@@ -80,9 +77,9 @@ def recommend(
     if html:
         save("page", page(stack, found, usages), html)
     if as_json:
-        print(json.dumps([item.model_dump(mode="json") for item in found], indent=2))
+        print_json([item.model_dump(mode="json") for item in found])
     else:
-        show(found, usages, Console())
+        show(found, usages)
     if write:
         _write(snapshot, found, {**{item.workload: (item.workload, "resources") for item in found}, **keys})
     if any(item.refused for item in found):
@@ -137,28 +134,22 @@ def _write(
     )
 
 
-def show(found: Sequence[Recommendation], usages: Mapping[tuple[str, str], Usage], console: Console) -> None:
+def show(found: Sequence[Recommendation], usages: Mapping[tuple[str, str], Usage]) -> None:
     """Print a table of the proposals, then the evidence and the risks of each."""
-    table = Table(box=None, pad_edge=False)
-    for column in (
-        "CONTAINER",
-        "",
-        "CPU REQUEST",
-        "CPU LIMIT",
-        "MEMORY REQUEST",
-        "MEMORY LIMIT",
-        "SAVED A MONTH",
-    ):
-        table.add_column(column, overflow="fold")
+    columns = (
+        "CONTAINER", "", "CPU REQUEST", "CPU LIMIT", "MEMORY REQUEST", "MEMORY LIMIT", "SAVED A MONTH",
+    )  # fmt: skip
+    rows = []
     for item in found:
-        table.add_row(escape(item.name), "today", *_cells(as_quantities(item.today)), "")
+        rows.append((item.name, "today", *_cells(as_quantities(item.today)), ""))
         if item.proposed:
-            table.add_row("", "proposed", *_cells(as_quantities(item.proposed)), f"{item.saved:.2f}")
-    console.print(table)
+            rows.append(("", "proposed", *_cells(as_quantities(item.proposed)), f"{item.saved:.2f}"))
+    console = Console()
+    console.print(table(columns, rows))
     for item in found:
         console.print(f"\n{item.name}", style="bold", highlight=False, markup=False)
         for line in _evidence(item, usages.get((item.workload, item.container))):
-            console.print(f"  {line}", highlight=False, markup=False)
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _cells(values: Mapping[tuple[str, str], str]) -> list[str]:

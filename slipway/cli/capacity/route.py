@@ -1,16 +1,14 @@
 """`slipway capacity route`: shares of load over unequal backends."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from slipway.capacity.routing import LoadClass, Routes
 from slipway.capacity.routing import route as solve
 from slipway.cli.capacity.options import mapping, number
+from slipway.cli.console import print_json, print_table, table
 from slipway.cli.options import Json
 from slipway.errors import SlipwayError
 
@@ -35,9 +33,9 @@ def route(
     found = solve(classes, capacities)
     if as_json:
         facts = {"utilisation": found.utilisation, "equal": found.equal, "shares": found.shares}
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
-        _show(found, Console())
+        _show(found)
     if found.utilisation > 1:
         raise typer.Exit(2)
 
@@ -54,19 +52,18 @@ def _class(file: Path, name: str, item: object) -> LoadClass:
     return LoadClass(name, number(f"{where}.load", item.get("load")), tuple(map(str, backends)))
 
 
-def _show(found: Routes, console: Console) -> None:
+def _show(found: Routes) -> None:
     backends = list(dict.fromkeys(name for shares in found.shares.values() for name in shares))
-    table = Table("LOAD", *backends, box=None, pad_edge=False)
-    for name, shares in found.shares.items():
-        table.add_row(name, *(f"{shares.get(backend, 0):.1%}" for backend in backends))
-    console.print(table)
+    rows = [
+        (name, *(f"{shares.get(backend, 0):.1%}" for backend in backends))
+        for name, shares in found.shares.items()
+    ]
     if found.equal_is_optimal:
-        console.print(
-            f"Equal shares are optimal: the largest utilisation is {found.utilisation:.1%} either way."
-        )
+        texts = [f"Equal shares are optimal: the largest utilisation is {found.utilisation:.1%} either way."]
     else:
-        console.print(
+        texts = [
             f"The largest utilisation is {found.utilisation:.1%}; with equal shares it is {found.equal:.1%}."
-        )
+        ]
     if found.utilisation > 1:
-        console.print("The load does not fit: add capacity.")
+        texts.append("The load does not fit: add capacity.")
+    print_table(table(("LOAD", *backends), rows), texts)

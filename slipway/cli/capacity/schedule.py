@@ -1,20 +1,18 @@
 """`slipway capacity schedule`: replicas over the day."""
 
 import csv
-import json
 import math
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from slipway.capacity.plots import spark
 from slipway.capacity.schedule import Service, autoscale, bounds, cost
 from slipway.capacity.schedule import schedule as solve
 from slipway.cli.capacity.options import seconds
+from slipway.cli.console import print_json, print_table, table
 from slipway.cli.options import Json
 from slipway.errors import SlipwayError
 
@@ -61,19 +59,16 @@ def schedule(
         "autoscaler at 70 % on the mean day": _autoscaler(demands, service),
     }
     if as_json:
-        print(json.dumps({"minReplicas": hours, "cost": costs, "replicas": plan.replicas}, indent=2))
+        print_json({"minReplicas": hours, "cost": costs, "replicas": plan.replicas})
         return
-    console = Console()
-    table = Table("HOUR", "MIN REPLICAS", box=None, pad_edge=False)
-    for hour, number in enumerate(hours):
-        table.add_row(f"{hour:02}:00", str(number))
-    console.print(table)
-    console.print(
-        spark(range(len(demands)), [max(values) for values in demands], 0.0, 48), " the highest load"
+    highest = spark(range(len(demands)), [max(values) for values in demands], 0.0, 48)
+    replicas = spark(range(len(demands)), [float(number) for number in plan.replicas], 0.0, 48)
+    rows = [(f"{hour:02}:00", str(number)) for hour, number in enumerate(hours)]
+    texts = (f"{name}: {value:.0f} replica slots a day" for name, value in costs.items())
+    print_table(
+        table(("HOUR", "MIN REPLICAS"), rows),
+        (f"{highest}  the highest load", f"{replicas}  the replicas", *texts),
     )
-    console.print(spark(range(len(demands)), [float(n) for n in plan.replicas], 0.0, 48), " the replicas")
-    for name, value in costs.items():
-        console.print(f"{name}: {value:.0f} replica slots a day", highlight=False)
 
 
 def _autoscaler(demands: list[list[float]], service: Service) -> float:
