@@ -58,12 +58,8 @@ class StackFile:
         after = _remove(text, self.key) if image is None else _set(text, (self.key,), image)
         config = {key: value for key, value in before["config"].items() if key != self.key}
         expected = {**before, "config": config if image is None else {**config, self.key: image}}
-        if not self._parses_to(after, expected):
-            command = f"rm {self.key}" if image is None else f"set {self.key} {image}"
-            raise SlipwayError(
-                f"{self.path.name} cannot be edited safely. Set the image yourself: pulumi config {command}"
-            )
-        return after
+        command = f"rm {self.key}" if image is None else f"set {self.key} {image}"
+        return self._checked(after, expected, f"Set the image yourself: pulumi config {command}")
 
     def with_values(self, values: Mapping[tuple[str, ...], str]) -> str:
         """Return the text with values set at paths below `config`: ("slipway:web", "replicas").
@@ -74,13 +70,15 @@ class StackFile:
         text = self.text()
         for path, value in values.items():
             before = self._document(text)
-            after = _set(text, path, value)
-            if not self._parses_to(after, {**before, "config": _nested(before.get("config"), path, value)}):
-                raise SlipwayError(
-                    f"{self.path.name} cannot be edited safely. Set the value yourself:"
-                    f" pulumi config set --path {'.'.join(path)} {value}"
-                )
-            text = after
+            expected = {**before, "config": _nested(before["config"], path, value)}
+            advice = f"Set the value yourself: pulumi config set --path {'.'.join(path)} {value}"
+            text = self._checked(_set(text, path, value), expected, advice)
+        return text
+
+    def _checked(self, text: str, expected: dict[str, Any], advice: str) -> str:
+        """Return an edited text; SlipwayError with the advice if it does not have the expected content."""
+        if not self._parses_to(text, expected):
+            raise SlipwayError(f"{self.path.name} cannot be edited safely. {advice}")
         return text
 
     def _parses_to(self, text: str, expected: dict[str, Any]) -> bool:
