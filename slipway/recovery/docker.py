@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.cluster.objects import resources_in_state
 from slipway.errors import CommandFailed
 from slipway.process import run
 from slipway.pulumi.project import Stack
@@ -42,8 +43,7 @@ class Remains:
 
 def find_remains(stack: Stack, config: Mapping[str, ConfigValue]) -> Remains:
     """Return what a killed operation left behind, without changing anything."""
-    resources = stack.state()["deployment"].get("resources") or []
-    known = {resource.get("id") for resource in resources}
+    known = {resource.get("id") for resource in resources_in_state(stack.state())}
     setting = config.get(f"{stack.project.name}:namespace")
     namespace = (setting and setting.value) or f"{stack.project.name}-{stack.name.rpartition('/')[2]}"
     listed = _docker(config, "ps", "--all", "--no-trunc", f"--filter=label={LABEL}={namespace}", _FORMAT)
@@ -68,7 +68,7 @@ def repair(stack: Stack, config: Mapping[str, ConfigValue], info: Info, force_un
         if unknown := find_remains(stack, config).containers:
             _docker(config, "rm", "--force", *unknown)
 
-    end(find_remains(stack, config).processes)
+    end(orphans(stack.project.directory))
     unlock_and_run(stack, update, info, force_unlock)
 
 
