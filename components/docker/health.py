@@ -80,7 +80,7 @@ def _http(port: int, path: str, sent: Mapping[str, str]) -> str:
 
 
 def duration(seconds: int) -> str:
-    """Return a time as Go prints it, so that the engine's answer is no difference: 1m30s."""
+    """Return a time as Go prints it, so that a refresh finds no difference: 1m30s."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -27,7 +27,7 @@ config = pulumi.Config()
 host = config.get("host")
 namespace = Namespace(f"{pulumi.get_project()}-{pulumi.get_stack()}")
 
-# Files of this machine; an empty one is no secret.
+# Files of this machine; empty files are left out.
 files = {
     "ca": Path(os.environ.get("PIP_CERT", "/dev/null")),
     "pip": Path(os.environ.get("PIP_CONFIG_FILE", "/dev/null")),

@@ -151,7 +151,7 @@ class Images:
             return []
         pairs = code.mapping(self.secrets)
         files = code.statement("files", pairs)
-        comment = "# Files of this machine; an empty one is no secret."
+        comment = "# Files of this machine; empty files are left out."
         read = "    name: text for name, file in files.items() if (text := file.read_text())"
         return [f"{comment}\n{files}\nbuild_secrets: dict[str, pulumi.Input[str]] = {{\n{read}\n}}"]
 

@@ -141,7 +141,7 @@ def security(service: Model, path: str, image_user: int | None, report: Report) 
 
 
 def user_of(dockerfile: Path) -> int | None:
-    """Return the number of the user that a Dockerfile names last, if it is no component's default."""
+    """Return the number of the user that a Dockerfile names last, unless it is the components' default."""
     try:
         text = dockerfile.read_text(errors="replace")
     except OSError:
