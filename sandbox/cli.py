@@ -5,11 +5,12 @@ import os
 import resource
 import shlex
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
 from sandbox import preflight, status
 from sandbox.platform import environment, lifecycle
@@ -19,7 +20,30 @@ from sandbox.tools import pulumi_plugins
 from sandbox.tools.families import PLATFORM, Stage
 from sandbox.tools.toolchain import Toolchain
 
+
+class _PlainHelp:
+    """Help without the types of Python."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        for parameter in ctx.command.get_params(ctx):
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+            elif parameter.param_type_name == "argument":
+                vars(parameter)["display_type_rich"] = lambda ctx: None
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # of the command that this is mixed into
+
+
+class _Command(_PlainHelp, TyperCommand):
+    pass
+
+
+class _Group(_PlainHelp, TyperGroup):
+    pass
+
+
 app = typer.Typer(
+    cls=_Group,
     help="A local platform on one Linux machine: Kubernetes, a registry, BuildKit and Pulumi.\n\n"
     'Start it with `sandbox up`, then use it in a shell with `eval "$(sandbox env)"`.\n\n'
     "SANDBOX_NAME (default: sandbox) selects the instance; several instances can run at the same time.",
@@ -34,7 +58,7 @@ FAILS = "false"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command()
+@app.command(cls=_Command)
 def up(
     wait: Annotated[
         bool,
@@ -80,14 +104,14 @@ def complete() -> None:
                 lifecycle.up(instance, progress, wait=False)
 
 
-@app.command(name="preflight")
+@app.command(name="preflight", cls=_Command)
 def show_preflight() -> None:
     """Check within seconds whether `sandbox up` can succeed. Changes nothing."""
     instance = Instance.from_environment()
     preflight.check(instance, to_build=bool(Toolchain(instance).missing(*PLATFORM, Stage.TESTS)))
 
 
-@app.command()
+@app.command(cls=_Command)
 def down() -> None:
     """Stop the sandbox and keep its data."""
     instance = Instance.from_environment()
@@ -95,7 +119,7 @@ def down() -> None:
         lifecycle.down(instance)
 
 
-@app.command(name="status")
+@app.command(name="status", cls=_Command)
 def show_status(as_json: Json = False) -> None:
     """Show processes, memory, cluster, images and plugins. Exit code 1 if there is a problem."""
     report = status.collect(Instance.from_environment())
@@ -107,7 +131,7 @@ def show_status(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=_Command)
 def env(as_json: Json = False) -> None:
     """Print the environment variables of a shell that uses the sandbox: `eval "$(sandbox env)"`.
 
@@ -140,7 +164,7 @@ def _process_names(incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-@app.command()
+@app.command(cls=_Command)
 def logs(
     name: Annotated[
         str,
@@ -165,7 +189,7 @@ def logs(
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(file)])  # noqa: S606 - it needs no shell
 
 
-@app.command()
+@app.command(cls=_Command)
 def purge(
     tools: Annotated[
         bool, typer.Option("--tools", help="Also delete the compiled tools of all instances.")

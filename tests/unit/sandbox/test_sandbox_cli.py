@@ -1,5 +1,6 @@
 """The `sandbox` command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,10 @@ def test_the_names_of_processes_are_completed(tmp_path: Path, monkeypatch: pytes
 
 def test_the_help_offers_shell_completion() -> None:
     assert "--install-completion" in CliRunner().invoke(cli.app, ["--help"]).stdout
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in ("up", "status", "logs", "purge"))])
+def test_help_has_no_types_of_python(command: list[str]) -> None:
+    result = CliRunner().invoke(cli.app, [*command, "--help"])
+    assert result.exit_code == 0
+    assert not re.search(r"<\w+>", result.output)
