@@ -1,6 +1,7 @@
 """Programs run in their project's Python, and fail with messages that a user can act on."""
 
 import json
+import platform
 import signal
 import subprocess
 import time
@@ -184,6 +185,7 @@ def test_about_names_the_python_that_runs_programs(project: Make) -> None:
     about = json.loads(project("").pulumi("about", "--json").output)
     assert about["runtime"]["language"] == "python"
     assert about["runtime"]["executable"] == str(VIRTUALENV / "bin/python")
+    assert about["runtime"]["version"] == platform.python_version()
     assert {"name": "python", "version": PULUMI}.items() <= next(
         each for each in about["plugins"] if each["kind"] == "language"
     ).items()
