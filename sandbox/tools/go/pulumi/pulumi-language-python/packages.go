@@ -23,6 +23,11 @@ var lister string
 // withoutPlugin are Pulumi's packages that have no plugin and no pulumi-plugin.json that says so.
 var withoutPlugin = []string{"pulumi-policy", "pulumi-esc-sdk"}
 
+// onFirstUse are packages whose plugin the engine gets when a resource needs it, as it does with any that is
+// missing. The sandbox compiles this one only for stacks on a Docker engine. If it were listed, all other stacks
+// would try to download it in each update, which takes five attempts without the internet.
+var onFirstUse = []string{"pulumi-docker"}
+
 // installed is a package, and its pulumi-plugin.json if it has one.
 type installed struct {
 	Name    string
@@ -73,7 +78,7 @@ func (i installed) dependency() *pulumirpc.PackageDependency {
 	if described == nil {
 		described = &plugin.PulumiPluginJSON{Resource: strings.HasPrefix(i.Name, "pulumi-")}
 	}
-	if !described.Resource || slices.Contains(withoutPlugin, i.Name) {
+	if !described.Resource || slices.Contains(withoutPlugin, i.Name) || slices.Contains(onFirstUse, i.Name) {
 		return nil
 	}
 	version := described.Version

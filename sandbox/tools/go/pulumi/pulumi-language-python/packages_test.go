@@ -36,6 +36,7 @@ func TestAPackageNeedsThePluginThatItDescribes(t *testing.T) {
 		{installed{"pulumi-random", "1.2.3", none}, "", ""},
 		{installed{"pulumi-random", "1.2.3+local", nil}, "", ""},
 		{installed{"pulumi-policy", "1.2.3", nil}, "", ""},
+		{installed{"pulumi-docker", "5.2.0", &plugin.PulumiPluginJSON{Resource: true, Name: "docker"}}, "", ""},
 		{installed{"pulumi", "3.2.1", nil}, "", ""},
 		{installed{"requests", "1.2.3", nil}, "", ""},
 	} {
