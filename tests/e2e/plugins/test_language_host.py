@@ -1,6 +1,7 @@
 """Programs run in their project's Python, and fail with messages that a user can act on."""
 
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -192,6 +193,13 @@ def test_about_names_the_python_that_runs_programs(project: Make) -> None:
     assert "pulumi-kubernetes" in {each["name"] for each in about["dependencies"]}
 
 
+def test_a_plugin_that_the_program_does_not_use_is_not_downloaded(project: Make) -> None:
+    """The virtualenv has pulumi-docker; its plugin is compiled only for stacks on a Docker engine."""
+    done = project("pass").pulumi("preview", "-v", "7", "--logtostderr")
+    assert "downloading plugin" not in done.errors
+    assert "kubernetes" in done.errors
+
+
 def test_interrupting_pulumi_ends_the_program(project: Make) -> None:
     made = project(
         """
@@ -207,6 +215,28 @@ def test_interrupting_pulumi_ends_the_program(project: Make) -> None:
         _eventually(lambda: not Path(f"/proc/{program}").exists() or None, within=10)
         running.wait(30)
     assert running.returncode != 0
+
+
+def test_interrupting_a_failed_program_prints_no_traceback(project: Make) -> None:
+    """As the engine does after a failed rollout, while threads of the program still wait for an answer."""
+    made = project(
+        """
+        import asyncio, os, pathlib, time
+        asyncio.get_event_loop().run_in_executor(None, time.sleep, 60)
+        pathlib.Path("pid").write_text(str(os.getpid()))
+        raise SystemExit(1)
+        """
+    )
+    command = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive")
+    with subprocess.Popen(
+        command, cwd=made.directory, env=made.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as running:
+        program = _eventually(lambda: int((made.directory / "pid").read_text()))
+        time.sleep(4)  # until only the threads are left
+        os.kill(program, signal.SIGINT)
+        output, _ = running.communicate(timeout=30)
+    assert running.returncode != 0
+    assert "Traceback" not in output.decode()
 
 
 def _eventually(look: Callable[[], Any], within: float = 60) -> Any:

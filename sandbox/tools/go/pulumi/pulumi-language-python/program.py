@@ -108,10 +108,12 @@ def main() -> int:
         sys.stdout.flush()
         os._exit(128 + signal.SIGINT)
     finally:
-        executor.shutdown(wait=True)
-        loop.close()
         sys.stdout.flush()
         sys.stderr.flush()
+        # An interrupt while the threads end, as after a failed rollout, needs no traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        executor.shutdown(wait=True)
+        loop.close()
 
 
 if __name__ == "__main__":
