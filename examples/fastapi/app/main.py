@@ -1,5 +1,6 @@
 """An API that leaves work to a worker: `uvicorn main:app`, and `arq main.WorkerSettings`."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from fastapi import FastAPI
 REDIS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
 
 
-async def shout(context: dict[str, Any], text: str) -> str:
-    """Do the work."""
+async def shout(context: dict[str, Any], text: str, seconds: float) -> str:
+    """Do the work, which takes a while."""
+    await asyncio.sleep(seconds)
     return text.upper()
 
 
@@ -23,6 +25,8 @@ class WorkerSettings:
 
     functions: ClassVar = [shout]
     redis_settings = REDIS
+    job_timeout = 20
+    """Seconds. The task of a killed worker begins again on another, 10 s after this time at most."""
 
 
 @asynccontextmanager
@@ -44,9 +48,9 @@ async def healthz() -> str:
 
 
 @app.post("/tasks")
-async def begin(text: str) -> str:
+async def begin(text: str, seconds: float = 0) -> str:
     """Queue a task, and return its name."""
-    job = await app.state.redis.enqueue_job("shout", text)
+    job = await app.state.redis.enqueue_job("shout", text, seconds)
     return str(job.job_id)
 
 

@@ -102,6 +102,20 @@ def shouted(client: httpx.Client) -> None:
     eventually(lambda: client.get(f"/tasks/{task}").json() == "HELLO")
 
 
+def test_a_task_of_a_killed_worker_is_done_by_another(example: Example) -> None:
+    if example.directory.name != "fastapi":
+        pytest.skip("its tasks are too short to be interrupted")
+    with httpx.Client(base_url=example.url, timeout=10) as client:
+        task = client.post("/tasks", params={"text": "again", "seconds": 5}).json()
+        time.sleep(1)
+        select = ("--selector=app.kubernetes.io/name=worker", "--output=name")
+        before = example.kubectl("get", "pods", *select).split()
+        example.kubectl("delete", *before, "--grace-period=0", "--force")
+        assert client.get(f"/tasks/{task}").json() is None, "it was done before the kill"
+        eventually(lambda: client.get(f"/tasks/{task}").json() == "AGAIN")
+        assert not {*before} & {*example.kubectl("get", "pods", *select).split()}
+
+
 def test_a_second_update_changes_nothing(example: Example) -> None:
     """So a migration has run once, and does not run again."""
     jobs = example.kubectl("get", "jobs", "--output=name").split()
