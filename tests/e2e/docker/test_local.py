@@ -69,6 +69,7 @@ def test_a_killed_container_is_a_difference_that_an_update_repairs(local: Docker
     assert local.run("preview", "--refresh", "--expect-no-changes").returncode != 0
     local.succeed("up", "--yes", "--skip-preview", "--refresh")
     assert hits() > before
+    local.unchanged()
 
 
 @pytest.mark.soak
