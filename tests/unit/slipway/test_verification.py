@@ -43,8 +43,9 @@ def deployment(name: str = "web", *sidecars: Object) -> Object:
     )
 
 
-def service(name: str = "web") -> Object:
-    return manifest("Service", name, spec={"selector": {"app": name}, "ports": [{"port": 80}]})
+def service(name: str = "web", *ports: Object) -> Object:
+    spec = {"selector": {"app": "web"}, "ports": [*ports]} if ports else {"selector": {"app": name}}
+    return manifest("Service", name, spec={"ports": [{"port": 80}], **spec})
 
 
 DEPLOYMENT, SERVICE = deployment(), service()
@@ -229,6 +230,38 @@ class TestService:
         assert results(FakeCluster(*objects, unreachable="worker"))[-1] == ("http", True)
         broken = FakeCluster(*objects, unreachable="worker", codes=[500] * 2)
         assert results(broken)[-1] == ("http", False)
+
+    @pytest.mark.parametrize("names", [("web", "other"), ("other", "web")])
+    @pytest.mark.parametrize(
+        "port", [{"name": "metrics", "port": 9100}, {"name": "dns", "port": 80, "protocol": "UDP"}, None]
+    )
+    def test_service_for_something_else(self, port: Object | None, names: tuple[str, str]) -> None:
+        """Another Service of the same pods, or a headless one without ports, does not take the check."""
+        other = service("other", *([port] if port else []))
+        if port is None:
+            other["spec"] = {"selector": {"app": "web"}, "clusterIP": "None"}
+        services = {"web": SERVICE, "other": other}
+        objects = [DEPLOYMENT, *(services[name] for name in names), pod()]
+        assert (
+            http_details(FakeCluster(*objects, codes=[500] * 2)) == "/ answers 500, through the Service web"
+        )
+
+    def test_service_without_ports(self) -> None:
+        """It cannot be asked, and a requested check fails."""
+        headless = manifest("Service", "web", spec={"selector": {"app": "web"}, "clusterIP": "None"})
+        cluster = FakeCluster(DEPLOYMENT, headless, pod())
+        assert [name for name, _ in results(cluster)] == ["rollout", "digest"]
+        assert results(cluster, VerifyOptions(soak_s=1))[-1] == ("http", False)
+        assert results(cluster, VerifyOptions(service="web"))[-1] == ("http", False)
+
+
+def http_details(cluster: FakeCluster) -> str:
+    objects = tuple(
+        StackObject("urn", "v1", item["kind"], "hits", item["metadata"]["name"], item)
+        for item in cluster.objects
+    )
+    target = Target("prod", cast(Cluster, cluster), objects, IMAGE, lambda text: None)
+    return verify(target, DEFAULT)[-1].detail
 
 
 def http(options: VerifyOptions, codes: Sequence[int], **headers: str) -> tuple[bool, str]:
