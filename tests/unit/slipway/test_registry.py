@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -137,6 +138,27 @@ def test_a_registry_that_is_away_is_named_with_its_address() -> None:
         Repository("127.0.0.1:1/web").digest("here")
 
 
+class Dripping(Registry):
+    """Sends a header every moment, for longer than the client waits."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        for number in range(30):
+            self.send_header(f"X-{number}", "")
+            self.flush_headers()
+            time.sleep(0.1)
+        self.end_headers()
+
+
+def test_a_registry_that_drips_is_not_waited_for() -> None:
+    """The limit is for the whole answer, not for each part of it."""
+    with serving(Dripping) as [port]:
+        begun = time.monotonic()
+        with pytest.raises(RegistryUnavailable, match=r"did not answer within 0\.3 s"):
+            Repository(f"localhost:{port}/team/web", timeout_s=0.3).digest("here")
+        assert time.monotonic() - begun < 2
+
+
 def test_tags_are_read_from_all_pages(repository: Repository) -> None:
     assert repository.tags() == {"a": DIGEST, "b": DIGEST, "c": DIGEST}
     assert Repository(repository.name.replace("web", "other"), ME).tags() == {}
@@ -237,6 +259,24 @@ def test_a_helper_that_is_not_installed_leaves_the_file(
     auths = {"https://ghcr.io": {"auth": base64.b64encode(b"me:x").decode()}}
     store(tmp_path, monkeypatch, {"credsStore": "uninstalled", "auths": auths})
     assert docker_login("ghcr.io") == Login("me", "x")
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("ghcr.io", "ghcr.io/"),
+        ("ghcr.io", "https://ghcr.io/v2/"),
+        ("localhost:5001", "http://localhost:5001"),
+        ("docker.io", "https://index.docker.io/v1/"),
+        ("docker.io", "index.docker.io"),
+    ],
+)
+def test_a_login_is_found_under_each_key_that_docker_finds(
+    host: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = {"auth": base64.b64encode(b"me:x").decode()}
+    store(tmp_path, monkeypatch, {"auths": {f"not-{host}": {"auth": "%"}, key: auth}})
+    assert docker_login(host) == Login("me", "x")
 
 
 def test_an_entry_without_a_password_is_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
