@@ -83,7 +83,10 @@ def _refusal(cluster: Cluster, workload: Object) -> str:
 
 
 def _failed_creations(cluster: Cluster, workload: Object) -> list[Object]:
-    """Return the events about pods that could not be created, the latest last; StatefulSets have no condition."""
+    """Return the events about pods that could not be created, the latest last.
+
+    Only a Deployment has a condition for it.
+    """
     metadata = workload["metadata"]
     fields = {"kind": workload["kind"], "name": metadata["name"], "uid": metadata.get("uid", "")}
     selector = ",".join(f"involvedObject.{key}={value}" for key, value in fields.items() if value)
