@@ -74,7 +74,7 @@ class TestRefusal:
     )
     def test_others(self, kind: str, status: dict[str, Any]) -> None:
         """They have no condition for it; the latest event counts."""
-        events = [
+        events: list[Object] = [
             {"lastTimestamp": "2026-01-01T10:00:01Z", "message": REFUSED},
             {"lastTimestamp": None, "eventTime": "2026-01-01T10:00:00.5Z", "message": "exceeded quota"},
         ]
