@@ -107,8 +107,9 @@ def explained(error: ValidationError, hide: Container[str | int] = ()) -> Iterat
 
 
 def integer_from_text(value: object) -> object:
-    """Convert "3" to 3: a quoted number in a stack file is unambiguous."""
-    return int(value) if isinstance(value, str) and re.fullmatch(_WHOLE, value) else value
+    """Convert "3", 3.0 and "3.0" to 3: they are unambiguous, and other programs write them."""
+    whole = re.fullmatch(rf"({_WHOLE})(\.0)?", str(value)) if isinstance(value, str | float) else None
+    return int(whole[1]) if whole else value
 
 
 def _number_as_text(value: object) -> object:

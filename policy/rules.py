@@ -17,9 +17,9 @@ _ENTRANCES = {"Ingress", "Gateway", "Route", "HTTPRoute", "GRPCRoute", "TLSRoute
 
 SECRET_NAME = re.compile(
     r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
-    |(?:access|account|api|app|auth|client|deploy|encryption|fernet|hmac|jwt|license|master|private|rsa|session
-       |shared|signing|ssh|storage|webhook)[_-]?key(?![_-]?id)
-    |(?:^|[_.-])(?:pass|pat)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pwd))$)
+    |(?:access|account|api|app|auth|cipher|client|cookie|crypt|deploy|encryption|fernet|gpg|hmac|jwt|license
+       |master|pgp|private|role|rsa|session|shared|signing|ssh|ssl|storage|tls|webhook)[_-]?key(?![_-]?id)
+    |(?:^|[_.-])(?:pass|pat|pw|creds)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pw|Pwd|Creds))$)
     (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
        |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
        |issuer|audience|header|prefix|type|version)s?$)
@@ -31,8 +31,12 @@ SECRET_NAME = re.compile(
 Names such as `tokenTTL` and `PASSWORD_FILE` do not match: their values are not secret. The same pattern is in
 slipway/masking.py, because this pack imports nothing of the project.
 """
-PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
-"""A password in a URL, after its user; no match for a reference to another variable, `$(NAME)`."""
+PASSWORD_IN_URL = re.compile(
+    r"""(://[^\s/:@"]*:(?=[^\s/"]+@)|(?:^|[?&;])(?i:password|passwd|pwd|accountkey|sharedaccesskey)=)(?!\$\()
+    (?:(?<=:)[^\s/"]+(?=@)|(?<==)[^\s&;"']+)""",
+    re.VERBOSE,
+)
+"""A password in a URL or a connection string; no match for a reference to another variable, `$(NAME)`."""
 
 Manifest = Mapping[str, Any]
 

@@ -9,24 +9,34 @@ MASK = "[secret]"
 # The same patterns are in policy/rules.py, which imports nothing of the project.
 SECRET_NAME = re.compile(
     r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
-    |(?:access|account|api|app|auth|client|deploy|encryption|fernet|hmac|jwt|license|master|private|rsa|session
-       |shared|signing|ssh|storage|webhook)[_-]?key(?![_-]?id)
-    |(?:^|[_.-])(?:pass|pat)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pwd))$)
+    |(?:access|account|api|app|auth|cipher|client|cookie|crypt|deploy|encryption|fernet|gpg|hmac|jwt|license
+       |master|pgp|private|role|rsa|session|shared|signing|ssh|ssl|storage|tls|webhook)[_-]?key(?![_-]?id)
+    |(?:^|[_.-])(?:pass|pat|pw|creds)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pw|Pwd|Creds))$)
     (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
        |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
        |issuer|audience|header|prefix|type|version)s?$)
     [^].["]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-PASSWORD_IN_URL = re.compile(r'(://[^\s/:@"]*:)(?!\$\()[^\s/@"]+(?=@)')
-
-_ASSIGNMENT = re.compile(
-    r"""(?<![\w.-])(?P<name>[\w.-]++)(?P<mark>=|"\s*:\s*"|'\s*:\s*')(?P<value>[^\s"',;&]+)"""
-    r"""|^(?P<key>[ \t-]*+["']?[\w.-]++)(?P<colon>["']?\s*[:=]\s*["']?)(?P<word>[^\s"']+)(?=["']?\s*$)""",
-    re.MULTILINE,
+PASSWORD_IN_URL = re.compile(
+    r"""(://[^\s/:@"]*:(?=[^\s/"]+@)|(?:^|[?&;])(?i:password|passwd|pwd|accountkey|sharedaccesskey)=)(?!\$\()
+    (?:(?<=:)[^\s/"]+(?=@)|(?<==)[^\s&;"']+)""",
+    re.VERBOSE,
 )
-"""NAME=value and "NAME": "value" anywhere; `NAME: value` and `NAME = value` on a line of its own."""
-_GROUPS = (("name", "key"), ("mark", "colon"), ("value", "word"))
+
+_NAME = r"(?<![\w.-])(?P<name>[\w.-]++)"
+_ASSIGNMENTS = (
+    re.compile(
+        _NAME + r"""(?P<mark>(?:\\*["'])?\s*[:=]\s*(?P<quote>\\*["']))"""
+        r"""(?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))+)"""
+    ),
+    re.compile(_NAME + r"""(?P<mark>=)(?P<value>[^\s"',;&]+)"""),
+    re.compile(
+        r"""^(?P<name>[ \t-]*+["']?[\w.-]++)(?P<mark>["']?\s*[:=]\s*)(?P<value>[^\s"']+)(?=\s*$)""",
+        re.MULTILINE,
+    ),
+)
+"""NAME="a value", "NAME": "a value" and NAME=value anywhere; `NAME: value` on a line of its own."""
 _TOKEN = re.compile(
     r"""(?P<before>\bauthorization["']?\s*[:=]\s*["']?(?:\w+\s+)?|\bbearer\s+(?=[^\s"']*\d))[^\s"']{8,}
     |\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+
@@ -50,11 +60,13 @@ def masked_text(text: str) -> str:
     """Mask passwords in URLs, tokens, and the values that follow a name of a secret."""
     text = PASSWORD_IN_URL.sub(rf"\1{MASK}", text)
     text = _TOKEN.sub(lambda match: f"{match['before'] or ''}{MASK}", text)
-    return _ASSIGNMENT.sub(_masked_assignment, text)
+    for pattern in _ASSIGNMENTS:
+        text = pattern.sub(_masked_assignment, text)
+    return text
 
 
 def _masked_assignment(match: re.Match[str]) -> str:
-    name, mark, value = (match[first] or match[second] for first, second in _GROUPS)
+    name, mark, value = match["name"], match["mark"], match["value"]
     if not is_secret_name(name) or value.startswith(("$(", "${", MASK)):
         return match[0]
     return f"{name}{mark}{MASK}"

@@ -6,11 +6,12 @@ from typing import Any
 
 from slipway.cluster.objects import live_objects, resources_in_state
 from slipway.cluster.rollout import workloads
-from slipway.images.references import Image, split, split_tag
+from slipway.images.references import REPOSITORY, TAG, Image, split, split_tag
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.snapshot import StackSnapshot
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REFERENCE = re.compile(rf"{REPOSITORY}(:{TAG})?")
 # The tags of signatures and other attachments: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
 _ATTACHED = re.compile(r"sha256-(?P<hex>[0-9a-f]{64})(\..*)?")
 
@@ -67,16 +68,10 @@ def needed_by(snapshot: StackSnapshot, last: int) -> Iterator[str]:
         yield from _DIGEST.findall(receipt.previous or "")
 
 
-def caches(state: Mapping[str, Any], repository: str) -> set[str]:
-    """Return the tags of a repository that a stack's image builds use as a cache."""
-    named = (
-        ((cache.get("registry") or {}).get("ref"))
-        for resource in resources_in_state(state)
-        for key in ("cacheFrom", "cacheTo")
-        for cache in (resource.get("inputs") or {}).get(key) or ()
-    )
-    references = (split_tag(reference) for reference in named if isinstance(reference, str))
-    return {tag for name, tag in references if split(name) == split(repository)}
+def named_tags(state: Mapping[str, Any], repository: str) -> set[str]:
+    """Return the tags of a repository that a stack names without a digest: of build caches, and of images."""
+    named = filter(_REFERENCE.fullmatch, _texts([item.get("inputs") for item in resources_in_state(state)]))
+    return {tag for name, tag in map(split_tag, named) if split(name) == split(repository)}
 
 
 def repositories(snapshot: StackSnapshot) -> set[str]:
@@ -91,11 +86,13 @@ def repositories(snapshot: StackSnapshot) -> set[str]:
 
 
 def _digests(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _digests(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _digests(item)
-    elif isinstance(value, str):
-        yield from _DIGEST.findall(value)
+    for text in _texts(value):
+        yield from _DIGEST.findall(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)

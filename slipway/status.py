@@ -102,7 +102,7 @@ def _status(stack: StackSnapshot) -> Row:
     problems = [
         f"{operation} was under way when an update died" for operation in stack.interrupted_operations
     ]
-    problems += rollout_problems(objects, live)
+    problems += rollout_problems(stack.cluster, objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
     drifted = cluster_drift(stack.stack) if any(differing(objects, live)) else []
     finished = finished_pods(

@@ -12,6 +12,10 @@ from slipway.images.references import Image as ImageReference
 __all__ = ["PINNED", "ImageReference", "RepositoryName", "TaggedReference"]
 
 
+_LONGEST = 255
+"""https://github.com/distribution/reference/blob/main/reference.go (RepositoryNameTotalLengthMax)"""
+
+
 def _repository(value: str) -> str:
     lower = value.lower()
     host = split(value)[0]
@@ -28,6 +32,8 @@ def _repository(value: str) -> str:
         raise ValueError(
             "must be a repository without tag or digest: localhost:5001/web, ghcr.io/you/web, you/web"
         )
+    if len(value) > _LONGEST:
+        raise ValueError(f"must be at most {_LONGEST} characters")
     return value
 
 

@@ -9,7 +9,7 @@ import typer
 from slipway import interrupts
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
-from slipway.cluster.forward import forward, service_port
+from slipway.cluster.forward import forward, serves_http, service_port
 from slipway.cluster.kubectl import Object
 from slipway.cluster.objects import live_objects
 from slipway.cluster.pods import component_name
@@ -49,17 +49,12 @@ def open(
 def choose(services: Sequence[Object], component: str | None) -> Object:
     """Return the Service of a component, or the only one for HTTP."""
     if component is None:
-        matches = [service for service in services if _serves_http(service)]
+        matches = [service for service in services if serves_http(service)]
     else:
         own = [service for service in services if component_name(service) == component]
-        matches = [service for service in own if _serves_http(service)] or own[:1]
+        matches = [service for service in own if serves_http(service)] or own[:1]
     if len(matches) == 1:
         return matches[0]
     names = ", ".join(sorted({component_name(service) for service in services})) or "none"
     problem = f"no Service of {component}" if component else f"{len(matches)} Services for HTTP, not one"
     raise SlipwayError(f"the stack has {problem}; the components with Services are: {names}")
-
-
-def _serves_http(service: Object) -> bool:
-    port = service_port(service)
-    return port.get("name") in ("http", "https") or port["port"] in (80, 443)

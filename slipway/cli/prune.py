@@ -11,7 +11,7 @@ from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
 from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import StackSnapshot
-from slipway.retention import caches, needed_by, repositories, unneeded
+from slipway.retention import named_tags, needed_by, repositories, unneeded
 
 
 def prune(
@@ -76,7 +76,9 @@ def _unneeded(project: Project, names: list[str], last: int, only: list[str] | N
     for name in sorted(only or own):
         repository = Repository(name)
         tags = repository.tags()
-        kept = {tags[tag] for snapshot in snapshots for tag in caches(snapshot.state, name) if tag in tags}
+        kept = {
+            tags[tag] for snapshot in snapshots for tag in named_tags(snapshot.state, name) if tag in tags
+        }
         images[name] = unneeded(tags, needed | kept, repository.children)
     return images
 

@@ -11,9 +11,23 @@ from slipway.process import child_environment
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
 
+def tcp_ports(service: Object) -> list[Object]:
+    """Return the TCP ports of a Service; a headless Service may have no port."""
+    return [port for port in service["spec"].get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+
+
+def serves_http(service: Object) -> bool:
+    """Return whether a Service has a port for HTTP, by its name or number."""
+    return any(
+        port.get("name") in ("http", "https") or port["port"] in (80, 443) for port in tcp_ports(service)
+    )
+
+
 def service_port(service: Object) -> Object:
-    """Return the port for HTTP, or else the first one."""
-    ports: list[Object] = service["spec"]["ports"]
+    """Return the port for HTTP, or else the first TCP port."""
+    ports = tcp_ports(service)
+    if not ports:
+        raise SlipwayError(f"the Service {service['metadata']['name']} has no TCP port")
     return next((port for port in ports if port.get("name") in ("http", "https")), ports[0])
 
 

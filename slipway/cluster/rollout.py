@@ -6,6 +6,7 @@ from typing import Any
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import WORKLOADS, LiveObjects, StackObject
+from slipway.errors import SlipwayError
 
 ONE_OFF = "slipway/one-off"
 """The label of a pod of `slipway run`, which no workload manages."""
@@ -29,14 +30,14 @@ def workloads(objects: Sequence[StackObject]) -> list[StackObject]:
     return [item for item in objects if item.kind in WORKLOADS]
 
 
-def rollout_problems(objects: Sequence[StackObject], live: LiveObjects) -> Iterator[str]:
+def rollout_problems(cluster: Cluster, objects: Sequence[StackObject], live: LiveObjects) -> Iterator[str]:
     """Yield one sentence for each workload whose rollout is not complete."""
     for workload in workloads(objects):
         current = live.get(workload.key)
         if current is None:
             yield f"{workload} is not in the cluster"
         elif problem := _incomplete(current):
-            yield f"{workload} {problem}"
+            yield f"{workload} {problem}{_refusal(cluster, current)}"
 
 
 def _incomplete(workload: Object) -> str:
@@ -65,6 +66,39 @@ def _incomplete(workload: Object) -> str:
     return ""
 
 
+def _refusal(cluster: Cluster, workload: Object) -> str:
+    """Return why the API server refuses pods of a workload, such as by a quota; empty if it does not."""
+    status, conditions = workload.get("status", {}), workload.get("status", {}).get("conditions", [])
+    if workload["kind"] == "Deployment":
+        failures = [
+            item for item in conditions if item["type"] == "ReplicaFailure" and item["status"] == "True"
+        ]
+    elif workload["kind"] == "StatefulSet":
+        short = status.get("replicas", 0) < workload["spec"].get("replicas", 1)
+        failures = _failed_creations(cluster, workload) if short else []
+    else:
+        short = status.get("currentNumberScheduled", 0) < status.get("desiredNumberScheduled", 0)
+        failures = _failed_creations(cluster, workload) if short else []
+    return f": {failures[-1]['message']}" if failures else ""
+
+
+def _failed_creations(cluster: Cluster, workload: Object) -> list[Object]:
+    """Return the events about pods that could not be created, the latest last.
+
+    Only a Deployment has a condition for it.
+    """
+    metadata = workload["metadata"]
+    fields = {"kind": workload["kind"], "name": metadata["name"], "uid": metadata.get("uid", "")}
+    selector = ",".join(f"involvedObject.{key}={value}" for key, value in fields.items() if value)
+    try:
+        events = cluster.get(
+            "events", "-n", metadata["namespace"], f"--field-selector={selector},reason=FailedCreate"
+        )
+    except SlipwayError:  # usually, permission is missing
+        return []
+    return sorted(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
 def _ready(workload: Object) -> int:
     key = "availableReplicas" if workload["kind"] == "Deployment" else "readyReplicas"
     ready: int = workload.get("status", {}).get(key, 0)
@@ -81,13 +115,35 @@ def selects(service: Object, template: Mapping[str, Any]) -> bool:
 def pods_of(cluster: Cluster, workload: Object, *options: str) -> list[Object]:
     """Return the pods of a workload, without those that are being deleted, and without one-off pods.
 
+    Pods that its selector matches, but that another controller owns, are not its own: those of a Job.
     `options` are arguments of `kubectl get`.
     """
-    labels = workload["spec"]["selector"].get("matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    selector = ",".join(_requirements(workload["spec"]["selector"]))
     pods = cluster.get("pods", "-n", workload["metadata"]["namespace"], "-l", selector, *options)
     return [
         pod
         for pod in pods
-        if "deletionTimestamp" not in pod["metadata"] and ONE_OFF not in pod["metadata"].get("labels", {})
+        if "deletionTimestamp" not in pod["metadata"]
+        and ONE_OFF not in pod["metadata"].get("labels", {})
+        and not _has_other_owner(pod, workload)
     ]
+
+
+def _requirements(selector: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the requirements of a label selector as `kubectl get -l` takes them."""
+    for key, value in (selector.get("matchLabels") or {}).items():
+        yield f"{key}={value}"
+    for expression in selector.get("matchExpressions") or ():
+        key, values = expression["key"], ",".join(expression.get("values") or ())
+        yield {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}.get(
+            expression["operator"], f"!{key}"
+        )
+
+
+def _has_other_owner(pod: Object, workload: Object) -> bool:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    owner = next((item for item in owners if item.get("controller")), None)
+    kind, name = workload["kind"], workload["metadata"]["name"]
+    if kind == "Deployment":
+        kind, name = "ReplicaSet", f"{name}-{(pod['metadata'].get('labels') or {}).get('pod-template-hash')}"
+    return owner is not None and (owner["kind"], owner["name"]) != (kind, name)

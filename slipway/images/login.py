@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,19 @@ def docker_login(host: str) -> Login | None:
 
 
 def _stored(auths: dict[str, Any], server: str) -> Login | None:
-    """Return the login in the file. Docker finds it with or without a scheme in front of the host."""
-    keys = (server, f"https://{server}", f"http://{server}")
-    encoded = next((auths[key]["auth"] for key in keys if "auth" in auths.get(key, {})), "")
+    """Return the login in the file. Docker finds it by the host alone, if not by the whole key.
+
+    https://github.com/docker/cli/blob/master/cli/config/configfile (ConvertToHostname)
+    """
+    same = [key for key in auths if _host(key) == _host(server)]
+    keys = sorted(same, key=lambda key: key != server)
+    encoded = next((auths[key]["auth"] for key in keys if "auth" in auths[key]), "")
     username, _, password = base64.b64decode(encoded).decode().partition(":")
     return Login(username, password) if password else None
+
+
+def _host(server: str) -> str:
+    return re.sub("^https?://", "", server).partition("/")[0]
 
 
 def _ask(helper: str, server: str) -> Login | None:

@@ -47,7 +47,8 @@ class Image:
         Raises:
             BadReference: when the text has no digest.
         """
-        if repository and (match := re.fullmatch(rf"(?:({TAG})@)?({DIGEST})", text)):
+        match = re.fullmatch(rf"(?:({TAG})@)?({DIGEST})", text)
+        if repository and match and match[1] != repository:  # `hits@sha256:…` may name the repository hits
             return cls(repository, match[2], match[1] or "")
         if match := re.fullmatch(rf"({REPOSITORY})(?::({TAG}))?@({DIGEST})", text):
             return cls(match[1], match[3], match[2] or "")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import Message
+from threading import Thread
 from typing import Any, NamedTuple
 
 from slipway.errors import ImageNotFound, SlipwayError
@@ -210,20 +211,33 @@ class Repository:
 
     def _send(self, method: str, url: str, headers: dict[str, str]) -> Answer:
         request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 # https, or this machine
-        opener = urllib.request.build_opener(_Redirects)
-        try:
-            with opener.open(request, timeout=self.timeout_s) as answer:
-                body = answer.read(LARGEST_ANSWER + 1)
-                if len(body) > LARGEST_ANSWER:
-                    raise ValueError(f"the answer has more than {LARGEST_ANSWER} bytes")
-                return Answer(answer.status, answer.headers, body)
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, b"")
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            server = "://".join(_origin(url))
-            raise RegistryUnavailable(f"registry at {server} cannot be reached: {reason}") from None
+        answers: list[Answer | Exception] = []
+        # The limit of a connection is for each part of an answer, so a slow server could send parts for ever.
+        thread = Thread(target=_answer, args=(request, self.timeout_s, answers), daemon=True)
+        thread.start()
+        thread.join(self.timeout_s)
+        answer = answers[0] if answers else TimeoutError(f"it did not answer within {self.timeout_s:g} s")
+        if isinstance(answer, Answer):
+            return answer
+        reason = getattr(answer, "reason", answer)
+        server = "://".join(_origin(url))
+        raise RegistryUnavailable(f"registry at {server} cannot be reached: {reason}")
+
+
+def _answer(request: urllib.request.Request, timeout_s: float, answers: list[Answer | Exception]) -> None:
+    """Append the answer to a request, or why there is none."""
+    opener = urllib.request.build_opener(_Redirects)
+    try:
+        with opener.open(request, timeout=timeout_s) as answer:
+            body = answer.read(LARGEST_ANSWER + 1)
+            if len(body) > LARGEST_ANSWER:
+                raise ValueError(f"the answer has more than {LARGEST_ANSWER} bytes")
+            answers.append(Answer(answer.status, answer.headers, body))
+    except urllib.error.HTTPError as error:
+        with error:
+            answers.append(Answer(error.code, error.headers, b""))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        answers.append(error)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -36,7 +36,7 @@ def find_problems(source: StackSnapshot) -> Iterator[str]:
     def unfinished() -> Iterator[str]:
         nonlocal live
         live = live_objects(source.cluster, objects)
-        return rollout_problems(objects, live)
+        return rollout_problems(source.cluster, objects, live)
 
     for problem in settle(unfinished):
         yield f"{name}: {problem}"

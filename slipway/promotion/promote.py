@@ -263,7 +263,7 @@ def describe(source: StackSnapshot, target: StackSnapshot, image: Image) -> str:
     ]
     objects = target.objects
     live = live_objects(target.cluster, objects)
-    lines += [f"{target.name}: {problem}" for problem in rollout_problems(objects, live)]
+    lines += [f"{target.name}: {problem}" for problem in rollout_problems(target.cluster, objects, live)]
     drift = _drift(target) if list(differing(objects, live)) else []
     lines += [f"{target.name}: {problem}" for problem in drift] or [f"{target.name} has no drift"]
     if missing := sorted(missing_keys(source, target)):

@@ -174,12 +174,17 @@ class Receipt(BaseModel):
 class Receipts:
     """The receipts of one stack."""
 
-    def __init__(self, cluster: Cluster, project: str, stack: str) -> None:
-        """Use the receipts in the cluster that the stack is deployed to."""
+    def __init__(self, cluster: Cluster, project: str, stack: str, given: str = "") -> None:
+        """Use the receipts in the cluster that the stack is deployed to.
+
+        `given` is the namespace to use if the stack does not create its own: whoever may not create a
+        namespace for its objects may not create another for receipts. Other projects may use it too.
+        """
         self.stack = stack
         self._cluster = cluster
-        self._namespace = namespace(project)
-        self._slug = slug(stack)
+        self._namespace = given or namespace(project)
+        self._prefix = f"{project}." if given else ""
+        self._slug = slug(self._prefix + stack)
 
     def all(self) -> list[Receipt]:
         """Return every receipt, the latest first."""
@@ -198,6 +203,8 @@ class Receipts:
         try:
             return self._cluster.create(self._manifest(receipt))
         except ObjectNotFound:
+            if self._prefix:
+                raise  # the owner of the namespace creates it
             self._create_namespace()
             return self._cluster.create(self._manifest(receipt))
 
@@ -224,7 +231,7 @@ class Receipts:
             raise SlipwayError(
                 f"receipt {name} in namespace {self._namespace} cannot be read: {error}"
             ) from None
-        if (name, slug(receipt.stack)) != (f"{self._slug}.{receipt.number}", self._slug):
+        if (name, slug(self._prefix + receipt.stack)) != (f"{self._slug}.{receipt.number}", self._slug):
             raise SlipwayError(
                 f"receipt {name} in namespace {self._namespace} was changed by hand: it says"
                 f" #{receipt.number} of {receipt.stack}"

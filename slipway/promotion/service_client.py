@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 import httpx
 
-from slipway.cluster.forward import forward, service_port
+from slipway.cluster.forward import forward, serves_http, service_port
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import SlipwayError
 from slipway.promotion.options import VerifyOptions
@@ -37,13 +37,11 @@ def connect(cluster: Cluster, service: Object, host: str | None) -> Iterator[htt
 def choose(cluster: Cluster, services: Sequence[Object], options: VerifyOptions) -> Object | None:
     """Return the first Service whose pods answer, else the first; None if there are none.
 
-    A worker may have a Service too, although it answers no requests.
+    Services for HTTP come first: a worker may have a Service too, for its metrics, or without any answer.
     """
-    if len(services) > 1:
-        for service in services:
-            if _answers(cluster, service, options):
-                return service
-    return next(iter(services), None)
+    ordered = sorted(services, key=serves_http, reverse=True)
+    answering = (item for item in ordered if len(ordered) == 1 or _answers(cluster, item, options))
+    return next(answering, next(iter(ordered), None))
 
 
 def _answers(cluster: Cluster, service: Object, options: VerifyOptions) -> bool:

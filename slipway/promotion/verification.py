@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Protocol
 
 from slipway import masking, process
+from slipway.cluster.forward import tcp_ports
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import FINISHED, pods_of, rollout_problems, selects, settle, workloads
@@ -58,7 +59,11 @@ class Target:
                 raise SlipwayError(f"stack {self.stack} has no Service {name}")
             return matching
         templates = [workload["spec"]["template"] for workload in self.workloads()]
-        return [item for item in services if any(selects(item, template) for template in templates)]
+        return [
+            item
+            for item in services
+            if tcp_ports(item) and any(selects(item, template) for template in templates)
+        ]
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ class Rollout:
 
     def run(self, target: Target, options: VerifyOptions) -> Finding:
         """Wait for the rollouts."""
-        objects = target.objects
-        problems = settle(lambda: rollout_problems(objects, live_objects(target.cluster, objects)))
+        cluster, objects = target.cluster, target.objects
+        problems = settle(lambda: rollout_problems(cluster, objects, live_objects(cluster, objects)))
         count = len(workloads(objects))
         return Finding(not problems, "; ".join(problems) or f"{count} workloads complete")
 

@@ -24,6 +24,8 @@ IMAGE = "image"
 REPOSITORY = "repository"
 BUILD = "build"
 """The configuration key that replaces IMAGE in a stack that builds its image."""
+NAMESPACE, CREATE_NAMESPACE = "namespace", "createNamespace"
+"""The configuration keys of a namespace that the stack is given, and does not create."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class StackSnapshot:
     @property
     def receipts(self) -> Receipts:
         """The receipts of promotions to the stack."""
-        return Receipts(self.cluster, self.project, self.name)
+        given = self._setting(NAMESPACE) if self._setting(CREATE_NAMESPACE) == "false" else ""
+        return Receipts(self.cluster, self.project, self.name, given)
 
     @property
     def objects(self) -> list[StackObject]:
@@ -79,7 +82,10 @@ class StackSnapshot:
     @property
     def repository(self) -> str:
         """The configured image repository, or an empty text."""
-        setting = self.config.get(f"{self.project}:{REPOSITORY}")
+        return self._setting(REPOSITORY)
+
+    def _setting(self, key: str) -> str:
+        setting = self.config.get(f"{self.project}:{key}")
         return (setting.value or "") if setting else ""
 
     @property

@@ -21,13 +21,16 @@ SALT = "encryptionsalt"
 
 
 def stack_files(project: Path) -> Path:
-    """Return the directory of a project's stack files: `stackConfigDir` in Pulumi.yaml, or the project's."""
+    """Return the directory of a project's stack files: `stackConfigDir` in Pulumi.yaml, or the project's.
+
+    Pulumi also reads its former name: a `config` that is a text.
+    """
     try:
         settings = yaml.safe_load((project / "Pulumi.yaml").read_text())
     except (OSError, ValueError, yaml.YAMLError):
         return project
-    name = settings.get("stackConfigDir") if isinstance(settings, dict) else None
-    return project / (name or "")
+    named = [settings.get(key) for key in ("stackConfigDir", "config")] if isinstance(settings, dict) else []
+    return project / next((name for name in named if name and isinstance(name, str)), "")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import pytest
 from pulumi.runtime import resource as runtime_resource
 from pulumi.runtime.config import CONFIG
 
+from slipway.errors import RegistryUnavailable
+from slipway.images.registry import Repository
 from tests.unit.recorder import Hooks, Recorder
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -81,8 +83,16 @@ def kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def program(engine: Run, kubeconfig: Path) -> Callable[..., Recorder]:
-    """Run the project's program with a stack's configuration; see what it registers."""
+def program(engine: Run, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorder]:
+    """Run the project's program with a stack's configuration; see what it registers.
+
+    No registry answers: that of a sandbox of this machine may have the image.
+    """
+
+    def unavailable(*_: object) -> None:
+        raise RegistryUnavailable("registry localhost:5001 cannot be reached")
+
+    monkeypatch.setattr(Repository, "digest", unavailable)
 
     def run(secret: dict[str, str] | None = None, **config: Any) -> Recorder:
         secret = secret or {}

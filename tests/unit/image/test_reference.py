@@ -33,6 +33,11 @@ def test_a_version_is_relative_to_the_repository_unless_it_names_one(
     assert (str(reference), reference.version) == (full, version)
 
 
+def test_a_repository_of_one_word_is_not_a_tag() -> None:
+    reference = ImageReference.parse(f"hits@{DIGEST}", "hits")
+    assert (str(reference), reference.version) == (f"hits@{DIGEST}", SHORT)
+
+
 @pytest.mark.parametrize("text", ["", "7", "hits:latest", f"hits/X@{DIGEST}", f"@{DIGEST}", DIGEST[:-1]])
 def test_a_text_without_a_digest_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must name one version by digest"):
@@ -69,6 +74,7 @@ def test_a_repository_is_in_the_registry_that_docker_asks(name: str, parts: tupl
         ("MyOrg/hits", "must be lower case: myorg/hits"),
         ("ghcr.io/MyOrg/Hits", "must be lower case: ghcr.io/myorg/hits"),
         ("https://ghcr.io/you/hits", "must be without a scheme: ghcr.io/you/hits"),
+        (f"ghcr.io/{'a' * 248}", "must be at most 255 characters"),
     ],
 )
 def test_a_repository_that_docker_refuses_or_misreads(name: str, reason: str) -> None:

@@ -211,7 +211,7 @@ SECRETS = """
 SECRET_KEY SECRET_KEY_BASE AWS_SECRET_ACCESS_KEY accessKey ENCRYPTION_KEY SIGNING_KEY JWT_KEY SSH_KEY
 APP_KEY api-key CREDENTIALS GOOGLE_APPLICATION_CREDENTIALS_JSON TOKENS GITHUB_TOKEN GITHUB_PAT DB_PASS
 dbPass MYSQL_PWD BASIC_AUTH REDISCLI_AUTH PASSPHRASE POSTGRES_PASSWORD spring.datasource.password
-privateKey AZURE_STORAGE_KEY CLIENT_SECRET
+privateKey AZURE_STORAGE_KEY CLIENT_SECRET TLS_KEY ENCRYPT_KEY SUPABASE_SERVICE_ROLE_KEY GPG_KEY DB_PW CREDS
 """
 OTHERS = """
 PWD OLDPWD PATH AWS_ACCESS_KEY_ID REDIS_PASSWORD_FILE TOKEN_TTL tokenExpirationSeconds secretName
@@ -240,6 +240,10 @@ def test_other_names_may_be_plain(name: str) -> None:
         ("postgres://me:x@db/shop", True),
         ("redis://:x@cache:6379/0", True),
         ("redis://:$(REDIS_PASSWORD)@cache:6379/0", False),
+        ("jdbc:postgresql://db/shop?user=me&password=x", True),
+        ("jdbc:postgresql://db/shop?password=$(DB_PASSWORD)", False),
+        ("Server=db;User Id=me;Password=x;Encrypt=true", True),
+        ("AccountName=me;AccountKey=x==", True),
         ("https://me@example.org:8080/a", False),
         ("http://[::1]:80/a@b", False),
     ],

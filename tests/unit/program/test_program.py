@@ -165,7 +165,8 @@ def test_amounts_not_given_keep_the_defaults(program: Callable[..., Recorder]) -
 
 
 def test_a_number_in_quotes_is_a_number(program: Callable[..., Recorder]) -> None:
-    assert program(image=DIGEST, web={"replicas": "3"}).one("Deployment")["spec"]["replicas"] == 3
+    for three in ("3", 3.0, "3.0"):
+        assert program(image=DIGEST, web={"replicas": three}).one("Deployment")["spec"]["replicas"] == 3
 
 
 def test_other_nodes_namespaces_and_evictions(program: Callable[..., Recorder]) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,6 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from components import Endpoint, Namespace, RegistryCredentials
 from components.image.reference import RepositoryName
+from slipway.cluster import server
+from slipway.cluster.kubeconfig import Kubeconfig
+from slipway.cluster.kubectl import Cluster
 from slipway.images.login import Login
 from slipway.images.references import Image, split
 from slipway.images.registry import Repository
@@ -33,21 +38,40 @@ class Registry(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class ApiServer(Registry):
+    """Says its version, and which path was asked for."""
+
+    def do_GET(self) -> None:
+        content = json.dumps({"gitVersion": "v1.35.1", "path": self.path}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
 class Server(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
-@pytest.fixture
-def host() -> Iterator[str]:
-    """A registry on this machine's IPv6 address."""
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a server on this machine's IPv6 address; yield its URL."""
     try:
-        server = Server(("::1", 0), Registry)
+        listening = Server(("::1", 0), handler)
     except OSError:
         pytest.skip("this machine has no IPv6")
-    with server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        yield f"[::1]:{server.server_port}"
-        server.shutdown()
+    with listening:
+        Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield f"http://[::1]:{listening.server_port}"
+        listening.shutdown()
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    """A registry."""
+    with serving(Registry) as url:
+        yield url.removeprefix("http://")
 
 
 def test_a_registry_is_asked_at_its_address(
@@ -57,6 +81,23 @@ def test_a_registry_is_asked_at_its_address(
     repository = Repository(f"{host}/team/web", Login("me", "pw"))
     assert (repository.host, repository.url) == (host, f"http://{host}/v2/")
     assert repository.digest("v1") == DIGEST
+
+
+def test_an_api_server_is_reached_at_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
+    monkeypatch.setenv("HOME", str(tmp_path))  # kubectl keeps what it reads
+    with serving(ApiServer) as url:
+        kubeconfig = {
+            "clusters": [{"name": "six", "cluster": {"server": url}}],
+            "contexts": [{"name": "six", "context": {"cluster": "six", "user": "me"}}],
+            "users": [{"name": "me", "user": {}}],
+        }
+        contents = json.dumps(kubeconfig)
+        assert Kubeconfig.choose(contents).server("six") == url
+        cluster = Cluster.from_values("six", contents, tmp_path)
+        assert server.server_version(cluster) == "1.35"
+        with cluster.service("shop", "web", 80) as client:
+            assert client.get("livez").json()["path"].endswith("/services/web:80/proxy/livez")
 
 
 @pytest.mark.parametrize("name", ["[::1]:5000/web", "[2001:db8::1]/team/web", "[2001:DB8::1]:443/web"])

@@ -117,9 +117,10 @@ def test_file_name_that_is_not_utf_8(project: Path) -> None:
     assert hash_program(project, project / "plans") != before
 
 
-def test_directory_of_stack_files(project: Path) -> None:
-    """`stackConfigDir` has the stack files, which are not part of the program."""
-    (project / "Pulumi.yaml").write_text("name: x\nstackConfigDir: stacks")
+@pytest.mark.parametrize("key", ["stackConfigDir", "config"])
+def test_directory_of_stack_files(project: Path, key: str) -> None:
+    """`stackConfigDir`, formerly `config`, has the stack files, which are not part of the program."""
+    (project / "Pulumi.yaml").write_text(f"name: x\n{key}: stacks")
     opened = object.__new__(Project)
     opened.directory = project
     file = StackFile(opened.file("acme/x/prod"), "x:image")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slipway.retention import caches, unneeded
+from slipway.retention import named_tags, unneeded
 
 TAGS = 1000
 
@@ -101,6 +101,20 @@ def test_a_build_cache_is_needed_by_its_tag() -> None:
         "cacheTo": [{"registry": {"ref": "you/web:other"}}, {"registry": {"ref": "ghcr.io/you/web:third"}}],
     }
     state = {"deployment": {"resources": [{"inputs": inputs}, {"inputs": None}, {}]}}
-    assert caches(state, "you/web") == {"cache", "other"}
-    assert caches(state, "ghcr.io/you/web") == {"third"}
-    assert caches({"deployment": {}}, "you/web") == set()
+    assert named_tags(state, "you/web") == {"cache", "other"}
+    assert named_tags(state, "ghcr.io/you/web") == {"third"}
+    assert named_tags({"deployment": {}}, "you/web") == set()
+
+
+def test_an_image_that_pods_name_by_tag_is_needed() -> None:
+    """Also one without a tag; the tag of a reference with a digest does not count, the digest does."""
+    images = [
+        "ghcr.io/you/web:worker-1",
+        "ghcr.io/you/web",
+        f"ghcr.io/you/web:old@sha256:{'a' * 64}",
+        "redis:7",
+    ]
+    containers = [{"image": image} for image in images]
+    pod = {"spec": {"template": {"spec": {"containers": containers, "note": "see ghcr.io/you/web:x"}}}}
+    state = {"deployment": {"resources": [{"inputs": pod}]}}
+    assert named_tags(state, "ghcr.io/you/web") == {"worker-1", "latest"}

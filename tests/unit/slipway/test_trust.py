@@ -6,14 +6,15 @@ from typing import Any, cast
 import pytest
 
 from slipway.cluster.kubectl import Cluster
-from slipway.errors import SlipwayError
+from slipway.errors import ObjectNotFound, SlipwayError
 from slipway.images.references import Image
 from slipway.promotion import promote
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Prompter
 from slipway.promotion.receipts import KEY, Outcome, Receipt, Receipts, now
-from slipway.pulumi.project import Project
+from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.updates import ConfigValue
 from tests.unit.recorder import DIGEST
 
 OWN = f"ghcr.io/acme/hits@{DIGEST}"
@@ -26,13 +27,57 @@ def receipt(**values: Any) -> Receipt:
     return Receipt.model_validate({**common, "outcome": Outcome.VERIFIED, **values})
 
 
-def receipts(name: str, stored: Receipt) -> Receipts:
+def receipts(name: str, stored: Receipt, given: str = "") -> Receipts:
     item = {"metadata": {"name": name}, "data": {KEY: stored.model_dump_json()}}
-    return Receipts(cast(Cluster, SimpleNamespace(get=lambda *_: [item])), "shop", "prod")
+    return Receipts(cast(Cluster, SimpleNamespace(get=lambda *_: [item])), "shop", "prod", given)
 
 
 def test_a_receipt_has_the_number_and_the_stack_of_its_name() -> None:
     assert receipts("prod.1", receipt()).all() == [receipt()]
+
+
+class GivenNamespaces:
+    """A cluster in which nobody may create a namespace, and no namespace but `team` exists."""
+
+    def __init__(self) -> None:
+        self.stored: list[Any] = []
+
+    def create(self, manifest: Any) -> Any:
+        assert manifest["kind"] == "ConfigMap", "no namespace is created"
+        if manifest["metadata"]["namespace"] != "team":
+            raise ObjectNotFound("no such namespace")
+        self.stored.append(manifest)
+        return manifest
+
+    def get(self, kind: str, _: str, namespace: str, __: str, selector: str) -> Any:
+        label, _, value = selector.partition("=")
+        return [item for item in self.stored if item["metadata"]["labels"].get(label) == value]
+
+
+def stack_in(namespace: str, cluster: GivenNamespaces, project: str = "shop", create: str = "false") -> Any:
+    values = {"namespace": namespace, "createNamespace": create}
+    config = {f"{project}:{key}": ConfigValue(value, secret=False) for key, value in values.items()}
+    return StackSnapshot(
+        cast(Stack, SimpleNamespace(name="prod")), project, config, cast(Cluster, cluster), {}
+    )
+
+
+def test_the_receipts_of_a_stack_in_a_given_namespace_are_in_it() -> None:
+    """And those of another project in it are other receipts."""
+    cluster = GivenNamespaces()
+    for project in ("shop", "blog"):
+        stack_in("team", cluster, project).receipts.create(receipt(who=project))
+    for project in ("shop", "blog"):
+        assert [item.who for item in stack_in("team", cluster, project).receipts.all()] == [project]
+    with pytest.raises(ObjectNotFound):
+        stack_in("other", cluster).receipts.create(receipt())
+
+
+def test_the_receipts_of_a_stack_with_a_namespace_of_its_own_are_not_in_it() -> None:
+    """They outlive the namespace."""
+    cluster = SimpleNamespace(create=lambda manifest: manifest)
+    stored = stack_in("team", cast(GivenNamespaces, cluster), create="true").receipts.create(receipt())
+    assert (stored["metadata"]["namespace"], stored["metadata"]["name"]) == ("receipts-shop", "prod.1")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from slipway.errors import ImageNotFound
 from slipway.images import references
 from slipway.images.references import Image
 from slipway.promotion.options import VerifyOptions
+from slipway.promotion.receipts import CheckResult
 from slipway.promotion.verification import Target, verify
 
 IMAGE = Image("registry:5000/hits", "sha256:" + "a" * 64, "v2")
@@ -117,14 +118,17 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(references, "manifest", manifest)
 
 
-def results(cluster: FakeCluster, options: VerifyOptions = DEFAULT) -> list[tuple[str, bool]]:
+def verified(cluster: FakeCluster, options: VerifyOptions = DEFAULT) -> list[CheckResult]:
     objects = tuple(
         StackObject("urn", "v1", item["kind"], "hits", item["metadata"]["name"], item)
         for item in cluster.objects
         if item["kind"] != "Pod"
     )
-    target = Target("prod", cast(Cluster, cluster), objects, IMAGE, lambda text: None)
-    return [(result.name, result.passed) for result in verify(target, options)]
+    return verify(Target("prod", cast(Cluster, cluster), objects, IMAGE, lambda text: None), options)
+
+
+def results(cluster: FakeCluster, options: VerifyOptions = DEFAULT) -> list[tuple[str, bool]]:
+    return [(result.name, result.passed) for result in verified(cluster, options)]
 
 
 def test_every_check_has_its_name_in_the_receipt() -> None:
@@ -230,12 +234,27 @@ class TestService:
         broken = FakeCluster(*objects, unreachable="worker", codes=[500] * 2)
         assert results(broken)[-1] == ("http", False)
 
+    @pytest.mark.parametrize("names", [("web", "other"), ("other", "web")])
+    @pytest.mark.parametrize("ports", [[{"port": 9100}], [{"port": 80, "protocol": "UDP"}], []])
+    def test_service_for_something_else(self, ports: list[Object], names: tuple[str, str]) -> None:
+        """Another Service of the same pods, or a headless one without ports, does not take the check."""
+        spec = {"selector": {"app": "web"}, **({"ports": ports} if ports else {"clusterIP": "None"})}
+        services = {"web": SERVICE, "other": manifest("Service", "other", spec=spec)}
+        objects = [DEPLOYMENT, *(services[name] for name in names), pod()]
+        last = verified(FakeCluster(*objects, codes=[500] * 2))[-1]
+        assert last.detail == "/ answers 500, through the Service web"
+
+    def test_service_without_ports(self) -> None:
+        """It cannot be asked, and a requested check fails."""
+        headless = manifest("Service", "web", spec={"selector": {"app": "web"}, "clusterIP": "None"})
+        cluster = FakeCluster(DEPLOYMENT, headless, pod())
+        assert results(cluster)[-1] == ("digest", True)
+        for options in (VerifyOptions(soak_s=1), VerifyOptions(service="web")):
+            assert results(cluster, options)[-1] == ("http", False)
+
 
 def http(options: VerifyOptions, codes: Sequence[int], **headers: str) -> tuple[bool, str]:
-    cluster = FakeCluster(DEPLOYMENT, SERVICE, pod(), codes=codes, **headers)
-    objects = tuple(StackObject("urn", "v1", item["kind"], "hits", "web", item) for item in cluster.objects)
-    target = Target("prod", cast(Cluster, cluster), objects, IMAGE, lambda text: None)
-    result = verify(target, options)[2]
+    result = verified(FakeCluster(DEPLOYMENT, SERVICE, pod(), codes=codes, **headers), options)[2]
     return result.passed, result.detail
 
 
