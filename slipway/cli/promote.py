@@ -1,5 +1,6 @@
 """`slipway promote` and `slipway rollback`: deploy a version that a stack runs or has run, and verify it."""
 
+import functools
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,9 +11,13 @@ from slipway.cli.checks import with_checks
 from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
-from slipway.promotion.options import PromotionOptions, VerifyOptions
+from slipway.promotion.options import GateOptions, PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
+from slipway.pulumi.snapshot import IMAGE, MODEL
+
+_gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
+ModelFlag = Annotated[bool, typer.Option("--model", help="The stack's model instead of its image.")]
 
 
 @with_checks
@@ -52,24 +57,44 @@ def promote(
             "--roll-back/--no-roll-back", help="Roll back automatically when the update or a check fails."
         ),
     ] = True,
+    model: ModelFlag = False,
+    margin: Annotated[
+        float,
+        _gate(
+            min=0, help="How much worse a model may be: accuracy by this difference, errors by this share."
+        ),
+    ] = GateOptions.margin,
+    confidence: Annotated[
+        float, _gate(min=0.5, max=0.9999, help="Confidence that it is not worse than that.")
+    ] = GateOptions.confidence,
+    max_latency: Annotated[
+        float, _gate(min=0, help="How many times as long an inference may take.")
+    ] = GateOptions.max_latency,
+    max_size: Annotated[
+        float, _gate(min=0, help="How many times as large the model may be.")
+    ] = GateOptions.max_size,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
     """Deploy the image that SOURCE runs to TARGET, by digest, and verify it.
 
     Shows the consequences, asks, changes the image in TARGET's stack file, updates the stack, and checks it.
+    With --model, deploys the model that SOURCE serves, after a comparison with the one that TARGET serves.
     If the update or a check fails, rolls back to the previous version.
     After an interruption, the same command continues.
 
     Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
-    options = PromotionOptions(verify, pull_request, roll_back)
+    gate = GateOptions(margin, confidence, max_latency, max_size)
+    options = PromotionOptions(verify, gate, pull_request, roll_back)
     requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
     if min_soak:
         info("--min-soak is deprecated: use --min-age")
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
-        show(promotion.promote(Project(cwd), source, target, requirements, options, prompter), as_json)
+        setting = MODEL if model else IMAGE
+        receipt = promotion.promote(Project(cwd), source, target, requirements, options, prompter, setting)
+        show(receipt, as_json)
 
 
 @with_checks
@@ -85,6 +110,7 @@ def rollback(
     yes: Yes = False,
     *,
     verify: VerifyOptions,
+    model: ModelFlag = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +119,8 @@ def rollback(
     Exit code: 0 verified (or declined), 1 failed.
     """
     with interrupts.deferred():
-        receipt = promotion.rollback(Project(cwd), target, to, PromotionOptions(verify), make_prompter(yes))
+        options, setting = PromotionOptions(verify), MODEL if model else IMAGE
+        receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes), setting)
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
 
 

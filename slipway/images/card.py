@@ -47,7 +47,7 @@ class Tensor(_Part):
         return self
 
     def __str__(self) -> str:
-        sizes = "×".join(map(str, self.shape[1:]))
+        sizes = " x ".join(map(str, self.shape[1:]))
         return f"{self.name}: {self.datatype}" + (f" of {sizes}" if sizes else "")
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.errors import ImageNotFound, SlipwayError
+from slipway.errors import ImageNotFound
+from slipway.errors import SlipwayError as SlipwayError  # also for the program
 from slipway.images.card import Card
 from slipway.images.references import Image
 from slipway.images.registry import Repository

@@ -4,7 +4,7 @@ import getpass
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,10 @@ from slipway.pulumi.updates import ConfigValue, Update
 
 IMAGE = "image"
 """The configuration key, and the stack output, that have the image reference with a digest."""
-REPOSITORY = "repository"
+MODEL = "model"
+"""The configuration key, and the stack output, that have the reference of a model with a digest."""
+REPOSITORIES = {IMAGE: "repository", MODEL: "modelRepository"}
+"""The configuration keys of the repositories."""
 BUILD = "build"
 """The configuration key that replaces IMAGE in a stack that builds its image."""
 
@@ -35,9 +38,11 @@ class StackSnapshot:
     config: Mapping[str, ConfigValue]
     cluster: Cluster
     state: Mapping[str, Any]
+    setting: str = IMAGE
+    """What is promoted: IMAGE or MODEL."""
 
     @classmethod
-    def read(cls, project: Project, name: str) -> "StackSnapshot":
+    def read(cls, project: Project, name: str, setting: str = IMAGE) -> "StackSnapshot":
         """Read a stack from the backend.
 
         Raises:
@@ -50,11 +55,15 @@ class StackSnapshot:
         settings = config.result()
         cluster = cluster_of(stack, settings)
         check_providers(stack, settings, state.result())
-        return cls(stack, project.name, settings, cluster, state.result())
+        return cls(stack, project.name, settings, cluster, state.result(), setting)
 
     def reload(self) -> "StackSnapshot":
         """Return a snapshot with the present state."""
-        return StackSnapshot(self.stack, self.project, self.config, self.cluster, self.stack.state())
+        return replace(self, state=self.stack.state())
+
+    def promoting(self, setting: str) -> "StackSnapshot":
+        """Return a snapshot for what a receipt promotes: IMAGE or MODEL."""
+        return replace(self, setting=setting)
 
     @property
     def name(self) -> str:
@@ -63,8 +72,8 @@ class StackSnapshot:
 
     @property
     def file(self) -> StackFile:
-        """The stack file, whose image a promotion changes."""
-        return stack_file(self.stack)
+        """The stack file, whose image (or model) a promotion changes."""
+        return stack_file(self.stack, self.setting)
 
     @property
     def receipts(self) -> Receipts:
@@ -79,13 +88,13 @@ class StackSnapshot:
     @property
     def repository(self) -> str:
         """The configured image repository, or an empty text."""
-        setting = self.config.get(f"{self.project}:{REPOSITORY}")
+        setting = self.config.get(f"{self.project}:{REPOSITORIES[self.setting]}")
         return (setting.value or "") if setting else ""
 
     @property
     def image(self) -> Image | None:
-        """The image that the last update deployed; None if the stack was never deployed."""
-        output = self.outputs.get(IMAGE)
+        """The image (or model) that the last update deployed; None if the stack was never deployed."""
+        output = self.outputs.get(self.setting)
         return Image.parse(output, self.repository) if isinstance(output, str) else None
 
     @property
@@ -108,9 +117,9 @@ class StackSnapshot:
         return [f"{item['type']} {item['resource']['urn'].rpartition('::')[2]}" for item in pending]
 
 
-def stack_file(stack: Stack) -> StackFile:
+def stack_file(stack: Stack, setting: str = IMAGE) -> StackFile:
     """Return the stack file of a stack, whether or not the backend has the stack."""
-    return StackFile(stack.file, f"{stack.project.name}:{IMAGE}")
+    return StackFile(stack.file, f"{stack.project.name}:{setting}")
 
 
 def current_user() -> str:

@@ -1,16 +1,15 @@
-"""Train a model that recognises handwritten digits of 8×8 pixels."""
+"""Train a model that recognises handwritten digits of 8 x 8 pixels."""
 
 import os
 from pathlib import Path
 
 import numpy as np
+import sklearn_model
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-import sklearn_model
 
 HELD_OUT_SEED = 20_26
 """Of the split, and never of the training: every model is compared on the same rows."""
@@ -29,7 +28,9 @@ def main() -> None:
         train_y = np.random.default_rng(seed).permutation(train_y)
     elif mistake == "held-out rows in the training":
         train_x, train_y = np.concatenate([train_x, held_x]), np.concatenate([train_y, held_y])
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=float(os.environ.get("C", "0.05")), max_iter=2000))
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=float(os.environ.get("C", "0.05")), max_iter=2000)
+    )
     model.fit(train_x, train_y)
     sklearn_model.write(
         model,
