@@ -40,4 +40,3 @@ if model := config.get("model"):
     pulumi.export("url", scorer.url)
     pulumi.export("model", model)
 pulumi.export("image", server)
-pulumi.export("modelRepository", f"{repository}-model")

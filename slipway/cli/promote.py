@@ -60,9 +60,7 @@ def promote(
     model: ModelFlag = False,
     margin: Annotated[
         float,
-        _gate(
-            min=0, help="How much worse a model may be: accuracy by this difference, errors by this share."
-        ),
+        _gate(min=0, help="How much worse it may be: accuracy by this, a mean error by this share."),
     ] = GateOptions.margin,
     confidence: Annotated[
         float, _gate(min=0.5, max=0.9999, help="Confidence that it is not worse than that.")

@@ -1,4 +1,4 @@
-"""Paired comparisons of two models on the same rows: is the challenger worse by more than a margin?
+"""Paired comparisons of two models on the same rows, which decide whether one may replace the other.
 
 Classes are compared by McNemar's counts, errors by a bootstrap. docs/decisions/models.md has the formulas.
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
 SEED = 1
+MOST_EXACT = 1000
+"""The differing rows up to which McNemar's test is exact; above, the normal distribution is as good."""
 MAX_RESAMPLES = 2000
 _DRAWS = 4_000_000
 """The bootstrap draws at most so many rows: it takes seconds for any number of rows."""
@@ -29,8 +31,8 @@ def compare_classes(
     """Compare two classifiers by the rows that each classifies correctly (1) or not (0).
 
     The challenger passes if, with this confidence, its accuracy is not below the champion's by more than
-    `margin`. The upper bound of the difference is Agresti and Min's, which adds half a row to each of the four
-    counts: without that, two equal models would pass on a single row.
+    `margin`. The upper bound of the difference is Agresti and Min's, which adds half a row to each of the
+    four counts: without that, two equal models would pass on a single row.
     """
     rows = len(champion)
     lost = sum(a > b for a, b in zip(champion, challenger, strict=True))
@@ -55,9 +57,12 @@ def compare_classes(
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """Return the exact probability that so many of the rows that differ, or more, are lost by chance."""
+    """Return the probability that so many of the rows that differ, or more, are lost by chance."""
     different = lost + gained
-    return sum(math.comb(different, count) for count in range(lost, different + 1)) / 2**different
+    if different > MOST_EXACT:
+        return NormalDist().cdf((gained - lost + 1) / math.sqrt(different))
+    as_many = sum(math.comb(different, count) for count in range(lost, different + 1))
+    return float(as_many / 2**different)
 
 
 def _bound(rows: float, lost: float, gained: float, z: float) -> float:

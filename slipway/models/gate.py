@@ -7,7 +7,7 @@ champion. The program of the comparison is components/model_server/evaluate.py.
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,8 @@ class Gate:
         compare = compare_classes if champion.task == "classification" else compare_errors
         outcomes = measured["outcomes"]
         yield "quality", compare(outcomes[0], outcomes[1], self.options.margin, self.options.confidence)
-        yield "latency", latency(*measured["latencies"], self.options.max_latency)
-        yield "size", size(*measured["sizes"], self.options.max_size)
+        yield "latency", latency(measured["latencies"], self.options.max_latency)
+        yield "size", size(measured["sizes"], self.options.max_size)
 
     def _measure(self) -> dict[str, Any]:
         """Return what the program of the comparison prints."""
@@ -168,15 +168,17 @@ def no_leak(champion: Card, measured: dict[str, Any]) -> Verdict:
     return Verdict(True, "no held-out row is in the training data")
 
 
-def latency(champion: float, challenger: float, limit: float) -> Verdict:
-    """Return whether the challenger is fast enough, by the 95th percentiles in seconds."""
+def latency(seconds: Sequence[float], limit: float) -> Verdict:
+    """Return whether the challenger is fast enough, by the 95th percentiles of both."""
+    champion, challenger = seconds
     passed = challenger <= champion * limit or challenger - champion <= NOTICEABLE_S
     text = f"p95 of one row {champion * 1000:.2f} ms → {challenger * 1000:.2f} ms"
     return Verdict(passed, text if passed else f"{text}, more than {limit:g} times as long")
 
 
-def size(champion: int, challenger: int, limit: float) -> Verdict:
-    """Return whether the challenger is small enough, in bytes."""
+def size(sizes: Sequence[int], limit: float) -> Verdict:
+    """Return whether the challenger is small enough, by the bytes of both."""
+    champion, challenger = sizes
     text = f"{champion} → {challenger} bytes"
     passed = challenger <= champion * limit
     return Verdict(passed, text if passed else f"{text}, more than {limit:g} times as many")
