@@ -21,12 +21,13 @@ from components.kubernetes.process.volumes import Volume
 from components.kubernetes.rollout import Rollout
 from components.kubernetes.web_service import WebService
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid, quantity
-from slipway.images.model_image import DIRECTORY, SlipwayError, read_card
+from slipway.images.model_image import DIRECTORY, SlipwayError, read_model
 
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
 CARD = "slipway.dev/model-card"
-"""The annotation of the Deployment with the card, which previews compare; slipway/models has it too."""
+SIZE = "slipway.dev/model-size"
+"""The annotations of the Deployment with the card and the bytes of the model, which previews compare."""
 PORT = 8080
 DEFAULTS = Resources(requests=Compute(cpu="250m", memory="192Mi"), limits=Compute(cpu="1", memory="512Mi"))
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))
@@ -93,7 +94,7 @@ class ModelService(NamespacedComponent):
         if expose.target_port != PORT:
             problems.append(f"expose.target_port is {expose.target_port}, but the server listens on {PORT}")
         try:
-            card = read_card(image, registry.client(image.repository, credentials))
+            published = read_model(image, registry.client(image.repository, credentials))
         except SlipwayError as error:
             problems.append(f"model is refused: {error}")
         if problems:
@@ -104,7 +105,7 @@ class ModelService(NamespacedComponent):
         def copy_model(kind: str, arguments: dict[str, Any]) -> None:
             if kind == "Deployment":
                 annotations = arguments["metadata"].setdefault("annotations", {})
-                annotations[CARD] = card.json_text()
+                annotations |= {CARD: published.card.json_text(), SIZE: str(published.size)}
                 pod = arguments["spec"]["template"]["spec"]
                 pod["init_containers"] = _copying(pod["containers"][0], str(image), volume.mount(name))
             if transform:

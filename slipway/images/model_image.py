@@ -11,7 +11,7 @@ import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from slipway.errors import ImageNotFound
 from slipway.errors import SlipwayError as SlipwayError  # also for the program
@@ -112,8 +112,16 @@ def pack(files: Mapping[str, bytes], origin: Mapping[str, str], platform: str = 
     return ModelImage(card, layer, config, _json(manifest))
 
 
-def read_card(image: Image, repository: Repository | None = None) -> Card:
-    """Return the card of a model in a registry, without its layer.
+class Published(NamedTuple):
+    """A model in a registry."""
+
+    card: Card
+    size: int
+    """The bytes of its layer."""
+
+
+def read_model(image: Image, repository: Repository | None = None) -> Published:
+    """Return the card and the size of a model in a registry, without its layer.
 
     Raises:
         ImageNotFound: the registry does not have it.
@@ -131,7 +139,8 @@ def read_card(image: Image, repository: Repository | None = None) -> Card:
             f"{image} is not a model: its manifest is not of the type {ARTIFACT} with the annotation {CARD}."
             " `slipway train` makes one"
         )
-    return Card.parse(annotations[CARD], f"the annotation {CARD} of {image}")
+    card = Card.parse(annotations[CARD], f"the annotation {CARD} of {image}")
+    return Published(card, sum(layer["size"] for layer in manifest["layers"]))
 
 
 def _layer(files: Mapping[str, bytes]) -> bytes:

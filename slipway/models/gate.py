@@ -15,7 +15,7 @@ from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import check_start, exit_code, main_container, one_off_pod, read_pod
 from slipway.errors import SlipwayError
 from slipway.images.card import Card
-from slipway.images.model_image import read_card
+from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.models.comparison import Verdict, compare_classes, compare_errors
 from slipway.promotion.options import GateOptions
@@ -57,7 +57,7 @@ class Gate:
         return results
 
     def _verdicts(self) -> Iterator[tuple[str, Verdict]]:
-        champion, challenger = read_card(self.champion), read_card(self.challenger)
+        champion, challenger = read_model(self.champion).card, read_model(self.challenger).card
         yield "inputs and outputs", same_interface(champion, challenger)
         yield "held-out rows", same_held_out(champion, challenger)
         measured = self._measure()

@@ -7,7 +7,7 @@ from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.images import references
-from slipway.images.model_image import read_card
+from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.preview import commits
 from slipway.promotion.eligibility import check_verified, eligible_image
@@ -109,7 +109,7 @@ def _promote(
         return finished
     image = eligible_image(source)
     if source.setting == MODEL:
-        read_card(image)  # refuses an image that is not a model
+        read_model(image)  # refuses an image that is not a model
     if requirements.require_verified or requirements.min_age_s:
         check_verified(_receipts(source), source.name, image.digest, requirements.min_age_s)
     references.manifest(image)
