@@ -68,7 +68,7 @@ def compare(directories: list[Path]) -> dict[str, Any]:
     rows = len(answers)
     trained = set((directories[1] / "training-rows.txt").read_text().split())
     leaked = sum(digest in trained for digest in row_hashes(list(inputs.items())))
-    outcomes = []
+    outcomes: list[list[float]] = []
     for model in models:
         predicted = predictions(model, inputs, rows)
         if model.card["task"] == "classification":

@@ -23,7 +23,7 @@ secrets: dict[str, pulumi.Input[str]] = {
 # Stacks that promotions deploy to have the image of the server in their stack file, and train nothing.
 server: pulumi.Input[str] | None = config.get("image")
 if not server:
-    server = AppImage("server", context=MODEL_SERVER, repository=f"{repository}-server", secrets=secrets).ref
+    server = AppImage("server", context=MODEL_SERVER, repository=repository, secrets=secrets).ref
     trainer = AppImage("trainer", context=Path("train"), repository=f"{repository}-trainer", secrets=secrets)
     variables = config.get_object("training") or {}
     Training(

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -17,6 +18,8 @@ from slipway.pulumi.project import Project
 from slipway.pulumi.snapshot import IMAGE, MODEL
 
 _gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
+READY = "/v2/health/ready"
+"""The path at which a server of the Open Inference Protocol reports that its model answers."""
 ModelFlag = Annotated[bool, typer.Option("--model", help="The stack's model instead of its image.")]
 
 
@@ -57,7 +60,9 @@ def promote(
             "--roll-back/--no-roll-back", help="Roll back automatically when the update or a check fails."
         ),
     ] = True,
-    model: ModelFlag = False,
+    model: READY = "/v2/health/ready"
+"""The path at which a server of the Open Inference Protocol reports that its model answers."""
+ModelFlag = False,
     margin: Annotated[
         float,
         _gate(min=0, help="How much worse it may be: accuracy by this, a mean error by this share."),
@@ -84,13 +89,13 @@ def promote(
     Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
     gate = GateOptions(margin, confidence, max_latency, max_size)
+    setting, verify = _for_model(verify) if model else (IMAGE, verify)
     options = PromotionOptions(verify, gate, pull_request, roll_back)
     requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
     if min_soak:
         info("--min-soak is deprecated: use --min-age")
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
-        setting = MODEL if model else IMAGE
         receipt = promotion.promote(Project(cwd), source, target, requirements, options, prompter, setting)
         show(receipt, as_json)
 
@@ -108,7 +113,9 @@ def rollback(
     yes: Yes = False,
     *,
     verify: VerifyOptions,
-    model: ModelFlag = False,
+    model: READY = "/v2/health/ready"
+"""The path at which a server of the Open Inference Protocol reports that its model answers."""
+ModelFlag = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
@@ -117,9 +124,16 @@ def rollback(
     Exit code: 0 verified (or declined), 1 failed.
     """
     with interrupts.deferred():
-        options, setting = PromotionOptions(verify), MODEL if model else IMAGE
+        setting, verify = _for_model(verify) if model else (IMAGE, verify)
+        options = PromotionOptions(verify)
         receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes), setting)
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
+
+
+def _for_model(verify: VerifyOptions) -> tuple[str, VerifyOptions]:
+    """Return the key of models, and the checks; without a path, they ask for an inference of the sample."""
+    path = READY if verify.path == VerifyOptions.path else verify.path
+    return MODEL, replace(verify, path=path)
 
 
 BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)
