@@ -60,9 +60,7 @@ def promote(
             "--roll-back/--no-roll-back", help="Roll back automatically when the update or a check fails."
         ),
     ] = True,
-    model: READY = "/v2/health/ready"
-"""The path at which a server of the Open Inference Protocol reports that its model answers."""
-ModelFlag = False,
+    model: ModelFlag = False,
     margin: Annotated[
         float,
         _gate(min=0, help="How much worse it may be: accuracy by this, a mean error by this share."),
@@ -113,9 +111,7 @@ def rollback(
     yes: Yes = False,
     *,
     verify: VerifyOptions,
-    model: READY = "/v2/health/ready"
-"""The path at which a server of the Open Inference Protocol reports that its model answers."""
-ModelFlag = False,
+    model: ModelFlag = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
