@@ -32,7 +32,8 @@ def compare_classes(
 
     The challenger passes if, with this confidence, its accuracy is not below the champion's by more than
     `margin`. The upper bound of the difference is Agresti and Min's, which adds half a row to each of the
-    four counts: without that, two equal models would pass on a single row.
+    four counts: without that, two equal models would pass on a single row. On fewer rows than two equal
+    models need, a better one is refused too: it may be better by chance.
     """
     rows = len(champion)
     lost = sum(a > b for a, b in zip(champion, challenger, strict=True))
@@ -43,16 +44,16 @@ def compare_classes(
         f"accuracy {fmean(champion):.4f} → {fmean(challenger):.4f} on {rows} rows:"
         f" {lost} lost, {gained} gained (McNemar p = {mcnemar(lost, gained):.3g})"
     )
-    if bound <= margin:
-        return Verdict(True, f"{text}; at most {bound:.4f} worse with {confidence:.0%} confidence")
+    if max(bound, _bound(rows, 0, 0, z)) <= margin:
+        return Verdict(True, f"{text}; at most {max(bound, 0):.4f} worse with {confidence:.0%} confidence")
     difference = (lost - gained) / rows
     if difference >= margin:
         return Verdict(False, f"{text}; worse by {difference:.4f}, and the margin is {margin}")
     needed = _rows_needed(lost / rows, gained / rows, margin, z)
     return Verdict(
         False,
-        f"{text}; too few rows: with {confidence:.0%} confidence it may be {bound:.4f} worse, and the margin"
-        f" is {margin}. At this rate of differences it takes {needed} rows",
+        f"{text}; too few rows to exclude, with {confidence:.0%} confidence, that it is worse by the margin,"
+        f" {margin}. At this rate of differences it takes {needed} rows",
     )
 
 
@@ -75,9 +76,10 @@ def _bound(rows: float, lost: float, gained: float, z: float) -> float:
 
 def _rows_needed(lost: float, gained: float, margin: float, z: float) -> int:
     """Return the number of rows from which a challenger with these shares would pass."""
-    rows = 1
-    while _bound(rows, lost * rows, gained * rows, z) > margin:
+    rows, least = 1, 0.0
+    while max(least, _bound(rows, 0, 0, z)) > margin or rows == 1:
         rows = math.ceil(rows * 1.05) + 1
+        least = _bound(rows, math.ceil(lost * rows), math.floor(gained * rows), z)
     return rows
 
 
@@ -98,7 +100,7 @@ def compare_errors(
     allowed = margin * mean
     text = f"mean absolute error {mean:.4g} → {fmean(challenger):.4g} on {rows} rows"
     if bound <= allowed and rows >= _least_rows(confidence):
-        return Verdict(True, f"{text}; at most {bound:.4g} worse with {confidence:.0%} confidence")
+        return Verdict(True, f"{text}; at most {max(bound, 0):.4g} worse with {confidence:.0%} confidence")
     difference = fmean(differences)
     if difference >= allowed and difference > 0:
         return Verdict(False, f"{text}; worse by {difference:.4g}, and the margin is {allowed:.4g}")
