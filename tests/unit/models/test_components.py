@@ -102,7 +102,7 @@ class TestModelService:
             ({"model": ""}, "must name one version by digest"),
             ({"model": 3}, "model is 3"),
             ({"server": ""}, "server is ''"),
-            ({"replicas": 0}, "replicas"),
+            ({"replicas": -1}, "replicas"),
             ({"space": "1"}, "space is '1'"),
             ({"startup": 0}, "startup is 0"),
             ({"expose": Exposure(target_port=5000)}, "expose.target_port is 5000"),
