@@ -26,8 +26,8 @@ from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 
 EXAMPLE = PROJECT / "examples/digits"
 MODELS = f"{INSTANCE.registry}/digits-model"
-ROLLOUT_S = 20
-"""A model that never gets ready fails after this time, for tests in place of 100 s."""
+SOON_S = "20"
+"""The time after which a model that never gets ready has failed, in place of 100 s."""
 
 
 @dataclass
@@ -153,7 +153,8 @@ def prepare(directory: Path) -> None:
     (directory / ".venv").symlink_to(PROJECT / ".venv")
     program = directory / "__main__.py"
     text = program.read_text()
-    changed = text.replace("page=page)", f"page=page, rollout=Rollout(timeout={ROLLOUT_S}))")
+    timeout = 'config.get_int("timeout") or 100'
+    changed = text.replace("page=page)", f"page=page, rollout=Rollout(timeout={timeout}))")
     assert changed != text
     program.write_text(changed.replace("Namespace, Training", "Namespace, Rollout, Training"))
 

@@ -10,7 +10,7 @@ import pytest
 from slipway.images.card import Card
 from slipway.images.model_image import read_model
 from tests.conftest import SOAK
-from tests.e2e.models.conftest import Digits, Pipeline, push
+from tests.e2e.models.conftest import SOON_S, Digits, Pipeline, push
 
 FIRST_ANSWER_S = 180 if SOAK else 400
 """Machines that run other tests at the same time need longer, mostly to pull 200 MB."""
@@ -126,10 +126,12 @@ def test_a_bad_model_never_replaces_the_one_before(
     files["card.json"] = json.dumps(card).encode()
     good, bad = staging.model, push(files)
     staging.set_model(bad)
+    staging.succeed("config", "set", "timeout", SOON_S)
     with staging.load() as load:
         failed = staging.run("up", "--yes", "--skip-preview")
         assert failed.returncode != 0, failed.stdout
         staging.set_model(good)
+        staging.succeed("config", "rm", "timeout")
         staging.up()
     assert load.failed == []
     assert load.digests == {good.digest}
