@@ -111,7 +111,7 @@ def _promote(
     if source.setting == MODEL:
         read_model(image)  # refuses an image that is not a model
     if requirements.require_verified or requirements.min_age_s:
-        check_verified(_receipts(source), source.name, image.digest, requirements.min_age_s)
+        check_verified(source.promotions, source.name, image.digest, requirements.min_age_s)
     references.manifest(image)
     prompter.info(describe(source, target, image))
     if target.repository and image.repository != target.repository:
@@ -119,11 +119,6 @@ def _promote(
         image = references.copy(image, target.repository)
     candidate = Candidate(image, "promotion", source.name, commits.last_update_commit(source.updates))
     return begin(target, candidate, options, prompter).run()
-
-
-def _receipts(snapshot: StackSnapshot) -> list[Receipt]:
-    """Return the receipts of what the snapshot promotes, the latest first."""
-    return [receipt for receipt in snapshot.receipts.all() if receipt.setting == snapshot.setting]
 
 
 def rollback(
@@ -140,7 +135,7 @@ def rollback(
     snapshot, finished = finish(snapshot, None, options, prompter)
     if finished and number is None:
         return finished  # an interrupted promotion was rolled back: that is the rollback
-    receipt = choose_receipt(_receipts(snapshot), snapshot.image, number, target)
+    receipt = choose_receipt(snapshot.promotions, snapshot.image, number, target)
     image = Image.parse(receipt.image)
     check_repository(image, snapshot, f"receipt #{receipt.number}")
     references.manifest(image)

@@ -13,7 +13,7 @@ from slipway.cluster.objects import StackObject, objects_in_state, resources_in_
 from slipway.errors import CommandFailed
 from slipway.images.references import Image
 from slipway.process import git
-from slipway.promotion.receipts import Receipts
+from slipway.promotion.receipts import Receipt, Receipts
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
 from slipway.pulumi.target import check_providers, cluster_of
@@ -79,6 +79,11 @@ class StackSnapshot:
     def receipts(self) -> Receipts:
         """The receipts of promotions to the stack."""
         return Receipts(self.cluster, self.project, self.name)
+
+    @property
+    def promotions(self) -> list[Receipt]:
+        """The receipts of what the snapshot promotes, the latest first."""
+        return [receipt for receipt in self.receipts.all() if receipt.setting == self.setting]
 
     @property
     def objects(self) -> list[StackObject]:

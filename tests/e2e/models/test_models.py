@@ -10,6 +10,7 @@ import pytest
 from slipway.images.card import Card
 from slipway.images.model_image import read_model
 from tests.conftest import SOAK
+from tests.e2e import soak
 from tests.e2e.models.conftest import SOON_S, Digits, Pipeline, push
 
 FIRST_ANSWER_S = 180 if SOAK else 400
@@ -165,3 +166,21 @@ def test_the_preview_of_another_interface_is_dangerous(pipeline: Pipeline, serve
     text = " ".join((done.stdout + done.stderr).split())
     assert "pixels: FP32 of 64 instead of X: FP32 of 64" in text, text
     assert "dangerous" in text
+
+
+@pytest.mark.soak
+def test_updates_and_rollbacks_fail_no_request(pipeline: Pipeline) -> None:
+    """20,000 requests over ten changes of the model: five promotions, each with its rollback."""
+    staging = pipeline.staging
+    pipeline.retrain(C="0.3")
+    with staging.load(pause_s=0.005) as load:
+        for _ in range(5):
+            code, receipt, text = pipeline.promote()
+            assert (code, receipt["outcome"]) == (0, "verified"), text
+            done = pipeline.dev.slipway("rollback", staging.name, "--model", "--yes")
+            assert done.returncode == 0, done.stderr
+        while load.answered < 20_000 and not load.failed:
+            time.sleep(1)
+    assert load.failed == []
+    text = f"{load.answered} requests while a stack changed its model ten times. None failed."
+    soak.write("models", text, [["requests", "failed"], [str(load.answered), "0"]])

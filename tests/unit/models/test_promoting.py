@@ -63,10 +63,10 @@ def test_a_rollback_of_the_model_passes_over_images(monkeypatch: pytest.MonkeyPa
         StackSnapshot, "receipts", property(lambda self: SimpleNamespace(all=lambda: receipts))
     )
     read = snapshot(MODEL, tmp_path)
-    chosen = flow.choose_receipt(flow._receipts(read), read.image, None, "prod")
+    chosen = flow.choose_receipt(read.promotions, read.image, None, "prod")
     assert chosen.number == 1
     with pytest.raises(SlipwayError, match="no earlier version"):
-        flow.choose_receipt(flow._receipts(read.promoting(IMAGE)), read.promoting(IMAGE).image, None, "prod")
+        flow.choose_receipt(read.promoting(IMAGE).promotions, read.promoting(IMAGE).image, None, "prod")
     assert Receipt.model_validate(receipt(1, IMAGE, "old").model_dump(exclude={"setting"})).setting == IMAGE
 
 
