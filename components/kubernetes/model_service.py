@@ -107,7 +107,13 @@ class ModelService(NamespacedComponent):
                 annotations = arguments["metadata"].setdefault("annotations", {})
                 annotations |= {CARD: published.card.json_text(), SIZE: str(published.size)}
                 pod = arguments["spec"]["template"]["spec"]
-                pod["init_containers"] = _copying(pod["containers"][0], str(image), volume.mount(name))
+                mount = volume.mount(name)
+                [container] = pod["containers"]
+                pod["init_containers"] = _copying(container, str(image), mount)
+                container["volume_mounts"] = [
+                    {**item, "read_only": True} if item == mount else item
+                    for item in container["volume_mounts"]
+                ]
             if transform:
                 transform(kind, arguments)
 

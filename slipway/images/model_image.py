@@ -147,11 +147,11 @@ def _layer(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         directory = tarfile.TarInfo(DIRECTORY)
-        directory.type, directory.mode = tarfile.DIRTYPE, 0o555
+        directory.type, directory.mode = tarfile.DIRTYPE, 0o755  # a copy of it can be copied over
         archive.addfile(directory)
         for name in sorted(files):
             entry = tarfile.TarInfo(f"{DIRECTORY}/{name}")
-            entry.size, entry.mode = len(files[name]), 0o444
+            entry.size, entry.mode = len(files[name]), 0o644
             archive.addfile(entry, io.BytesIO(files[name]))
     return buffer.getvalue()
 

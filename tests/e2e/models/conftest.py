@@ -1,5 +1,6 @@
 """The example digits as two stacks: dev trains and serves, staging serves what dev promotes."""
 
+import base64
 import json
 import shutil
 import threading
@@ -7,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ class Load:
     """What was asked during a block, and what was not answered."""
 
     answered: int = 0
-    failed: list[str] | None = None
-    digests: set[str] | None = None
+    failed: list[str] = field(default_factory=list)
+    digests: set[str] = field(default_factory=set)
 
 
 class Digits(Stack):
@@ -91,9 +92,7 @@ class Digits(Stack):
     @contextmanager
     def load(self, pause_s: float = 0.05) -> Iterator[Load]:
         """Ask all the time, each time by a connection of its own."""
-        found = Load(0, [], set())
-        assert found.failed is not None and found.digests is not None
-        failed, digests = found.failed, found.digests
+        found = Load()
         stopping = threading.Event()
         self.predict()
 
@@ -101,10 +100,10 @@ class Digits(Stack):
             while not stopping.wait(pause_s):
                 try:
                     _, digest = self.predict()
-                    digests.add(digest)
+                    found.digests.add(digest)
                     found.answered += 1
                 except httpx.HTTPError as error:
-                    failed.append(repr(error))
+                    found.failed.append(repr(error))
 
         thread = threading.Thread(target=ask)
         thread.start()
@@ -203,20 +202,11 @@ def pipeline(
 @pytest.fixture(scope="session")
 def served(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of the model that dev serves first, read from a pod."""
-    words = ("deployment/scorer", "--", "cat")
+    words = ("deployment/scorer", "--", "base64")
     return {
-        name: pipeline.dev.kubectl("exec", *words, f"/srv/shared/model/{name}").encode()
-        if name != "model.onnx"
-        else binary(pipeline, name)
+        name: base64.b64decode(pipeline.dev.kubectl("exec", *words, f"/srv/shared/model/{name}"))
         for name in FILES
     }
-
-
-def binary(pipeline: Pipeline, name: str) -> bytes:
-    import base64
-
-    words = ("deployment/scorer", "--", "base64", f"/srv/shared/model/{name}")
-    return base64.b64decode(pipeline.dev.kubectl("exec", *words))
 
 
 def push(files: dict[str, bytes]) -> Image:

@@ -45,7 +45,7 @@ class TestModelService:
         assert environment["MODEL_DIGEST"] == DIGEST
         assert environment["MODEL_DIRECTORY"] == "/srv/shared/model"
         [mount] = model["volumeMounts"]
-        assert mount in container["volumeMounts"]
+        assert {**mount, "readOnly": True} in container["volumeMounts"]
 
     def test_it_is_ready_when_it_answers_the_sample(self, engine: Run) -> None:
         [container] = pod(served(engine))["containers"]

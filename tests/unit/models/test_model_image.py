@@ -25,14 +25,15 @@ def test_the_same_files_are_the_same_image() -> None:
     assert pack({**given, "model.onnx": b"\x08 other"}, {}).digest != pack(given, {}).digest
 
 
-def test_the_layer_has_the_files_for_everybody_to_read_and_nobody_to_write() -> None:
+def test_the_layer_has_the_files_for_everybody_to_read_and_root_to_write() -> None:
+    """The copy in a pod keeps the modes: when a node restarts, the init container copies over it again."""
     image = pack(files(), {})
     with tarfile.open(fileobj=io.BytesIO(image.layer)) as members:
         found = {entry.name: (entry.mode, entry.mtime, entry.uid) for entry in members}
         model = members.extractfile("model/model.onnx")
         assert model and model.read() == files()["model.onnx"]
-    assert found.pop("model") == (0o555, 0, 0)
-    assert set(found.values()) == {(0o444, 0, 0)}
+    assert found.pop("model") == (0o755, 0, 0)
+    assert set(found.values()) == {(0o644, 0, 0)}
 
 
 def test_container_runtimes_can_unpack_it() -> None:
