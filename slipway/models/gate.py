@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway import interrupts
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import check_start, exit_code, main_container, one_off_pod, read_pod
 from slipway.errors import SlipwayError
@@ -94,6 +95,7 @@ class Gate:
             check_start(current)
             if exit_code(current) is not None:
                 return
+            interrupts.check()
             if time.monotonic() > deadline:
                 raise SlipwayError(f"the comparison of the models did not end within {TIMEOUT_S} s")
             time.sleep(0.5)

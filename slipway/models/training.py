@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from slipway import process
+from slipway import interrupts, process
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.pods import check_start, read_pod
-from slipway.errors import CommandFailed, SlipwayError
+from slipway.errors import CommandFailed, Interrupted, SlipwayError
 from slipway.images.model_image import MAX_BYTES
 from slipway.pulumi.snapshot import StackSnapshot
 
@@ -62,14 +62,20 @@ class Training:
         return container
 
     def run(self) -> dict[str, bytes]:
-        """Train, and return the files of the model by their names; the run is deleted if it succeeds."""
+        """Train, and return the files of the model by their names; a run that failed stays, with its log."""
         job = self.cluster.create(self._manifest())
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         self.info(f"Training: job {name} in namespace {namespace}, with {self.image}…")
-        pod = self._finished_pod(name, namespace)
-        files = self._fetch(pod)
-        self.cluster.kubectl("delete", "job", name, "-n", namespace, "--ignore-not-found", "--wait=false")
+        try:
+            files = self._fetch(self._finished_pod(name, namespace))
+        except Interrupted:
+            self._delete(name, namespace)
+            raise
+        self._delete(name, namespace)
         return files
+
+    def _delete(self, job: str, namespace: str) -> None:
+        self.cluster.kubectl("delete", "job", job, "-n", namespace, "--ignore-not-found", "--wait=false")
 
     def _manifest(self) -> Object:
         metadata = self.template["metadata"]
@@ -99,6 +105,7 @@ class Training:
                     raise SlipwayError(self._failure(pod, job))
                 if any("running" in item["state"] for item in pod["status"].get("containerStatuses", ())):
                     return pod
+            interrupts.check()
             if time.monotonic() > deadline:
                 raise SlipwayError(
                     f"the training did not end in the `timeout` of its component; see"

@@ -78,12 +78,12 @@ class Promotion:
 
     def _promote(self) -> None:
         resumed = self.lease.receipt.phase is not Phase.PREVIEWING
+        if not resumed:
+            self._compare_models()
         self.target.file.set_image(str(self.image))
         if self.options.pull_request and not resumed:
             self.lease.close(Outcome.PROPOSED, "the stack file is changed; merging it applies the change")
             return
-        if not resumed:
-            self._compare_models()
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             plan = Path(directory, "plan.json")
             fingerprint = Fingerprint.from_snapshot(self.target, self.image)
