@@ -12,6 +12,7 @@ with lasting():
     from components.kubernetes.env import EnvVar
     from components.kubernetes.exposure import Exposure
     from components.kubernetes.job import Job
+    from components.kubernetes.model_service import MODEL_SERVER, ModelService
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
     from components.kubernetes.probes import Probe, Probes
@@ -19,10 +20,12 @@ with lasting():
     from components.kubernetes.process.volumes import Volume
     from components.kubernetes.redis import Redis
     from components.kubernetes.rollout import Rollout
+    from components.kubernetes.training import Training
     from components.kubernetes.web_service import WebService
     from components.kubernetes.worker import Worker
 
 __all__ = [
+    "MODEL_SERVER",
     "AppImage",
     "Autoscaling",
     "Compute",
@@ -33,6 +36,7 @@ __all__ = [
     "Exposure",
     "File",
     "Job",
+    "ModelService",
     "Namespace",
     "PodSecurity",
     "Probe",
@@ -43,6 +47,7 @@ __all__ = [
     "Resources",
     "Rollout",
     "Tls",
+    "Training",
     "Volume",
     "WebService",
     "Worker",

@@ -154,6 +154,8 @@ _LASTING = (
 
 ABSENT: Mapping[str, str] = {
     "CronJob": "an engine starts nothing on a schedule: use cron of the machine, with `docker exec`",
+    "ModelService": "a model is copied by an init container, which an engine lacks: serve it on a cluster",
+    "Training": "`slipway train` runs trainings on a cluster: name one in a stack of its own",
 }
 """The components of a cluster that a Docker engine does not run, and what to do."""
 

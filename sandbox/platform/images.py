@@ -52,6 +52,7 @@ BASE_IMAGES = (
         ("python3", "python3-venv", "python3-pip", "ca-certificates", "netbase", "tzdata"),
     ),
     BaseImage("redis", "library/redis:7-bookworm", ("redis-server", "redis-sentinel")),
+    BaseImage("busybox", "library/busybox:1.35", ("busybox-static",)),
 )
 PROXY_IMAGE = BaseImage("haproxy", "library/haproxy:2.6-bookworm", ("haproxy",))
 """For web services on a Docker engine."""

@@ -15,6 +15,7 @@ from slipway.errors import SlipwayError
 _PANELS: Mapping[str, Mapping[str, str]] = {
     "Begin": {"adopt": "adopt"},
     "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
+    "Models": {"train": "train"},
     "Inspect": {
         "status": "status",
         "history": "history",

@@ -9,7 +9,9 @@ from slipway.pulumi.stack_file import stack_files
 
 METAVARS = {
     "base_ref": "REF", "check_command": "COMMAND", "check_host": "HOST", "check_path": "PATH",
-    "check_status": "STATUS", "cwd": "DIRECTORY", "html": "FILE", "last": "N", "max_errors": "SHARE",
+    "check_status": "STATUS", "cwd": "DIRECTORY", "html": "FILE", "last": "N",
+    "confidence": "SHARE", "margin": "DIFFERENCE", "max_latency": "TIMES", "max_size": "TIMES",
+    "max_errors": "SHARE",
     "min_age": "SECONDS", "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT",
     "rate": "N", "repository": "REPOSITORY", "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
     "stack": "STACK", "tail": "N", "to": "N",

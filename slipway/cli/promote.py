@@ -1,6 +1,8 @@
 """`slipway promote` and `slipway rollback`: deploy a version that a stack runs or has run, and verify it."""
 
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,9 +12,15 @@ from slipway.cli.checks import with_checks
 from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
-from slipway.promotion.options import PromotionOptions, VerifyOptions
+from slipway.promotion.options import GateOptions, PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
+from slipway.pulumi.snapshot import IMAGE, MODEL
+
+_gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
+READY = "/v2/health/ready"
+"""The path at which a server of the Open Inference Protocol reports that its model answers."""
+ModelFlag = Annotated[bool, typer.Option("--model", help="The stack's model instead of its image.")]
 
 
 @with_checks
@@ -52,24 +60,42 @@ def promote(
             "--roll-back/--no-roll-back", help="Roll back automatically when the update or a check fails."
         ),
     ] = True,
+    model: ModelFlag = False,
+    margin: Annotated[
+        float,
+        _gate(min=0, help="How much worse it may be: accuracy by this, a mean error by this share."),
+    ] = GateOptions.margin,
+    confidence: Annotated[
+        float, _gate(min=0.5, max=0.9999, help="Confidence that it is not worse than that.")
+    ] = GateOptions.confidence,
+    max_latency: Annotated[
+        float, _gate(min=0, help="How many times as long an inference may take.")
+    ] = GateOptions.max_latency,
+    max_size: Annotated[
+        float, _gate(min=0, help="How many times as large the model may be.")
+    ] = GateOptions.max_size,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
     """Deploy the image that SOURCE runs to TARGET, by digest, and verify it.
 
     Shows the consequences, asks, changes the image in TARGET's stack file, updates the stack, and checks it.
+    With --model, deploys the model that SOURCE serves, after a comparison with the one that TARGET serves.
     If the update or a check fails, rolls back to the previous version.
     After an interruption, the same command continues.
 
     Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
-    options = PromotionOptions(verify, pull_request, roll_back)
+    gate = GateOptions(margin, confidence, max_latency, max_size)
+    setting, verify = _for_model(verify) if model else (IMAGE, verify)
+    options = PromotionOptions(verify, gate, pull_request, roll_back)
     requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
     if min_soak:
         info("--min-soak is deprecated: use --min-age")
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
-        show(promotion.promote(Project(cwd), source, target, requirements, options, prompter), as_json)
+        receipt = promotion.promote(Project(cwd), source, target, requirements, options, prompter, setting)
+        show(receipt, as_json)
 
 
 @with_checks
@@ -85,6 +111,7 @@ def rollback(
     yes: Yes = False,
     *,
     verify: VerifyOptions,
+    model: ModelFlag = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
@@ -93,8 +120,16 @@ def rollback(
     Exit code: 0 verified (or declined), 1 failed.
     """
     with interrupts.deferred():
-        receipt = promotion.rollback(Project(cwd), target, to, PromotionOptions(verify), make_prompter(yes))
+        setting, verify = _for_model(verify) if model else (IMAGE, verify)
+        options = PromotionOptions(verify)
+        receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes), setting)
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
+
+
+def _for_model(verify: VerifyOptions) -> tuple[str, VerifyOptions]:
+    """Return the key of models, and the checks; without a path, they ask for an inference of the sample."""
+    path = READY if verify.path == VerifyOptions.path else verify.path
+    return MODEL, replace(verify, path=path)
 
 
 BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)

@@ -63,8 +63,10 @@ def recover(
             if lease:
                 lease.release()
             return
-        if lease and lease.receipt.phase is not Phase.PREVIEWING:
-            check_command(lease)
+        if lease:
+            snapshot = snapshot.promoting(lease.receipt.setting)
+            if lease.receipt.phase is not Phase.PREVIEWING:
+                check_command(lease)
         snapshot = repair(snapshot, prompter.info, force_unlock)
         if up:
             snapshot = repair_renames(snapshot, prompter.info)

@@ -128,6 +128,16 @@ def exit_code(pod: Object) -> int | None:
     return None
 
 
+def check_start(pod: Object) -> None:
+    """Raise SlipwayError if a container, or an init container, of a pod cannot start."""
+    status = pod["status"]
+    for item in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = item["state"].get("waiting", {})
+        if waiting.get("reason") in _CANNOT_START:
+            reason = f"{waiting['reason']}: {waiting.get('message', '')}"
+            raise SlipwayError(f"container {item['name']} cannot start: {reason}")
+
+
 def wait_for_start(cluster: Cluster, pod: Object) -> Object:
     """Return a created one-off pod when its container is running or has terminated."""
     deadline = time.monotonic() + START_TIMEOUT_S

@@ -26,6 +26,8 @@ from slipway.images.login import Login, docker_login
 TIMEOUT_S = 20.0
 LARGEST_ANSWER = 16 * 2**20
 """Bytes of an answer to read. Registries limit manifests to 4 MiB."""
+SLOWEST_UPLOAD = 100_000
+"""Bytes a second; a slower upload is given up."""
 MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -35,6 +37,8 @@ MANIFESTS = ", ".join(
     )
 )
 _CONNECTIONS = 8
+_ACTIONS = {"DELETE": "pull,delete", "POST": "pull,push", "PUT": "pull,push"}
+"""What a login must allow, by the method of the request."""
 _LOCAL = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 
 
@@ -122,6 +126,22 @@ class Repository:
                 f"registry {self.host} does not allow deletions: enable them in its configuration"
             )
 
+    def push_blob(self, content: bytes) -> None:
+        """Upload a layer or a configuration, unless the repository has it."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if self._ask("HEAD", f"blobs/{digest}", 200, 404).status == 200:
+            return
+        answer = self._ask("POST", "blobs/uploads/", 202)
+        place = urllib.parse.urljoin(f"{self.url}{self.path}/blobs/uploads/", answer.headers["Location"])
+        if _origin(place) != _origin(self.url):
+            raise RegistryUnavailable(f"registry {self.host} names another server for uploads: {place}")
+        place += f"{'&' if '?' in place else '?'}{urllib.parse.urlencode({'digest': digest})}"
+        self._ask("PUT", place, 201, content=content)
+
+    def push_manifest(self, tag: str, content: bytes, media_type: str) -> None:
+        """Upload a manifest, whose blobs the repository has, under a tag."""
+        self._ask("PUT", f"manifests/{tag}", 201, content=content, media_type=media_type)
+
     def _names(self) -> Iterator[str]:
         answer = self._ask("GET", "tags/list?n=1000", 200, 404)
         while answer.status == 200:
@@ -163,19 +183,27 @@ class Repository:
             )
         return content
 
-    def _ask(self, method: str, path: str, *expected: int) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *expected: int,
+        content: bytes | None = None,
+        media_type: str = "application/octet-stream",
+    ) -> Answer:
         """Return the answer to a request, made with a login if the registry wants one.
 
         Raises:
             RegistryUnavailable: the registry is unreachable, or answers with another status than `expected`.
         """
         url = urllib.parse.urljoin(f"{self.url}{self.path}/", path)
-        actions = "pull,delete" if method == "DELETE" else "pull"
-        answer = self._send(method, url, self._headers(actions))
+        actions = _ACTIONS.get(method, "pull")
+        own = {} if content is None else {"Content-Type": media_type}
+        answer = self._send(method, url, self._headers(actions) | own, content)
         if answer.status == 401:
             challenge = str(answer.headers.get("WWW-Authenticate", ""))
             self._authorizations[actions] = self._authorization(challenge, actions)
-            answer = self._send(method, url, self._headers(actions))
+            answer = self._send(method, url, self._headers(actions) | own, content)
         if answer.status in expected:
             return answer
         denied = answer.status in (401, 403)
@@ -209,14 +237,15 @@ class Repository:
         token = self._parsed(answer)
         return f"Bearer {token.get('token') or token.get('access_token') or ''}"
 
-    def _send(self, method: str, url: str, headers: dict[str, str]) -> Answer:
-        request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 # https, or this machine
+    def _send(self, method: str, url: str, headers: dict[str, str], content: bytes | None = None) -> Answer:
+        request = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 # https, or this machine
         answers: list[Answer | Exception] = []
         # The limit of a connection is for each part of an answer, so a slow server could send parts for ever.
         thread = Thread(target=_answer, args=(request, self.timeout_s, answers), daemon=True)
         thread.start()
-        thread.join(self.timeout_s)
-        answer = answers[0] if answers else TimeoutError(f"it did not answer within {self.timeout_s:g} s")
+        limit_s = self.timeout_s + len(content or b"") / SLOWEST_UPLOAD
+        thread.join(limit_s)
+        answer = answers[0] if answers else TimeoutError(f"it did not answer within {limit_s:g} s")
         if isinstance(answer, Answer):
             return answer
         reason = getattr(answer, "reason", answer)

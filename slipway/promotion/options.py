@@ -58,9 +58,24 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True)
+class GateOptions:
+    """The conditions on which a model may replace another one."""
+
+    margin: float = 0.02
+    """How much worse it may be: the accuracy by this difference, a mean error by this share."""
+    confidence: float = 0.95
+    """The confidence that it is not worse than that."""
+    max_latency: float = 2.0
+    """How many times as long an inference may take."""
+    max_size: float = 2.0
+    """How many times as large the model may be."""
+
+
+@dataclass(frozen=True)
 class PromotionOptions:
     """The options of a promotion."""
 
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
     pull_request: bool = False
     roll_back: bool = True

@@ -14,6 +14,7 @@ from pathlib import Path
 from slipway import interrupts
 from slipway.errors import PromotionInProgress, SlipwayError
 from slipway.images.references import Image
+from slipway.models.gate import Gate
 from slipway.preview.fingerprint import Fingerprint
 from slipway.preview.plan import without_generated_secrets
 from slipway.preview.preview import PreviewOptions, policy_packs, preview
@@ -22,7 +23,7 @@ from slipway.promotion.lease import Lease
 from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Phase, Receipt
 from slipway.promotion.verification import Target, verify
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.snapshot import MODEL, StackSnapshot
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Promotion:
 
     def _promote(self) -> None:
         resumed = self.lease.receipt.phase is not Phase.PREVIEWING
+        if not resumed:
+            self._compare_models()
         self.target.file.set_image(str(self.image))
         if self.options.pull_request and not resumed:
             self.lease.close(Outcome.PROPOSED, "the stack file is changed; merging it applies the change")
@@ -103,6 +106,27 @@ class Promotion:
         else:
             self._roll_back(failure)
 
+    def _compare_models(self) -> None:
+        """Compare a model with the one that it replaces; SlipwayError if it must not replace that."""
+        receipt = self.lease.receipt
+        if receipt.setting != MODEL or receipt.kind != "promotion" or receipt.previous is None:
+            return
+        champion = Image.parse(receipt.previous)
+        serving = self._checked(champion).workloads()
+        if not serving:
+            raise SlipwayError(f"no workload of {self.target.name} serves {champion}: `slipway recover`")
+        self.prompter.info(f"Comparing {self.image} with {champion}…")
+        gate = Gate(self.target.cluster, serving[0], champion, self.image, self.options.gate)
+        results = gate.run(self.prompter.info)
+        interrupts.check()
+        self.lease.record(checks=tuple(results))
+        if not results[-1].passed:
+            raise SlipwayError(f"the model is refused, and nothing was changed: {results[-1].detail}")
+
+    def _checked(self, image: Image) -> Target:
+        snapshot = self.target.reload()
+        return Target(snapshot.name, snapshot.cluster, tuple(snapshot.objects), image, self.prompter.info)
+
     def _preview(self, plan: Path, packs: Sequence[Path]) -> Report:
         self.prompter.info(f"Previewing {self.target.name}…")
         stack = self.target.stack
@@ -127,9 +151,7 @@ class Promotion:
         """Run the checks, and return the reason of a failure."""
         if self.lease.receipt.phase is not Phase.ROLLING_BACK:
             self.lease.record(phase=Phase.VERIFYING)
-        snapshot = self.target.reload()
-        target = Target(snapshot.name, snapshot.cluster, tuple(snapshot.objects), image, self.prompter.info)
-        results = verify(target, options)
+        results = verify(self._checked(image), options)
         interrupts.check()  # Ctrl-C also kills the process of a check, which does not make the version bad
         soak_s = options.soak_s if results[-1].passed else 0.0
         self.lease.record(checks=(*self.lease.receipt.checks, *results), soak_s=soak_s)

@@ -7,6 +7,7 @@ from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.images import references
+from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.preview import commits
 from slipway.promotion.eligibility import check_verified, eligible_image
@@ -15,7 +16,7 @@ from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.snapshot import BUILD, IMAGE, StackSnapshot, current_user, stack_file
+from slipway.pulumi.snapshot import BUILD, IMAGE, MODEL, REPOSITORIES, StackSnapshot, current_user, stack_file
 from slipway.recovery.drift import cluster_drift
 from slipway.recovery.repair import repair
 
@@ -46,8 +47,9 @@ def promote(
     requirements: SourceRequirements,
     options: PromotionOptions,
     prompter: Prompter,
+    setting: str = IMAGE,
 ) -> Receipt:
-    """Promote the image of a stack to another stack.
+    """Promote the image, or the model, of a stack to another stack.
 
     The target is created if it has a stack file, and the user confirms.
     """
@@ -55,8 +57,8 @@ def promote(
         raise SlipwayError(f"source and target are both {target}")
     options.verify.check_command()
     with ThreadPoolExecutor(2) as pool:
-        reading_source = pool.submit(StackSnapshot.read, project, source)
-        reading_target = pool.submit(StackSnapshot.read, project, target)
+        reading_source = pool.submit(StackSnapshot.read, project, source, setting)
+        reading_target = pool.submit(StackSnapshot.read, project, target, setting)
     snapshot = reading_source.result()
     return _promote(
         snapshot, _target(reading_target, snapshot, target, prompter), requirements, options, prompter
@@ -82,7 +84,7 @@ def _target(
         if not prompter.confirm(f"Create the stack {target}?"):
             raise
         create(stack)
-        return StackSnapshot.read(project, target)
+        return StackSnapshot.read(project, target, source.setting)
 
 
 def create(stack: Stack) -> None:
@@ -106,8 +108,10 @@ def _promote(
     if finished and source.image and finished.digest == source.image.digest:
         return finished
     image = eligible_image(source)
+    if source.setting == MODEL:
+        read_model(image)  # refuses an image that is not a model
     if requirements.require_verified or requirements.min_age_s:
-        check_verified(source.receipts.all(), source.name, image.digest, requirements.min_age_s)
+        check_verified(source.promotions, source.name, image.digest, requirements.min_age_s)
     references.manifest(image)
     prompter.info(describe(source, target, image))
     if target.repository and image.repository != target.repository:
@@ -118,15 +122,20 @@ def _promote(
 
 
 def rollback(
-    project: Project, target: str, number: int | None, options: PromotionOptions, prompter: Prompter
+    project: Project,
+    target: str,
+    number: int | None,
+    options: PromotionOptions,
+    prompter: Prompter,
+    setting: str = IMAGE,
 ) -> Receipt:
-    """Roll a stack back to the image of an earlier verified receipt."""
+    """Roll a stack back to the image, or the model, of an earlier verified receipt."""
     options.verify.check_command()
-    snapshot = StackSnapshot.read(project, target)
+    snapshot = StackSnapshot.read(project, target, setting)
     snapshot, finished = finish(snapshot, None, options, prompter)
     if finished and number is None:
         return finished  # an interrupted promotion was rolled back: that is the rollback
-    receipt = choose_receipt(snapshot.receipts.all(), snapshot.image, number, target)
+    receipt = choose_receipt(snapshot.promotions, snapshot.image, number, target)
     image = Image.parse(receipt.image)
     check_repository(image, snapshot, f"receipt #{receipt.number}")
     references.manifest(image)
@@ -160,7 +169,7 @@ def check_repository(image: Image, target: StackSnapshot, origin: str) -> None:
     """
     own = {target.repository, target.image.repository if target.image else ""} - {""}
     if image.repository not in own:
-        setting = f"{target.project}:repository {image.repository}"
+        setting = f"{target.project}:{REPOSITORIES[target.setting]} {image.repository}"
         raise SlipwayError(
             f"{origin} names {image}, which is not from the repository of {target.name}"
             f" ({', '.join(sorted(own)) or 'none is configured'}). If that is right:"
@@ -178,6 +187,7 @@ def begin(
         stack=target.name,
         kind=candidate.kind,
         source=candidate.source,
+        setting=target.setting,
         image=str(candidate.image),
         previous=str(target.image) if target.image else None,
         previous_setting=target.file.image(),
@@ -203,16 +213,17 @@ def finish(
         if target.interrupted_operations:
             raise SlipwayError(f"an update of {target.name} died: slipway recover {target.name}")
         return target, None
-    receipt = lease.receipt
+    receipt, own = lease.receipt, target
+    target = target.promoting(receipt.setting)
     prompter.info(f"Promotion #{receipt.number} of {receipt.image} was interrupted while {receipt.phase}.")
     if receipt.phase is Phase.PREVIEWING:
         abandon(target, lease)
-        return target, None
+        return own, None
     check_command(lease)
     target = repair(target, prompter.info)
     same = image is not None and image.digest == receipt.digest
     closed = resume(target, lease, same, options, prompter)
-    return target.reload(), closed
+    return own.reload(), closed if receipt.setting == own.setting else None
 
 
 def abandon(target: StackSnapshot, lease: Lease) -> None:
@@ -283,5 +294,5 @@ def _drift(target: StackSnapshot) -> list[str]:
 
 def missing_keys(source: StackSnapshot, target: StackSnapshot) -> set[str]:
     """Return the configuration keys of the source that the target lacks, without the keys of the image."""
-    image_keys = {f"{source.project}:{key}" for key in (IMAGE, BUILD)}
+    image_keys = {f"{source.project}:{key}" for key in (IMAGE, MODEL, BUILD)}
     return set(source.config) - set(target.config) - image_keys

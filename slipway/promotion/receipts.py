@@ -131,8 +131,10 @@ class Receipt(BaseModel):
     """promotion or rollback."""
     source: str
     """The stack that the image comes from; for a rollback the receipt: #3."""
+    setting: str = "image"
+    """The key in the stack file that is promoted: image or model."""
     image: str
-    """The full image reference, with its digest."""
+    """The full reference of the image or model, with its digest."""
     previous: str | None = None
     """The image that the target ran before; None if it ran no image."""
     previous_setting: str | None = None

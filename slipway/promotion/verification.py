@@ -36,8 +36,11 @@ class Target:
         return [workload for workload in live if self.containers(workload["spec"]["template"])]
 
     def containers(self, pod: Object) -> list[str]:
-        """Return the names of the containers of a pod, or template, whose spec names the image."""
-        containers = pod["spec"]["containers"]
+        """Return the names of the containers of a pod, or template, whose spec names the image.
+
+        The image of a model is that of an init container.
+        """
+        containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ())]
         return [item["name"] for item in containers if item["image"].endswith(self.image.digest)]
 
     def pods(self) -> list[tuple[Object, Object]]:
@@ -145,7 +148,8 @@ class Digest:
         A container that has not started counts by its spec.
         """
         for workload, pod in target.pods():
-            statuses = pod["status"].get("containerStatuses", [])
+            status = pod["status"]
+            statuses = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]
             reported = {status["name"]: status.get("imageID", "") for status in statuses}
             for name in target.containers(workload["spec"]["template"]):
                 image = reported.get(name, "")

@@ -4,7 +4,7 @@ import getpass
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from slipway.cluster.objects import StackObject, objects_in_state, resources_in_
 from slipway.errors import CommandFailed
 from slipway.images.references import Image
 from slipway.process import git
-from slipway.promotion.receipts import Receipts
+from slipway.promotion.receipts import Receipt, Receipts
 from slipway.pulumi.project import Project, Stack
 from slipway.pulumi.stack_file import StackFile
 from slipway.pulumi.target import check_providers, cluster_of
@@ -21,7 +21,10 @@ from slipway.pulumi.updates import ConfigValue, Update
 
 IMAGE = "image"
 """The configuration key, and the stack output, that have the image reference with a digest."""
-REPOSITORY = "repository"
+MODEL = "model"
+"""The configuration key, and the stack output, that have the reference of a model with a digest."""
+REPOSITORIES = {IMAGE: "repository", MODEL: "modelRepository"}
+"""The configuration keys of the repositories."""
 BUILD = "build"
 """The configuration key that replaces IMAGE in a stack that builds its image."""
 NAMESPACE, CREATE_NAMESPACE = "namespace", "createNamespace"
@@ -37,9 +40,11 @@ class StackSnapshot:
     config: Mapping[str, ConfigValue]
     cluster: Cluster
     state: Mapping[str, Any]
+    setting: str = IMAGE
+    """What is promoted: IMAGE or MODEL."""
 
     @classmethod
-    def read(cls, project: Project, name: str) -> "StackSnapshot":
+    def read(cls, project: Project, name: str, setting: str = IMAGE) -> "StackSnapshot":
         """Read a stack from the backend.
 
         Raises:
@@ -52,11 +57,15 @@ class StackSnapshot:
         settings = config.result()
         cluster = cluster_of(stack, settings)
         check_providers(stack, settings, state.result())
-        return cls(stack, project.name, settings, cluster, state.result())
+        return cls(stack, project.name, settings, cluster, state.result(), setting)
 
     def reload(self) -> "StackSnapshot":
         """Return a snapshot with the present state."""
-        return StackSnapshot(self.stack, self.project, self.config, self.cluster, self.stack.state())
+        return replace(self, state=self.stack.state())
+
+    def promoting(self, setting: str) -> "StackSnapshot":
+        """Return a snapshot for what a receipt promotes: IMAGE or MODEL."""
+        return replace(self, setting=setting)
 
     @property
     def name(self) -> str:
@@ -65,14 +74,19 @@ class StackSnapshot:
 
     @property
     def file(self) -> StackFile:
-        """The stack file, whose image a promotion changes."""
-        return stack_file(self.stack)
+        """The stack file, whose image (or model) a promotion changes."""
+        return stack_file(self.stack, self.setting)
 
     @property
     def receipts(self) -> Receipts:
         """The receipts of promotions to the stack."""
         given = self._setting(NAMESPACE) if self._setting(CREATE_NAMESPACE) == "false" else ""
         return Receipts(self.cluster, self.project, self.name, given)
+
+    @property
+    def promotions(self) -> list[Receipt]:
+        """The receipts of what the snapshot promotes, the latest first."""
+        return [receipt for receipt in self.receipts.all() if receipt.setting == self.setting]
 
     @property
     def objects(self) -> list[StackObject]:
@@ -82,7 +96,7 @@ class StackSnapshot:
     @property
     def repository(self) -> str:
         """The configured image repository, or an empty text."""
-        return self._setting(REPOSITORY)
+        return self._setting(REPOSITORIES[self.setting])
 
     def _setting(self, key: str) -> str:
         setting = self.config.get(f"{self.project}:{key}")
@@ -90,8 +104,8 @@ class StackSnapshot:
 
     @property
     def image(self) -> Image | None:
-        """The image that the last update deployed; None if the stack was never deployed."""
-        output = self.outputs.get(IMAGE)
+        """The image (or model) that the last update deployed; None if the stack was never deployed."""
+        output = self.outputs.get(self.setting)
         return Image.parse(output, self.repository) if isinstance(output, str) else None
 
     @property
@@ -114,9 +128,9 @@ class StackSnapshot:
         return [f"{item['type']} {item['resource']['urn'].rpartition('::')[2]}" for item in pending]
 
 
-def stack_file(stack: Stack) -> StackFile:
+def stack_file(stack: Stack, setting: str = IMAGE) -> StackFile:
     """Return the stack file of a stack, whether or not the backend has the stack."""
-    return StackFile(stack.file, f"{stack.project.name}:{IMAGE}")
+    return StackFile(stack.file, f"{stack.project.name}:{setting}")
 
 
 def current_user() -> str:

@@ -6,8 +6,20 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parent.parent.parent
-LOCKS = ("requirements.txt", "app/requirements.txt", "app/requirements-test.txt", "policy/requirements.txt")
-INSTALLERS = [PROJECT / "Makefile", PROJECT / "app/Dockerfile", *PROJECT.glob(".github/workflows/*")]
+LOCKS = (
+    "requirements.txt",
+    "app/requirements.txt",
+    "app/requirements-test.txt",
+    "policy/requirements.txt",
+    "components/model_server/requirements.txt",
+    "examples/digits/train/requirements.txt",
+)
+DOCKERFILES = ("app", "components/model_server", "examples/digits/train")
+INSTALLERS = [
+    PROJECT / "Makefile",
+    *(PROJECT / directory / "Dockerfile" for directory in DOCKERFILES),
+    *PROJECT.glob(".github/workflows/*"),
+]
 INSTALLING = re.compile(r"\bpip\b.*\binstall\b.*")
 
 

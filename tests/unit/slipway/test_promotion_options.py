@@ -95,6 +95,13 @@ def test_command_that_cannot_be_run(command: str) -> None:
         flow.rollback(project, "prod", None, options, PROMPTER)
 
 
+class Unread(SimpleNamespace):
+    """A snapshot of a stack that is not read."""
+
+    def promoting(self, setting: str) -> "Unread":
+        return self
+
+
 def test_command_of_an_interrupted_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it cannot be run here, nothing is repaired, and another process can resume."""
     options = PromotionOptions(VerifyOptions(command="no-such-program"))
@@ -102,7 +109,7 @@ def test_command_of_an_interrupted_promotion(monkeypatch: pytest.MonkeyPatch) ->
     for module in (flow, recover_command):
         monkeypatch.setattr(module, "take_over", lambda *_: lease)
     monkeypatch.setattr(flow, "repair", lambda *_: pytest.fail("repaired"))
-    target = cast(StackSnapshot, SimpleNamespace(receipts=None, interrupted_operations=[]))
+    target = cast(StackSnapshot, Unread(receipts=None, interrupted_operations=[]))
     with pytest.raises(SlipwayError, match="no-such-program is not an executable program"):
         flow.finish(target, None, PromotionOptions(), PROMPTER)
     assert lease.released
@@ -112,7 +119,7 @@ def test_recover(monkeypatch: pytest.MonkeyPatch) -> None:
     """`slipway recover` checks the command before it repairs."""
     options = PromotionOptions(VerifyOptions(command="no-such-program"))
     lease = FakeLease(receipt(options))
-    snapshot = SimpleNamespace(receipts=None)
+    snapshot = Unread(receipts=None)
     on_a_cluster = SimpleNamespace(name="hits", stack=lambda _: SimpleNamespace(config=dict))
     monkeypatch.setattr(recover_command, "Project", lambda *_: on_a_cluster)
     monkeypatch.setattr(StackSnapshot, "read", lambda *_: snapshot)

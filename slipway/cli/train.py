@@ -1,0 +1,70 @@
+"""`slipway train`: run a training, make an image of the model, and propose it in the stack file."""
+
+from typing import Annotated
+
+import typer
+
+from slipway import interrupts, process
+from slipway.cli.console import info, print_json
+from slipway.cli.options import HERE, Directory, Json, Stack
+from slipway.errors import CommandFailed, SlipwayError
+from slipway.images.model_image import pack
+from slipway.images.registry import Repository
+from slipway.models.training import Training
+from slipway.pulumi.project import Project
+from slipway.pulumi.snapshot import MODEL, REPOSITORIES, StackSnapshot
+
+UPLOAD_S = 600.0
+"""The time limit for each request of an upload."""
+
+
+def train(
+    stack: Stack,
+    training: Annotated[
+        str | None, typer.Argument(metavar="TRAINING", help="Name of the component (default: the only one).")
+    ] = None,
+    cwd: Directory = HERE,
+    as_json: Json = False,
+) -> None:
+    """Run a training of a stack, push the model as an image, and write it into the stack file.
+
+    Deploys nothing: `pulumi up` serves the model, and `slipway promote --model` compares it first.
+    The same training gives the same digest, and then changes nothing.
+
+    Exit code: 0 trained, 1 the training failed, or wrote no model.
+    """
+    with interrupts.deferred():
+        snapshot = StackSnapshot.read(Project(cwd), stack, MODEL)
+        if not snapshot.repository:
+            key = f"{snapshot.project}:{REPOSITORIES[MODEL]}"
+            raise SlipwayError(
+                f"{stack} has no repository for models: `pulumi config set {key} REPOSITORY --stack {stack}`"
+            )
+        run = Training.find(snapshot, training, info)
+        files = run.run()
+        interrupts.check()
+        origin = {"dev.slipway.training.image": run.image, **_commit(snapshot)}
+        model = pack(files, origin, _platform(run))
+        image = model.push(Repository(snapshot.repository, timeout_s=UPLOAD_S))
+        changed = snapshot.file.image() != str(image)
+        snapshot.file.set_image(str(image))
+    metrics = ", ".join(f"{name} {value:g}" for name, value in model.card.metrics.items())
+    proposal = f"written into {snapshot.file.path.name}; `pulumi up --stack {stack}` serves it"
+    info(f"{image}\n{metrics}; {proposal if changed else 'the stack file has it already'}")
+    if as_json:
+        print_json({"model": str(image), "changed": changed, "metrics": model.card.metrics})
+
+
+def _commit(snapshot: StackSnapshot) -> dict[str, str]:
+    """Return the annotation with the commit of the project; none outside of git."""
+    try:
+        arguments = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+        commit = process.git(*arguments, directory=snapshot.stack.project.directory)
+    except CommandFailed:
+        return {}
+    return {"org.opencontainers.image.revision": commit.strip()}
+
+
+def _platform(run: Training) -> str:
+    selector = run.template["spec"]["jobTemplate"]["spec"]["template"]["spec"].get("nodeSelector") or {}
+    return f"linux/{selector.get('kubernetes.io/arch', 'amd64')}"

@@ -1,0 +1,160 @@
+"""Run a training in the cluster, and fetch the files of the model that it writes."""
+
+import copy
+import io
+import secrets
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from slipway import interrupts, process
+from slipway.cluster.kubectl import Cluster, Object
+from slipway.cluster.objects import StackObject, live_objects
+from slipway.cluster.pods import check_start, read_pod
+from slipway.errors import CommandFailed, Interrupted, SlipwayError
+from slipway.images.model_image import MAX_BYTES
+from slipway.pulumi.snapshot import StackSnapshot
+
+LABEL = "slipway.dev/training"
+"""The label of the CronJobs that are the templates of trainings; `Training` sets it."""
+OUTPUT, DIRECTORY = "output", "/output"
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run of a training."""
+
+    cluster: Cluster
+    template: Object
+    """The CronJob."""
+    info: Callable[[str], None]
+
+    @classmethod
+    def find(cls, snapshot: StackSnapshot, name: str | None, info: Callable[[str], None]) -> "Training":
+        """Return the training of a stack with a name, or its only one."""
+        found = {item.name: item for item in snapshot.objects if _is_training(item)}
+        if not found:
+            raise SlipwayError(
+                f"{snapshot.name} has no training in its state: add Training(…) to the program, and run"
+                f" `pulumi up --stack {snapshot.name}`"
+            )
+        if name is None and len(found) > 1:
+            raise SlipwayError(f"{snapshot.name} has several trainings, name one: {', '.join(sorted(found))}")
+        if name is not None and name not in found:
+            raise SlipwayError(f"{snapshot.name} has no training {name}, but {', '.join(sorted(found))}")
+        chosen = found[name or next(iter(found))]
+        live = live_objects(snapshot.cluster, [chosen])
+        if not live:
+            raise SlipwayError(f"{chosen} is not in the cluster: `pulumi up --refresh`")
+        return cls(snapshot.cluster, next(iter(live.values())), info)
+
+    @property
+    def image(self) -> str:
+        """The image that trains."""
+        return str(self._container["image"])
+
+    @property
+    def _container(self) -> Object:
+        pod: Object = self.template["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        container: Object = pod["initContainers"][0]
+        return container
+
+    def run(self) -> dict[str, bytes]:
+        """Train, and return the files of the model by their names; a run that failed stays, with its log."""
+        job = self.cluster.create(self._manifest())
+        name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+        self.info(f"Training: job {name} in namespace {namespace}, with {self.image}…")
+        try:
+            files = self._fetch(self._finished_pod(name, namespace))
+        except Interrupted:
+            self._delete(name, namespace)
+            raise
+        self._delete(name, namespace)
+        return files
+
+    def _delete(self, job: str, namespace: str) -> None:
+        self.cluster.kubectl("delete", "job", job, "-n", namespace, "--ignore-not-found", "--wait=false")
+
+    def _manifest(self) -> Object:
+        metadata = self.template["metadata"]
+        owner = {key: self.template[key] for key in ("apiVersion", "kind")}
+        owner |= {key: metadata[key] for key in ("name", "uid")}
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": f"{metadata['name']}-{secrets.token_hex(3)}",
+                "namespace": metadata["namespace"],
+                "labels": metadata.get("labels") or {},
+                "ownerReferences": [owner],
+            },
+            "spec": copy.deepcopy(self.template["spec"]["jobTemplate"]["spec"]),
+        }
+
+    def _finished_pod(self, job: str, namespace: str) -> Object:
+        """Return the pod when the process has ended well; SlipwayError with the end of its log if not."""
+        deadline = time.monotonic() + self.template["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+        while True:
+            pods = self.cluster.get("pods", "-n", namespace, "-l", f"job-name={job}")
+            if pods:
+                pod = read_pod(self.cluster, pods[0])
+                check_start(pod)
+                if pod["status"].get("phase") == "Failed":
+                    raise SlipwayError(self._failure(pod, job))
+                if any("running" in item["state"] for item in pod["status"].get("containerStatuses", ())):
+                    return pod
+            interrupts.check()
+            if time.monotonic() > deadline:
+                raise SlipwayError(
+                    f"the training did not end in the `timeout` of its component; see"
+                    f" `kubectl -n {namespace} describe job/{job}`"
+                )
+            time.sleep(0.5)
+
+    def _failure(self, pod: Object, job: str) -> str:
+        metadata, container = pod["metadata"], self._container["name"]
+        where = (metadata["name"], "-n", metadata["namespace"], "-c", container, f"--tail={LOG_LINES}")
+        try:
+            log = self.cluster.kubectl("logs", *where).strip()
+        except SlipwayError:
+            log = ""  # the container never started
+        reason = pod["status"].get("message") or pod["status"].get("reason") or ""
+        return f"the training failed (job {job}) {reason}\n{log or 'it printed nothing'}"
+
+    def _fetch(self, pod: Object) -> dict[str, bytes]:
+        metadata = pod["metadata"]
+        where = (metadata["name"], "-n", metadata["namespace"], "-c", OUTPUT)
+        archive = ("tar", "-C", DIRECTORY, "-cf", "-", ".")
+        result = process.run(*self.cluster.command("exec", *where, "--", *archive), timeout_s=600)
+        if result.code:
+            raise CommandFailed(f"the output of the training cannot be read: {result.error}")
+        return dict(read_archive(result.stdout))
+
+
+def _is_training(item: StackObject) -> bool:
+    labels: Mapping[str, str] = (item.manifest.get("metadata") or {}).get("labels") or {}
+    return item.kind == "CronJob" and LABEL in labels
+
+
+def read_archive(archive: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of an archive that a training wrote; SlipwayError for anything but plain files."""
+    size = 0
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as members:
+            for member in members:
+                name = member.name.removeprefix("./")
+                if member.isdir() and name in ("", "."):
+                    continue
+                if not member.isfile() or "/" in name:
+                    raise SlipwayError(
+                        f"the training wrote {name}, but a model consists of plain files directly in OUTPUT"
+                    )
+                size += member.size
+                if size > MAX_BYTES:
+                    raise SlipwayError(f"the training wrote more than {MAX_BYTES} bytes")
+                file = members.extractfile(member)
+                yield name, file.read() if file else b""
+    except tarfile.TarError as error:
+        raise SlipwayError(f"the output of the training cannot be read: {error}") from None
