@@ -73,11 +73,13 @@ class Instance:
         self.pulumi_backend = self.state / "pulumi/backend"
         self.docker_config = self.state / "docker"
         self.docker = self.state / "docker-engine"  # the engine's data; exists after `sandbox up --docker`
+        self.store = self.state / "store"  # the objects of the store; exists after `sandbox up --store`
         self.tools = cache_home / "tools"  # compiled tools, which all instances of a user share
 
         # Files
         self.kubeconfig = self.state / "kubeconfig"
         self.passphrase = self.state / "pulumi/passphrase"
+        self.store_credentials = self.state / "store-credentials"
         self.supervisor_pid_file = self.run / "supervisord.pid"
         self.buildkit_socket = self.run / "buildkitd.sock"
         self.docker_socket = self.run / "docker.sock"
