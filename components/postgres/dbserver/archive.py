@@ -83,7 +83,7 @@ def fetch(store: Store, name: str, path: str, strict: bool) -> int:
             return ABORT
         later = [other for other in store.segments(name[:8]) if other > name] if SEGMENT.fullmatch(name) else []
         if later:
-            print(f"dbserver: the store lacks {name}, but has {later[0]} after it", file=sys.stderr)
+            print(f"dbserver: the store lacks {name}, but has {later[0]} after it; a new base backup covers the gap", file=sys.stderr)
             return ABORT
         return NOT_FOUND
     return 0

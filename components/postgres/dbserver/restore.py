@@ -69,7 +69,9 @@ class Server:
         lines = self.log.splitlines()
         ours = [line.removeprefix("dbserver: ") for line in lines if line.startswith("dbserver: ")]
         fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-        return "; ".join((*ours[-1:], *fatal[:1])) or "; ".join(lines[-3:])
+        # What pg_isready is refused with meanwhile is not the reason.
+        fatal = [line for line in fatal if not line.startswith("the database system is")]
+        return "; ".join((ours[-1:] or fatal[:1]) or lines[-3:])
 
     @contextmanager
     def running(self, parameters: dict[str, str]) -> Iterator[None]:
