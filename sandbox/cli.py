@@ -47,6 +47,12 @@ def up(
         bool,
         typer.Option("--docker", help="Also start a Docker engine, and from then on with every start."),
     ] = False,
+    postgres: Annotated[
+        bool,
+        typer.Option(
+            "--postgres", help="Also make the base image postgres:15-bookworm, and keep it up to date."
+        ),
+    ] = False,
 ) -> None:
     """Start the sandbox, or restart the processes that do not run.
 
@@ -59,7 +65,7 @@ def up(
     begun = time.monotonic()
     instance = Instance.from_environment()
     with lifecycle.lock(instance), Progress(console) as progress:
-        lifecycle.up(instance, progress, wait, docker)
+        lifecycle.up(instance, progress, wait, docker, postgres)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)

@@ -73,6 +73,7 @@ class Instance:
         self.pulumi_backend = self.state / "pulumi/backend"
         self.docker_config = self.state / "docker"
         self.docker = self.state / "docker-engine"  # the engine's data; exists after `sandbox up --docker`
+        self.postgres = self.state / "postgres-base"  # exists after `sandbox up --postgres`
         self.tools = cache_home / "tools"  # compiled tools, which all instances of a user share
 
         # Files

@@ -40,11 +40,13 @@ def lock(instance: Instance) -> AbstractContextManager[None]:
     return files.locked(instance.state / "lock", mode=0o700)
 
 
-def up(instance: Instance, progress: Progress, wait: bool, docker: bool = False) -> None:
+def up(
+    instance: Instance, progress: Progress, wait: bool, docker: bool = False, postgres: bool = False
+) -> None:
     """Start the sandbox.
 
     With `wait`, also compile the tools that otherwise follow in the background. With `docker`, also start a
-    Docker engine, which every later start includes.
+    Docker engine, and with `postgres`, the base image of databases; every later start includes them.
     """
     tools = Toolchain(instance)
     docker = docker or instance.docker.exists()
@@ -55,6 +57,8 @@ def up(instance: Instance, progress: Progress, wait: bool, docker: bool = False)
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if postgres:
+        instance.postgres.touch()
     if docker:
         with progress.step("install the Docker engine"):
             engine.ensure(instance)
@@ -165,7 +169,7 @@ def _fill_registry(
     if archives:
         with progress.step("wait for the packages of the base images"):
             archives.result()
-    for image in (*images.BASE_IMAGES, *((images.PROXY_IMAGE,) if instance.docker.exists() else ())):
+    for image in images.base_images(instance):
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
             images.ensure_base(instance, env, image)
 
