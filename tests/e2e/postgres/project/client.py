@@ -36,13 +36,21 @@ def attempts(url: str, log: str, statement: str) -> None:
             time.sleep(PAUSE_S)
 
 
+def _prepared(url: str) -> bool:
+    """Make the table; in a pod's first second, a network policy may not admit it yet."""
+    try:
+        with psycopg.connect(url, **OPTIONS) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS numbers (run text, number bigint)")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 def main() -> None:
     """Write and read until the pod ends."""
     url = os.environ["DATABASE_URL"]
-    with psycopg.connect(url, **OPTIONS) as connection:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS numbers (run text, number bigint, at timestamptz DEFAULT now())"
-        )
+    while not _prepared(url):
+        time.sleep(0.5)
     run = os.environ["HOSTNAME"]
     write = f"INSERT INTO numbers (run, number) VALUES ('{run}', {{number}})"  # noqa: S608
     reads = threading.Thread(
