@@ -14,6 +14,7 @@ with lasting():
     from components.kubernetes.job import Job
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
+    from components.kubernetes.postgres import Backups, Database, Postgres
     from components.kubernetes.probes import Probe, Probes
     from components.kubernetes.process.files import File
     from components.kubernetes.process.volumes import Volume
@@ -25,8 +26,10 @@ with lasting():
 __all__ = [
     "AppImage",
     "Autoscaling",
+    "Backups",
     "Compute",
     "CronJob",
+    "Database",
     "Endpoint",
     "Entrance",
     "EnvVar",
@@ -35,6 +38,7 @@ __all__ = [
     "Job",
     "Namespace",
     "PodSecurity",
+    "Postgres",
     "Probe",
     "Probes",
     "Redis",

@@ -83,7 +83,7 @@ def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) ->
 
 
 def _images(instance: Instance) -> dict[str, str | None]:
-    return {image.reference: images.origin(instance, image) for image in images.BASE_IMAGES}
+    return {image.reference: images.origin(instance, image) for image in images.base_images(instance)}
 
 
 def _store(instance: Instance) -> str:

@@ -153,6 +153,7 @@ _LASTING = (
 )
 
 ABSENT: Mapping[str, str] = {
+    "Postgres": "Patroni needs the API of a cluster; use a container of postgres:15-bookworm with a volume",
     "CronJob": "an engine starts nothing on a schedule: use cron of the machine, with `docker exec`",
 }
 """The components of a cluster that a Docker engine does not run, and what to do."""

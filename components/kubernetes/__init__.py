@@ -3,8 +3,9 @@
 from components.kubernetes.cron_job import CronJob
 from components.kubernetes.job import Job
 from components.kubernetes.namespace import Namespace
+from components.kubernetes.postgres import Postgres
 from components.kubernetes.redis import Redis
 from components.kubernetes.web_service import WebService
 from components.kubernetes.worker import Worker
 
-__all__ = ["CronJob", "Job", "Namespace", "Redis", "WebService", "Worker"]
+__all__ = ["CronJob", "Job", "Namespace", "Postgres", "Redis", "WebService", "Worker"]

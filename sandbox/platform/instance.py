@@ -74,6 +74,7 @@ class Instance:
         self.docker_config = self.state / "docker"
         self.docker = self.state / "docker-engine"  # the engine's data; exists after `sandbox up --docker`
         self.store = self.state / "store"  # the objects of the store; exists after `sandbox up --store`
+        self.postgres = self.state / "postgres-base"  # exists after `sandbox up --postgres`
         self.tools = cache_home / "tools"  # compiled tools, which all instances of a user share
 
         # Files

@@ -42,12 +42,18 @@ def lock(instance: Instance) -> AbstractContextManager[None]:
 
 
 def up(
-    instance: Instance, progress: Progress, wait: bool, docker: bool = False, with_store: bool = False
+    instance: Instance,
+    progress: Progress,
+    wait: bool,
+    docker: bool = False,
+    postgres: bool = False,
+    with_store: bool = False,
 ) -> None:
     """Start the sandbox.
 
     With `wait`, also compile the tools that otherwise follow in the background. With `docker`, also start a
-    Docker engine, and with `with_store` an object store; every later start includes them.
+    Docker engine, with `postgres` the base image of databases, and with `with_store` an object store; every
+    later start includes them.
     """
     tools = Toolchain(instance)
     docker = docker or instance.docker.exists()
@@ -60,6 +66,8 @@ def up(
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if postgres:
+        instance.postgres.touch()
     if docker:
         with progress.step("install the Docker engine"):
             engine.ensure(instance)
@@ -173,7 +181,7 @@ def _fill_registry(
     if archives:
         with progress.step("wait for the packages of the base images"):
             archives.result()
-    for image in (*images.BASE_IMAGES, *((images.PROXY_IMAGE,) if instance.docker.exists() else ())):
+    for image in images.base_images(instance):
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
             images.ensure_base(instance, env, image)
 
