@@ -64,8 +64,8 @@ class Jobs:
 
     def add_backups(
         self, backups: Backups, storage: str, labels: dict[str, str], after: pulumi.Resource
-    ) -> None:
-        """Make the CronJob of base backups, and the Job and the CronJob of drills."""
+    ) -> pulumi.Output[dict[str, Any]]:
+        """Make the CronJob of base backups, the Job and the CronJob of drills; return the last result."""
         name = self._pods.name
         backup = job_spec(labels, self._pods.job("backup", {}, {}), _BACKUP_S, retries=2)
         self._add_cron_job(f"{name}-backup", "-backup", backups.schedule, backup, [after])
@@ -79,7 +79,7 @@ class Jobs:
         drill = job_spec(labels, self._pods.job("drill", {}, {}, scratch=storage), _DRILL_S, retries=0)
         if backups.drill:
             self._add_cron_job(f"{name}-drill", "-drill", backups.drill, drill, [after, result])
-        self._add(
+        job = self._add(
             k8s.batch.v1.Job,
             name=lambda arguments: self._drill_name(arguments["spec"]),
             suffix="-drill",
@@ -87,6 +87,21 @@ class Jobs:
             spec=drill,
             opts=pulumi.ResourceOptions(depends_on=[after, result], retain_on_delete=True),
         )
+        return self._result(job)
+
+    def _result(self, job: k8s.batch.v1.Job) -> pulumi.Output[dict[str, Any]]:
+        """Return the result of the last drill, as the cluster has it once the Job has succeeded."""
+        name = f"{self._pods.name}-drill"
+
+        def parsed(data: Mapping[str, str] | None) -> dict[str, Any]:
+            found: dict[str, Any] = json.loads((data or {}).get("result.json", "{}"))
+            return found
+
+        place = job.metadata.apply(lambda metadata: f"{metadata.namespace}/{name}" if metadata.uid else name)
+        read = k8s.core.v1.ConfigMap.get(
+            f"{name}-result", place, opts=pulumi.ResourceOptions(parent=job, depends_on=[job])
+        )
+        return pulumi.Output.unsecret(read.data).apply(parsed)
 
     def _add_cron_job(
         self,

@@ -58,6 +58,11 @@ class Postgres(NamespacedComponent):
     """The name under which clients reach the primary."""
     read_host: str
     """The name under which clients reach any member, for reads."""
+    drill: pulumi.Output[dict[str, Any]]
+    """The result of the last drill: status, finished, backup, target_time, rpo_seconds, rto_seconds, rows, bytes.
+
+    Empty without `backups`.
+    """
     env: list[EnvVar]
     """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner."""
 
@@ -122,13 +127,14 @@ class Postgres(NamespacedComponent):
         applied = jobs.add_update(
             self._sets, durability, databases, _digest(specs), timeout, {**self.selector}, members
         )
+        self.drill = pulumi.Output.from_input({})
         if backups:
-            jobs.add_backups(backups, storage, {**self.selector}, applied)
+            self.drill = jobs.add_backups(backups, storage, {**self.selector}, applied)
         self._endpoint = Endpoint(
             port=PORT, pods={**self.selector, **SERVER}, client_labels=clients, depends_on=[applied]
         )
         self.env = self.env_of(databases[0].name)
-        self.register_outputs({"host": self.host, "read_host": self.read_host})
+        self.register_outputs({"host": self.host, "read_host": self.read_host, "drill": self.drill})
 
     def env_of(self, user: str) -> list[EnvVar]:
         """Return the variables of one user: DATABASE_URL and its parts, as those of `env`."""

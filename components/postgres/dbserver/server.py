@@ -80,8 +80,15 @@ def archiving(environment: dict[str, str]) -> dict[str, str]:
         "archive_mode": "on",
         "archive_timeout": "60s",
         "archive_command": archive.archive_command(),
-        "restore_command": archive.restore_command(),
     }
+
+
+def recovery(environment: dict[str, str]) -> dict[str, Any]:
+    """Return how a standby finds the segments that the primary has no more: in the store."""
+    if not environment.get("BACKUP_URL"):
+        return {}
+    archive = importlib.import_module("dbserver.archive")
+    return {"recovery_conf": {"restore_command": archive.restore_command()}}
 
 
 def bootstrap(environment: dict[str, str], asked: dict[str, str]) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def bootstrap(environment: dict[str, str], asked: dict[str, str]) -> dict[str, A
         "dcs": dynamic_configuration(asked),
         "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
     }
-    if environment.get("RESTORE_URL"):
+    if environment.get("RESTORE_SERVER"):
         begin |= importlib.import_module("dbserver.restore").bootstrap()
     return begin
 
@@ -131,6 +138,7 @@ def configuration(environment: dict[str, str], disk: int) -> dict[str, Any]:
                 "replication": {"username": "replication", "password": password("replication")},
             },
             "parameters": values,
+            **recovery(environment),
             "pg_hba": [
                 "local all all scram-sha-256",
                 "local replication all scram-sha-256",
