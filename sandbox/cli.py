@@ -49,7 +49,9 @@ def up(
     ] = False,
     store: Annotated[
         bool,
-        typer.Option("--store", help="Also start an S3 store for backups, and from then on with every start."),
+        typer.Option(
+            "--store", help="Also start an S3 store for backups, and from then on with every start."
+        ),
     ] = False,
     postgres: Annotated[
         bool,

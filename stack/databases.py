@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 
 import pulumi
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from components.kubernetes.postgres import Restore
 from components.kubernetes.postgres.options import PostgresName
@@ -19,7 +19,7 @@ RESTORED, DATABASE = "restored", "database"
 class Databases:
     """The databases of a stack that has `name` in its program."""
 
-    restored: Annotated[Mapping[PostgresName, Restore], BeforeValidator(group)] = {}  # noqa: RUF012 # nobody changes it
+    restored: Annotated[Mapping[PostgresName, Restore], BeforeValidator(group)] = Field(default_factory=dict)
     """The databases that were restored from the archive of another one, by their names."""
     database: PostgresName | None = None
     """The restored database that the application uses; by default the program's own."""

@@ -18,7 +18,8 @@ _ACCESS_KEY, _SECRET_KEY = "aws_access_key_id", "aws_secret_access_key"
 # The gateway takes its credentials from its environment, which other users cannot read. They come from the
 # file, so that neither the configuration of supervisord nor a command line has them.
 _SERVE = (
-    f"export $(sed -n 's/^{_ACCESS_KEY} = /ROOT_ACCESS_KEY=/p; s/^{_SECRET_KEY} = /ROOT_SECRET_KEY=/p' \"$0\")"
+    f"export $(sed -n 's/^{_ACCESS_KEY} = /ROOT_ACCESS_KEY=/p;"
+    f' s/^{_SECRET_KEY} = /ROOT_SECRET_KEY=/p\' "$0")'
     ' && exec "$@"'
 )
 

@@ -44,6 +44,14 @@ def promote(
     min_soak: Annotated[
         float, typer.Option("--min-soak", min=0, hidden=True, help="Deprecated: use --min-age.")
     ] = 0,
+    require_drill: Annotated[
+        float | None,
+        typer.Option(
+            "--require-drill",
+            min=0,
+            help="Refuse unless each database of TARGET was restored in a drill in the last SECONDS.",
+        ),
+    ] = None,
     *,
     verify: VerifyOptions,
     roll_back: Annotated[
@@ -63,7 +71,7 @@ def promote(
 
     Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
-    options = PromotionOptions(verify, pull_request, roll_back)
+    options = PromotionOptions(verify, pull_request, roll_back, require_drill)
     requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
     if min_soak:
         info("--min-soak is deprecated: use --min-age")

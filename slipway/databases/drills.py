@@ -49,7 +49,7 @@ class Drill(BaseModel):
 
 
 def databases(objects: Sequence[StackObject]) -> list[StackObject]:
-    """Return the ConfigMaps of drills in the state of a stack; there is one for each database with backups."""
+    """Return the ConfigMaps of drills in the state of a stack: those of databases with backups."""
     found = {item.key: item for item in objects if item.kind == "ConfigMap" and item.name.endswith(SUFFIX)}
     jobs = {(item.namespace, item.name) for item in objects if item.kind == "CronJob"}
     return [

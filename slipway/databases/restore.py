@@ -157,7 +157,9 @@ def _check_name(target: StackSnapshot, name: str, server: str) -> None:
     if name == server or (name in _names(target) and known is None):
         raise SlipwayError(f"--as is {name!r}, but {target.name} has a database of this name: choose another")
     if known is not None and known.get("server") != server:
-        raise SlipwayError(f"--as is {name!r}, but that was restored from {known.get('server')}: choose another")
+        raise SlipwayError(
+            f"--as is {name!r}, but that was restored from {known.get('server')}: choose another"
+        )
 
 
 def _change(
@@ -213,5 +215,7 @@ def _verify(target: StackSnapshot, options: VerifyOptions, prompter: Prompter) -
     if target.image is None:
         problems = settle(lambda: rollout_problems(objects, live_objects(target.cluster, objects)))
         return "; ".join(problems)
-    checked = verify(Target(target.name, target.cluster, tuple(objects), target.image, prompter.info), options)
+    checked = verify(
+        Target(target.name, target.cluster, tuple(objects), target.image, prompter.info), options
+    )
     return "" if checked[-1].passed else f"{checked[-1].name}: {checked[-1].detail}"

@@ -64,3 +64,5 @@ class PromotionOptions:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     pull_request: bool = False
     roll_back: bool = True
+    drill_age_s: float | None = None
+    """The maximum age of the last drill of each database of the target; None demands no drill."""

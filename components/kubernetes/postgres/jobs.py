@@ -81,13 +81,18 @@ class Jobs:
         )
         if backups.drill:
             self._add_cron_job(f"{name}-drill", "-drill", backups.drill, drill, [after, result])
+        explain = pulumi.ErrorHook(f"Drill of {name} {next(_numbers)} failed", self._explain_drill)
         job = self._add(
             k8s.batch.v1.Job,
             name=lambda arguments: self._drill_name(arguments["spec"]),
             suffix="-drill",
             annotations={"pulumi.com/timeoutSeconds": str(_DRILL_S + 60)},
             spec=drill,
-            opts=pulumi.ResourceOptions(depends_on=[after, result], retain_on_delete=True),
+            opts=pulumi.ResourceOptions(
+                depends_on=[after, result],
+                retain_on_delete=True,
+                hooks=pulumi.ResourceHookBinding(on_error=[explain]),
+            ),
         )
         return self._result(job)
 
@@ -145,5 +150,19 @@ class Jobs:
             f"  What failed: {place} logs job/{metadata.get('name')}\n"
             f"  The members: {place} exec {self._pods.name}-0-0 -- patronictl -c /tmp/patroni.json list\n"
             f"  Correct the cause, then: {place} delete job/{metadata.get('name')} && pulumi up --refresh"
+        )
+        return False  # do not try again
+
+    def _explain_drill(self, failure: pulumi.ErrorHookArgs) -> bool:
+        """Print what to do when a drill has failed."""
+        metadata: dict[str, Any] = dict(failure.new_inputs or {}).get("metadata", {})
+        place = f"kubectl --namespace {metadata.get('namespace')}"
+        pulumi.log.error(
+            f"The drill of the database {self._pods.name} failed: from its backups as they are, it cannot be"
+            " restored. It serves on as it was.\n"
+            f"  What failed: {place} logs job/{metadata.get('name')}\n"
+            "  If the store has lost or damaged something, a new base backup covers it:"
+            f" {place} create job --from=cronjob/{self._pods.name}-backup backup-now\n"
+            f"  Then again: {place} delete job/{metadata.get('name')} && pulumi up --refresh"
         )
         return False  # do not try again

@@ -61,7 +61,9 @@ def claim(store: Store, database: str) -> None:
     owner = store.read(OWNER)
     if owner is None:
         if store.keys("wals/"):
-            raise StoreError(f"{store.url}/{store.server} has segments of an unknown database: move them away")
+            raise StoreError(
+                f"{store.url}/{store.server} has segments of an unknown database: move them away"
+            )
         store.write(OWNER, database.encode())
     elif owner.decode() != database:
         raise StoreError(
@@ -81,9 +83,15 @@ def fetch(store: Store, name: str, path: str, strict: bool) -> int:
         if error.code != NOT_FOUND:
             print(f"dbserver: {error}", file=sys.stderr)
             return ABORT
-        later = [other for other in store.segments(name[:8]) if other > name] if SEGMENT.fullmatch(name) else []
+        later = (
+            [other for other in store.segments(name[:8]) if other > name] if SEGMENT.fullmatch(name) else []
+        )
         if later:
-            print(f"dbserver: the store lacks {name}, but has {later[0]} after it; a new base backup covers the gap", file=sys.stderr)
+            print(
+                f"dbserver: the store lacks {name}, but has {later[0]} after it;"
+                " a new base backup covers the gap",
+                file=sys.stderr,
+            )
             return ABORT
         return NOT_FOUND
     return 0

@@ -36,10 +36,12 @@ def make(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
     if "id" not in answer:
         raise BackupFailed(answer.get("reason", "the primary gave no reason"))
     connection.execute(
-        "INSERT INTO slipway.backup VALUES (%s, %s, %s)", (os.environ["DB_NAME"], answer["id"], answer["ended"])
+        "INSERT INTO slipway.backup VALUES (%s, %s, %s)",
+        (os.environ["DB_NAME"], answer["id"], answer["ended"]),
     )
     connection.execute(
-        "DELETE FROM slipway.backup WHERE server = %s AND id = ANY(%s)", (os.environ["DB_NAME"], answer["deleted"])
+        "DELETE FROM slipway.backup WHERE server = %s AND id = ANY(%s)",
+        (os.environ["DB_NAME"], answer["deleted"]),
     )
     return str(answer["id"])
 

@@ -10,7 +10,8 @@ from dbserver.server import password
 SCHEMA = """
     CREATE SCHEMA IF NOT EXISTS slipway;
     REVOKE ALL ON SCHEMA slipway FROM PUBLIC;
-    CREATE TABLE IF NOT EXISTS slipway.backup (server text, id text, ended timestamptz, PRIMARY KEY (server, id));
+    CREATE TABLE IF NOT EXISTS slipway.backup (
+        server text, id text, ended timestamptz, PRIMARY KEY (server, id));
     CREATE TABLE IF NOT EXISTS slipway.drill (
         id bigserial PRIMARY KEY, note text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 """

@@ -166,7 +166,9 @@ def restore(store: Store, target: datetime | None, data: Path) -> None:
             print("the archive ends before this moment: restored to its end", flush=True)
             with server.running(recovery(store, None)):
                 pass
-        print(next((line for line in server.log.splitlines()[::-1] if "last completed" in line), ""), flush=True)
+        print(
+            next((line for line in server.log.splitlines()[::-1] if "last completed" in line), ""), flush=True
+        )
 
 
 def moment(text: str) -> datetime | None:

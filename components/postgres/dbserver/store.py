@@ -19,7 +19,9 @@ CREDENTIALS = Path("/etc/postgres/store")
 SEGMENT = re.compile("[0-9A-F]{24}")
 TIMEOUT_S = 6 * 3600
 # S3 look-alikes do not have the checksums that the SDK asks for since 2025.
-_SDK = dict.fromkeys(("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"), "when_required")
+_SDK = dict.fromkeys(
+    ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"), "when_required"
+)
 NOT_FOUND = 1
 """The exit code of barman's programs when they reached the store, and it lacks what was asked for."""
 
@@ -92,10 +94,8 @@ class Store:
 
     @contextmanager
     def _environment(self) -> Iterator[dict[str, str]]:
-        """Write the credentials into a file for the SDK, in which neither arguments nor environment show them."""
-        access, secret = (
-            (CREDENTIALS / name).read_text().strip() for name in ("access-key", "secret-key")
-        )
+        """Write the credentials into a file for the SDK: neither arguments nor environment show them."""
+        access, secret = ((CREDENTIALS / name).read_text().strip() for name in ("access-key", "secret-key"))
         with tempfile.NamedTemporaryFile("w", prefix="store-") as file:  # with mode 0600
             file.write(f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n")
             file.flush()
@@ -183,5 +183,5 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        time = datetime.strptime(text, "%a %b %d %H:%M:%S %Y")  # noqa: DTZ007 # below
+        time = datetime.strptime(text, "%a %b %d %H:%M:%S %Y")
     return time if time.tzinfo else time.replace(tzinfo=UTC)

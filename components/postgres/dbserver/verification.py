@@ -12,7 +12,8 @@ _COUNT = """
         query_to_xml(format('SELECT count(*) AS c FROM %I.%I', n.nspname, t.relname), false, true, '')
     ))[1]::text::bigint), 0)
     FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
-    WHERE t.relkind = 'r' AND t.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'slipway')"""
+    WHERE t.relkind = 'r' AND t.relpersistence = 'p'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'slipway')"""
 
 
 class Damaged(Exception):
@@ -32,12 +33,16 @@ def read_everything(server: Server) -> tuple[int, int]:
         Damaged: something cannot be read, or is not as it should be.
     """
     _run(server, "pg_amcheck", "--all", "--install-missing", "--heapallindexed", "--jobs=2")
-    listed = query(server, "postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate")
+    listed = query(
+        server, "postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+    )
     names = listed.splitlines()
     for name in names:
         _run(server, "pg_dump", f"--dbname={name}", "--file=/dev/null")
     rows = sum(int(query(server, name, _COUNT)) for name in names)
-    size = query(server, "postgres", "SELECT sum(pg_database_size(datname)) FROM pg_database WHERE NOT datistemplate")
+    size = query(
+        server, "postgres", "SELECT sum(pg_database_size(datname)) FROM pg_database WHERE NOT datistemplate"
+    )
     return rows, int(size)
 
 
