@@ -14,7 +14,7 @@ with lasting():
     from components.kubernetes.job import Job
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
-    from components.kubernetes.postgres import Backups, Database, Postgres
+    from components.kubernetes.postgres import Backups, Database, Postgres, Restore
     from components.kubernetes.probes import Probe, Probes
     from components.kubernetes.process.files import File
     from components.kubernetes.process.volumes import Volume
@@ -45,6 +45,7 @@ __all__ = [
     "RegistryCache",
     "RegistryCredentials",
     "Resources",
+    "Restore",
     "Rollout",
     "Tls",
     "Volume",

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 from components.kubernetes.component import TAKES_OVER
 from components.kubernetes.job import DIGITS, job_spec
 from components.kubernetes.postgres.options import Backups, Database, Durability
-from components.kubernetes.postgres.pods import Pods
+from components.kubernetes.postgres.pods import DATA, Pods
 
 _numbers = itertools.count()
 _BACKUP_S = 6 * 3600
@@ -76,7 +76,9 @@ class Jobs:
             annotations=TAKES_OVER,
             data={"about": f"The result of the last drill of {name} is in result.json"},
         )
-        drill = job_spec(labels, self._pods.job("drill", {}, {}, scratch=storage), _DRILL_S, retries=0)
+        drill = job_spec(
+            labels, self._pods.job("drill", {}, {"DRILL_SCRATCH": DATA}, scratch=storage), _DRILL_S, retries=0
+        )
         if backups.drill:
             self._add_cron_job(f"{name}-drill", "-drill", backups.drill, drill, [after, result])
         self._add(

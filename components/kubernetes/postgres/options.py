@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -147,6 +148,27 @@ def buffers(value: str) -> int | None:
     """Return the bytes of shared_buffers, which PostgreSQL also takes as a number of pages."""
     match = re.fullmatch(r"(\d+) ?(kB|MB|GB|TB)?", value)
     return int(match[1]) * (_UNITS[match[2]] if match[2] else 8192) if match else None
+
+
+def _moment(value: str) -> str:
+    if value == "LATEST":
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be LATEST, or a time with its zone: 2026-01-31T12:00:00+00:00") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"must have a zone: {value}+00:00")
+    return value
+
+
+@options
+class Restore:
+    """What a new database begins with: the archive of another one, at a moment."""
+
+    server: PostgresName
+    """The name of the database whose archive is read; it may still run, and is not touched."""
+    time: Annotated[str, AfterValidator(_moment)] = "LATEST"
 
 
 def _store(value: str) -> str:

@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import PodSecurity, Resources, pod_spec
 from components.kubernetes.postgres.access import REST_PORT, SERVER
-from components.kubernetes.postgres.options import PORT, Backups
+from components.kubernetes.postgres.options import PORT, Backups, Restore
 from components.kubernetes.probes import Probe
 from components.validation import quantity
 
@@ -38,6 +38,7 @@ class Pods:
     store: pulumi.Input[str] | None
     """The name of the Secret with the login of the store."""
     platform: str | None
+    restore: Restore | None
 
     def member(self, claim: str, selector: Mapping[str, str]) -> k8s.core.v1.PodSpecArgsDict:
         """Return the pod of a member, whose data is on a claim."""
@@ -55,6 +56,10 @@ class Pods:
             # Until every node has stopped sending here; a primary hands its role over first.
             "lifecycle": {"pre_stop": {"exec_": {"command": ["python3", "-m", "dbserver.leave"]}}},
         }
+        if self.restore:
+            origin = {"RESTORE_SERVER": self.restore.server, "RESTORE_TIME": self.restore.time}
+            variables = [EnvVar.value(name, value).as_dict for name, value in origin.items()]
+            container["env"] = [*self._environment(), *variables]
         # Parallel queries share memory there; the default, 64 MiB, is not enough for large joins.
         shared = f"{int(quantity(self.resources.limits.as_dict['memory'])) // 4 // 1024**2}Mi"
         pod = self._pod(
@@ -143,13 +148,9 @@ class Pods:
         mounts: Sequence[k8s.core.v1.VolumeMountArgsDict],
         volumes: Sequence[k8s.core.v1.VolumeArgsDict],
     ) -> k8s.core.v1.PodSpecArgsDict:
-        passwords: list[k8s.core.v1.VolumeProjectionArgsDict] = [
-            {"secret": {"name": self.system}},
-            *(
-                {"secret": {"name": secret, "items": [{"key": "password", "path": user}]}}
-                for user, secret in users.items()
-            ),
-        ]
+        passwords: list[k8s.core.v1.VolumeProjectionArgsDict] = [{"secret": {"name": self.system}}]
+        for user, secret in users.items():
+            passwords.append({"secret": {"name": secret, "items": [{"key": "password", "path": user}]}})
         secrets: list[k8s.core.v1.VolumeArgsDict] = [
             {"name": "users", "projected": {"sources": passwords, "default_mode": _MODE}}
         ]

@@ -25,6 +25,7 @@ from components.kubernetes.postgres.options import (
     PostgresName,
     PostgresResources,
     Replicas,
+    Restore,
     Storage,
     buffers,
 )
@@ -75,6 +76,7 @@ class Postgres(NamespacedComponent):
         password_version: Count = 1,
         parameters: Parameters = {},  # noqa: B006 # nobody changes it
         backups: Backups | None = None,
+        restore: Restore | None = None,
         storage_class: Text | None = None,
         resources: PostgresResources = DEFAULT_RESOURCES,
         timeout: Count = 900,
@@ -87,7 +89,11 @@ class Postgres(NamespacedComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Make the database; raise BadArgument, before anything is touched, if the arguments do not fit."""
-        if found := list(problems(replicas, durability, databases, parameters, resources)):
+        found = [
+            *problems(replicas, durability, databases, parameters, resources),
+            *restore_problems(name, restore, backups),
+        ]
+        if found:
             raise invalid(type(self), name, found)
         super().__init__(name, namespace, transform, opts)
         self.host, self.read_host = name, f"{name}-read"
@@ -104,6 +110,7 @@ class Postgres(NamespacedComponent):
             system=system.metadata.name,
             store=store.metadata.name if store else None,
             platform=platform,
+            restore=restore,
         )
         needed = self._add_rights(pull_secret)
         needed += self._add_services(replicas)
@@ -274,11 +281,19 @@ def problems(
     users = Counter(user for item in databases for user in item.users)
     for user, count in users.items():
         if count > 1 and Counter(item.name for item in databases)[user] < 2:
-            yield f"databases name the user {user!r} {count} times: each user is of one database, with one right"
+            yield f"databases name the user {user!r} {count} times, but may only once"
     limit = resources.limits.as_dict["memory"]
     asked = parameters.get("shared_buffers")
     size = buffers(asked) if asked else 0
     if size is None:
         yield f"parameters.shared_buffers is {asked!r}, but must be a number with kB, MB or GB: 256MB"
     elif size > quantity(limit) * 6 / 10:
-        yield f"parameters.shared_buffers is {asked}, but the pod's memory limit is {limit}: at most 60 % of it"
+        yield f"parameters.shared_buffers is {asked}, but must be at most 60 % of the memory limit, {limit}"
+
+
+def restore_problems(name: str, restore: Restore | None, backups: Backups | None) -> Iterator[str]:
+    """Yield why a database cannot begin with the archive of another one."""
+    if restore and not backups:
+        yield "restore is given, but backups is not: it names the store that is read"
+    if restore and restore.server == name:
+        yield f"restore.server is {name!r}, the database itself: two cannot share an archive; use another name"

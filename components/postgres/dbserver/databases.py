@@ -13,6 +13,7 @@ from dbserver.server import password
 
 OURS = "of the program"
 """The comment on users that the program names; one that it no longer names may not log in."""
+_RIGHTS = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 _READ = "SELECT"
 _WRITE = "SELECT, INSERT, UPDATE, DELETE"
 _ITERATIONS = 4096
@@ -38,10 +39,7 @@ def _roles(users: Sequence[str]) -> Iterator[str]:
             f"SELECT 'CREATE ROLE {identifier(user)}'"
             f" WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(user)}) \\gexec"
         )
-        yield (
-            f"ALTER ROLE {identifier(user)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-            f" PASSWORD {literal(verifier(password(user)))};"
-        )
+        yield (f"ALTER ROLE {identifier(user)} LOGIN {_RIGHTS} PASSWORD {literal(verifier(password(user)))};")
         yield f"COMMENT ON ROLE {identifier(user)} IS {literal(OURS)};"
     listed = ", ".join(map(literal, users))
     yield (

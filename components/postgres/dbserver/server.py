@@ -90,7 +90,7 @@ def bootstrap(environment: dict[str, str], asked: dict[str, str]) -> dict[str, A
         "dcs": dynamic_configuration(asked),
         "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
     }
-    if environment.get("RESTORE_URL"):
+    if environment.get("RESTORE_SERVER"):
         begin |= importlib.import_module("dbserver.restore").bootstrap()
     return begin
 

@@ -1,7 +1,8 @@
-"""What a client recorded: each write or read, whether it was acknowledged, and the longest time without one."""
+"""What a client recorded: each write or read, its outcome, and the longest time without a success."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Attempts:
     def longest_gap(self) -> float:
         """The longest time from the end of a success to the end of the next."""
         ends = [attempt.ended for attempt in self.all if attempt.ok]
-        return max((after - before for before, after in zip(ends, ends[1:], strict=False)), default=0.0)
+        return max((after - before for before, after in pairwise(ends)), default=0.0)
 
 
 def _attempts(lines: Iterable[str]) -> Iterator[Attempt]:

@@ -6,6 +6,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 
@@ -17,7 +18,7 @@ def attempts(url: str, log: str, statement: str) -> None:
     """Execute a statement without end, with the next number each time, over connections that are renewed."""
     connection: psycopg.Connection | None = None
     number = 0
-    with open(log, "w", buffering=1) as file:
+    with Path(log).open("w", buffering=1) as file:
         while True:
             number += 1
             begun = time.time()
@@ -52,7 +53,7 @@ def main() -> None:
     while not _prepared(url):
         time.sleep(0.5)
     run = os.environ["HOSTNAME"]
-    write = f"INSERT INTO numbers (run, number) VALUES ('{run}', {{number}})"  # noqa: S608
+    write = f"INSERT INTO numbers (run, number) VALUES ('{run}', {{number}})"
     reads = threading.Thread(
         target=attempts, args=(os.environ["READ_URL"], "/tmp/reads", "SELECT {number}"), daemon=True
     )
