@@ -11,7 +11,8 @@ METAVARS = {
     "base_ref": "REF", "check_command": "COMMAND", "check_host": "HOST", "check_path": "PATH",
     "check_status": "STATUS", "cwd": "DIRECTORY", "html": "FILE", "last": "N", "max_errors": "SHARE",
     "min_age": "SECONDS", "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT",
-    "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS", "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
+    "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS",
+    "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
     "stack": "STACK", "tail": "N", "to": "N",
 }  # fmt: skip
 """What the help calls the value of an option, by the name of the parameter."""

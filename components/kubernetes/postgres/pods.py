@@ -148,13 +148,9 @@ class Pods:
         mounts: Sequence[k8s.core.v1.VolumeMountArgsDict],
         volumes: Sequence[k8s.core.v1.VolumeArgsDict],
     ) -> k8s.core.v1.PodSpecArgsDict:
-        passwords: list[k8s.core.v1.VolumeProjectionArgsDict] = [
-            {"secret": {"name": self.system}},
-            *(
-                {"secret": {"name": secret, "items": [{"key": "password", "path": user}]}}
-                for user, secret in users.items()
-            ),
-        ]
+        passwords: list[k8s.core.v1.VolumeProjectionArgsDict] = [{"secret": {"name": self.system}}]
+        for user, secret in users.items():
+            passwords.append({"secret": {"name": secret, "items": [{"key": "password", "path": user}]}})
         secrets: list[k8s.core.v1.VolumeArgsDict] = [
             {"name": "users", "projected": {"sources": passwords, "default_mode": _MODE}}
         ]

@@ -60,9 +60,9 @@ class Postgres(NamespacedComponent):
     read_host: str
     """The name under which clients reach any member, for reads."""
     drill: pulumi.Output[dict[str, Any]]
-    """The result of the last drill: status, finished, backup, target_time, rpo_seconds, rto_seconds, rows, bytes.
+    """The result of the last drill; empty without `backups`.
 
-    Empty without `backups`.
+    It has status, reason, finished, backup, target_time, rpo_seconds, rto_seconds, rows and bytes.
     """
     env: list[EnvVar]
     """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner."""
@@ -287,7 +287,7 @@ def problems(
     users = Counter(user for item in databases for user in item.users)
     for user, count in users.items():
         if count > 1 and Counter(item.name for item in databases)[user] < 2:
-            yield f"databases name the user {user!r} {count} times, but a user has one right in one of them"
+            yield f"databases name the user {user!r} {count} times, but may only once"
     limit = resources.limits.as_dict["memory"]
     asked = parameters.get("shared_buffers")
     size = buffers(asked) if asked else 0

@@ -1,7 +1,7 @@
 """The drill: proves that the database can be restored, by restoring it (`python3 -m dbserver.drill`).
 
 It writes a row, waits until the row is archived, restores the newest base backup into scratch space to the
-moment after the row, and checks that the row is there, that a later row is not, and that all data is readable.
+moment after the row. The row has to be there, a later row not, and all data has to be readable.
 """
 
 import json

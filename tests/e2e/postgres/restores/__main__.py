@@ -3,7 +3,15 @@
 import pulumi
 
 from components import (
-    AppImage, Backups, Compute, EnvVar, Namespace, Postgres, Resources, Restore, Worker,
+    AppImage,
+    Backups,
+    Compute,
+    EnvVar,
+    Namespace,
+    Postgres,
+    Resources,
+    Restore,
+    Worker,
 )  # fmt: skip
 from stack.build_secrets import build_secrets
 from stack.databases import Databases
