@@ -30,7 +30,7 @@ backups = Backups(
     endpoint=config.require("endpoint"),
     access_key=config.require_secret("accessKey"),
     secret_key=config.require_secret("secretKey"),
-    drill=None,
+    drill="0 0 1 1 *",  # the tests run it
 )
 
 
