@@ -40,8 +40,12 @@ def imports(source: str) -> Iterator[str]:
 def imported_by(part: str) -> dict[str, str]:
     """Return what a part imports, and a file that does."""
     files = (PROJECT / part).rglob("*.py")
+    elsewhere = {".venv", "dbserver"}  # dbserver runs in the image of a database
     return {
-        name: str(file) for file in files if ".venv" not in file.parts for name in imports(file.read_text())
+        name: str(file)
+        for file in files
+        if not elsewhere & set(file.parts)
+        for name in imports(file.read_text())
     }
 
 

@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parent.parent.parent
-LOCKS = ("requirements.txt", "app/requirements.txt", "app/requirements-test.txt", "policy/requirements.txt")
-INSTALLERS = [PROJECT / "Makefile", PROJECT / "app/Dockerfile", *PROJECT.glob(".github/workflows/*")]
+LOCKS = (
+    "requirements.txt",
+    "app/requirements.txt",
+    "app/requirements-test.txt",
+    "components/postgres/requirements.txt",
+    "policy/requirements.txt",
+)
+INSTALLERS = [
+    PROJECT / "Makefile",
+    PROJECT / "app/Dockerfile",
+    PROJECT / "components/postgres/Dockerfile",
+    *PROJECT.glob(".github/workflows/*"),
+]
 INSTALLING = re.compile(r"\bpip\b.*\binstall\b.*")
 
 

@@ -135,10 +135,12 @@ class Pods:
             "POD_NAMESPACE": "metadata.namespace",
             "POD_IP": "status.podIP",
         }
-        return [
-            *({"name": name, "value": value} for name, value in values.items()),
-            *({"name": name, "value_from": {"field_ref": {"field_path": f}}} for name, f in fields.items()),
-        ]
+        variables: list[k8s.core.v1.EnvVarArgsDict] = []
+        for name, value in values.items():
+            variables.append({"name": name, "value": value})
+        for name, path in fields.items():
+            variables.append({"name": name, "value_from": {"field_ref": {"field_path": path}}})
+        return variables
 
     def _pod(
         self,

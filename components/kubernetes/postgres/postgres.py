@@ -2,8 +2,7 @@
 
 import hashlib
 import secrets
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from components.kubernetes.component import NOT_AWAITED, NamespacedComponent, Tr
 from components.kubernetes.endpoint import Cidr, Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.postgres.access import SERVER, job_rules, member_rules, network_policy
+from components.kubernetes.postgres.checks import problems, restore_problems
 from components.kubernetes.postgres.jobs import Jobs
 from components.kubernetes.postgres.options import (
     DEFAULT_RESOURCES,
@@ -27,11 +27,10 @@ from components.kubernetes.postgres.options import (
     Replicas,
     Restore,
     Storage,
-    buffers,
 )
 from components.kubernetes.postgres.pods import Pods
 from components.kubernetes.postgres.users import Users
-from components.validation import Count, InputText, Platform, Text, checked, invalid, quantity
+from components.validation import Count, InputText, Platform, Text, checked, invalid
 
 
 class Postgres(NamespacedComponent):
@@ -267,39 +266,3 @@ def _digest(specs: Sequence[Any]) -> pulumi.Output[str]:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     return pulumi.Output.unsecret(pulumi.Output.json_dumps(specs, sort_keys=True).apply(digest))
-
-
-def problems(
-    replicas: int,
-    durability: Durability,
-    databases: Sequence[Database],
-    parameters: Parameters,
-    resources: PostgresResources,
-) -> Iterator[str]:
-    """Yield what does not fit together."""
-    if durability == "sync" and replicas < 2:
-        yield f"durability is 'sync', but replicas is {replicas}: a commit would wait for a standby; use 2"
-    if not databases:
-        yield "databases is empty, but must have at least one: [Database(name='app')]"
-    for database, count in Counter(item.name for item in databases).items():
-        if count > 1:
-            yield f"databases has {count} with the name {database!r}"
-    users = Counter(user for item in databases for user in item.users)
-    for user, count in users.items():
-        if count > 1 and Counter(item.name for item in databases)[user] < 2:
-            yield f"databases name the user {user!r} {count} times, but may only once"
-    limit = resources.limits.as_dict["memory"]
-    asked = parameters.get("shared_buffers")
-    size = buffers(asked) if asked else 0
-    if size is None:
-        yield f"parameters.shared_buffers is {asked!r}, but must be a number with kB, MB or GB: 256MB"
-    elif size > quantity(limit) * 6 / 10:
-        yield f"parameters.shared_buffers is {asked}, but must be at most 60 % of the memory limit, {limit}"
-
-
-def restore_problems(name: str, restore: Restore | None, backups: Backups | None) -> Iterator[str]:
-    """Yield why a database cannot begin with the archive of another one."""
-    if restore and not backups:
-        yield "restore is given, but backups is not: it names the store that is read"
-    if restore and restore.server == name:
-        yield f"restore.server is {name!r}, the database itself: two cannot share an archive; use another name"

@@ -80,12 +80,24 @@ class DatabaseStack(Stack):
                 env=self.environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode == 0:
-                states = sorted((item["Role"], item["State"]) for item in json.loads(done.stdout))
+                states = sorted((item["Role"], item.get("State", "")) for item in json.loads(done.stdout))
                 return [state for _, state in states] == ["running", "streaming"]
         return False
 
-    def settle(self) -> None:
-        eventually("a primary and a standby that follows", self.settled, seconds=120)
+    def settle(self, seconds: float = 180) -> None:
+        eventually("a primary and a standby that follows", self.settled, seconds)
+
+    def node_of(self, pod: str) -> str:
+        return self.kubectl("get", "pod", pod, "--output=jsonpath={.spec.nodeName}").strip()
+
+    def switch_over(self) -> None:
+        """Make the standby the primary."""
+        primary = self.primary
+        [standby] = {"db-0-0", "db-1-0"} - {primary}
+        words = ("switchover", "--leader", primary, "--candidate", standby, "--force")
+        self.kubectl("exec", primary, "--", *LIST[:3], *words)
+        eventually("the other primary", lambda: self.primary == standby)
+        self.settle()
 
     @contextmanager
     def measured(self) -> Iterator[Measured]:

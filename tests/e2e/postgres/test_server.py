@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from tests.e2e.postgres.conftest import DatabaseStack
 from tests.e2e.sandbox.cluster import eventually
 
@@ -105,6 +107,7 @@ def test_an_update_restarts_the_standby_first_and_changes_the_primary_once(db: D
     assert db.changes() == []
 
 
+@pytest.mark.soak
 def test_a_version_that_does_not_start_leaves_the_primary_alone(db: DatabaseStack) -> None:
     primary = db.primary
     db.succeed("config", "set", "libraries", "no_such_library")
