@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -18,6 +19,9 @@ from tests.e2e.conftest import Ending
 from tests.e2e.postgres.attempts import Attempts
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 from tests.e2e.sandbox.cluster import eventually
+
+if TYPE_CHECKING:
+    from tests.e2e.postgres.restoring import RestoreStack
 
 HERE = Path(__file__).parent / "project"
 LIST = ("patronictl", "-c", "/tmp/patroni.json", "list", "--format=json")  # noqa: S108 # in the pod
@@ -127,4 +131,13 @@ def db(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[Dat
     stack.file.write_text(yaml.safe_dump({"config": config | {"postgres:durability": "sync"}}))
     stack.succeed("stack", "init")
     with stack.while_up(ending):
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def backed_up(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator["RestoreStack"]:
+    """A database whose backups are in the sandbox's store."""
+    from tests.e2e.postgres.restoring import new
+
+    with new(tmp_path_factory.mktemp("restores")).while_up(ending) as stack:
         yield stack
