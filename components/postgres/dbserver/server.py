@@ -16,7 +16,7 @@ BINARIES = "/usr/lib/postgresql/15/bin"
 REST_PORT = 8008
 REST_USER = "slipway"
 # A failover takes at most `ttl` after the primary stopped to answer, loop_wait + 2 * retry_timeout must fit.
-TIMES = {"ttl": 20, "loop_wait": 5, "retry_timeout": 5}
+TIMES = {"ttl": 20, "loop_wait": 3, "retry_timeout": 5}
 
 
 def password(user: str) -> str:
