@@ -35,8 +35,8 @@ def test_nothing_that_others_see_has_the_login(instance: Instance) -> None:
     store.ensure(instance)
     (instance.libexec / "versitygw").symlink_to("/bin/true")
     [program] = store.programs(instance, Toolchain(instance))
-    shown = (program.section(instance), str(environment.variables(instance)), status._store(instance))  # what `status` prints
+    shown = (program.section(instance), str(environment.variables(instance)), status._store(instance))
     keys = [line.partition(" = ")[2] for line in instance.store_credentials.read_text().splitlines()[1:]]
     assert all(keys)
     assert [key for key in keys for text in shown if key in text] == []
-    assert str(instance.store_credentials) in status._store(instance)  # as above
+    assert str(instance.store_credentials) in status._store(instance)
