@@ -9,7 +9,6 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dbserver import database
 from dbserver.store import NOT_FOUND, SEGMENT, Store, StoreError
 
 OWNER = "owner"
@@ -114,6 +113,8 @@ class State:
 
 def state() -> State:
     """Return the state of the archive, as the primary knows it."""
+    from dbserver import database  # its imports take time, which each archived segment would pay
+
     query = """
         SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false),
                (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'),

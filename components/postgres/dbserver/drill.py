@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 
@@ -26,7 +26,7 @@ from dbserver.store import Backup, Store, StoreError
 ARCHIVE_TIMEOUT_S = 180
 LIE_S = 15
 """How long the store may lack what PostgreSQL reports as archived."""
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 
 class DrillFailed(Exception):
