@@ -153,10 +153,23 @@ def configuration(environment: dict[str, str], disk: int) -> dict[str, Any]:
     }
 
 
+def set_aside(data: Path) -> None:
+    """Rename a directory with remains of a database, so that the member gets the data from another one.
+
+    Patroni copies into an empty directory only, and PostgreSQL starts with complete data only.
+    """
+    if data.exists() and any(data.iterdir()) and not (data / "global/pg_control").exists():
+        broken = data.with_name(f"{data.name}.broken")
+        shutil.rmtree(broken, ignore_errors=True)
+        data.rename(broken)
+        print(f"{data} has remains of a database: they are now in {broken}", flush=True)
+
+
 def main() -> None:
     """Write the configuration and become Patroni."""
     environment = dict(os.environ)
     data = Path(environment["PGDATA"])
+    set_aside(data)
     text = json.dumps(configuration(environment, shutil.disk_usage(data.parent).total))
     CONFIG.unlink(missing_ok=True)
     with os.fdopen(os.open(CONFIG, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

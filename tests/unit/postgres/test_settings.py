@@ -82,3 +82,17 @@ def test_a_verifier_is_that_of_the_password() -> None:
 def test_names_and_texts_cannot_end_their_quotes() -> None:
     assert databases.identifier('a"; DROP TABLE t; --') == '"a""; DROP TABLE t; --"'
     assert databases.literal("it's") == "'it''s'"
+
+
+def test_remains_of_a_database_are_set_aside_and_a_database_is_not(tmp_path: Path) -> None:
+    data = tmp_path / "pgdata"
+    server.set_aside(data)
+    (data / "global").mkdir(parents=True)
+    (data / "global/pg_control").touch()
+    server.set_aside(data)
+    assert data.exists()
+    (data / "global/pg_control").unlink()
+    (data / "standby.signal").touch()
+    server.set_aside(data)
+    assert not data.exists()
+    assert (tmp_path / "pgdata.broken/standby.signal").exists()

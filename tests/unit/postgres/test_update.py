@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import pytest
-from dbserver import members as members_module
 from dbserver.apply import Update
 from dbserver.members import Member, Members, NotReached
 
@@ -68,7 +67,7 @@ class Standing(Members):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members_module.time, "sleep", lambda _: None)
+    monkeypatch.setattr("dbserver.members.time.sleep", lambda _: None)
 
 
 def updated(pods: Pods, kept: int, synchronous: bool = True) -> list[str]:
