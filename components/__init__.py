@@ -15,6 +15,7 @@ with lasting():
     from components.kubernetes.model_service import MODEL_SERVER, ModelService
     from components.kubernetes.namespace import Namespace
     from components.kubernetes.pod import Compute, PodSecurity, Resources
+    from components.kubernetes.postgres import Backups, Database, Postgres, Restore
     from components.kubernetes.probes import Probe, Probes
     from components.kubernetes.process.files import File
     from components.kubernetes.process.volumes import Volume
@@ -28,8 +29,10 @@ __all__ = [
     "MODEL_SERVER",
     "AppImage",
     "Autoscaling",
+    "Backups",
     "Compute",
     "CronJob",
+    "Database",
     "Endpoint",
     "Entrance",
     "EnvVar",
@@ -39,12 +42,14 @@ __all__ = [
     "ModelService",
     "Namespace",
     "PodSecurity",
+    "Postgres",
     "Probe",
     "Probes",
     "Redis",
     "RegistryCache",
     "RegistryCredentials",
     "Resources",
+    "Restore",
     "Rollout",
     "Tls",
     "Training",

@@ -71,6 +71,18 @@ def up(
         bool,
         typer.Option("--docker", help="Also start a Docker engine, and from then on with every start."),
     ] = False,
+    store: Annotated[
+        bool,
+        typer.Option(
+            "--store", help="Also start an S3 store for backups, and from then on with every start."
+        ),
+    ] = False,
+    postgres: Annotated[
+        bool,
+        typer.Option(
+            "--postgres", help="Also make the base image postgres:15-bookworm, and keep it up to date."
+        ),
+    ] = False,
 ) -> None:
     """Start the sandbox, or restart the processes that do not run.
 
@@ -83,7 +95,7 @@ def up(
     begun = time.monotonic()
     instance = Instance.from_environment()
     with lifecycle.lock(instance), Progress(console) as progress:
-        lifecycle.up(instance, progress, wait, docker)
+        lifecycle.up(instance, progress, wait, docker, postgres, store)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.platform import addons, cgroups, images, kubernetes
+from sandbox.platform import addons, cgroups, images, kubernetes, store
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Process, Supervisor
 from sandbox.tools import pulumi_plugins
@@ -43,6 +43,8 @@ class Status:
     to_build: list[str]
     images: dict[str, str | None]
     plugins: list[str]
+    store: str
+    """The endpoint and the bucket of the store, and the file with its credentials; empty without a store."""
     problems: list[str]
 
 
@@ -58,6 +60,7 @@ def collect(instance: Instance) -> Status:
         to_build=[family.name for family in tools.missing(*PLATFORM)],
         images=_images(instance) if processes else {},
         plugins=pulumi_plugins.report(instance),
+        store=_store(instance),
         problems=_problems(instance, tools, processes),
     )
 
@@ -80,7 +83,12 @@ def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) ->
 
 
 def _images(instance: Instance) -> dict[str, str | None]:
-    return {image.reference: images.origin(instance, image) for image in images.BASE_IMAGES}
+    return {image.reference: images.origin(instance, image) for image in images.base_images(instance)}
+
+
+def _store(instance: Instance) -> str:
+    found = store.find(instance)
+    return f"{found.endpoint}, bucket {found.bucket}, credentials in {found.credentials}" if found else ""
 
 
 def _rss(pid: int) -> int:
@@ -121,6 +129,8 @@ def show(status: Status, console: Console) -> None:
         console.print(f"Image {reference.removeprefix('library/')}: {origin or 'not in the registry'}")
     for plugin in status.plugins:
         console.print(f"Pulumi plugin {plugin}")
+    if status.store:
+        console.print(f"Store: {status.store}")
     for family in status.to_build:
         console.print(f"[yellow]not yet compiled[/yellow]: {family}")
     for problem in status.problems:

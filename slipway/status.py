@@ -18,6 +18,7 @@ from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, differing, live_objects
 from slipway.cluster.pods import finished_pods
 from slipway.cluster.rollout import rollout_problems, workloads
+from slipway.databases.drills import STALE_S, Drill, drills
 from slipway.errors import SlipwayError
 from slipway.preview import commits
 from slipway.preview.rules.model import count
@@ -62,6 +63,8 @@ class Row(BaseModel):
     updated: datetime | None = None
     usage: tuple[str, ...] = ()
     """What the containers of each workload use now, next to their requests, if the cluster measures it."""
+    drills: tuple[str, ...] = ()
+    """When each database with backups was last restored in a drill, to which moment, and how fast."""
     verified: bool = False
     """Whether the latest receipt is for this version, and its outcome is verified."""
 
@@ -82,7 +85,7 @@ def _row(project: Project, name: str) -> Row:
         row = _status(StackSnapshot.read(project, name))
     except SlipwayError as error:
         row = Row(stack=name, health=Health.UNKNOWN, problems=(str(error),))
-    masked = {key: tuple(map(masking.message, getattr(row, key))) for key in ("problems", "notes")}
+    masked = {key: tuple(map(masking.message, getattr(row, key))) for key in ("problems", "notes", "drills")}
     return row.model_copy(update=masked)
 
 
@@ -104,6 +107,8 @@ def _status(stack: StackSnapshot) -> Row:
     ]
     problems += rollout_problems(stack.cluster, objects, live)
     problems += [] if last is None or last.result == "succeeded" else [f"the last {last.kind} {last.result}"]
+    restored = list(drills(stack.cluster, objects))
+    problems += [drill.problem(STALE_S) for drill in restored if drill.status == "failed"]
     drifted = cluster_drift(stack.stack) if any(differing(objects, live)) else []
     finished = finished_pods(
         stack.cluster, [live[item.key] for item in workloads(objects) if item.key in live]
@@ -123,8 +128,21 @@ def _status(stack: StackSnapshot) -> Row:
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
             "usage": tuple(_usage(stack.cluster, objects)),
+            "drills": tuple(_restored(drill) for drill in restored if drill.status != "failed"),
             "verified": latest is not None and latest.outcome is Outcome.VERIFIED,
         }
+    )
+
+
+def _restored(drill: Drill) -> str:
+    """Return the line of a drill that has passed, or is missing."""
+    if drill.status == "missing":
+        return drill.problem(STALE_S)
+    stale = "; it is old" if drill.problem(STALE_S) else ""
+    return (
+        f"{drill.database} was restored {age(drill.age_s)} ago, to {drill.target_time[:19]} UTC, in"
+        f" {drill.rto_seconds:.0f} s: {count(drill.rows, 'row')}; a loss takes at most the last"
+        f" {drill.rpo_seconds:.0f} s{stale}"
     )
 
 

@@ -153,6 +153,7 @@ _LASTING = (
 )
 
 ABSENT: Mapping[str, str] = {
+    "Postgres": "Patroni needs the API of a cluster; use a container of postgres:15-bookworm with a volume",
     "CronJob": "an engine starts nothing on a schedule: use cron of the machine, with `docker exec`",
     "ModelService": "a model is copied by an init container, which an engine lacks: serve it on a cluster",
     "Training": "`slipway train` runs trainings on a cluster: name one in a stack of its own",

@@ -69,6 +69,7 @@ class NamespacedComponent(pulumi.ComponentResource):
         size: str,
         access: str = "ReadWriteOnce",
         storage_class: str | None = None,
+        protect: bool | None = None,
     ) -> k8s.core.v1.PersistentVolumeClaim:
         """Create a claim, which outlives the component: Pulumi never deletes it."""
         spec: k8s.core.v1.PersistentVolumeClaimSpecArgsDict = {
@@ -83,7 +84,7 @@ class NamespacedComponent(pulumi.ComponentResource):
             suffix=suffix,
             annotations=NOT_AWAITED | TAKES_OVER,
             spec=spec,
-            opts=pulumi.ResourceOptions(retain_on_delete=True),
+            opts=pulumi.ResourceOptions(retain_on_delete=True, protect=protect),
         )
 
     def _add(

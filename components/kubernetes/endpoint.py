@@ -47,6 +47,9 @@ def _cidr(value: str) -> str:
     return value
 
 
+Cidr = Annotated[str, AfterValidator(_cidr)]
+
+
 @options
 class Endpoint:
     """A destination of pods: other pods of the namespace by their labels, or an address range."""
@@ -54,7 +57,7 @@ class Endpoint:
     port: Port
     protocol: Protocol = "TCP"
     pods: Mapping[str, str] | None = None
-    cidr: Annotated[str, AfterValidator(_cidr)] | None = None
+    cidr: Cidr | None = None
     client_labels: Mapping[str, str] = Field(default_factory=dict)
     """Labels that a pod needs to be admitted."""
     depends_on: Sequence[pulumi.Resource] = ()

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -56,6 +57,19 @@ BASE_IMAGES = (
 )
 PROXY_IMAGE = BaseImage("haproxy", "library/haproxy:2.6-bookworm", ("haproxy",))
 """For web services on a Docker engine."""
+POSTGRES_IMAGE = BaseImage(
+    "postgres", "library/postgres:15-bookworm", ("postgresql-15", "python3", "ca-certificates", "tzdata")
+)
+"""For databases. Images on it need python3, which a build cannot install where no mirror is reached."""
+
+
+def base_images(instance: Instance) -> Iterator[BaseImage]:
+    """Yield the base images that every instance has, and those that this one was asked for."""
+    yield from BASE_IMAGES
+    if instance.docker.exists():
+        yield PROXY_IMAGE
+    if instance.postgres.exists():
+        yield POSTGRES_IMAGE
 
 
 def component(name: str, executable: Path) -> str:

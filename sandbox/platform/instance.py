@@ -73,6 +73,7 @@ class Instance:
         self.pulumi_backend = self.state / "pulumi/backend"
         self.docker_config = self.state / "docker"
         self.docker = self.state / "docker-engine"  # the engine's data; exists after `sandbox up --docker`
+        self.postgres = self.state / "postgres-base"  # exists after `sandbox up --postgres`
         self.tools = cache_home / "tools"  # compiled tools, which all instances of a user share
 
         # Files
@@ -108,6 +109,16 @@ class Instance:
     def node_netns(self, node: str) -> str:
         """Return the network namespace of a node."""
         return f"{self.name}-{node}"
+
+    @property
+    def store(self) -> Path:
+        """The objects of the store; the directory exists after `sandbox up --store`."""
+        return self.state / "store"
+
+    @property
+    def store_credentials(self) -> Path:
+        """The login of the store, as AWS' tools read it."""
+        return self.state / "store-credentials"
 
     @property
     def netns(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from sandbox.platform import (
     network,
     node,
     pki,
+    store,
 )
 from sandbox.platform.instance import NODES, Instance, SandboxError
 from sandbox.platform.processes import FOR_SPEED, Program, Supervisor
@@ -40,24 +41,38 @@ def lock(instance: Instance) -> AbstractContextManager[None]:
     return files.locked(instance.state / "lock", mode=0o700)
 
 
-def up(instance: Instance, progress: Progress, wait: bool, docker: bool = False) -> None:
+def up(
+    instance: Instance,
+    progress: Progress,
+    wait: bool,
+    docker: bool = False,
+    postgres: bool = False,
+    with_store: bool = False,
+) -> None:
     """Start the sandbox.
 
     With `wait`, also compile the tools that otherwise follow in the background. With `docker`, also start a
-    Docker engine, which every later start includes.
+    Docker engine, with `postgres` the base image of databases, and with `with_store` an object store; every
+    later start includes them.
     """
     tools = Toolchain(instance)
     docker = docker or instance.docker.exists()
     stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
     if docker:
         stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
+    if with_store or instance.store.exists():
+        stages += (Stage.STORE,)
     missing = tools.missing(*stages)
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if postgres:
+        instance.postgres.touch()
     if docker:
         with progress.step("install the Docker engine"):
             engine.ensure(instance)
+    if with_store:
+        store.ensure(instance)
     if missing:
         _build_and_serve(instance, tools, progress, stages)
     _serve(instance, tools, progress)
@@ -138,6 +153,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
         *control_plane.programs(instance, tools),
         *(program for name in NODES for program in node.programs(instance, tools, name)),
         *(engine.programs(instance, tools) if instance.docker.exists() else ()),
+        *store.programs(instance, tools),
         *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
     ]
 
@@ -165,7 +181,7 @@ def _fill_registry(
     if archives:
         with progress.step("wait for the packages of the base images"):
             archives.result()
-    for image in (*images.BASE_IMAGES, *((images.PROXY_IMAGE,) if instance.docker.exists() else ())):
+    for image in images.base_images(instance):
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
             images.ensure_base(instance, env, image)
 

@@ -38,6 +38,7 @@ class Stage(Enum):
     TESTS = "for tests alone, by `up --wait`"
     DOCKER = "for stacks on a Docker engine, by `up --docker`"
     DOCKER_TESTS = "for tests of these alone, by `up --wait --docker`"
+    STORE = "for backups of databases, by `up --store`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -198,6 +199,12 @@ FAMILIES = (
         (Tool("pulumi-resource-docker", "./pulumi-resource-docker", plugin=True),),
         (f"main.version={version('pulumi-docker')}+{DOCKER_PLUGIN}",),
         tags=("no_compose",),
+    ),
+    Family(
+        "versitygw",
+        Stage.STORE,
+        "versitygw",
+        (Tool("versitygw", "github.com/versity/versitygw/cmd/versitygw"),),
     ),
 )
 

@@ -25,7 +25,7 @@ _PANELS: Mapping[str, Mapping[str, str]] = {
     },
     "Plan": {"capacity": "capacity"},
     "Pods": {"logs": "logs", "shell": "shell", "run": "run", "open": "open"},
-    "Maintain": {"recover": "recover", "prune": "prune"},
+    "Maintain": {"recover": "recover", "restore": "restore", "prune": "prune"},
 }
 """The commands by the panel of `--help` that lists them, each with its module in this package."""
 

@@ -13,7 +13,8 @@ METAVARS = {
     "confidence": "SHARE", "margin": "DIFFERENCE", "max_latency": "TIMES", "max_size": "TIMES",
     "max_errors": "SHARE",
     "min_age": "SECONDS", "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT",
-    "rate": "N", "repository": "REPOSITORY", "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
+    "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS",
+    "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
     "stack": "STACK", "tail": "N", "to": "N",
 }  # fmt: skip
 """What the help calls the value of an option, by the name of the parameter."""

@@ -52,6 +52,14 @@ def promote(
     min_soak: Annotated[
         float, typer.Option("--min-soak", min=0, hidden=True, help="Deprecated: use --min-age.")
     ] = 0,
+    require_drill: Annotated[
+        float | None,
+        typer.Option(
+            "--require-drill",
+            min=0,
+            help="Refuse unless each database of TARGET was restored in a drill in the last SECONDS.",
+        ),
+    ] = None,
     *,
     verify: VerifyOptions,
     roll_back: Annotated[
@@ -88,7 +96,7 @@ def promote(
     """
     gate = GateOptions(margin, confidence, max_latency, max_size)
     setting, verify = _for_model(verify) if model else (IMAGE, verify)
-    options = PromotionOptions(verify, gate, pull_request, roll_back)
+    options = PromotionOptions(verify, gate, pull_request, roll_back, require_drill)
     requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
     if min_soak:
         info("--min-soak is deprecated: use --min-age")

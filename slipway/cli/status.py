@@ -42,7 +42,9 @@ def status(
         print_json([row.model_dump(mode="json") for row in rows])
     else:
         problems = (
-            f"{row.stack}: {text}" for row in rows for text in (*row.problems, *row.notes, *row.usage)
+            f"{row.stack}: {text}"
+            for row in rows
+            for text in (*row.problems, *row.notes, *row.drills, *row.usage)
         )
         print_table(overview_table(rows), problems)
     if any(row.drifted or row.health in (Health.UNHEALTHY, Health.UNKNOWN) for row in rows):
@@ -81,7 +83,12 @@ def page(rows: list[Row], time: datetime) -> str:
 
 
 def _card(row: Row) -> Markup:
-    facts = {**_facts(row), "last update": row.update, "use": "; ".join(row.usage)}
+    facts = {
+        **_facts(row),
+        "last update": row.update,
+        "drill": "; ".join(row.drills),
+        "use": "; ".join(row.usage),
+    }
     lines = [
         part for name, value in facts.items() if value for part in (element("dt", name), element("dd", value))
     ]

@@ -79,3 +79,5 @@ class PromotionOptions:
     gate: GateOptions = field(default_factory=GateOptions)
     pull_request: bool = False
     roll_back: bool = True
+    drill_age_s: float | None = None
+    """The maximum age of the last drill of each database of the target; None demands no drill."""

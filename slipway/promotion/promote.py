@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from slipway.cluster.objects import differing, live_objects
 from slipway.cluster.rollout import rollout_problems
+from slipway.databases.drills import check_fresh
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
 from slipway.images import references
 from slipway.images.model_image import read_model
@@ -112,6 +113,8 @@ def _promote(
         read_model(image)  # refuses an image that is not a model
     if requirements.require_verified or requirements.min_age_s:
         check_verified(source.promotions, source.name, image.digest, requirements.min_age_s)
+    if options.drill_age_s is not None:
+        check_fresh(target.cluster, target.objects, target.name, options.drill_age_s)
     references.manifest(image)
     prompter.info(describe(source, target, image))
     if target.repository and image.repository != target.repository:

@@ -51,8 +51,12 @@ class StackFile:
 
     def image(self) -> str | None:
         """Return the value of the key, or None."""
-        value = self._document(self.text())["config"].get(self.key)
+        value = self.value(self.key)
         return None if value is None else str(value)
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key of the configuration as the file has it, or None."""
+        return self._document(self.text())["config"].get(key)
 
     def with_image(self, image: str | None) -> str:
         """Return the text with the key set, or without the key if `image` is None."""

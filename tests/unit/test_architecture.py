@@ -17,8 +17,8 @@ LIBRARIES = {
     "pydantic",
     "pydantic_core",
 }
-OF_AN_IMAGE = PROJECT / "components/model_server"
-"""The source of an image, which no program imports."""
+OF_IMAGES = {PROJECT / "components/model_server", PROJECT / "components/postgres"}
+"""The sources of images, which no program imports."""
 MAY_IMPORT = {
     "slipway": {"slipway"},
     "slipway/cluster": {"slipway.cluster", "slipway.errors", "slipway.process", "slipway.masking"},
@@ -41,7 +41,7 @@ def imports(source: str) -> Iterator[str]:
 
 def imported_by(part: str) -> dict[str, str]:
     """Return what a part imports, and a file that does."""
-    files = (file for file in (PROJECT / part).rglob("*.py") if OF_AN_IMAGE not in file.parents)
+    files = (file for file in (PROJECT / part).rglob("*.py") if not OF_IMAGES & {*file.parents})
     return {
         name: str(file) for file in files if ".venv" not in file.parts for name in imports(file.read_text())
     }

@@ -10,11 +10,12 @@ LOCKS = (
     "requirements.txt",
     "app/requirements.txt",
     "app/requirements-test.txt",
+    "components/postgres/requirements.txt",
     "policy/requirements.txt",
     "components/model_server/requirements.txt",
     "examples/digits/train/requirements.txt",
 )
-DOCKERFILES = ("app", "components/model_server", "examples/digits/train")
+DOCKERFILES = ("app", "components/model_server", "components/postgres", "examples/digits/train")
 INSTALLERS = [
     PROJECT / "Makefile",
     *(PROJECT / directory / "Dockerfile" for directory in DOCKERFILES),

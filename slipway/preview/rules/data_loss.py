@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from slipway.cluster.quantities import amount
+from slipway.preview.rules import postgres
 from slipway.preview.rules.model import (
     RELEASE,
     Consequence,
@@ -52,7 +53,7 @@ def deletions(situation: Situation) -> Iterator[Consequence]:
         if change.op is Op.DELETE and change.retained and change.kind in HOLDERS and is_object(change.old):
             reason = "leaves the stack and stays in the cluster"
             yield Object(change, change.old).consequence(Level.SAFE, "data", reason)
-        if change.deletes and (data := _data(change)):
+        if change.deletes and not postgres.is_member(change) and (data := _data(change)):
             verb = "is deleted and recreated" if change.op is Op.REPLACE else "is deleted"
             name = (
                 str(Object(change, change.old)) if is_object(change.old) else f"{change.kind} {change.name}"
@@ -136,6 +137,8 @@ def claims(situation: Situation) -> Iterator[Consequence]:
         sizes = [get(item.manifest, "spec", "resources", "requests", "storage") for item in (old, new)]
         if sizes[0] != sizes[1] and new.change.op is Op.UPDATE:
             smaller = amount(sizes[1]) < amount(sizes[0])
+            if smaller and postgres.is_part(new.change):
+                continue
             rule = "volumes cannot shrink" if smaller else "only some storage classes can grow a volume"
             reason = f"requests {sizes[1]} instead of {sizes[0]}: {rule}"
             yield new.consequence(Level.ATTENTION, "data", reason)

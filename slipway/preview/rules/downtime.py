@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from slipway.preview.rules import postgres
 from slipway.preview.rules.doors import DOORS
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
 from slipway.preview.rules.workloads import SERVING, persisting, restarting
@@ -18,7 +19,8 @@ def _downtime(level: Level, item: Object, reason: str) -> Consequence:
 def removals(situation: Situation) -> Iterator[Consequence]:
     """Yield workloads, and objects that lead to them, that are deleted for good."""
     for item in situation.removed(*SERVING):
-        yield _downtime(Level.DANGEROUS, item, "is deleted with all its pods")
+        if not postgres.is_member(item.change):
+            yield _downtime(Level.DANGEROUS, item, "is deleted with all its pods")
     for item in situation.removed(*ENTRANCES):
         yield _downtime(Level.DANGEROUS, item, "is deleted: requests to its address fail")
     for item in situation.removed("PodDisruptionBudget"):

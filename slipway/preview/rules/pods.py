@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from slipway.cluster import quantities
+from slipway.preview.rules import postgres
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, count, get, items
 from slipway.preview.rules.workloads import Workload, persisting, restarting, selects, workloads
 from slipway.pulumi.changes import Op
@@ -11,6 +12,8 @@ from slipway.pulumi.changes import Op
 def rollouts(situation: Situation) -> Iterator[Consequence]:
     """Yield the workloads whose pods restart: one after another, or all at once."""
     for old, new in restarting(situation):
+        if postgres.is_member(new.object.change):
+            continue
         level, reason = _rollout(old, new)
         yield new.object.consequence(level, "pods", reason)
         yield from _early_and_late_requests(situation, old, new)

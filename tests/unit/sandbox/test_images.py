@@ -111,3 +111,11 @@ def test_the_official_image_is_kept(machine: Machine) -> None:
     machine.annotations = {}
     machine.up()
     assert not machine.built
+
+
+def test_the_base_of_databases_is_made_only_where_it_was_asked_for(tmp_path: Path) -> None:
+    asked, docker = tmp_path / "postgres-base", tmp_path / "docker-engine"
+    instance = cast(Instance, SimpleNamespace(postgres=asked, docker=docker))
+    assert images.POSTGRES_IMAGE not in images.base_images(instance)
+    asked.touch()
+    assert images.POSTGRES_IMAGE in images.base_images(instance)

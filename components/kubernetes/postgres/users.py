@@ -1,0 +1,70 @@
+"""The users of a database: a Secret with a password and URLs for each, made once."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.kubernetes.endpoint import Endpoint
+from components.kubernetes.env import EnvVar
+from components.kubernetes.postgres.options import PORT, Database
+
+_PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
+"""The variables that libpq reads: https://www.postgresql.org/docs/15/libpq-envars.html."""
+
+
+class Users:
+    """The users of all databases, and how clients get their passwords."""
+
+    def __init__(
+        self, add: Callable[..., k8s.core.v1.Secret], name: str, databases: Sequence[Database], version: int
+    ) -> None:
+        self._name, self._first = name, databases[0].name
+        self._database = {user: database.name for database in databases for user in database.users}
+        self._made = {user: self._add_secret(add, user, version) for user in self._database}
+
+    @property
+    def secrets(self) -> Mapping[str, pulumi.Output[str]]:
+        """The name of each user's Secret."""
+        return {user: secret.metadata.name for user, secret in self._made.items()}
+
+    def _add_secret(
+        self, add: Callable[..., k8s.core.v1.Secret], user: str, version: int
+    ) -> k8s.core.v1.Secret:
+        """Make a user's Secret. Each run generates a password; the first of a version is kept."""
+        password = secrets.token_urlsafe(24)  # without characters that have a meaning in URLs
+        base = f"postgresql://{user}:{password}@{self._name}"
+        end = f":{PORT}/{self._database[user]}"
+        values = {"password": password, "url": f"{base}{end}", "read-url": f"{base}-read{end}"}
+        suffix = f"-user-{user}" + (f"-{version}" if version > 1 else "")
+        return add(
+            k8s.core.v1.Secret,
+            suffix=suffix.replace("_", "-"),
+            string_data={key: pulumi.Output.secret(value) for key, value in values.items()},
+            opts=pulumi.ResourceOptions(ignore_changes=["data", "stringData"]),
+        )
+
+    def env(self, user: str, endpoint: Endpoint) -> list[EnvVar]:
+        """Return DATABASE_URL, and its parts by the names that libpq reads."""
+        database = self._known(user)
+        values = (self._name, str(PORT), database, user)
+        return [
+            self.url("DATABASE_URL", user, False, endpoint),
+            *(EnvVar.value(name, value) for name, value in zip(_PARTS, values, strict=False)),
+            EnvVar.secret(_PARTS[-1], self.secrets[user], "password"),
+        ]
+
+    def url(self, variable: str, user: str | None, read: bool, endpoint: Endpoint) -> EnvVar:
+        """Return a variable with the URL of a user, by default the owner of the first database."""
+        user = user or self._first
+        self._known(user)
+        return EnvVar.secret(variable, self.secrets[user], "read-url" if read else "url", endpoint=endpoint)
+
+    def _known(self, user: str) -> str:
+        """Return the database of a user."""
+        if user not in self._database:
+            raise ValueError(
+                f"{user!r} is not a user of {self._name}, which has: {', '.join(self._database)}"
+            )
+        return self._database[user]

@@ -1,0 +1,142 @@
+"""The Job of an update: brings pods, configuration, databases and users to what the program says.
+
+New settings reach the standbys first, then one of them becomes the primary, then the old primary follows.
+If a standby does not come back, the Job fails, and the primary serves on as it was.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from dbserver.api import Kubernetes
+from dbserver.databases import apply_databases
+from dbserver.members import Member, Members, NotReached
+from dbserver.server import dynamic_configuration
+
+
+class Update:
+    """The steps of an update."""
+
+    def __init__(self, members: Members, sets: list[str], synchronous: bool) -> None:
+        self._members = members
+        self._sets = sets
+        """The names of the StatefulSets, one for each member."""
+        self._synchronous = synchronous
+
+    def run(self, configuration: dict[str, Any]) -> None:
+        """Run all steps."""
+        self._members.wait("a primary", self._members.leader)
+        self._members.patch_configuration(configuration)
+        self._replace_pods()
+        self._members.wait("all members", self._complete)
+        self._restart_pending()
+
+    def _replace_pods(self) -> None:
+        while outdated := self._members.wait("StatefulSets as they should be", self._outdated):
+            if outdated == ["none"]:
+                return
+            leader = self._members.wait("a primary", self._members.leader)
+            standbys = [name for name in outdated if name != leader.name]
+            if standbys:
+                self._replace(standbys[0])
+            elif self._kept(leader) and not [name for name in self._names() if name != leader.name]:
+                self._replace(leader.name)
+            else:
+                self._switch_from(leader)
+
+    def _outdated(self) -> list[str] | None:
+        """Return the pods of earlier versions, and a primary that is to go; None while it is not known."""
+        pods = self._members.pods()
+        names = []
+        for name in self._sets:
+            found = self._members.kubernetes.stateful_set(name)
+            status = found.get("status", {})
+            if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
+                return None
+            pod = pods.get(f"{name}-0")
+            if pod and pod["metadata"]["labels"].get("controller-revision-hash") != status["updateRevision"]:
+                names.append(f"{name}-0")
+        leader = self._members.leader()
+        if leader and not self._kept(leader):
+            names.append(leader.name)
+        return names or ["none"]
+
+    def _names(self) -> list[str]:
+        return [f"{name}-0" for name in self._sets]
+
+    def _kept(self, member: Member) -> bool:
+        return member.name in self._names()
+
+    def _replace(self, name: str) -> None:
+        """Delete a pod, and wait until its successor works."""
+        print(f"restart of {name}", flush=True)
+        before = self._members.pods()[name]["metadata"]["uid"]
+        self._members.kubernetes.delete_pod(name)
+
+        def back() -> bool:
+            pod = self._members.pods().get(name)
+            if not pod or pod["metadata"]["uid"] == before:
+                return False
+            return any(m.name == name and (m.follows or m.leads) for m in self._members.all() if _ready(pod))
+
+        self._members.wait(f"{name} to work again", back)
+
+    def _switch_from(self, leader: Member) -> None:
+        """Hand the role of the primary to the best standby that stays."""
+
+        def candidate() -> Member | None:
+            able = [m for m in self._members.all() if m.follows and self._kept(m)]
+            if self._synchronous:
+                able = [m for m in able if m.role == "sync_standby"]
+            return min(able, key=lambda m: m.lag, default=None)
+
+        def switched() -> bool:
+            try:
+                self._members.switch(
+                    leader.name, self._members.wait("a standby that follows", candidate).name
+                )
+            except OSError as reason:  # for a moment after a restart, members know too little of each other
+                print(reason, flush=True)
+            now = self._members.leader()
+            return now is not None and now.name != leader.name
+
+        self._members.wait("another primary", switched)
+
+    def _complete(self) -> bool:
+        """Return whether every member runs, and all standbys follow."""
+        able = {m.name for m in self._members.all() if m.follows or (m.leads and m.state == "running")}
+        return able >= set(self._names())
+
+    def _restart_pending(self) -> None:
+        """Restart the PostgreSQL of members whose parameters need it, the primary last."""
+        for member in sorted(self._members.all(), key=lambda m: m.leads):
+            if member.pending_restart and self._kept(member):
+                self._members.restart(member.name)
+                self._members.wait("all members", self._complete)
+
+
+def _ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def main() -> None:
+    """Run the update that the environment describes; the last line of the log says what failed."""
+    settings = json.loads(os.environ["DB_SETTINGS"])
+    deadline = time.monotonic() + settings["timeout"]
+    cluster = os.environ["DB_NAME"]
+    members = Members(cluster, Kubernetes(), deadline)
+    parameters = json.loads(os.environ.get("DB_PARAMETERS", "{}"))
+    configuration = dynamic_configuration(parameters) | {"synchronous_mode": settings["synchronous"]}
+    try:
+        Update(members, settings["members"], settings["synchronous"]).run(configuration)
+        apply_databases(settings["databases"])
+    except NotReached as reason:
+        sys.exit(str(reason))
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()

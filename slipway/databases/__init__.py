@@ -1,0 +1,1 @@
+"""Databases of a stack: drills, and restores beside the database that is used."""

@@ -1,0 +1,115 @@
+"""Databases of the component Postgres: what a change means for their clients and their data."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from slipway.cluster.quantities import amount
+from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
+from slipway.preview.rules.workloads import Workload, restarting
+from slipway.pulumi.changes import Change, Op
+
+_COMPONENT = "slipway:components:Postgres$"
+
+
+def is_part(change: Change) -> bool:
+    """Return whether a resource is part of a database."""
+    return _COMPONENT in change.urn
+
+
+def is_member(change: Change) -> bool:
+    """Return whether a resource is a member of a database, which the Job of an update restarts in order."""
+    return is_part(change) and change.kind == "StatefulSet"
+
+
+def database(item: Object) -> str:
+    """Return the name of the database that an object is part of."""
+    return str(item.labels.get("app.kubernetes.io/name") or item.name)
+
+
+def restarts(situation: Situation) -> Iterator[Consequence]:
+    """Yield the databases whose members restart: all at most once, in an order that keeps writes possible."""
+    groups: dict[tuple[str, str], list[tuple[Workload, Workload]]] = defaultdict(list)
+    for old, new in restarting(situation):
+        if is_member(new.object.change):
+            groups[new.object.namespace, database(new.object)].append((old, new))
+    for (namespace, name), pairs in groups.items():
+        change = pairs[0][1].object.change
+        others = [
+            item for item in situation.after if is_member(item.change) and database(item) == name
+            and item.namespace == namespace
+        ]  # fmt: skip
+        if len(others) > 1:
+            reason = (
+                "restarts, standbys first, then a switchover, then the old primary: writes fail for seconds"
+            )
+        else:
+            reason = "restarts its only member: reads and writes fail until it is back"
+        yield Consequence(Level.ATTENTION, "downtime", f"Database {name} {reason}", change.urn)
+
+
+def removals(situation: Situation) -> Iterator[Consequence]:
+    """Yield members that leave a database, and databases that leave the stack."""
+    gone: dict[tuple[str, str], list[Object]] = defaultdict(list)
+    for item in situation.removed("StatefulSet"):
+        if is_member(item.change):
+            gone[item.namespace, database(item)].append(item)
+    left = {(item.namespace, database(item)) for item in situation.after if is_member(item.change)}
+    for key, members in gone.items():
+        change = members[0].change
+        if key in left:
+            names = ", ".join(sorted(member.name for member in members))
+            reason = f"Database {key[1]} loses the member {names}; the claim stays in the cluster"
+            yield Consequence(Level.ATTENTION, "pods", reason, change.urn)
+        else:
+            reason = f"Database {key[1]} is deleted: its clients lose it; its claims stay in the cluster"
+            yield Consequence(Level.DANGEROUS, "data", reason, change.urn)
+
+
+def claims(situation: Situation) -> Iterator[Consequence]:
+    """Yield the claims of a database that would have to shrink, or to be made again."""
+    for old, new in situation.updates("PersistentVolumeClaim"):
+        if not is_part(new.change):
+            continue
+        sizes = [get(item.manifest, "spec", "resources", "requests", "storage") for item in (old, new)]
+        if new.change.op is Op.UPDATE and amount(sizes[1]) < amount(sizes[0]):
+            reason = f"cannot shrink from {sizes[0]} to {sizes[1]}: the update fails"
+            yield new.consequence(Level.DANGEROUS, "data", reason)
+
+
+def durability(situation: Situation) -> Iterator[Consequence]:
+    """Yield databases whose commits no longer wait for a standby, or wait from now on."""
+    for old, new in situation.updates("Job"):
+        if not is_part(new.change) or not new.change.urn.endswith("-update"):
+            continue
+        before, after = (_settings(item) for item in (old, new))
+        modes = (before.get("synchronous"), after.get("synchronous"))
+        name = database(new)
+        if modes == (True, False):
+            reason = f"Database {name} no longer waits for a standby: a failover may lose the last commits"
+            yield Consequence(Level.ATTENTION, "data", reason, new.change.urn)
+        if modes == (False, True):
+            reason = (
+                f"Database {name} waits for a standby: commits take a round trip longer, and none is lost"
+            )
+            yield Consequence(Level.SAFE, "data", reason, new.change.urn)
+        for lost in sorted(_users(before) - _users(after)):
+            reason = f"Database {name} no longer lets the user {lost} log in"
+            yield Consequence(Level.ATTENTION, "identity", reason, new.change.urn)
+
+
+def _settings(job: Object) -> dict[str, Any]:
+    """Return what the Job of an update reads."""
+    containers: Sequence[Any] = items(get(job.manifest, "spec", "template", "spec", "containers"))
+    for variable in (entry for item in containers for entry in items(get(item, "env"))):
+        value = get(variable, "value")
+        if get(variable, "name") == "DB_SETTINGS" and isinstance(value, str):
+            settings: dict[str, Any] = json.loads(value)
+            return settings
+    return {}
+
+
+def _users(settings: dict[str, Any]) -> set[str]:
+    databases = settings.get("databases", [])
+    return {str(user) for item in databases for user in (item["name"], *item["readers"], *item["writers"])}

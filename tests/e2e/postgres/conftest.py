@@ -1,0 +1,143 @@
+"""A database with a standby under a load of writes and reads, on the real cluster."""
+
+import json
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.conftest import started
+from tests.e2e.conftest import Ending
+from tests.e2e.postgres.attempts import Attempts
+from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.sandbox.cluster import eventually
+
+if TYPE_CHECKING:
+    from tests.e2e.postgres.restoring import RestoreStack
+
+HERE = Path(__file__).parent / "project"
+LIST = ("patronictl", "-c", "/tmp/patroni.json", "list", "--format=json")  # noqa: S108 # in the pod
+
+
+@dataclass
+class Measured:
+    """What clients noticed of a change or a fault."""
+
+    writes: Attempts
+    reads: Attempts
+
+
+class DatabaseStack(Stack):
+    """The deployed stack of the program of these tests."""
+
+    @property
+    def namespace(self) -> str:
+        return f"postgres-{self.name}"
+
+    def pod_of(self, *labels: str) -> str:
+        """Return the only pod with these labels that is not being deleted."""
+        pods = json.loads(self.kubectl("get", "pods", "-l", ",".join(labels), "--output=json"))["items"]
+        [name] = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return str(name)
+
+    @property
+    def primary(self) -> str:
+        return self.pod_of("app.kubernetes.io/component=server", "role=primary")
+
+    @property
+    def client(self) -> str:
+        return self.pod_of("app.kubernetes.io/name=client")
+
+    def sql(self, statement: str, url: str = "DATABASE_URL") -> str:
+        """Run a statement from the client's pod."""
+        script = f'PGCONNECT_TIMEOUT=3 psql --no-psqlrc -v ON_ERROR_STOP=1 -At "${url}"'
+        done = subprocess.run(
+            ("kubectl", "--namespace", self.namespace, "exec", "-i", self.client, "--", "sh", "-c", script),
+            env=self.environment, input=statement, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return (done.stdout + done.stderr).strip()
+
+    def attempts(self, kind: str) -> Attempts:
+        """Return the client's writes or reads; the last line may be incomplete."""
+        return Attempts.parse(self.kubectl("exec", self.client, "--", "sh", "-c", f"sed '$d' /tmp/{kind}"))
+
+    def lost(self) -> set[int]:
+        """Return the writes that were acknowledged, and are not in the database."""
+        acknowledged = self.attempts("writes").acknowledged
+        assert acknowledged
+        rows = self.sql(f"SELECT number FROM numbers WHERE run = '{self.client}'").split()  # noqa: S608
+        return acknowledged - set(map(int, rows))
+
+    def settled(self) -> bool:
+        """Return whether there are a primary and a standby that follows it."""
+        for member in ("db-0-0", "db-1-0"):
+            done = subprocess.run(
+                ("kubectl", "--namespace", self.namespace, "exec", member, "--", *LIST),
+                env=self.environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode == 0:
+                states = sorted((item["Role"], item.get("State", "")) for item in json.loads(done.stdout))
+                return [state for _, state in states] == ["running", "streaming"]
+        return False
+
+    def settle(self, seconds: float = 180) -> None:
+        eventually("a primary and a standby that follows", self.settled, seconds)
+
+    def node_of(self, pod: str) -> str:
+        return self.kubectl("get", "pod", pod, "--output=jsonpath={.spec.nodeName}").strip()
+
+    def switch_over(self) -> None:
+        """Make the standby the primary."""
+        primary = self.primary
+        [standby] = {"db-0-0", "db-1-0"} - {primary}
+        words = ("switchover", "--leader", primary, "--candidate", standby, "--force")
+        self.kubectl("exec", primary, "--", *LIST[:3], *words)
+        eventually("the other primary", lambda: self.primary == standby)
+        self.settle()
+
+    @contextmanager
+    def measured(self) -> Iterator[Measured]:
+        """Record the attempts from now until the database is settled after the block."""
+        begun = time.time()
+        measured = Measured(Attempts(()), Attempts(()))
+        yield measured
+        self.settle()
+        time.sleep(2)
+        measured.writes = self.attempts("writes").since(begun - 1)
+        measured.reads = self.attempts("reads").since(begun - 1)
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[DatabaseStack]:
+    directory = tmp_path_factory.mktemp("postgres")
+    for part in ("components", "stack"):
+        (directory / part).symlink_to(PROJECT / part)
+    (directory / "state").mkdir()
+    for file in HERE.glob("*.py"):
+        shutil.copy(file, directory)
+    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
+    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "postgres", "runtime": runtime}))
+    environment = {**started("--postgres"), "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    stack = DatabaseStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
+    config = {"kubernetes:context": INSTANCE.name, "postgres:repository": f"{INSTANCE.registry}/postgres"}
+    stack.file.write_text(yaml.safe_dump({"config": config | {"postgres:durability": "sync"}}))
+    stack.succeed("stack", "init")
+    with stack.while_up(ending):
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def backed_up(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator["RestoreStack"]:
+    """A database whose backups are in the sandbox's store."""
+    from tests.e2e.postgres.restoring import new
+
+    with new(tmp_path_factory.mktemp("restores")).while_up(ending) as stack:
+        yield stack

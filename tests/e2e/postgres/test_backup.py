@@ -1,0 +1,45 @@
+"""Backups: what is written reaches the store, and the state of the archive is that of now."""
+
+from tests.e2e.postgres.restoring import RestoreStack
+from tests.e2e.sandbox.cluster import eventually
+
+
+def test_the_first_update_makes_a_backup_and_proves_it(backed_up: RestoreStack) -> None:
+    result = backed_up.result()
+    assert (result["status"], result["reason"]) == ("passed", "")
+    assert result["bytes"] > 0
+    assert (backed_up.archive / "base" / result["backup"] / "data.tar.gz").is_file()
+    assert '"status":"passed"' in backed_up.output("drill").replace(" ", "")
+
+
+def test_a_written_row_is_in_the_store_within_the_minute_and_a_half(backed_up: RestoreStack) -> None:
+    segments = backed_up.archive / "wals"
+    before = {file.name for file in segments.rglob("*.gz")}
+    backed_up.psql("db", "CREATE TABLE IF NOT EXISTS written (text text); INSERT INTO written VALUES ('row')")
+    eventually(
+        "another segment in the store",
+        lambda: {file.name for file in segments.rglob("*.gz")} > before,
+        seconds=90,
+    )
+
+
+def test_the_state_of_the_archive_recovers_by_itself(backed_up: RestoreStack) -> None:
+    def archive(command: str) -> None:
+        backed_up.psql("db", f"ALTER SYSTEM {command}", "postgres")
+        backed_up.psql("db", "SELECT pg_reload_conf()", "postgres")
+        backed_up.psql(
+            "db", "SELECT pg_logical_emit_message(false, 'test', 'x'), pg_switch_wal()", "postgres"
+        )
+
+    archive("SET archive_command = 'false'")
+    eventually("a failing archive", lambda: backed_up.archive_state()["failing"], seconds=60)
+    assert backed_up.archive_state()["waiting"] > 0
+    archive("RESET archive_command")
+    eventually("an archive without failures", lambda: not backed_up.archive_state()["failing"], seconds=120)
+
+
+def test_no_process_of_the_pod_shows_the_login_of_the_store(backed_up: RestoreStack) -> None:
+    count = (
+        'grep -lsF "$(cat /etc/postgres/store/secret-key)" /proc/[0-9]*/environ /proc/[0-9]*/cmdline | wc -l'
+    )
+    assert backed_up.in_pod("db-0-0", "sh", "-c", count) == "0"

@@ -1,0 +1,304 @@
+"""The promises of Postgres."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components import Backups, Compute, Database, Postgres, Resources, Restore, WebService
+from tests.unit.conftest import Run
+from tests.unit.recorder import Recorder
+
+STORE = Backups(url="s3://archive/shop", access_key="key", secret_key="hush")  # noqa: S106 # made up
+
+
+def made(engine: Run, **arguments: Any) -> Recorder:
+    given = {"namespace": "shop", "image": "acme/postgres@sha256:1", "storage": "1Gi", **arguments}
+    return engine(lambda: Postgres("db", **given) and None)
+
+
+def pod(recorder: Recorder, member: int = 0) -> dict[str, Any]:
+    spec: dict[str, Any] = recorder.one("StatefulSet", f"db-{member}")["spec"]["template"]["spec"]
+    return spec
+
+
+def settings(recorder: Recorder) -> dict[str, Any]:
+    [container] = recorder.one("Job", "db-update")["spec"]["template"]["spec"]["containers"]
+    values = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+    return {**json.loads(values["DB_SETTINGS"]), "version": values["DB_VERSION"]}
+
+
+class TestMembers:
+    def test_each_has_a_stateful_set_of_one_pod_and_a_claim(self, engine: Run) -> None:
+        recorder = made(engine, replicas=3, storage="2Gi")
+        assert sorted(item.name for item in recorder.of("StatefulSet")) == ["db-0", "db-1", "db-2"]
+        for number in range(3):
+            claim = recorder.one("PersistentVolumeClaim", f"db-{number}")
+            assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
+            [data] = [item for item in pod(recorder, number)["volumes"] if item["name"] == "data"]
+            assert data["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+    def test_pulumi_never_restarts_a_pod_itself(self, engine: Run) -> None:
+        """The Job of the update does, the standbys first."""
+        recorder = made(engine, replicas=2)
+        for item in recorder.of("StatefulSet"):
+            assert item.inputs["spec"]["updateStrategy"] == {"type": "OnDelete"}
+            assert item.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+        dependencies = recorder.request("Job", "db-update").dependencies
+        assert [urn for urn in dependencies if ":StatefulSet::" in urn]
+
+    def test_the_claims_outlive_the_stack_and_the_first_is_protected(self, engine: Run) -> None:
+        recorder = made(engine, replicas=2)
+        for number, protected in ((0, True), (1, False)):
+            request = recorder.request("PersistentVolumeClaim", f"db-{number}")
+            assert request.retainOnDelete
+            assert bool(request.protect) is protected
+        assert not made(engine, protect=False).request("PersistentVolumeClaim", "db-0").protect
+
+    def test_a_drain_takes_one_member_at_a_time(self, engine: Run) -> None:
+        assert not made(engine).of("PodDisruptionBudget")
+        assert made(engine, replicas=2).one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+    def test_pods_meet_the_level_restricted(self, engine: Run) -> None:
+        spec = pod(made(engine))
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        [container] = spec["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+class TestUpdates:
+    def test_another_pod_makes_another_job(self, engine: Run) -> None:
+        larger = Resources(limits=Compute(memory="1Gi"))
+        versions = {settings(made(engine, **more))["version"] for more in ({}, {"resources": larger})}
+        assert len(versions) == 2
+        assert settings(made(engine))["version"] in versions, "the same pods make the same Job"
+
+    def test_what_transform_changes_makes_another_job(self, engine: Run) -> None:
+        def urgent(kind: str, arguments: dict[str, Any]) -> None:
+            if kind == "StatefulSet":
+                arguments["spec"]["template"]["spec"]["priority_class_name"] = "urgent"
+
+        assert settings(made(engine, transform=urgent))["version"] != settings(made(engine))["version"]
+
+    def test_durability_restarts_nothing(self, engine: Run) -> None:
+        quick, sync = (settings(made(engine, replicas=2, durability=kind)) for kind in ("async", "sync"))
+        assert (quick["synchronous"], sync["synchronous"]) == (False, True)
+        assert quick["version"] == sync["version"]
+
+    def test_a_growing_claim_restarts_nothing(self, engine: Run) -> None:
+        assert settings(made(engine, storage="2Gi"))["version"] == settings(made(engine))["version"]
+
+
+class TestRights:
+    def test_members_change_their_own_pods_and_config_maps_only(self, engine: Run) -> None:
+        rules = made(engine, replicas=2).one("Role", "db")["rules"]
+        for rule in rules:
+            limited = set(rule["verbs"]) - {"list", "watch", "create"}
+            assert not limited or all(name.startswith("db-") for name in rule["resourceNames"])
+        assert {kind for rule in rules for kind in rule["resources"]} == {"configmaps", "pods"}
+        assert not [rule for rule in rules if "secrets" in rule["resources"] or "delete" in rule["verbs"]]
+
+    def test_only_clients_connect_and_only_members_reach_patroni(self, engine: Run) -> None:
+        ingress = made(engine).one("NetworkPolicy")["spec"]["ingress"]
+        assert ingress[0]["from"] == [{"podSelector": {"matchLabels": {"db-client": "true"}}}]
+        assert [port["port"] for port in ingress[0]["ports"]] == [5432]
+        assert ingress[1]["from"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "db"}}}]
+
+    def test_it_reaches_the_api_server_where_it_is_and_the_store(self, engine: Run) -> None:
+        backups = store(endpoint="http://10.1.2.3:7070")
+        egress = made(engine, api_server="10.0.0.1/32", backups=backups).one("NetworkPolicy")["spec"][
+            "egress"
+        ]
+        reached = {(rule["to"][0].get("ipBlock") or {}).get("cidr"): rule["ports"] for rule in egress}
+        assert [port["port"] for port in reached["10.0.0.1/32"]] == [443, 6443]
+        assert [port["port"] for port in reached["10.1.2.3/32"]] == [7070]
+        assert "0.0.0.0/0" not in reached
+
+
+class TestClients:
+    def test_a_client_gets_a_url_its_parts_and_the_way(self, engine: Run) -> None:
+        def program() -> None:
+            db = Postgres("db", namespace="shop", image="i", storage="1Gi")
+            WebService("web", namespace="shop", image="w", env=[*db.env, db.url("READ_URL", read=True)])
+
+        recorder = engine(program)
+        template = recorder.one("Deployment", "web")["spec"]["template"]
+        assert template["metadata"]["labels"]["db-client"] == "true"
+        [container] = template["spec"]["containers"]
+        names = ["DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "READ_URL"]
+        assert [variable["name"] for variable in container["env"]] == names
+        data = recorder.one("Secret", "db-user-app")["stringData"]
+        assert data["url"] == f"postgresql://app:{data['password']}@db:5432/app"
+        assert data["read-url"] == f"postgresql://app:{data['password']}@db-read:5432/app"
+        assert data["password"] not in str([item for item in recorder.resources if item.kind != "Secret"])
+
+    def test_a_client_waits_for_the_job_that_makes_its_user(self, engine: Run) -> None:
+        def program() -> None:
+            db = Postgres("db", namespace="shop", image="i", storage="1Gi")
+            WebService("web", namespace="shop", image="w", env=db.env)
+
+        dependencies = engine(program).request("Deployment", "web").dependencies
+        assert [urn for urn in dependencies if urn.endswith(":Job::db-update")]
+
+    def test_another_version_of_passwords_makes_other_secrets(self, engine: Run) -> None:
+        names = [
+            [item.name for item in made(engine, password_version=version).of("Secret") if "user" in item.name]
+            for version in (1, 2)
+        ]
+        assert names == [["db-user-app"], ["db-user-app-2"]]
+
+    def test_a_user_who_is_unknown_is_named(self, engine: Run) -> None:
+        def program() -> None:
+            Postgres("db", namespace="shop", image="i", storage="1Gi").env_of("reporter")
+
+        with pytest.raises(ValueError, match="'reporter' is not a user of db, which has: app"):
+            engine(program)
+
+
+class TestBackups:
+    def test_their_login_is_in_a_secret_alone(self, engine: Run) -> None:
+        recorder = made(engine, backups=STORE)
+        assert recorder.one("Secret", "db-store")["stringData"] == {"access-key": "key", "secret-key": "hush"}
+        assert "hush" not in str([item for item in recorder.resources if item.kind != "Secret"])
+
+    def test_a_drill_runs_after_an_update_and_on_a_schedule(self, engine: Run) -> None:
+        recorder = made(engine, backups=STORE)
+        assert recorder.one("CronJob", "db-backup")["spec"]["schedule"] == "30 1 * * *"
+        assert recorder.one("CronJob", "db-drill")["spec"]["schedule"] == "30 3 * * 0"
+        assert recorder.one("Job", "db-drill")["metadata"]["name"].startswith("db-drill-")
+
+    def test_a_database_begins_with_the_archive_of_another(self, engine: Run) -> None:
+        recorder = made(engine, backups=STORE, restore=Restore(server="old"))
+        [container] = pod(recorder)["containers"]
+        values = {variable["name"]: variable.get("value") for variable in container["env"]}
+        assert (values["RESTORE_SERVER"], values["RESTORE_TIME"]) == ("old", "LATEST")
+
+
+LIMITS = Resources(limits=Compute(memory="512Mi"))
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no image": ({"image": None}, "image is None, but must be text"),
+    "no namespace": ({"namespace": " "}, "namespace is ' ', but must be text"),
+    "no storage": ({"storage": None}, "storage is None, but must"),
+    "storage without unit": ({"storage": "10"}, "storage is '10', but must be"),
+    "storage in words": ({"storage": "large"}, "storage is 'large', but must be an amount with a unit"),
+    "too little storage": ({"storage": "64Mi"}, "storage is '64Mi', but must be at least 256Mi"),
+    "no member": ({"replicas": 0}, "replicas is 0, but must be greater than or equal to 1"),
+    "too many members": ({"replicas": 10}, "replicas is 10, but must be less than or equal to 9"),
+    "half a member": ({"replicas": 1.5}, "replicas is 1.5, but must be a valid integer"),
+    "members in words": ({"replicas": "two"}, "replicas is 'two', but must be a valid integer"),
+    "unknown durability": ({"durability": "safe"}, "durability is 'safe', but must be 'async' or 'sync'"),
+    "sync alone": ({"durability": "sync"}, "durability is 'sync', but replicas is 1"),
+    "no database": ({"databases": []}, "databases is empty, but must have at least one"),
+    "database by name": ({"databases": ["app"]}, "databases.0 is 'app', but must be"),
+    "two of a name": (
+        {"databases": [Database(name="app"), Database(name="app")]},
+        "databases has 2 with the name 'app'",
+    ),
+    "a user twice": (
+        {"databases": [Database(name="app", readers=["x"], writers=["x"])]},
+        "databases name the user 'x' 2 times",
+    ),
+    "a reader of two": (
+        {"databases": [Database(name="a", readers=["x"]), Database(name="b", readers=["x"])]},
+        "databases name the user 'x' 2 times",
+    ),
+    "an owner as reader": (
+        {"databases": [Database(name="a", readers=["b"]), Database(name="b")]},
+        "databases name the user 'b' 2 times",
+    ),
+    "version of passwords 0": ({"password_version": 0}, "password_version is 0, but must be"),
+    "parameters in a list": ({"parameters": ["a"]}, "but must be a mapping of parameters"),
+    "a parameter in capitals": ({"parameters": {"Work_Mem": "1MB"}}, "'Work_Mem' must be the name of a"),
+    "a parameter with a quote": ({"parameters": {"a'b": "1"}}, "must be the name of a parameter"),
+    "a parameter of the component": (
+        {"parameters": {"port": "1"}},
+        "must not have port, which the component",
+    ),
+    "no fsync": ({"parameters": {"fsync": "off"}}, "must not have fsync"),
+    "another archive": ({"parameters": {"archive_command": "true"}}, "must not have archive_command"),
+    "a truth": ({"parameters": {"jit": True}}, "jit is True, but must be text or a number"),
+    "a value of nothing": ({"parameters": {"jit": None}}, "jit is None, but must be text or a number"),
+    "two lines": ({"parameters": {"a": "1\nb = 2"}}, "a must be at most 1000 characters of one line"),
+    "few connections": ({"parameters": {"max_connections": "5"}}, "max_connections is '5', but must be a"),
+    "connections in words": ({"parameters": {"max_connections": "many"}}, "max_connections is 'many'"),
+    "no standby's log": ({"parameters": {"wal_level": "minimal"}}, "wal_level is 'minimal', but must be"),
+    "buffers above the limit": (
+        {"parameters": {"shared_buffers": "2GB"}, "resources": LIMITS},
+        "parameters.shared_buffers is 2GB, but may be 60 % of the limit, 512Mi",
+    ),
+    "pages above the limit": (
+        {"parameters": {"shared_buffers": "100000"}, "resources": LIMITS},
+        "parameters.shared_buffers is 100000, but may be",
+    ),
+    "buffers in words": ({"parameters": {"shared_buffers": "half"}}, "parameters.shared_buffers is 'half'"),
+    "too little memory": (
+        {"resources": Resources(requests=Compute(memory="64Mi"), limits=Compute(memory="128Mi"))},
+        "resources.limits.memory is 128Mi, but must be at least 256Mi",
+    ),
+    "limit below request": (
+        {"resources": Resources(requests=Compute(memory="2Gi"))},
+        "resources.limits.memory is 512Mi by default, but must not be below the request, 2Gi",
+    ),
+    "resources of a dictionary": ({"resources": {"memory": "1Gi"}}, "resources"),
+    "class of nothing": ({"storage_class": ""}, "storage_class is '', but"),
+    "timeout 0": ({"timeout": 0}, "timeout is 0, but must be"),
+    "address of the API server": ({"api_server": "10.0.0.1/99"}, "api_server is '10.0.0.1/99', but"),
+    "name of the API server": ({"api_server": "kubernetes"}, "api_server is 'kubernetes', but"),
+    "unknown platform": ({"platform": "linux/z80"}, "platform is 'linux/z80', but must be a platform"),
+    "unknown argument": ({"replica": 2}, "replica is unknown"),
+    "protect in words": ({"protect": "perhaps"}, "protect is 'perhaps', but must be a valid boolean"),
+    "backups by address": ({"backups": "s3://archive"}, "backups is 's3://archive', but must be"),
+    "restore without a store": ({"restore": Restore(server="old")}, "restore is given, but backups is not"),
+    "restore from itself": (
+        {"restore": Restore(server="db"), "backups": STORE},
+        "restore.server is 'db', the database itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_arguments_are_refused_in_words(engine: Run, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(Exception, match="Invalid Postgres 'db'") as refused:
+        made(engine, **arguments)
+    assert message in str(refused.value)
+
+
+def store(**arguments: Any) -> Backups:
+    return Backups(**{"url": "s3://archive", "access_key": "a", "secret_key": "b", **arguments})
+
+
+BAD_OPTIONS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "database of capitals": (Database, {"name": "App"}, "lower-case letters"),
+    "database of PostgreSQL": (Database, {"name": "postgres"}, "PostgreSQL or the component uses itself"),
+    "database with a hyphen": (Database, {"name": "my-app"}, "lower-case letters, digits and underscores"),
+    "user of PostgreSQL": (Database, {"name": "app", "readers": ["pg_monitor"]}, "uses itself"),
+    "readers in one text": (Database, {"name": "app", "readers": "report"}, "must be a list"),
+    "extension of a quote": (Database, {"name": "app", "extensions": ['a"b']}, "must be the name of an"),
+    "store without a scheme": (store, {"url": "archive"}, "must be s3://BUCKET"),
+    "store with a slash": (store, {"url": "s3://archive/"}, "without a slash at the end"),
+    "endpoint without a scheme": (store, {"endpoint": "10.0.0.5:7070"}, "must be the URL of an S3 server"),
+    "endpoint with a login": (store, {"endpoint": "http://u:p@s3.example"}, "must be without a login"),
+    "window of no day": (store, {"window_days": 0}, "greater than or equal to 1"),
+    "schedule in words": (store, {"schedule": "nightly"}, "must have five fields"),
+    "encryption unknown": (store, {"encryption": "rot13"}, "'AES256' or 'aws:kms'"),
+    "restore of no moment": (Restore, {"server": "db", "time": "yesterday"}, "must be LATEST, or a time"),
+    "restore without a zone": (Restore, {"server": "db", "time": "2026-01-31T12:00"}, "must have a zone"),
+}
+
+
+@pytest.mark.parametrize(("make", "arguments", "message"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_bad_options_are_refused(make: Any, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match="validation error") as refused:
+        make(**arguments)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["Db", "d" * 41, "1db", ""])
+def test_a_name_that_does_not_fit_is_refused(engine: Run, name: str) -> None:
+    with pytest.raises(Exception, match="name is"):
+        engine(lambda: Postgres(name, namespace="shop", image="i", storage="1Gi") and None)

@@ -1,0 +1,111 @@
+"""The order in which an update reaches the members of a database, on members that stand in for pods."""
+
+import time
+from typing import Any
+
+import pytest
+from dbserver.apply import Update
+from dbserver.members import Member, Members, NotReached
+
+
+class Pods:
+    """Stands in for the API server and Patroni: a deleted pod is back at once, with the newest revision."""
+
+    def __init__(self, count: int, leader: int = 0, outdated: bool = True) -> None:
+        self.revisions = {f"db-{n}-0": "old" if outdated else "new" for n in range(count)}
+        self.uids = dict.fromkeys(self.revisions, 0)
+        self.leader = f"db-{leader}-0"
+        self.broken: set[str] = set()
+        self.steps: list[str] = []
+
+    def stateful_set(self, _: str) -> dict[str, Any]:
+        status = {"observedGeneration": 1, "updateRevision": "new"}
+        return {"metadata": {"generation": 1}, "status": status}
+
+    def delete_pod(self, name: str) -> None:
+        self.steps.append(f"restart {name}")
+        self.revisions[name] = "new"
+        self.uids[name] += 1
+
+
+class Standing(Members):
+    """Members that ask nothing over the network."""
+
+    def __init__(self, pods: Pods) -> None:
+        super().__init__("db", pods, time.monotonic() + 1)  # type: ignore[arg-type] # stands in for it
+        self._pods = pods
+        self.configuration: dict[str, Any] = {}
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        return {
+            name: {
+                "metadata": {"uid": self._pods.uids[name], "labels": {"controller-revision-hash": revision}},
+                "status": ready,
+            }
+            for name, revision in self._pods.revisions.items()
+        }
+
+    def all(self) -> list[Member]:
+        def role(name: str) -> str:
+            return "leader" if name == self._pods.leader else "sync_standby"
+
+        def state(name: str) -> str:
+            failed = name in self._pods.broken and self._pods.revisions[name] == "new"
+            return "start failed" if failed else "running" if role(name) == "leader" else "streaming"
+
+        return [Member(name, role(name), state(name), 0, False) for name in self._pods.revisions]
+
+    def switch(self, leader: str, candidate: str) -> None:
+        assert leader == self._pods.leader
+        self._pods.steps.append(f"switch to {candidate}")
+        self._pods.leader = candidate
+
+    def patch_configuration(self, values: Any) -> None:
+        self.configuration = dict(values)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbserver.members.time.sleep", lambda _: None)
+
+
+def updated(pods: Pods, kept: int, synchronous: bool = True) -> list[str]:
+    names = [f"db-{number}" for number in range(kept)]
+    Update(Standing(pods), names, synchronous).run({"ttl": 20})
+    return pods.steps
+
+
+@pytest.mark.parametrize("leader", [0, 1])
+def test_the_primary_is_last_and_hands_its_role_over_once(leader: int) -> None:
+    old, new = f"db-{leader}-0", f"db-{1 - leader}-0"
+    expected = [f"restart {new}", f"switch to {new}", f"restart {old}"]
+    assert updated(Pods(2, leader), kept=2) == expected
+
+
+def test_of_three_members_both_standbys_restart_before_the_switchover() -> None:
+    steps = updated(Pods(3, leader=1), kept=3)
+    assert steps[:2] == ["restart db-0-0", "restart db-2-0"]
+    assert steps[2].startswith("switch to")
+    assert steps[3:] == ["restart db-1-0"]
+
+
+def test_a_single_member_restarts_where_it_is() -> None:
+    assert updated(Pods(1), kept=1, synchronous=False) == ["restart db-0-0"]
+
+
+def test_nothing_restarts_without_a_change() -> None:
+    assert updated(Pods(2, outdated=False), kept=2) == []
+
+
+def test_a_primary_that_is_to_go_hands_its_role_over_first() -> None:
+    assert updated(Pods(2, leader=1, outdated=False), kept=1, synchronous=True) == ["switch to db-0-0"]
+
+
+def test_a_standby_that_does_not_come_back_stops_the_update_before_the_primary() -> None:
+    pods = Pods(2)
+    pods.broken.add("db-1-0")
+    with pytest.raises(NotReached, match="db-1-0 to work again: not within the time"):
+        updated(pods, kept=2)
+    assert pods.steps == ["restart db-1-0"]
+    assert pods.leader == "db-0-0"
