@@ -18,9 +18,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from slipway.capacity.schedule import Service, autoscale, bounds, cost, schedule
+from slipway.capacity.autoscaling import settings
+from slipway.capacity.schedule import Service, autoscale, cost, schedule
 
-SLOT_S, SLOTS = 300, 288
+SLOT_S, SLOTS, HOUR = 300, 288, 12
 HOLD = 2
 """The autoscaler's stabilisation window for scaling down, in slots: this one and five minutes before."""
 RESAMPLES = 1000
@@ -42,19 +43,20 @@ def read(trace: Path) -> dict[int, list[float]]:
 def plans(
     history: Sequence[Sequence[float]], day: Sequence[float], service: Service
 ) -> dict[str, Sequence[int]]:
-    """Return the replicas that serve on a day, by each rule; only the oracle may look at the day."""
+    """Return the replicas that serve on a day, by each rule.
+
+    Only the oracle, and the settings from the same day, may look at the day.
+    """
     demands = [list(values) for values in zip(*history, strict=True)]
+    chosen, best = settings(history, service, HOUR), settings([day], service, HOUR)
     highest = math.ceil(1.1 * max(map(max, [*history, day])) / service.load)
     service = replace(service, most=min(service.most, highest))  # more never pays, and costs time
     planned = schedule(demands, service).replicas
-    ordered = bounds(planned, service)
-    hours = [max(ordered[first : first + 12]) for first in range(0, SLOTS, 12)]
     peak = min(max(math.ceil(max(map(max, history)) / service.load), service.least), service.most)
     found: dict[str, Sequence[int]] = {
         "plan alone": planned,
-        "plan as the minimum by hour, autoscaler at 80 %": autoscale(
-            day, service, 0.8, minimum=[hours[slot // 12] for slot in range(SLOTS)], hold=HOLD
-        ),
+        "autoscaler with the chosen settings": chosen.replicas(day, service),
+        "autoscaler with settings from the same day": best.replicas(day, service),
         "constant peak": [peak] * SLOTS,
     }
     for target in (0.6, 0.7, 0.8):

@@ -2,14 +2,16 @@
 
 import csv
 import math
+import statistics
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from slipway.capacity.autoscaling import settings
 from slipway.capacity.plots import spark
-from slipway.capacity.schedule import Service, autoscale, bounds, cost
+from slipway.capacity.schedule import Service, autoscale, cost
 from slipway.capacity.schedule import schedule as solve
 from slipway.cli.capacity.options import seconds
 from slipway.cli.console import print_json, print_table, table
@@ -37,7 +39,7 @@ def schedule(
     days: Annotated[int, typer.Option(min=1, help="The last days of the file that count.")] = 7,
     as_json: Json = False,
 ) -> None:
-    """Find the lowest number of replicas for each hour of a day, for an autoscaler's minimum.
+    """Find an autoscaler's target, and its lowest number of replicas for each hour of a day.
 
     The price of a replica for a slot is 1, and the other prices are relative to it. Each of the last days is
     equally likely to come again. The load of a slot is the highest value in it, so give the file as a rate:
@@ -49,31 +51,45 @@ def schedule(
     service = Service(load=load, unmet=unmet, change=change, delay=delay, least=least, most=most)
     demands = by_slot(read(file), int(length), days)
     plan = solve(demands, service)
-    per_hour = int(3600 // length)
-    ordered = bounds(plan.replicas, service)
-    hours = [max(ordered[hour * per_hour : (hour + 1) * per_hour]) for hour in range(24)]
+    recorded = [list(values) for values in zip(*demands, strict=True)]
+    chosen = settings(recorded, service, int(3600 // length))
     peak = [min(max(math.ceil(max(map(max, demands)) / load), least), most)] * len(demands)
     costs = {
-        "plan": plan.cost,
+        "plan": chosen.cost,
         "constant peak": cost(peak, demands, service),
-        "autoscaler at 70 % on the mean day": _autoscaler(demands, service),
+        "autoscaler at 70 %": statistics.fmean(
+            cost(autoscale(day, service, 0.7), [[value] for value in day], service) for day in recorded
+        ),
+        "best for each day, known before": statistics.fmean(
+            solve([[value] for value in day], service).cost for day in recorded
+        ),
     }
+    window = int((chosen.hold - 1) * length)
     if as_json:
-        print_json({"minReplicas": hours, "cost": costs, "replicas": plan.replicas})
+        print_json(
+            {
+                "minReplicas": chosen.hours,
+                "averageUtilization": round(100 * chosen.target),
+                "stabilizationWindowSeconds": window,
+                "cost": costs,
+                "replicas": plan.replicas,
+            }
+        )
         return
     highest = spark(range(len(demands)), [max(values) for values in demands], 0.0, 48)
     replicas = spark(range(len(demands)), [float(number) for number in plan.replicas], 0.0, 48)
-    rows = [(f"{hour:02}:00", str(number)) for hour, number in enumerate(hours)]
+    rows = [(f"{hour:02}:00", str(number)) for hour, number in enumerate(chosen.hours)]
     texts = (f"{name}: {value:.0f} replica slots a day" for name, value in costs.items())
     print_table(
         table(("HOUR", "MIN REPLICAS"), rows),
-        (f"{highest}  the highest load", f"{replicas}  the replicas", *texts),
+        (
+            f"{highest}  the highest load",
+            f"{replicas}  the best replicas without an autoscaler",
+            f"target: {chosen.target:.0%} of the load of a replica",
+            f"stabilizationWindowSeconds for scaling down: {window}",
+            *texts,
+        ),
     )
-
-
-def _autoscaler(demands: list[list[float]], service: Service) -> float:
-    means = [sum(values) / len(values) for values in demands]
-    return cost(autoscale(means, service, 0.7), demands, service)
 
 
 def read(file: Path) -> list[tuple[float, float]]:
@@ -106,7 +122,10 @@ def _row(file: Path, number: int, row: list[str]) -> tuple[float, float]:
 
 
 def by_slot(rows: list[tuple[float, float]], length: int, days: int) -> list[list[float]]:
-    """Return, for each slot of a day, the highest load of that slot on each of the last days."""
+    """Return, for each slot of a day, the highest load of that slot on each of the last days.
+
+    Where a day has no value for a slot, it gets the mean of the other days.
+    """
     last = int(rows[-1][0] // DAY_S)
     highest: list[dict[int, float]] = [{} for _ in range(DAY_S // length)]
     for time, value in rows:
@@ -114,4 +133,9 @@ def by_slot(rows: list[tuple[float, float]], length: int, days: int) -> list[lis
         if day > last - days:
             slot = highest[int(rest // length)]
             slot[int(day)] = max(value, slot.get(int(day), 0.0))
-    return [list(values.values()) for values in highest]
+    known = sorted({day for slot in highest for day in slot})
+    means = [statistics.fmean(slot.values()) if slot else math.nan for slot in highest]
+    return [
+        [slot.get(day, mean) for day in known] if slot else []
+        for slot, mean in zip(highest, means, strict=True)
+    ]
