@@ -213,7 +213,9 @@ def _verify(target: StackSnapshot, options: VerifyOptions, prompter: Prompter) -
     """Return why the stack does not serve; the checks are those of a promotion."""
     objects = target.objects
     if target.image is None:
-        problems = settle(lambda: rollout_problems(objects, live_objects(target.cluster, objects)))
+        problems = settle(
+            lambda: rollout_problems(target.cluster, objects, live_objects(target.cluster, objects))
+        )
         return "; ".join(problems)
     checked = verify(
         Target(target.name, target.cluster, tuple(objects), target.image, prompter.info), options
