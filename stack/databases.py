@@ -38,4 +38,4 @@ class Databases:
             return TypeAdapter(cls).validate_python(given)
         except ValidationError as error:
             schema = TypeAdapter(cls).json_schema()
-            raise pulumi.RunError(report(pulumi.get_stack(), explained(error, hide=set()), schema)) from None
+            raise pulumi.RunError(report(pulumi.get_stack(), list(explained(error)), schema)) from None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, live_objects
@@ -29,7 +29,7 @@ class Drill(BaseModel):
     rpo_seconds: float | None = None
     rto_seconds: float | None = None
     rows: int = 0
-    bytes_: int = Field(0, alias="bytes")
+    bytes: int = 0
 
     @property
     def age_s(self) -> float | None:

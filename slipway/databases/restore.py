@@ -51,7 +51,7 @@ def restore(project: Project, stack: str, order: Order, prompter: Prompter) -> N
     target = _idle(project, stack)
     server = order.server or _used(target)
     _check_name(target, order.name, server)
-    values = {
+    values: dict[tuple[str, ...], str] = {
         (f"{target.project}:{RESTORED}", order.name, "server"): server,
         (f"{target.project}:{RESTORED}", order.name, "time"): moment(order.to),
     }

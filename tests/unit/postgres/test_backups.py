@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from dbserver import archive
 from dbserver.archive import ABORT, claim, fetch, restore_command
 from dbserver.restore import RestoreFailed, Server, choose, moment, recovery
 from dbserver.store import NOT_FOUND, Backup, Store, StoreError
@@ -75,7 +74,7 @@ def test_a_store_that_fails_is_not_the_end_of_the_archive(store: FakeStore) -> N
 def test_an_archive_belongs_to_one_database(
     store: FakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     claim(store, "1")
     assert store.objects == {"owner": b"1"}
     with pytest.raises(StoreError, match="backups of another database"):

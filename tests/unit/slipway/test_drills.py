@@ -41,7 +41,7 @@ def cluster(age: timedelta | None = None, **values: Any) -> Cluster:
 
 def test_only_a_database_with_backups_has_a_drill() -> None:
     [drill] = drills(cluster(), STATE)
-    assert (drill.database, drill.bytes_, drill.problem(STALE_S)) == ("db", 7, "")
+    assert (drill.database, drill.bytes, drill.problem(STALE_S)) == ("db", 7, "")
     assert list(drills(cluster(), STATE[2:])) == []
 
 
