@@ -13,9 +13,16 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent.parent.parent
 PARTS = ("slipway", "components", "stack", "policy")
+IN_IMAGES = {PROJECT / "components/model_server", PROJECT / "components/postgres"}
+"""The sources of images, which run on Linux only."""
 FILES = [
     PROJECT / "__main__.py",
-    *(file for part in PARTS for file in (PROJECT / part).rglob("*.py") if ".venv" not in file.parts),
+    *(
+        file
+        for part in PARTS
+        for file in (PROJECT / part).rglob("*.py")
+        if ".venv" not in file.parts and not IN_IMAGES & {*file.parents}
+    ),
 ]
 PROGRAMS = {"docker", "git", "kubectl", "ps", "pulumi", "buildx"}
 """The programs that program and tool start, apart from those that the user names."""

@@ -107,6 +107,7 @@ POD = {
     },
 }
 WORKLOAD = {
+    "kind": "Deployment",
     "metadata": {"name": "web", "namespace": "hits"},
     "spec": {"selector": {"matchLabels": {"a": "b"}}},
 }
