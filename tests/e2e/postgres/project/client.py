@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 
 PAUSE_S = 0.01
-OPTIONS = {"connect_timeout": 2, "autocommit": True}
+# Without tcp_user_timeout, a client waits for minutes for an answer of a node that has lost its power.
+OPTIONS = {"connect_timeout": 2, "autocommit": True, "tcp_user_timeout": 5000}
 
 
 def attempts(url: str, log: str, statement: str) -> None:
