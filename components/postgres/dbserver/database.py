@@ -36,6 +36,7 @@ def connect() -> psycopg.Connection[tuple[Any, ...]]:
                 dbname="postgres",
                 autocommit=True,
                 connect_timeout=10,
+                target_session_attrs="read-write",  # a member that starts may have the label of the primary
             )
         except psycopg.OperationalError:
             if time.monotonic() > deadline:

@@ -39,7 +39,7 @@ def test_the_state_of_the_archive_recovers_by_itself(backed_up: RestoreStack) ->
 
 
 def test_no_process_of_the_pod_shows_the_login_of_the_store(backed_up: RestoreStack) -> None:
-    count = (
-        'grep -lsF "$(cat /etc/postgres/store/secret-key)" /proc/[0-9]*/environ /proc/[0-9]*/cmdline | wc -l'
-    )
+    # The pattern comes from the file: as an argument, grep would find itself.
+    files = "/proc/[0-9]*/environ /proc/[0-9]*/cmdline"
+    count = f"grep -lsFf /etc/postgres/store/secret-key {files} | wc -l"
     assert backed_up.in_pod("db-0-0", "sh", "-c", count) == "0"
