@@ -45,7 +45,7 @@ def test_a_receipt_that_does_not_fit_its_name_is_refused(name: str, changes: dic
 
 def snapshot(repository: str = "ghcr.io/acme/hits", runs: str | None = None) -> StackSnapshot:
     image = Image.parse(runs) if runs else None
-    found = SimpleNamespace(name="prod", project="shop", repository=repository, image=image)
+    found = SimpleNamespace(name="prod", project="shop", repository=repository, image=image, setting="image")
     return cast(StackSnapshot, found)
 
 
@@ -59,7 +59,7 @@ def test_images_of_the_stacks_repositories_are_accepted(image: str, target: Stac
 def test_a_rollback_refuses_an_image_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = receipt(image=FOREIGN)
     target = snapshot(runs=OWN)
-    target.__dict__["receipts"] = receipts("prod.1", stored)
+    target.__dict__["promotions"] = receipts("prod.1", stored).all()
     monkeypatch.setattr(StackSnapshot, "read", lambda *_: target)
     monkeypatch.setattr(promote, "finish", lambda *_: (target, None))
     with pytest.raises(SlipwayError) as refused:
