@@ -35,7 +35,7 @@ destroy: sandbox ## Delete everything that the stack created
 # Tests use another instance of the sandbox: they break it, and need the capacity of its nodes.
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
-# These suites break or load the platform, or inspect the whole machine, and so run alone. The last one starts
+# These suites break or load the platform, measure, or inspect the whole machine, and so run alone. The last one starts
 # a Docker engine, and compiles what only stacks on an engine need.
 # All others run at the same time, on several workers: mostly they wait for rollouts.
 WORKERS ?= 3
