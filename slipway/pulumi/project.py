@@ -20,9 +20,9 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
+from slipway.pulumi.records import ConfigValue, Update
 from slipway.pulumi.run import Run
 from slipway.pulumi.stack_file import stack_files
-from slipway.pulumi.updates import ConfigValue, Update
 
 OnEvent = Callable[[EngineEvent], None]
 

@@ -15,9 +15,9 @@ from slipway.images.references import Image
 from slipway.process import git
 from slipway.promotion.receipts import Receipt, Receipts
 from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.records import ConfigValue, Update
 from slipway.pulumi.stack_file import StackFile
 from slipway.pulumi.target import check_providers, cluster_of
-from slipway.pulumi.updates import ConfigValue, Update
 
 IMAGE = "image"
 """The configuration key, and the stack output, that have the image reference with a digest."""

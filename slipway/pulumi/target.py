@@ -9,7 +9,7 @@ from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import resources_in_state
 from slipway.errors import BadKubeconfig, SlipwayError
 from slipway.pulumi.project import Stack
-from slipway.pulumi.updates import ConfigValue, runs_on_docker
+from slipway.pulumi.records import ConfigValue, runs_on_docker
 
 
 def cluster_of(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:

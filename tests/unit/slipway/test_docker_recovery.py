@@ -8,8 +8,8 @@ import pytest
 
 from slipway.errors import CommandFailed, LockInUse, SlipwayError, StackLocked
 from slipway.pulumi.project import Stack
+from slipway.pulumi.records import ConfigValue
 from slipway.pulumi.target import cluster_of
-from slipway.pulumi.updates import ConfigValue
 from slipway.recovery import docker
 
 CONFIG = {"hits:runtime": ConfigValue("docker", False)}

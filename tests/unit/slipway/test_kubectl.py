@@ -13,8 +13,8 @@ from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 from slipway.preview import preview
 from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.records import ConfigValue
 from slipway.pulumi.target import check_providers, cluster_of
-from slipway.pulumi.updates import ConfigValue
 
 JSON = '{"contexts": [{"name": "there"}], "users": [{"name": "u", "user": {"token": "planted"}}]}'
 YAML = "contexts:\n- name: there\n"
