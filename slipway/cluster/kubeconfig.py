@@ -95,7 +95,7 @@ class Kubeconfig:
             return [yaml.safe_load(text) or {} for text in [*texts, self.contents or ""]]
         except OSError as error:
             raise BadKubeconfig(f"the kubeconfig {error.filename} cannot be read: {error.strerror}") from None
-        except (yaml.YAMLError, UnicodeDecodeError):
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
             raise BadKubeconfig(self._malformed) from None
 
     def _names(self, document: Any) -> list[str]:

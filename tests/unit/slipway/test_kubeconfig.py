@@ -56,7 +56,15 @@ def test_the_variable_lists_files(home: Path) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    ["/no/such/file", "[1]", f"token: {TOKEN}\ncontexts: 5", f"- {TOKEN}", "contexts: [{}]", f"{{{TOKEN}"],
+    [
+        "/no/such/file",
+        "[1]",
+        f"token: {TOKEN}\ncontexts: 5",
+        f"- {TOKEN}",
+        "contexts: [{}]",
+        f"{{{TOKEN}",
+        f"{TOKEN}: {'[' * 5000}",
+    ],
 )
 def test_a_malformed_kubeconfig_is_not_repeated(setting: str) -> None:
     with pytest.raises(BadKubeconfig, match="is malformed; if it is meant as a path") as error:
