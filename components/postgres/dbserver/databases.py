@@ -6,6 +6,7 @@ import hmac
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ _RIGHTS = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 _READ = "SELECT"
 _WRITE = "SELECT, INSERT, UPDATE, DELETE"
 _ITERATIONS = 4096
+CONNECT_S = 60
+"""How long the primary may refuse connections."""
+_NOT_CONNECTED = 2
+"""The exit code of psql without a connection."""
 
 
 def apply_databases(databases: Sequence[Mapping[str, Any]]) -> None:
@@ -80,9 +85,12 @@ def _run(database: str, script: str) -> None:
     """Run a script as the superuser; it comes by standard input, so that no argument shows it."""
     environment = {**os.environ, "PGPASSWORD": password("superuser"), "PGUSER": "postgres"}
     command = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
-    done = subprocess.run(command, env=environment, input=script, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the databases and users were not made: psql ended with {done.returncode}")
+    deadline = time.monotonic() + CONNECT_S
+    # Nodes learn a moment later than Patroni where the primary is; every statement can be repeated.
+    while code := subprocess.run(command, env=environment, input=script, text=True, check=False).returncode:
+        if code != _NOT_CONNECTED or time.monotonic() > deadline:
+            raise SystemExit(f"the databases and users were not made: psql ended with {code}")
+        time.sleep(1)
 
 
 def verifier(secret: str) -> str:
