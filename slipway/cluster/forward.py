@@ -8,12 +8,21 @@ from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import SlipwayError
 from slipway.process import child_environment
 
+_HTTP = ("http", "https", "kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss")
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
 
 def tcp_ports(service: Object) -> list[Object]:
     """Return the TCP ports of a Service; a headless Service may have no port."""
     return [port for port in service["spec"].get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+
+
+def http_ports(service: Object) -> list[Object]:
+    """Return the TCP ports that may be for HTTP: their `appProtocol` does not name another protocol.
+
+    https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol
+    """
+    return [port for port in tcp_ports(service) if port.get("appProtocol", "http") in _HTTP]
 
 
 def serves_http(service: Object) -> bool:
@@ -25,7 +34,7 @@ def serves_http(service: Object) -> bool:
 
 def service_port(service: Object) -> Object:
     """Return the port for HTTP, or else the first TCP port."""
-    ports = tcp_ports(service)
+    ports = http_ports(service) or tcp_ports(service)
     if not ports:
         raise SlipwayError(f"the Service {service['metadata']['name']} has no TCP port")
     return next((port for port in ports if port.get("name") in ("http", "https")), ports[0])

@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Protocol
 
 from slipway import masking, process
-from slipway.cluster.forward import tcp_ports
+from slipway.cluster.forward import http_ports
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import FINISHED, pods_of, rollout_problems, selects, settle, workloads
@@ -65,7 +65,7 @@ class Target:
         return [
             item
             for item in services
-            if tcp_ports(item) and any(selects(item, template) for template in templates)
+            if http_ports(item) and any(selects(item, template) for template in templates)
         ]
 
 

@@ -201,7 +201,14 @@ class Postgres(NamespacedComponent):
                 annotations=NOT_AWAITED,
                 spec={
                     "selector": {**self.selector, **SERVER, **role},
-                    "ports": [{"name": "postgres", "port": PORT, "target_port": PORT}],
+                    "ports": [
+                        {
+                            "name": "postgres",
+                            "port": PORT,
+                            "target_port": PORT,
+                            "app_protocol": "postgresql",  # so nobody asks it by HTTP
+                        }
+                    ],
                 },
             )
             for suffix, role in roles.items()

@@ -1,7 +1,7 @@
 """Outputs of the stack: values that other stacks (StackReference) and scripts read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from slipway.preview.rules import images
@@ -15,13 +15,15 @@ _OF_RELEASES = re.compile(
 )
 """Words in the names of values that each release changes: imageTag, versions.web."""
 
+_OF_DRILLS = ".target_time"
+
 
 def changes(situation: Situation) -> Iterator[Consequence]:
     """Yield outputs that are removed or get another value, without those that each release changes."""
     stack = situation.outputs
     if stack is None:
         return
-    for item in stack.properties:
+    for item in _without_drills(stack.properties):
         if item.kind == "delete":
             reason = f"Stack output {item.path} is removed: stacks and scripts that read it fail"
             yield Consequence(Level.ATTENTION, "configuration", reason, stack.urn)
@@ -38,6 +40,15 @@ def changes(situation: Situation) -> Iterator[Consequence]:
     if added := [item.path for item in stack.properties if item.kind == "add"]:
         reason = f"Stack output {', '.join(added)} is new"
         yield Consequence(Level.SAFE, "configuration", reason, stack.urn)
+
+
+def _without_drills(properties: Sequence[PropertyChange]) -> Iterator[PropertyChange]:
+    """Yield the changes without what each new drill of a database reports, but with its failure."""
+    drills = {item.path.removesuffix(_OF_DRILLS) for item in properties if item.path.endswith(_OF_DRILLS)}
+    for item in properties:
+        output, _, key = item.path.rpartition(".")
+        if output not in drills or key in ("status", "reason"):
+            yield item
 
 
 def _is_of_a_release(item: PropertyChange) -> bool:

@@ -5,7 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from slipway.cluster.kubectl import Cluster
+from slipway.cluster.forward import http_ports
+from slipway.cluster.kubectl import Cluster, Object
 from slipway.promotion import service_client
 from slipway.promotion.options import VerifyOptions
 
@@ -31,3 +32,17 @@ def test_host(monkeypatch: pytest.MonkeyPatch) -> None:
                 results[host] = service_client.request(client, VerifyOptions(host=host))
         server.shutdown()
     assert results == {"example.com": "", "example.org": "/ answers 400"}
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [
+        ([{"port": 5432, "appProtocol": "postgresql"}], []),
+        ([{"port": 5432, "appProtocol": "postgresql"}, {"port": 8008}], [8008]),
+        ([{"port": 80, "appProtocol": "http"}, {"port": 53, "protocol": "UDP"}], [80]),
+        ([{"port": 8080, "appProtocol": "kubernetes.io/h2c"}, {"port": 9000}], [8080, 9000]),
+    ],
+)
+def test_a_port_for_another_protocol_is_not_asked(ports: list[Object], expected: list[int]) -> None:
+    service = {**WEB, "spec": {"ports": ports}}
+    assert [port["port"] for port in http_ports(service)] == expected

@@ -246,8 +246,8 @@ class TestService:
 
     def test_service_without_ports(self) -> None:
         """It cannot be asked, and a requested check fails."""
-        headless = manifest("Service", "web", spec={"selector": {"app": "web"}, "clusterIP": "None"})
-        cluster = FakeCluster(DEPLOYMENT, headless, pod())
+        spec = {"selector": {"app": "web"}, "clusterIP": "None"}
+        cluster = FakeCluster(DEPLOYMENT, manifest("Service", "web", spec=spec), pod())
         assert results(cluster)[-1] == ("digest", True)
         for options in (VerifyOptions(soak_s=1), VerifyOptions(service="web")):
             assert results(cluster, options)[-1] == ("http", False)

@@ -87,3 +87,16 @@ def test_secrets_are_masked(old: dict[str, Any], new: dict[str, Any]) -> None:
     [reason] = reasons(old, new)
     assert "planted" not in reason
     assert "[secret]" in reason
+
+
+def test_a_newer_drill_of_a_database_is_not_reported_but_a_failed_one() -> None:
+    drill = {"status": "passed", "reason": "", "target_time": "03:28", "backup": "1", "rows": 1}
+    assert not reasons(
+        {"drill": drill}, {"drill": {**drill, "target_time": "04:28", "backup": "2", "rows": 2}}
+    )
+    failed = {**drill, "status": "failed", "reason": "a backup is gone", "target_time": "05:28"}
+    assert [reason.partition(" changes")[0] for reason in reasons({"drill": drill}, {"drill": failed})] == [
+        "Stack output drill.reason",
+        "Stack output drill.status",
+    ]
+    assert reasons({"plan": {"rows": 1}}, {"plan": {"rows": 2}})
