@@ -35,14 +35,12 @@ destroy: sandbox ## Delete everything that the stack created
 # Tests use another instance of the sandbox: they break it, and need the capacity of its nodes.
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
-# These suites break or load the platform, or inspect the whole machine, and so run alone.
+# These suites break or load the platform, measure, or inspect the whole machine, and so run alone.
+# The last two start what only they need: a store, and a Docker engine.
 # All others run at the same time, on several workers: mostly they wait for rollouts.
-# The last two start what only they need, a Docker engine and a store, and have a worker each.
 WORKERS ?= 3
-ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
-LAST := $(addprefix tests/e2e/,postgres docker)
-BY_GROUP := --no-loadscope-reorder -n
-TOGETHER := $(BY_GROUP) $(WORKERS) tests/e2e $(addprefix --ignore=,$(ALONE) $(LAST))
+ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py postgres docker)
+TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test
 test: packages venv ## Check the code and run all tests, on a new platform for tests that stops at the end
@@ -56,7 +54,7 @@ e2e: packages venv ## Run the tests on the platform for tests, which stays up (E
 	@$(SANDBOX) up --wait
 	@$(IN_SANDBOX) failed=; \
 	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
-	$(if $(E2E),run $(E2E),run $(TOGETHER)$(foreach suite,$(ALONE),; run $(suite)); run $(BY_GROUP) 2 $(LAST)); \
+	$(if $(E2E),run $(E2E),run $(TOGETHER)$(foreach suite,$(ALONE),; run $(suite))); \
 	[ -z "$$failed" ] || { printf 'These tests failed:\n%s' "$$failed" >&2; exit 1; }
 
 .PHONY: soak

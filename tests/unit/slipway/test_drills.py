@@ -1,6 +1,7 @@
 """Drills, and the words of `slipway restore`."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -48,15 +49,18 @@ def test_only_a_database_with_backups_has_a_drill() -> None:
 @pytest.mark.parametrize(
     ("where", "problem"),
     [
-        (cluster(timedelta(hours=3)), "is 3.0 h old"),
-        (cluster(status="failed", reason="the store lacks a segment"), "failed: the store lacks a segment"),
-        (cast(Cluster, FakeCluster({"about": "text"})), "was never restored"),
-        (cast(Cluster, FakeCluster({"result.json": "{"})), "has another format"),
+        (lambda: cluster(timedelta(hours=3)), "is 3.0 h old"),
+        (
+            lambda: cluster(status="failed", reason="the store lacks a segment"),
+            "failed: the store lacks a segment",
+        ),
+        (lambda: cast(Cluster, FakeCluster({"about": "text"})), "was never restored"),
+        (lambda: cast(Cluster, FakeCluster({"result.json": "{"})), "has another format"),
     ],
 )
-def test_a_promotion_can_demand_a_fresh_one(where: Cluster, problem: str) -> None:
+def test_a_promotion_can_demand_a_fresh_one(where: Callable[[], Cluster], problem: str) -> None:
     with pytest.raises(SlipwayError, match="--require-drill 3600 is not met by prod") as refused:
-        check_fresh(where, STATE, "prod", 3600)
+        check_fresh(where(), STATE, "prod", 3600)
     assert problem in str(refused.value)
 
 
