@@ -29,6 +29,11 @@ class Remains:
     """The process ids of orphaned plugins."""
     containers: Mapping[str, str]
     """The containers that the state does not have: names by id."""
+    unstarted: Mapping[str, str]
+    """The containers in the state that never ran: names by id.
+
+    If the engine is killed while it starts one, it may refuse to start it ever after (task already exists).
+    """
 
     def describe(self) -> list[str]:
         """Return one sentence for each item, with its repair."""
@@ -38,6 +43,7 @@ class Remains:
                 f"container {name} is not in the state: it will be removed"
                 for name in self.containers.values()
             ),
+            *(f"container {name} never ran: it will be made again" for name in self.unstarted.values()),
         ]
 
 
@@ -47,9 +53,10 @@ def find_remains(stack: Stack, config: Mapping[str, ConfigValue]) -> Remains:
     setting = config.get(f"{stack.project.name}:namespace")
     namespace = (setting and setting.value) or f"{stack.project.name}-{stack.name.rpartition('/')[2]}"
     listed = _docker(config, "ps", "--all", "--no-trunc", f"--filter=label={LABEL}={namespace}", _FORMAT)
-    containers = dict(line.split(" ", 1) for line in listed.splitlines())
-    unknown = {key: name for key, name in containers.items() if key not in known}
-    return Remains(tuple(orphans(stack.project.directory)), unknown)
+    containers = [line.split(" ", 2) for line in listed.splitlines()]
+    unknown = {key: name for key, _, name in containers if key not in known}
+    unstarted = {key: name for key, state, name in containers if key in known and state == "created"}
+    return Remains(tuple(orphans(stack.project.directory)), unknown, unstarted)
 
 
 def repair(stack: Stack, config: Mapping[str, ConfigValue], info: Info, force_unlock: bool = False) -> None:
@@ -64,15 +71,19 @@ def repair(stack: Stack, config: Mapping[str, ConfigValue], info: Info, force_un
 
     def update() -> None:
         # First, because it fails if another operation runs, and then no container may be removed.
-        stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
-        if unknown := find_remains(stack, config).containers:
-            _docker(config, "rm", "--force", *unknown)
+        refresh = ("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+        stack.command(*refresh)
+        remains = find_remains(stack, config)
+        if useless := {**remains.containers, **remains.unstarted}:
+            _docker(config, "rm", "--force", *useless)
+        if remains.unstarted:
+            stack.command(*refresh)  # so that the update creates them
 
     end(orphans(stack.project.directory))
     unlock_and_run(stack, update, info, force_unlock)
 
 
-_FORMAT = "--format={{.ID}} {{.Names}}"
+_FORMAT = "--format={{.ID}} {{.State}} {{.Names}}"
 
 
 def _docker(config: Mapping[str, ConfigValue], *arguments: str) -> str:

@@ -50,7 +50,7 @@ class FakeStack:
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a `docker` on PATH that records its calls, and lists two containers."""
     program, calls = tmp_path / "docker", tmp_path / "calls"
-    listed = "aaa web-1\\nbbb web-2\\n"
+    listed = "aaa ${STATE:-running} web-1\\nbbb running web-2\\n"
     script = f'#!/bin/sh\necho "$DOCKER_HOST $*" >>{calls}\n[ "$1" != ps ] || printf "{listed}"\n'
     program.write_text(script)
     program.chmod(0o755)
@@ -90,6 +90,19 @@ def test_only_that_container_is_removed_and_no_volume(calls: Path, tmp_path: Pat
     assert stack.commands == [("refresh", "--yes", "--skip-preview", "--clear-pending-creates")]
     removed = [line.strip() for line in calls.read_text().splitlines() if " ps " not in line]
     assert removed == ["rm --force bbb"]
+
+
+def test_a_container_that_never_ran_is_made_again(
+    calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that was killed while it started the container refuses to start it."""
+    monkeypatch.setenv("STATE", "created")
+    stack = FakeStack(tmp_path)
+    remains = docker.find_remains(cast(Stack, stack), CONFIG)
+    assert "container web-1 never ran: it will be made again" in remains.describe()
+    repair(stack)
+    assert [command[0] for command in stack.commands] == ["refresh", "refresh"]
+    assert "rm --force bbb aaa" in calls.read_text()
 
 
 def test_nothing_is_removed_while_another_operation_may_run(calls: Path, tmp_path: Path) -> None:
