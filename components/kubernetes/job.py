@@ -114,7 +114,7 @@ class Job(ProcessComponent):
         explain = pulumi.ErrorHook(f"Job {self.pulumi_resource_name} {next(_numbers)} failed", self._explain)
         return self._add(
             k8s.batch.v1.Job,
-            name=lambda arguments: self._name_for(arguments["spec"]),
+            name=lambda arguments: name_for(self.pulumi_resource_name, arguments["spec"]),
             annotations={"pulumi.com/timeoutSeconds": str(timeout + 60)},
             spec=spec,
             opts=pulumi.ResourceOptions(
@@ -124,21 +124,26 @@ class Job(ProcessComponent):
             ),
         )
 
-    def _name_for(self, spec: k8s.batch.v1.JobSpecArgsDict) -> pulumi.Output[str]:
-        """Return the name of the Job with this spec, which Kubernetes never lets change."""
-
-        def name(text: str) -> str:
-            digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
-            return f"{self.pulumi_resource_name}-{digest}"
-
-        # The hash of a secret value is none: a pod shows the names of secrets, and plain values as they are.
-        return pulumi.Output.unsecret(pulumi.Output.json_dumps(spec, sort_keys=True).apply(name))
-
     def _explain(self, failure: pulumi.ErrorHookArgs) -> bool:
         """Print what to do: the provider reports only what happened."""
-        metadata: dict[str, Any] = dict(failure.new_inputs or {}).get("metadata", {})
-        pulumi.log.error(advice(metadata.get("name"), metadata.get("namespace"), failure.errors), self)
+        pulumi.log.error(advice(*failed_job(failure), failure.errors), self)
         return False  # do not try again
+
+
+def name_for(prefix: str, spec: k8s.batch.v1.JobSpecArgsDict) -> pulumi.Output[str]:
+    """Return the name of the Job with this spec, which Kubernetes never lets change."""
+
+    def name(text: str) -> str:
+        return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
+
+    # The hash of a secret value is none: a pod shows the names of secrets, and plain values as they are.
+    return pulumi.Output.unsecret(pulumi.Output.json_dumps(spec, sort_keys=True).apply(name))
+
+
+def failed_job(failure: pulumi.ErrorHookArgs) -> tuple[str | None, str | None]:
+    """Return the name and the namespace of a Job that failed."""
+    metadata: dict[str, Any] = dict(failure.new_inputs or {}).get("metadata", {})
+    return metadata.get("name"), metadata.get("namespace")
 
 
 def job_spec(

@@ -1,6 +1,5 @@
 """The Jobs of a database: after each change, for base backups, and for drills."""
 
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kubernetes.component import TAKES_OVER
-from components.kubernetes.job import DIGITS, job_spec
+from components.kubernetes.job import failed_job, job_spec, name_for
 from components.kubernetes.postgres.options import Backups, Database, Durability
 from components.kubernetes.postgres.pods import DATA, Pods
 
@@ -84,7 +83,7 @@ class Jobs:
         explain = pulumi.ErrorHook(f"Drill of {name} {next(_numbers)} failed", self._explain_drill)
         job = self._add(
             k8s.batch.v1.Job,
-            name=lambda arguments: self._drill_name(arguments["spec"]),
+            name=lambda arguments: name_for(f"{name}-drill", arguments["spec"]),
             suffix="-drill",
             annotations={"pulumi.com/timeoutSeconds": str(_DRILL_S + 60)},
             spec=drill,
@@ -132,37 +131,29 @@ class Jobs:
             opts=pulumi.ResourceOptions(depends_on=list(after)),
         )
 
-    def _drill_name(self, spec: k8s.batch.v1.JobSpecArgsDict) -> pulumi.Output[str]:
-        """Return the name of the drill with these settings, so that the same is not run again."""
-
-        def name(text: str) -> str:
-            return f"{self._pods.name}-drill-{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
-
-        return pulumi.Output.unsecret(pulumi.Output.json_dumps(spec, sort_keys=True).apply(name))
-
     def _explain(self, failure: pulumi.ErrorHookArgs) -> bool:
         """Print what to do when an update of the database has failed."""
-        metadata: dict[str, Any] = dict(failure.new_inputs or {}).get("metadata", {})
-        place = f"kubectl --namespace {metadata.get('namespace')}"
+        job, namespace = failed_job(failure)
+        place = f"kubectl --namespace {namespace}"
         pulumi.log.error(
             f"The update of the database {self._pods.name} failed. A primary that was not reached yet serves"
             " on as it was.\n"
-            f"  What failed: {place} logs job/{metadata.get('name')}\n"
+            f"  What failed: {place} logs job/{job}\n"
             f"  The members: {place} exec {self._pods.name}-0-0 -- patronictl -c /tmp/patroni.json list\n"
-            f"  Correct the cause, then: {place} delete job/{metadata.get('name')} && pulumi up --refresh"
+            f"  Correct the cause, then: {place} delete job/{job} && pulumi up --refresh"
         )
         return False  # do not try again
 
     def _explain_drill(self, failure: pulumi.ErrorHookArgs) -> bool:
         """Print what to do when a drill has failed."""
-        metadata: dict[str, Any] = dict(failure.new_inputs or {}).get("metadata", {})
-        place = f"kubectl --namespace {metadata.get('namespace')}"
+        job, namespace = failed_job(failure)
+        place = f"kubectl --namespace {namespace}"
         pulumi.log.error(
             f"The drill of the database {self._pods.name} failed: from its backups as they are, it cannot be"
             " restored. It serves on as it was.\n"
-            f"  What failed: {place} logs job/{metadata.get('name')}\n"
+            f"  What failed: {place} logs job/{job}\n"
             "  If the store has lost or damaged something, a new base backup covers it:"
             f" {place} create job --from=cronjob/{self._pods.name}-backup backup-now\n"
-            f"  Then again: {place} delete job/{metadata.get('name')} && pulumi up --refresh"
+            f"  Then again: {place} delete job/{job} && pulumi up --refresh"
         )
         return False  # do not try again
