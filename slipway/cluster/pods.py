@@ -122,9 +122,8 @@ def exit_code(pod: Object) -> int | None:
         return int(state["terminated"]["exitCode"])
     if status.get("phase") == "Failed":
         raise SlipwayError(f"the pod failed: {status.get('message') or status.get('reason') or 'no reason'}")
-    waiting = state.get("waiting", {})
-    if waiting.get("reason") in _CANNOT_START:
-        raise SlipwayError(f"the pod cannot start: {waiting['reason']}: {waiting.get('message', '')}")
+    if reason := _refusal(container):
+        raise SlipwayError(f"the pod cannot start: {reason}")
     return None
 
 
@@ -132,10 +131,15 @@ def check_start(pod: Object) -> None:
     """Raise SlipwayError if a container, or an init container, of a pod cannot start."""
     status = pod["status"]
     for item in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        waiting = item["state"].get("waiting", {})
-        if waiting.get("reason") in _CANNOT_START:
-            reason = f"{waiting['reason']}: {waiting.get('message', '')}"
+        if reason := _refusal(item):
             raise SlipwayError(f"container {item['name']} cannot start: {reason}")
+
+
+def _refusal(container: Object) -> str:
+    """Return why a container, given by its status, cannot start; empty if it may."""
+    waiting = container["state"].get("waiting", {})
+    cannot = waiting.get("reason") in _CANNOT_START
+    return f"{waiting['reason']}: {waiting.get('message', '')}" if cannot else ""
 
 
 def wait_for_start(cluster: Cluster, pod: Object) -> Object:
