@@ -21,13 +21,12 @@ from components.kubernetes.process.volumes import Volume
 from components.kubernetes.rollout import Rollout
 from components.kubernetes.web_service import WebService
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid, quantity
+from slipway.images.card import CARD as CARD
+from slipway.images.card import SIZE as SIZE
 from slipway.images.model_image import DIRECTORY, SlipwayError, read_model
 
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
-CARD = "slipway.dev/model-card"
-SIZE = "slipway.dev/model-size"
-"""The annotations of the Deployment with the card and the bytes of the model, which previews compare."""
 PORT = 8080
 DEFAULTS = Resources(requests=Compute(cpu="250m", memory="192Mi"), limits=Compute(cpu="1", memory="512Mi"))
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))

@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from slipway.errors import SlipwayError
 
-FORMAT = "slipway.dev/card/v1"
+CARD, SIZE = "slipway.dev/model-card", "slipway.dev/model-size"
+"""The annotations of a Deployment of ModelService: the card and the bytes of its model."""
 Datatype = Literal["BOOL", "INT32", "INT64", "FP32", "FP64", "BYTES"]
 """The names of the Open Inference Protocol: https://github.com/kserve/open-inference-protocol."""
+Kind = Literal["inputs", "outputs"]
+INTERFACE: tuple[Kind, ...] = ("inputs", "outputs")
 MAX_BYTES = 1024 * 1024
 """A card is an annotation of the image's manifest, which registries limit to 4 MiB."""
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -100,6 +103,10 @@ class Card(_Part):
         except ValidationError as error:
             problems = "\n  ".join(map(_problem, error.errors(include_url=False)))
             raise SlipwayError(f"{origin} is not the card of a model:\n  {problems}") from None
+
+    def interface(self, kind: Kind) -> str:
+        """Return the inputs or the outputs in one line; callers depend on it."""
+        return "; ".join(map(str, getattr(self, kind)))
 
     def json_text(self) -> str:
         """Return the card as JSON, always the same text for the same card."""

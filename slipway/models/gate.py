@@ -15,7 +15,7 @@ from slipway import interrupts
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import check_start, exit_code, main_container, one_off_pod, read_pod
 from slipway.errors import SlipwayError
-from slipway.images.card import Card
+from slipway.images.card import INTERFACE, Card
 from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.models.comparison import Verdict, compare_classes, compare_errors
@@ -138,9 +138,8 @@ def same_interface(champion: Card, challenger: Card) -> Verdict:
     """Return whether requests to the champion fit the challenger."""
     if champion.task != challenger.task:
         return Verdict(False, f"the task is {challenger.task}, and was {champion.task}")
-    for kind in ("inputs", "outputs"):
-        before = "; ".join(map(str, getattr(champion, kind)))
-        after = "; ".join(map(str, getattr(challenger, kind)))
+    for kind in INTERFACE:
+        before, after = champion.interface(kind), challenger.interface(kind)
         if before != after:
             return Verdict(
                 False,

@@ -5,11 +5,10 @@ from typing import Any
 
 from slipway.cluster import quantities
 from slipway.errors import SlipwayError
-from slipway.images.card import Card
+from slipway.images.card import CARD as CARD
+from slipway.images.card import INTERFACE, Card
+from slipway.images.card import SIZE as SIZE
 from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
-
-CARD, SIZE = "slipway.dev/model-card", "slipway.dev/model-size"
-"""The annotations of ModelService: the card and the bytes of the model."""
 
 
 def cards(situation: Situation) -> Iterator[Consequence]:
@@ -36,8 +35,8 @@ def _level(old: Card, new: Card) -> Level:
 
 
 def _changed_interface(workload: Object, old: Card, new: Card) -> Iterator[Consequence]:
-    for kind in ("inputs", "outputs"):
-        before, after = ("; ".join(map(str, getattr(card, kind))) for card in (old, new))
+    for kind in INTERFACE:
+        before, after = old.interface(kind), new.interface(kind)
         if before != after:
             reason = f"has a model with other {kind}, {after} instead of {before}: requests of callers fail"
             yield workload.consequence(Level.DANGEROUS, "downtime", reason)
