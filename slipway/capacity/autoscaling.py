@@ -5,7 +5,6 @@ minimum only pays where it is too late. docs/decisions/capacity.md has the formu
 """
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,11 +64,7 @@ def _candidates(days: Sequence[Sequence[float]], service: Service, slots: int) -
 
 def _levels(days: Sequence[Sequence[float]], service: Service, hour: range) -> list[int]:
     """Return the minima that are tried for an hour: the lowest of all, and steps of the replicas needed."""
-    needed = sorted(
-        min(max(math.ceil(day[slot] / service.load), service.least), service.most)
-        for day in days
-        for slot in hour
-    )
+    needed = sorted(service.replicas_for(day[slot]) for day in days for slot in hour)
     steps = {needed[step * (len(needed) - 1) // LEVELS] for step in range(LEVELS + 1)}
     return sorted({service.least, *steps})
 

@@ -41,6 +41,10 @@ class Service:
         if not 0 <= self.least <= self.most:
             raise SlipwayError(f"least is {self.least} and most is {self.most}, but 0 <= least <= most")
 
+    def replicas_for(self, demand: float) -> int:
+        """Return the replicas that a demand needs, within the bounds."""
+        return min(max(math.ceil(demand / self.load), self.least), self.most)
+
     def slot_cost(self, replicas: int, demands: Sequence[float]) -> float:
         """Return the cost of a slot: replicas, and the mean unmet load over equally likely demands."""
         served = replicas * self.load

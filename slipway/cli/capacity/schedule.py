@@ -53,7 +53,7 @@ def schedule(
     plan = solve(demands, service)
     recorded = [list(values) for values in zip(*demands, strict=True)]
     chosen = settings(recorded, service, int(3600 // length))
-    peak = [min(max(math.ceil(max(map(max, demands)) / load), least), most)] * len(demands)
+    peak = [service.replicas_for(max(map(max, demands)))] * len(demands)
     costs = {
         "plan": chosen.cost,
         "constant peak": cost(peak, demands, service),
