@@ -1,11 +1,10 @@
-"""Restores: a new database beside the old one from the store alone, and the switch of the application to it.
+"""Restores: a new database next to the old one, from the store alone, and the switch to it.
 
 The program makes the databases. What it needs to know stands in the stack file, where a restore writes it:
 `restored.NAME.server`, `restored.NAME.time`, and, for a switch, `database`.
 """
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -121,8 +120,7 @@ def _idle(project: Project, stack: str) -> StackSnapshot:
     latest = next(iter(target.receipts.all()), None)
     if latest is not None and latest.outcome is Outcome.OPEN:
         raise in_progress(latest)
-    if target.interrupted_operations:
-        raise SlipwayError(f"an update of {stack} died: slipway recover {stack}")
+    target.check_finished()
     return target
 
 
@@ -177,13 +175,11 @@ def _change(
     before = target.file.text()
     target.file.write(target.file.with_values(values))
     try:
-        with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
-            plan = Path(directory, "plan.json")
-            packs = policy_packs(target.stack.project, None)
-            _preview(target, plan, packs, creates, prompter)
-            if not prompter.confirm(question):
-                raise SlipwayError("declined: nothing was changed")
-            interrupts.check()
+        packs = policy_packs(target.stack.project, None)
+        _preview(target, packs, creates, prompter)
+        if not prompter.confirm(question):
+            raise SlipwayError("declined: nothing was changed")
+        interrupts.check()
     except BaseException:
         target.file.write(before)
         raise
@@ -195,11 +191,9 @@ def _change(
     return "" if run.succeeded else f"the update failed: {run.failure_reason}"
 
 
-def _preview(
-    target: StackSnapshot, plan: Path, packs: Sequence[Path], creates: str, prompter: Prompter
-) -> None:
+def _preview(target: StackSnapshot, packs: Sequence[Path], creates: str, prompter: Prompter) -> None:
     prompter.info(f"Previewing {target.name}…")
-    result = preview(target.stack, PreviewOptions(policy_packs=packs), save_plan=plan)
+    result = preview(target.stack, PreviewOptions(policy_packs=packs))
     result.run.check(f"the preview of {target.name} failed")
     prompter.show_report(Report(stacks=(result.report,)))
     seen = (*result.run.summary.changes, *result.run.summary.unchanged)

@@ -213,8 +213,7 @@ def finish(
     """
     lease = take_over(target.receipts, Owner.this_process(current_user()), prompter.info)
     if lease is None:
-        if target.interrupted_operations:
-            raise SlipwayError(f"an update of {target.name} died: slipway recover {target.name}")
+        target.check_finished()
         return target, None
     receipt, own = lease.receipt, target
     target = target.promoting(receipt.setting)

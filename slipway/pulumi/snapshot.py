@@ -10,7 +10,7 @@ from typing import Any
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, objects_in_state, resources_in_state
-from slipway.errors import CommandFailed
+from slipway.errors import CommandFailed, SlipwayError
 from slipway.images.references import Image
 from slipway.process import git
 from slipway.promotion.receipts import Receipt, Receipts
@@ -126,6 +126,11 @@ class StackSnapshot:
         """The operations that were running when an update died: creating web."""
         pending = self.state["deployment"].get("pending_operations") or []
         return [f"{item['type']} {item['resource']['urn'].rpartition('::')[2]}" for item in pending]
+
+    def check_finished(self) -> None:
+        """Raise SlipwayError if an update died."""
+        if self.interrupted_operations:
+            raise SlipwayError(f"an update of {self.name} died: slipway recover {self.name}")
 
 
 def stack_file(stack: Stack, setting: str = IMAGE) -> StackFile:
