@@ -1,4 +1,4 @@
-"""`slipway restore`: a new database from the backups of another one, beside it."""
+"""`slipway restore`: a new database from the backups of another one, next to it."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ def restore(
     verify: VerifyOptions,
     cwd: Directory = HERE,
 ) -> None:
-    """Restore a database of STACK to a moment, as a new database beside it.
+    """Restore a database of STACK to a moment, as a new database next to it.
 
     Reads the store of the backups alone: the old database may be lost, and is never touched.
     With --switch, the application then uses the new database, with the checks of a promotion; if one fails,

@@ -1,1 +1,1 @@
-"""Databases of a stack: drills, and restores beside the database that is used."""
+"""Databases of a stack: drills, and restores next to the database that is used."""

@@ -78,7 +78,7 @@ class Postgres(NamespacedComponent):
         durability: Durability = "async",
         databases: Sequence[Database] = (Database(name="app"),),
         password_version: Count = 1,
-        parameters: Parameters = {},  # noqa: B006 # nobody changes it
+        parameters: Parameters = {},  # noqa: B006 # never changed
         backups: Backups | None = None,
         restore: Restore | None = None,
         storage_class: Text | None = None,
@@ -206,7 +206,7 @@ class Postgres(NamespacedComponent):
                             "name": "postgres",
                             "port": PORT,
                             "target_port": PORT,
-                            "app_protocol": "postgresql",  # so nobody asks it by HTTP
+                            "app_protocol": "postgresql",  # so that no check asks it by HTTP
                         }
                     ],
                 },

@@ -1,4 +1,4 @@
-"""Restores: a new database beside the old one, from the store alone, to the moment that was asked for."""
+"""Restores: a new database next to the old one, from the store alone, to the moment that was asked for."""
 
 import json
 import random
