@@ -6,9 +6,8 @@ from typing import Any
 
 import psycopg
 
-from dbserver.server import password
+from dbserver.server import PATIENCE_S, password
 
-PATIENCE_S = 60
 SCHEMA = """
     CREATE SCHEMA IF NOT EXISTS slipway;
     REVOKE ALL ON SCHEMA slipway FROM PUBLIC;

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dbserver.server import password
+from dbserver.server import PATIENCE_S, password
 
 OURS = "of the program"
 """The comment on users that the program names; one that it no longer names may not log in."""
@@ -18,8 +18,6 @@ _RIGHTS = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 _READ = "SELECT"
 _WRITE = "SELECT, INSERT, UPDATE, DELETE"
 _ITERATIONS = 4096
-CONNECT_S = 60
-"""How long the primary may refuse connections."""
 _NOT_CONNECTED = 2
 """The exit code of psql without a connection."""
 
@@ -85,7 +83,7 @@ def _run(database: str, script: str) -> None:
     """Run a script as the superuser; it comes by standard input, so that no argument shows it."""
     environment = {**os.environ, "PGPASSWORD": password("superuser"), "PGUSER": "postgres"}
     command = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
-    deadline = time.monotonic() + CONNECT_S
+    deadline = time.monotonic() + PATIENCE_S
     # Nodes learn a moment later than Patroni where the primary is; every statement can be repeated.
     while code := subprocess.run(command, env=environment, input=script, text=True, check=False).returncode:
         if code != _NOT_CONNECTED or time.monotonic() > deadline:

@@ -17,6 +17,8 @@ REST_PORT = 8008
 REST_USER = "slipway"
 # A failover takes at most `ttl` after the primary stopped to answer, loop_wait + 2 * retry_timeout must fit.
 TIMES = {"ttl": 20, "loop_wait": 3, "retry_timeout": 5}
+PATIENCE_S = 60
+"""How long the primary may refuse connections: a switchover takes seconds, and nodes learn of it later."""
 
 
 def password(user: str) -> str:

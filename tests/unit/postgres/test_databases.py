@@ -38,7 +38,7 @@ def test_a_statement_that_fails_is_not_repeated(calls: Path) -> None:
 
 
 def test_a_primary_that_never_accepts_connections_fails(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "CONNECT_S", -1)
+    monkeypatch.setattr(databases, "PATIENCE_S", -1)
     calls.with_name("codes").write_text("2\n")
     with pytest.raises(SystemExit, match="psql ended with 2"):
         databases.apply_databases([APP])
