@@ -13,7 +13,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from sandbox import preflight, status
-from sandbox.platform import environment, lifecycle
+from sandbox.platform import doors, environment, lifecycle
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.tools import pulumi_plugins
@@ -77,6 +77,13 @@ def up(
             "--store", help="Also start an S3 store for backups, and from then on with every start."
         ),
     ] = False,
+    ingress: Annotated[
+        bool,
+        typer.Option(
+            "--ingress",
+            help="Also start an ingress controller for host names, and from then on with every start.",
+        ),
+    ] = False,
     postgres: Annotated[
         bool,
         typer.Option(
@@ -95,10 +102,12 @@ def up(
     begun = time.monotonic()
     instance = Instance.from_environment()
     with lifecycle.lock(instance), Progress(console) as progress:
-        lifecycle.up(instance, progress, wait, docker, postgres, store)
+        lifecycle.up(instance, progress, wait, docker, postgres, store, ingress)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)
+    if instance.doors.exists():
+        console.print(f"Doors: {doors.summary(instance)}", highlight=False, soft_wrap=True)
     console.print(f"The sandbox is up ({took}). In your shell:", highlight=False)
     console.print(f'  eval "$({instance.command("env")})"', highlight=False)
 
@@ -199,6 +208,22 @@ def logs(
             f"no process {name}; the processes are: {', '.join(_process_names('')) or 'none yet'}"
         )
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(file)])  # noqa: S606 - it needs no shell
+
+
+@app.command(cls=_Command)
+def certificate(
+    hosts: Annotated[
+        list[str], typer.Argument(metavar="HOST…", help="Names such as shop.example.com or *.example.com.")
+    ],
+) -> None:
+    """Make a certificate for host names, and print how to use it. It needs `sandbox up --ingress`."""
+    instance = Instance.from_environment()
+    with lifecycle.lock(instance):
+        issued = doors.certificate(instance, tuple(hosts))
+    print(
+        f"kubectl create secret tls NAME --cert={issued.certificate} --key={issued.key}\n"
+        f"{doors.request(instance, hosts[0])}"
+    )
 
 
 @app.command(cls=_Command)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.platform import addons, cgroups, images, kubernetes, store
+from sandbox.platform import addons, cgroups, doors, images, kubernetes, store
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Process, Supervisor
 from sandbox.tools import pulumi_plugins
@@ -45,6 +45,8 @@ class Status:
     plugins: list[str]
     store: str
     """The endpoint and the bucket of the store, and the file with its credentials; empty without a store."""
+    doors: str
+    """How clients reach host names; empty without an ingress controller."""
     problems: list[str]
 
 
@@ -61,6 +63,7 @@ def collect(instance: Instance) -> Status:
         images=_images(instance) if processes else {},
         plugins=pulumi_plugins.report(instance),
         store=_store(instance),
+        doors=doors.summary(instance) if instance.doors.exists() else "",
         problems=_problems(instance, tools, processes),
     )
 
@@ -79,7 +82,7 @@ def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) ->
         for process in processes
         if not process.healthy
     ]
-    return broken + kubernetes.unready(instance, addons.deployments(tools))
+    return broken + kubernetes.unready(instance, addons.deployments(tools)) + doors.unready(instance)
 
 
 def _images(instance: Instance) -> dict[str, str | None]:
@@ -131,6 +134,8 @@ def show(status: Status, console: Console) -> None:
         console.print(f"Pulumi plugin {plugin}")
     if status.store:
         console.print(f"Store: {status.store}")
+    if status.doors:
+        console.print(f"Doors: {status.doors}")
     for family in status.to_build:
         console.print(f"[yellow]not yet compiled[/yellow]: {family}")
     for problem in status.problems:

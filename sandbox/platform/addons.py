@@ -28,26 +28,38 @@ def deployments(tools: Toolchain) -> tuple[str, ...]:
 def ensure(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
     """Apply the manifests if they have changed or are not ready, and wait until they are."""
     names = ("kube-router", "storage", *deployments(tools))
-    manifests = "\n---\n".join((MANIFESTS / f"{name}.yaml").read_text() for name in names)
-    text = Template(manifests).substitute(_values(instance, tools))
-    stamp = instance.state / "addons.sha256"
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    applied = stamp.exists() and stamp.read_text() == digest
-    if applied and not kubernetes.unready(instance, deployments(tools)):
+    text = "\n---\n".join(manifest(name, _values(instance, tools)) for name in names)
+    if is_applied(instance, "addons", text) and not kubernetes.unready(instance, deployments(tools)):
         return
     with progress.step("wait for nodes, DNS and metrics"):
-        command = (
-            "kubectl",
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--field-manager=sandbox",
-            "-f",
-            "-",
-        )
-        run(*command, stdin=text, env=environment.process(instance))
+        apply(instance, "addons", text)
         wait(timeout, lambda: kubernetes.unready(instance, deployments(tools)))
-        files.write(stamp, digest)
+
+
+def manifest(name: str, values: dict[str, str]) -> str:
+    """Return a file of manifests/ with its values."""
+    return Template((MANIFESTS / f"{name}.yaml").read_text()).substitute(values)
+
+
+def is_applied(instance: Instance, name: str, text: str) -> bool:
+    """Return whether these manifests were the last of that name to be applied."""
+    stamp = _stamp(instance, name)
+    return stamp.exists() and stamp.read_text() == _digest(text)
+
+
+def apply(instance: Instance, name: str, text: str) -> None:
+    """Apply manifests, and record it for `is_applied`."""
+    command = ("kubectl", "apply", "--server-side", "--force-conflicts", "--field-manager=sandbox", "-f", "-")
+    run(*command, stdin=text, env=environment.process(instance))
+    files.write(_stamp(instance, name), _digest(text))
+
+
+def _stamp(instance: Instance, name: str) -> Path:
+    return instance.state / f"{name}.sha256"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _values(instance: Instance, tools: Toolchain) -> dict[str, str]:

@@ -121,6 +121,11 @@ class Instance:
         return self.state / "store-credentials"
 
     @property
+    def doors(self) -> Path:
+        """The authority and the certificates of host names; exists after `sandbox up --ingress`."""
+        return self.state / "doors"
+
+    @property
     def netns(self) -> tuple[str, ...]:
         """Every network namespace of this instance."""
         docker = (self.docker_netns,) if self.docker.exists() else ()

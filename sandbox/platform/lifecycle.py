@@ -12,6 +12,7 @@ from sandbox.platform import (
     addons,
     cgroups,
     control_plane,
+    doors,
     engine,
     environment,
     files,
@@ -48,20 +49,17 @@ def up(
     docker: bool = False,
     postgres: bool = False,
     with_store: bool = False,
+    ingress: bool = False,
 ) -> None:
     """Start the sandbox.
 
     With `wait`, also compile the tools that otherwise follow in the background. With `docker`, also start a
-    Docker engine, with `postgres` the base image of databases, and with `with_store` an object store; every
-    later start includes them.
+    Docker engine, with `postgres` the base image of databases, with `with_store` an object store, and with
+    `ingress` a controller for host names; every later start includes them.
     """
     tools = Toolchain(instance)
     docker = docker or instance.docker.exists()
-    stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
-    if docker:
-        stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
-    if with_store or instance.store.exists():
-        stages += (Stage.STORE,)
+    stages = _stages(wait, docker, with_store or instance.store.exists(), ingress or instance.doors.exists())
     missing = tools.missing(*stages)
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
@@ -73,10 +71,21 @@ def up(
             engine.ensure(instance)
     if with_store:
         store.ensure(instance)
+    if ingress or instance.doors.exists():
+        with progress.step("install Envoy"):
+            doors.ensure(instance)
     if missing:
         _build_and_serve(instance, tools, progress, stages)
     _serve(instance, tools, progress)
     pulumi_plugins.ensure(instance, tools, progress, (pulumi_plugins.DOCKER,) if docker else ())
+
+
+def _stages(wait: bool, docker: bool, with_store: bool, ingress: bool) -> tuple[Stage, ...]:
+    """Return the stages whose tools a start needs."""
+    stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
+    if docker:
+        stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
+    return stages + (Stage.STORE,) * with_store + (Stage.DOORS,) * ingress
 
 
 def _build_and_serve(
@@ -132,6 +141,7 @@ def _serve(
         with progress.step("wait for the nodes and their pods"):
             wait(PODS_TIMEOUT_S, lambda: kubernetes.stale(instance, begun))
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
+    doors.deploy(instance, tools, progress, PODS_TIMEOUT_S)
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -154,6 +164,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
         *(program for name in NODES for program in node.programs(instance, tools, name)),
         *(engine.programs(instance, tools) if instance.docker.exists() else ()),
         *store.programs(instance, tools),
+        *doors.programs(instance, tools),
         *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
     ]
 

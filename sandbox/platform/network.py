@@ -31,6 +31,8 @@ def ensure(instance: Instance) -> None:
         _ensure_node(instance, node)
     if instance.docker.exists():
         _ensure_docker(instance)
+    if instance.doors.exists():
+        _ensure_doors(instance)
 
 
 def _ensure_links(instance: Instance) -> None:
@@ -109,6 +111,21 @@ def _ensure_docker(instance: Instance) -> None:
     _ip(instance.control_netns, f"link set {port} up")
     _ip(netns, "link set lo up", *_address(NODE_LINK, instance.docker_ip))
     _ip(None, f"route replace {instance.container_cidr} via {instance.docker_ip}")
+
+
+def _ensure_doors(instance: Instance) -> None:
+    """Lead the usual ports to those of Envoy: Contour adds 8000 to the port of each listener."""
+    rules = f"""
+        table ip slipway
+        delete table ip slipway
+        table ip slipway {{
+            chain prerouting {{
+                type nat hook prerouting priority dstnat
+                ip daddr {instance.control_ip} tcp dport 80 redirect to :8080
+                ip daddr {instance.control_ip} tcp dport 443 redirect to :8443
+            }}
+        }}"""
+    run(*inside(instance.control_netns), "nft", "-f", "-", stdin=rules)
 
 
 def _route_to_pods(instance: Instance, node: str) -> str:

@@ -39,6 +39,7 @@ def identities(instance: Instance) -> tuple[Identity, ...]:
         Identity("kube-router", "kube-router"),
         Identity("metrics-server", "metrics-server", hosts=("metrics-server.kube-system.svc",)),
         Identity("storage-provisioner", "storage-provisioner"),
+        *((Identity("contour", "contour"),) if instance.doors.exists() else ()),
         *(
             Identity(node, f"system:node:{node}", "system:nodes", (node, instance.node_ip(node)))
             for node in NODES
@@ -91,23 +92,33 @@ def kubeconfig(instance: Instance, identity: str) -> Path:
 def ensure(instance: Instance) -> None:
     """Create the missing certificates; only the owner can read the keys."""
     instance.pki.mkdir(parents=True, exist_ok=True)
-    ca_cert, ca_key = Path(certificate(instance, "ca")), Path(key(instance, "ca"))
-    if ca_cert.exists():
-        authority = trustme.CA.from_pem(ca_cert.read_bytes(), ca_key.read_bytes())
-    else:
-        authority = trustme.CA(organization_unit_name=f"{instance.name} sandbox")
-        _write(ca_key, authority.private_key_pem.bytes())
-        _write(ca_cert, authority.cert_pem.bytes())
+    clients = authority(instance.pki, f"{instance.name} sandbox")
     for identity in identities(instance):
         path = Path(certificate(instance, identity.file))
         if path.exists():
             continue
         # Go rejects a certificate without a host name.
-        issued = authority.issue_cert(
+        issued = clients.issue_cert(
             *(identity.hosts or (identity.file,)), common_name=identity.user, organization_name=identity.group
         )
-        _write(Path(key(instance, identity.file)), issued.private_key_pem.bytes())
-        _write(path, b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+        write(issued, path)
+
+
+def authority(directory: Path, name: str) -> trustme.CA:
+    """Return the authority of a directory, whose certificate is ca.crt; create it unless it exists."""
+    certificate, key = directory / "ca.crt", directory / "ca.key"
+    if certificate.exists():
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+    created = trustme.CA(organization_unit_name=name)
+    _write(key, created.private_key_pem.bytes())
+    _write(certificate, created.cert_pem.bytes())
+    return created
+
+
+def write(issued: trustme.LeafCert, path: Path) -> None:
+    """Write a certificate to a file NAME.crt, and its key to NAME.key."""
+    _write(path.with_name(f"{path.stem}.key"), issued.private_key_pem.bytes())
+    _write(path, b"".join(blob.bytes() for blob in issued.cert_chain_pems))
 
 
 def _write(path: Path, content: bytes) -> None:

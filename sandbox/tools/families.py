@@ -39,6 +39,7 @@ class Stage(Enum):
     DOCKER = "for stacks on a Docker engine, by `up --docker`"
     DOCKER_TESTS = "for tests of these alone, by `up --wait --docker`"
     STORE = "for backups of databases, by `up --store`"
+    DOORS = "for host names, by `up --ingress`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -98,6 +99,7 @@ KUBERNETES_SUITABLE = r"^Kubernetes v1\.35\."
 KUBECTL_SUITABLE = r"Client Version: v1\.3[456]\.\d+"
 PULUMI_SUITABLE = r"^v3\.27[2-9]\."
 _KUBERNETES_PLUGIN = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+_CONTOUR = "github.com/projectcontour/contour"
 
 
 def _kubernetes(name: str) -> Tool:
@@ -205,6 +207,14 @@ FAMILIES = (
         Stage.STORE,
         "versitygw",
         (Tool("versitygw", "github.com/versity/versitygw/cmd/versitygw"),),
+    ),
+    Family(
+        "contour",
+        Stage.DOORS,
+        "contour",
+        (Tool("contour", f"{_CONTOUR}/cmd/contour"),),
+        # Its own kinds, and those of Gateway API.
+        files=(f"{_CONTOUR}//examples/contour/01-crds.yaml", f"{_CONTOUR}//examples/gateway/00-crds.yaml"),
     ),
 )
 
