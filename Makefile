@@ -39,7 +39,7 @@ test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # The last two start what only they need: a store, and a Docker engine.
 # All others run at the same time, on several workers: mostly they wait for rollouts.
 WORKERS ?= 3
-ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py postgres docker)
+ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py postgres docker doors)
 TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
 
 .PHONY: test

@@ -1,0 +1,85 @@
+"""A stack with host names, and clients that reach it through the doors of the sandbox."""
+
+import shutil
+import ssl
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from sandbox.platform import doors
+from tests.conftest import started
+from tests.e2e.conftest import Ending
+from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.sandbox.cluster import IMAGE
+
+HERE = Path(__file__).parent / "project"
+HOST = "shop.example.com"
+SECOND = "www.shop.example.com"
+ADDED = "eu.shop.example.com"
+ROUTED = f"routed.{doors.DOMAIN}"
+
+
+def client(authority: Path | None = None) -> httpx.Client:
+    """Return a client that trusts one authority, the sandbox's for host names unless given."""
+    context = ssl.create_default_context(cafile=str(authority or doors.authority(INSTANCE)))
+    return httpx.Client(verify=context, timeout=5, trust_env=False)
+
+
+def through_the_doors(url: str) -> dict[str, Any]:
+    """Return the arguments that request a URL without its host in DNS."""
+    asked = httpx.URL(url)
+    return {
+        "url": asked.copy_with(host=INSTANCE.control_ip),
+        "headers": {"Host": asked.host},
+        "extensions": {"sni_hostname": asked.host},
+    }
+
+
+def ask(url: str, authority: Path | None = None) -> httpx.Response:
+    """Request a URL once."""
+    with client(authority) as once:
+        return once.get(**through_the_doors(url))
+
+
+class DoorStack(Stack):
+    """The deployed stack of the program of these tests."""
+
+    @property
+    def namespace(self) -> str:
+        return f"doors-{self.name}"
+
+    def specify(self, **change: Any) -> None:
+        """Write the stack's file, with what differs from the base."""
+        issued = doors.certificate(INSTANCE, (HOST, f"*.{HOST}"))
+        own = {
+            "image": IMAGE,
+            "hosts": [HOST, SECOND],
+            "routed": ROUTED,
+            "crt": str(issued.certificate),
+            "key": str(issued.key),
+            **change,
+        }
+        config = {f"doors:{key}": value for key, value in own.items()}
+        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **config}}))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[DoorStack]:
+    directory = tmp_path_factory.mktemp("doors")
+    (directory / "components").symlink_to(PROJECT / "components")
+    (directory / "state").mkdir()
+    for file in HERE.glob("*.py"):
+        shutil.copy(file, directory)
+    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
+    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "doors", "runtime": runtime}))
+    environment = {**started("--ingress"), "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    stack = DoorStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
+    stack.specify()
+    stack.succeed("stack", "init")
+    with stack.while_up(ending):
+        yield stack
