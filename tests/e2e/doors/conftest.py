@@ -46,6 +46,15 @@ def ask(url: str, authority: Path | None = None) -> httpx.Response:
         return once.get(**through_the_doors(url))
 
 
+def answer(url: str) -> str:
+    """Request a URL once, and return the answer, or what is wrong."""
+    try:
+        response = ask(url)
+    except httpx.HTTPError as error:
+        return repr(error)
+    return response.text if response.is_success else str(response.status_code)
+
+
 class DoorStack(Stack):
     """The deployed stack of the program of these tests."""
 

@@ -13,7 +13,17 @@ import pytest
 
 from sandbox.platform import doors, pki
 from sandbox.platform.processes import Supervisor
-from tests.e2e.doors.conftest import ADDED, HOST, ROUTED, SECOND, DoorStack, ask, client, through_the_doors
+from tests.e2e.doors.conftest import (
+    ADDED,
+    HOST,
+    ROUTED,
+    SECOND,
+    DoorStack,
+    answer,
+    ask,
+    client,
+    through_the_doors,
+)
 from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
 
@@ -26,11 +36,6 @@ URLS = {
     f"https://{ROUTED}/cart": "routed /cart",
 }
 """Who answers a URL; a prefix ends with a part of the path."""
-
-
-def answer(url: str) -> str:
-    response = ask(url)
-    return response.text if response.is_success else str(response.status_code)
 
 
 @pytest.mark.parametrize("url", URLS)
