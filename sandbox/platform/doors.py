@@ -77,7 +77,7 @@ def _envoy(instance: Instance) -> Path:
 
 
 def certificate(instance: Instance, hosts: tuple[str, ...]) -> Certificate:
-    """Return the certificate of these hosts, named for the first; issue it unless it exists."""
+    """Return the certificate of these hosts, whose file has their names; issue it unless it exists."""
     if not instance.doors.exists():
         raise SandboxError(f"the sandbox has no doors: run `{instance.command('up --ingress')}`")
     for host in hosts:
