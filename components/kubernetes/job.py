@@ -1,5 +1,7 @@
 """Job: a process that runs once for each version, such as a migration."""
 
+from __future__ import annotations
+
 import hashlib
 import itertools
 from collections.abc import Sequence

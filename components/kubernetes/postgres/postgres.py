@@ -1,5 +1,7 @@
 """Postgres: PostgreSQL with standbys, failover and backups, by Patroni and barman."""
 
+from __future__ import annotations
+
 import hashlib
 import secrets
 from collections.abc import Sequence

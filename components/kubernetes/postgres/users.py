@@ -1,5 +1,7 @@
 """The users of a database: a Secret with a password and URLs for each, made once."""
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
