@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.platform.instance import Instance
+
 PROJECT = Path(__file__).parent.parent
 REPLICAS = 3  # the default
 
@@ -23,7 +25,7 @@ class Stack:
     @property
     def repository(self) -> str:
         """The repository of its images."""
-        return f"localhost:5001/benchmarks/{self.name}"
+        return f"{Instance.from_environment().registry}/benchmarks/{self.name}"
 
     def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
         """Run a command in the copy and return its output; exit with the output if it fails."""
