@@ -27,7 +27,7 @@ URL = f"http://127.0.0.1:{PORT}/?format=text"
 
 
 def hits() -> int:
-    """Return the count of one visit, as soon as the only web container has started again and reaches Redis."""
+    """Return the count of one visit, as soon as the only web container serves and reaches Redis."""
     deadline = time.monotonic() + 30
     while True:
         answer = httpx.get(URL, timeout=10)
