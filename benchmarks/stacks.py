@@ -52,6 +52,8 @@ class Stack:
         shutil.copy(self.directory / f"Pulumi.{base}.yaml", self.directory / f"Pulumi.{self.name}.yaml")
         self.run("pulumi", "stack", "init", self.name)
         self.run("pulumi", "config", "set", "slipway:repository", self.repository)
+        if base != "local":
+            self.run("pulumi", "config", "set", "kubernetes:context", Instance.from_environment().name)
         for key, value in web.items():
             self.run("pulumi", "config", "set", "--path", f"slipway:web.{key}", str(value))
         self.run("pulumi", "up", "--yes", "--skip-preview")
