@@ -80,7 +80,7 @@ def hidden(words: Iterable[str], settings: Settings, owner: str) -> tuple[list[s
     variables: list[Code] = []
     before = ""
     for word in words:
-        if has_secret(word) or (before.startswith("-") and "=" not in before and _names_secret(before, word)):
+        if has_secret(word) or masking.masked_argument(before, word) != word:
             name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + 1}"
             variables.append(settings.variable(name, word, owner))
             shown.append(f"$({name})")
@@ -88,10 +88,6 @@ def hidden(words: Iterable[str], settings: Settings, owner: str) -> tuple[list[s
             shown.append(escaped(word))
         before = word
     return shown, variables
-
-
-def _names_secret(flag: str, value: str) -> bool:
-    return not value.startswith(("-", "$")) and masking.is_secret_name(flag.lstrip("-"))
 
 
 def escaped(value: str) -> str:
