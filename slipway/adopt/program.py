@@ -7,8 +7,9 @@ from slipway.adopt import code
 from slipway.adopt.services.translation import Translation
 
 COMPONENTS = (
-    "AppImage", "Compute", "Endpoint", "EnvVar", "Exposure", "File", "Job", "Namespace", "PodSecurity",
-    "Probe", "Probes", "Redis", "Resources", "Rollout", "Tls", "Volume", "WebService", "Worker",
+    "AppImage", "Compute", "Database", "Endpoint", "EnvVar", "Exposure", "File", "Job", "Namespace",
+    "PodSecurity", "Postgres", "Probe", "Probes", "Redis", "Resources", "Rollout", "Tls", "Volume",
+    "WebService", "Worker",
 )  # fmt: skip
 REPORT = "ADOPTED.md"
 ADDED = """\

@@ -152,6 +152,10 @@ class Postgres(NamespacedComponent):
         """Return a variable with a whole URL, from a Secret; with `read`, that of any member."""
         return self._users.url(variable, user, read, self._endpoint)
 
+    def password(self, variable: str = "PGPASSWORD", *, user: str | None = None) -> EnvVar:
+        """Return a variable with a password, for a process that wants it by another name."""
+        return self._users.password(variable, user, self._endpoint)
+
     def _add_system_secret(self) -> k8s.core.v1.Secret:
         """Make the passwords of PostgreSQL's own users and of Patroni, once."""
         names = ("superuser", "replication", "restapi")
