@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from slipway.adopt import code
+from slipway.adopt.services.roles import Role
 from slipway.adopt.services.translation import Translation
 
 COMPONENTS = (
@@ -102,6 +103,9 @@ class Program:
     def stack_file(self) -> str:
         """Return the file of the stack dev, without secrets."""
         lines = ["config:", f"  kubernetes:context: {self.context}"]
+        if any(part.role is Role.JOB for part in self.translation.parts.values()):
+            lines.append("  # A return to an earlier version takes over the Job that has run for it.")
+            lines.append("  kubernetes:upsertExistingObjects: true")
         if plain := self.translation.settings.plain:
             lines.append("  # TODO: the addresses of your own servers")
             lines += [f"  {self.project}:{key}: {value}" for key, value in plain.items()]
