@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from slipway.capacity.packing.bound import Needs
+from slipway.capacity.packing.bound import Needs, Parts
 from slipway.capacity.packing.model import TOLERANCE, Node, Placement, Problem, losses
 
 LOST_NODE = "no zone is lost"
@@ -60,6 +60,21 @@ class Nodes:
         self._zones[self.nodes[node].zone, workload] += number
         self._free[node] -= self._pods[workload] * number
 
+    def may_open(self, kind: int) -> bool:
+        """Return whether there may be one more node of a type."""
+        most = self.problem.types[kind].most
+        return most is None or sum(node.kind == kind for node in self.nodes) < most
+
+    def least_used_zone(self, kind: int) -> str:
+        """Return the zone of a type that has the fewest nodes."""
+        used = Counter(node.zone for node in self.nodes)
+        return min(self.problem.types[kind].zones, key=lambda name: (used[name], name))
+
+    def largest_load(self) -> list[float]:
+        """Return the highest cores, bytes and pods that are used on any node."""
+        count = len(self.nodes)
+        return [float(value) for value in (self._sizes[:count] - self._free[:count]).max(axis=0)]
+
     def requests(self, pods: Sequence[int]) -> list[float]:
         """Return the sum of the requests of pods."""
         return [float(value) for value in self._pods[np.array(pods)].sum(axis=0)]
@@ -103,10 +118,11 @@ def all_pods(problem: Problem) -> list[int]:
     return [number for number, item in enumerate(problem.workloads) for _ in range(item.replicas)]
 
 
-def first_fit_decreasing(problem: Problem) -> Placement | None:
+def first_fit_decreasing(problem: Problem, deadline: float = math.inf) -> Placement | None:
     """Return the cheapest placement on nodes of one type, by first fit decreasing; None if no type fits.
 
-    Of the types that fit, those count that are cheapest for the sum of all requests.
+    Of the types that fit, those count that are cheapest for the sum of all requests. After the deadline, the
+    first that fits is returned.
     """
     pods = decreasing(problem, all_pods(problem))
     needs = [sum(problem.workloads[number].pod[axis] for number in pods) for axis in range(3)]
@@ -119,39 +135,119 @@ def first_fit_decreasing(problem: Problem) -> Placement | None:
     found: list[Placement] = []
     for kind in sorted(least, key=least.__getitem__):
         nodes = Nodes(problem)
-        if place(nodes, pods, [kind]) and repair(nodes, [kind]):
-            found.append(Placement.of(problem, nodes.nodes))
-        if len(found) == TYPES:
+        end = deadline if found else math.inf
+        if place(nodes, pods, [kind], deadline=end) and (placed := secure(nodes, [kind], kind, end)):
+            found.append(placed)
+        if len(found) == TYPES or (found and time.monotonic() > deadline):
             break
     return min(found, key=lambda item: item.cost, default=None)
 
 
-def fill(problem: Problem, needs: Needs) -> Placement | None:
-    """Return a placement on given nodes, with further nodes where they are not enough; None if none fits."""
+class Amounts:
+    """The amounts of the parts of pods that nodes of each type still get, by the relaxation."""
+
+    def __init__(self, parts: Sequence[Parts], needs: Needs) -> None:
+        self._parts = parts
+        self._left = defaultdict(float, needs.amounts)
+
+    def kinds(self, workload: int) -> frozenset[int]:
+        """Return the types that still get more than half of a pod."""
+        parts = self._parts[workload]
+        if not parts:
+            return frozenset()
+        part = max(parts, key=parts.__getitem__)
+        return frozenset(kind for kind in part[0] if self._left[part, kind] > parts[part] / 2)
+
+    def take(self, workload: int, kind: int) -> None:
+        """Subtract a pod that was placed."""
+        for part, amount in self._parts[workload].items():
+            self._left[part, kind] -= amount
+
+
+def fill(
+    problem: Problem, needs: Needs, parts: Sequence[Parts] | None = None, deadline: float = math.inf
+) -> Placement | None:
+    """Return a placement on given nodes, with further nodes where they are not enough; None if none fits.
+
+    Args:
+        problem: what to place.
+        needs: the nodes.
+        parts: the parts of a pod of each workload, so that pods go to types by the amounts of `needs`.
+        deadline: the time after which None is returned.
+    """
     nodes = Nodes(problem)
-    per_zone: Counter[str] = Counter()
     for (kind, zone), number in sorted(
         needs.nodes.items(), key=lambda item: -problem.types[item[0][0]].price
     ):
         for _ in range(number - (kind == needs.spare)):  # the spare node is added last, and stays empty
-            chosen = zone or min(problem.types[kind].zones, key=lambda name: (per_zone[name], name))
-            per_zone[chosen] += 1
-            nodes.open(kind, chosen)
+            if nodes.may_open(kind):
+                nodes.open(kind, zone or nodes.least_used_zone(kind))
     kinds = range(len(problem.types))
-    if not place(nodes, decreasing(problem, all_pods(problem)), kinds, "aligned"):
+    pods = decreasing(problem, all_pods(problem))
+    if not place(nodes, pods, kinds, "aligned", Amounts(parts, needs) if parts else None, deadline):
         return None
-    if needs.spare is not None:
-        zones = problem.types[needs.spare].zones
-        nodes.open(needs.spare, min(zones, key=lambda name: (per_zone[name], name)))
-    return Placement.of(problem, nodes.nodes) if repair(nodes, kinds) else None
+    return secure(nodes, kinds, needs.spare, deadline)
 
 
-def place(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], order: Order = "first") -> bool:
-    """Place pods on the first node in an order that accepts them; open nodes as needed."""
-    for position, workload in enumerate(pods):
+def secure(nodes: Nodes, kinds: Sequence[int], spare: int | None, deadline: float) -> Placement | None:
+    """Return the cheaper way to let every loss be absorbed; None if there is none before the deadline.
+
+    One way is to open the given spare node, and then others until every loss is absorbed. If a node may be
+    lost, another is to open the cheapest node that takes the pods of any other.
+    """
+    problem = nodes.problem
+    found: list[Placement] = []
+    free = [kind for kind in kinds if nodes.may_open(kind)]
+    if problem.loss == "node":
+        largest = nodes.largest_load()
+        taking = [
+            kind
+            for kind in free
+            if all(need <= size for need, size in zip(largest, problem.free[kind], strict=True))
+        ]
+        if taking:
+            kind = min(taking, key=lambda number: problem.types[number].price)
+            nodes.open(kind, nodes.least_used_zone(kind))
+            found.append(Placement.of(problem, nodes.nodes))
+            nodes.close()
+    if spare in free and problem.loss == "node" and len(kinds) > 1:
+        nodes.open(spare, nodes.least_used_zone(spare))
+    if repair(nodes, kinds, deadline):
+        found.append(Placement.of(problem, nodes.nodes))
+    return min(found, key=lambda item: item.cost, default=None)
+
+
+def place(
+    nodes: Nodes,
+    pods: Sequence[int],
+    kinds: Sequence[int],
+    order: Order = "first",
+    amounts: Amounts | None = None,
+    deadline: float = math.inf,
+) -> bool:
+    """Place pods on the first node in an order that accepts them; open nodes for the rest.
+
+    Nodes of the types that still get such pods by `amounts` are tried first. Return whether all pods were
+    placed before the deadline.
+    """
+    rest = []
+    for workload in pods:
+        if time.monotonic() > deadline:
+            return False
+        preferred = amounts.kinds(workload) if amounts else frozenset()
+        found = _choose(nodes, workload, order, preferred=preferred)
+        if found is None:
+            rest.append(workload)
+            continue
+        nodes.add(found, workload)
+        if amounts:
+            amounts.take(workload, nodes.nodes[found].kind)
+    for position, workload in enumerate(rest):
+        if time.monotonic() > deadline:
+            return False
         found = _choose(nodes, workload, order)
         if found is None:
-            found = _open(nodes, pods[position:], kinds)
+            found = _open(nodes, rest[position:], kinds)
             if found is None:
                 return False
         nodes.add(found, workload)
@@ -159,10 +255,21 @@ def place(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], order: Order 
 
 
 def _choose(
-    nodes: Nodes, workload: int, order: Order, *, without: frozenset[int] = frozenset(), spread: bool = True
+    nodes: Nodes,
+    workload: int,
+    order: Order,
+    *,
+    without: frozenset[int] = frozenset(),
+    spread: bool = True,
+    preferred: frozenset[int] = frozenset(),
 ) -> int | None:
-    """Return the first node in an order that takes a pod, without some nodes; None if no node does."""
+    """Return the first node in an order that takes a pod, without some nodes; None if no node does.
+
+    Nodes of preferred types are tried before all others.
+    """
     candidates = nodes.with_capacity(workload, order)
+    if preferred:
+        candidates.sort(key=lambda number: nodes.nodes[number].kind not in preferred)
     allowed = (n for n in candidates if n not in without and nodes.accepts(n, workload, spread=spread))
     return next(allowed, None)
 
@@ -180,7 +287,6 @@ def _open(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], without: str 
         The number of the node, or None if none may be opened.
     """
     problem, first = nodes.problem, pods[0]
-    used = Counter(node.kind for node in nodes.nodes)
     per_zone = Counter(node.zone for node in nodes.nodes)
     total = nodes.requests(pods)
 
@@ -190,8 +296,7 @@ def _open(nodes: Nodes, pods: Sequence[int], kinds: Sequence[int], without: str 
         return problem.types[kind].price / share
 
     for kind in sorted(kinds, key=price):
-        most = problem.types[kind].most
-        if not problem.fits(problem.workloads[first], kind) or (most is not None and used[kind] >= most):
+        if not problem.fits(problem.workloads[first], kind) or not nodes.may_open(kind):
             continue
         for zone in sorted(problem.types[kind].zones, key=lambda name: (per_zone[name], name)):
             number = nodes.open(kind, zone)
@@ -222,57 +327,13 @@ def absorbs(nodes: Nodes, lost: frozenset[int], kinds: Sequence[int] = ()) -> bo
     return complete
 
 
-def repair(nodes: Nodes, kinds: Sequence[int]) -> bool:
-    """Open nodes until every loss is absorbed; return whether that was possible."""
+def repair(nodes: Nodes, kinds: Sequence[int], deadline: float = math.inf) -> bool:
+    """Open nodes until every loss is absorbed; return whether that was possible before the deadline."""
     done = False
     while not done:
         before = len(nodes.nodes)
         for lost in list(losses(nodes.problem, nodes.nodes)):
-            if not absorbs(nodes, lost, kinds):
+            if time.monotonic() > deadline or not absorbs(nodes, lost, kinds):
                 return False
         done = len(nodes.nodes) == before
     return True
-
-
-def trim(problem: Problem, placement: Placement, deadline: float) -> Placement:
-    """Replace nodes by cheaper types that hold the same pods, and leave out empty ones, while losses fit."""
-    nodes = list(placement.nodes)
-    for position in sorted(range(len(nodes)), key=lambda number: nodes[number].pods.total()):
-        node = nodes[position]
-        options = [None] if not node.pods.total() else _cheaper(problem, node)
-        for option in options:
-            if time.monotonic() > deadline:
-                return Placement.of(problem, [item for item in nodes if item is not _GONE])
-            nodes[position] = _GONE if option is None else option
-            rest = Nodes(problem, [item for item in nodes if item is not _GONE])
-            if _within_most(problem, rest) and all(
-                absorbs(rest, lost) for lost in losses(problem, rest.nodes)
-            ):
-                break
-            nodes[position] = node
-    return Placement.of(problem, [item for item in nodes if item is not _GONE])
-
-
-_GONE = Node(-1, "")
-
-
-def _within_most(problem: Problem, nodes: Nodes) -> bool:
-    used = Counter(node.kind for node in nodes.nodes)
-    return all(kind.most is None or used[number] <= kind.most for number, kind in enumerate(problem.types))
-
-
-def _cheaper(problem: Problem, node: Node) -> list[Node]:
-    """Return the cheaper nodes in the same zone that hold the same pods, the cheapest first."""
-    total = [sum(problem.workloads[w].pod[axis] * n for w, n in node.pods.items()) for axis in range(3)]
-    kinds = [
-        number
-        for number, kind in enumerate(problem.types)
-        if kind.price < problem.types[node.kind].price
-        and node.zone in kind.zones
-        and all(
-            need <= size * (1 + TOLERANCE) for need, size in zip(total, problem.free[number], strict=True)
-        )
-    ]
-    return [
-        Node(kind, node.zone, node.pods) for kind in sorted(kinds, key=lambda kind: problem.types[kind].price)
-    ]
