@@ -5,8 +5,9 @@ import random
 import time
 from collections import Counter
 
-from slipway.capacity.packing.greedy import Nodes, Order, decreasing, place, secure
+from slipway.capacity.packing.greedy import secure
 from slipway.capacity.packing.model import Placement, Problem
+from slipway.capacity.packing.nodes import Nodes, Order, decreasing, place
 
 MOST_EMPTIED = 5
 ORDERS: tuple[Order, ...] = ("aligned", "tight")

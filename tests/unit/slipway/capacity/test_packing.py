@@ -196,7 +196,8 @@ FORMER = {
 @pytest.mark.parametrize(("seed", "loss"), [*itertools.product(range(3), ("node", "zone"))])
 def test_no_placement_costs_more_than_before(seed: int, loss: Loss) -> None:
     problem = benchmark_problem(seed, 20, 5, loss)
-    found = pack(problem, time_limit_s=2)
+    bound = Relaxation(problem).mix(Request(), time_limit_s=300).bound
+    found = pack(problem, time_limit_s=60, gap=1 - bound / FORMER[loss][seed])
     assert found.bound <= found.placement.cost <= FORMER[loss][seed] + 1e-4
 
 
