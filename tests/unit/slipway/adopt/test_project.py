@@ -243,7 +243,7 @@ def test_components_are_copied_once(tmp_path: Path, app: Path) -> None:
 def test_files_and_profiles_are_chosen_as_compose_does(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """https://docs.docker.com/compose/how-tos/environment-variables/envvars/"""
+    """As in https://docs.docker.com/compose/how-tos/environment-variables/envvars/."""
     app = tmp_path / "app"
     app.mkdir()
     (app / "base.yaml").write_text("services: {web: {image: 'web:1', profiles: [web]}}")
