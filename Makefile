@@ -99,6 +99,14 @@ browser: ## Install Debian's Chromium, for the test that opens a preview's page 
 	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium || \
 	{ apt-get update && apt-get install --yes --no-install-recommends chromium; }
 
+# What a new project has: the program, the commands around it, and their packages, as git has them.
+TEMPLATE := Pulumi.yaml __main__.py stack components app policy slipway requirements.in requirements.txt .gitignore LICENSE
+
+.PHONY: template
+template: ## Make build/template, from which `pulumi new` makes a project
+	@rm -rf build/template
+	@git ls-files -z $(TEMPLATE) | git checkout-index -z --stdin --prefix=build/template/
+
 .PHONY: venv
 venv: .venv/installed
 

@@ -95,7 +95,8 @@ def compose(stack: Stack) -> None:
 def end(ours: Stack, theirs: Stack) -> None:
     """Remove what both have made; Pulumi leaves the volume."""
     ours.destroy()
-    ours.run("docker", "volume", "rm", "--force", f"{ours.namespace}-cache-data")
+    if ours.namespace:
+        ours.run("docker", "volume", "rm", "--force", f"{ours.namespace}-cache-data")
     theirs.run("docker", "compose", "--project-name", theirs.name, "down", "--volumes", "--rmi", "local")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.platform.instance import Instance
+
 PROJECT = Path(__file__).parent.parent
 REPLICAS = 3  # the default
 
@@ -23,7 +25,7 @@ class Stack:
     @property
     def repository(self) -> str:
         """The repository of its images."""
-        return f"localhost:5001/benchmarks/{self.name}"
+        return f"{Instance.from_environment().registry}/benchmarks/{self.name}"
 
     def run(self, *command: str, environment: dict[str, str] | None = None) -> str:
         """Run a command in the copy and return its output; exit with the output if it fails."""
@@ -50,6 +52,8 @@ class Stack:
         shutil.copy(self.directory / f"Pulumi.{base}.yaml", self.directory / f"Pulumi.{self.name}.yaml")
         self.run("pulumi", "stack", "init", self.name)
         self.run("pulumi", "config", "set", "slipway:repository", self.repository)
+        if base != "local":
+            self.run("pulumi", "config", "set", "kubernetes:context", Instance.from_environment().name)
         for key, value in web.items():
             self.run("pulumi", "config", "set", "--path", f"slipway:web.{key}", str(value))
         self.run("pulumi", "up", "--yes", "--skip-preview")

@@ -22,7 +22,7 @@ SECRET_NAME = re.compile(
     |(?:^|[_.-])(?:pass|pat|pw|creds)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pw|Pwd|Creds))$)
     (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
        |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
-       |issuer|audience|header|prefix|type|version)s?$)
+       |issuer|audience|header|prefix|stdin|type|version)s?$)
     [^].["]*$""",
     re.IGNORECASE | re.VERBOSE,
 )

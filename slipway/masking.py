@@ -14,7 +14,7 @@ SECRET_NAME = re.compile(
     |(?:^|[_.-])(?:pass|pat|pw|creds)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pw|Pwd|Creds))$)
     (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
        |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
-       |issuer|audience|header|prefix|type|version)s?$)
+       |issuer|audience|header|prefix|stdin|type|version)s?$)
     [^].["]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -37,6 +37,24 @@ _ASSIGNMENTS = (
     ),
 )
 """NAME="a value", "NAME": "a value" and NAME=value anywhere; `NAME: value` on a line of its own."""
+_ARGUMENT = re.compile(
+    r"""(?<![\w.-])(?P<option>--?[A-Za-z][\w.-]*+|-[uUH])
+    (?P<mark>=|[ \t]+|,[ \t]*                                     # in a shell, or in [--option, value]
+       |\\*["'](?:\s*,\s*|[ \t]+)(?=\\*["'])                      # in ["--option", "value"]
+       |\\*["']?[ \t]*\n[ \t]*-[ \t]+                             # in a list in YAML
+       |(?<=-[uUH])(?=[^\s:="'\\])|(?<=\s-[uUH])(?=["']))         # without a space
+    (?:(?P<quote>\\*["'])(?P<quoted>(?:(?!(?P=quote))(?:\\.|[^\\\n]))+)|(?P<word>(?!-)(?:\\[^\n"']|[^\s"'`\\])+))""",
+    re.VERBOSE,
+)
+"""An option of a command, and the argument after it."""
+_LOGIN_OPTIONS = ("-u", "-U", "--user", "--proxy-user", "--auth")
+_REDIS_OPTIONS = ("--requirepass", "--masterauth")
+_REFERENCE = re.compile(r"\$(?:[({]|[A-Z_][A-Z0-9_]*$)")
+"""A reference to a variable: $(NAME), ${NAME} or $NAME."""
+_OTHER_WORD = re.compile(
+    r"-|(?:id|type|src|source|env)=|(?:is|are|was|were|must|and|or|to|for|not|cannot|needs|requires)$"
+)
+"""The next option; `docker build --secret id=…`; the next word of a sentence about an option."""
 _TOKEN = re.compile(
     r"""(?P<before>\bauthorization["']?\s*[:=]\s*["']?(?:\w+\s+)?|\bbearer\s+(?=[^\s"']*\d))[^\s"']{8,}
     |\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+
@@ -60,9 +78,46 @@ def masked_text(text: str) -> str:
     """Mask passwords in URLs, tokens, and the values that follow a name of a secret."""
     text = PASSWORD_IN_URL.sub(rf"\1{MASK}", text)
     text = _TOKEN.sub(lambda match: f"{match['before'] or ''}{MASK}", text)
+    text = _masked_arguments(text)
     for pattern in _ASSIGNMENTS:
         text = pattern.sub(_masked_assignment, text)
     return text
+
+
+def _masked_arguments(text: str) -> str:
+    parts: list[str] = []
+    position = end = 0
+    while match := _ARGUMENT.search(text, position):
+        option, value = match["option"], match["quoted"] or match["word"]
+        begin, position = match.span("quoted" if match["quoted"] else "word")
+        # There, --secret has no argument: a key follows.
+        is_flag = option == "--secret" and text.rfind("config set", max(0, match.start() - 200), begin) >= 0
+        shown = value if is_flag else masked_argument(option, value)
+        if shown != value:
+            parts += (text[end:begin], shown)
+            end = position
+        elif match["quoted"]:  # it may be a command, as in sh -c '…'
+            position = begin
+    return "".join((*parts, text[end:]))
+
+
+def masked_argument(option: str, value: str) -> str:
+    """Mask the secret in the argument after an option: --token SECRET, -u NAME:SECRET, -H "NAME: SECRET".
+
+    Numbers are no login: `docker run --user 1000:1000` has the ids of a user and a group.
+    """
+    name, _, rest = value.partition(":")
+    rest = rest.strip()
+    if option in _LOGIN_OPTIONS:
+        is_login = rest and not rest.startswith("//") and not (name + rest).isdecimal()
+        return f"{name}:{MASK}" if is_login and not _REFERENCE.match(rest) else value
+    if option in ("-H", "--header"):
+        is_secret = rest and is_secret_name(name) and not _REFERENCE.match(rest)
+        return f"{name}: {MASK}" if is_secret else value
+    named = option in _REDIS_OPTIONS or (option.startswith("-") and is_secret_name(option))
+    if not named or not value or "=" in option or _REFERENCE.match(value) or _OTHER_WORD.match(value):
+        return value
+    return MASK
 
 
 def _masked_assignment(match: re.Match[str]) -> str:
@@ -90,5 +145,12 @@ def masked(value: Any) -> Any:
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
+        return [_masked_item(before, item) for before, item in zip((None, *value), value, strict=False)]
     return value
+
+
+def _masked_item(before: Any, item: Any) -> Any:
+    """Mask an item of a list, which may be the argument after an option."""
+    if isinstance(before, str) and isinstance(item, str):
+        item = masked_argument(before, item)
+    return masked(item)

@@ -45,7 +45,7 @@ global
 defaults
     mode http
     log global
-    timeout connect 2s
+    timeout connect 500ms
     timeout client 75s
     timeout server 75s
     timeout check 5s
@@ -64,6 +64,7 @@ frontend http
 backend web
     balance leastconn
     option forwardfor
+    option http-server-close
     http-request disable-l7-retry unless METH_GET
     {asks}
     default-server check port {asked} inter 2s downinter 500ms fall 3 rise 1 init-addr none resolvers engine

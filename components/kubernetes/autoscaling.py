@@ -1,5 +1,7 @@
 """Autoscaling: as many pods as the load needs, within bounds."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 import pulumi_kubernetes as k8s

@@ -1,5 +1,7 @@
 """Base class of the Kubernetes components: creates labelled, namespaced children and applies `transform`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, TypeVar
 

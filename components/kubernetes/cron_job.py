@@ -1,5 +1,7 @@
 """CronJob: a process that runs on a schedule."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

@@ -1,5 +1,7 @@
 """Parts of network policies: endpoints that pods may reach, and the cluster's DNS."""
 
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal

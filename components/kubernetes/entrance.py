@@ -1,5 +1,7 @@
 """Entrances: what leads requests for a host name from outside the cluster to a Service."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -27,7 +29,7 @@ class Tls(ABC):  # noqa: B024 # the kinds differ in what they do not need
     encrypted = True
 
     @staticmethod
-    def issuer(name: str, *, kind: Literal["ClusterIssuer", "Issuer"] = "ClusterIssuer") -> "Tls":
+    def issuer(name: str, *, kind: Literal["ClusterIssuer", "Issuer"] = "ClusterIssuer") -> Tls:
         """Return a certificate that cert-manager gets and renews from that issuer.
 
         https://cert-manager.io/docs/usage/ingress/
@@ -35,12 +37,12 @@ class Tls(ABC):  # noqa: B024 # the kinds differ in what they do not need
         return _Issuer(name=name, kind=kind)
 
     @staticmethod
-    def secret(name: str) -> "Tls":
+    def secret(name: str) -> Tls:
         """Return the certificate in the existing Secret of that name, with the keys tls.crt and tls.key."""
         return _Certificate(name=name)
 
     @staticmethod
-    def none(reason: str) -> "Tls":
+    def none(reason: str) -> Tls:
         """Return no certificate: everybody on the way can read and change requests and answers."""
         return _None(reason=reason)
 
@@ -113,7 +115,7 @@ class Entrance(ABC):
     """Whether certificates are the entrance's own, and none of the service's."""
 
     @staticmethod
-    def ingress(class_name: str | None = None, *, annotations: Mapping[str, str] | None = None) -> "Entrance":
+    def ingress(class_name: str | None = None, *, annotations: Mapping[str, str] | None = None) -> Entrance:
         """Return an Ingress of that class, or of the cluster's default class.
 
         With TLS, http is redirected to https if the class is called nginx, contour or haproxy. Other classes
@@ -128,7 +130,7 @@ class Entrance(ABC):
         namespace: str | None = None,
         listener: str = "https",
         redirect_from: str | None = "http",
-    ) -> "Entrance":
+    ) -> Entrance:
         """Return a route of the Gateway of that name, which has the certificates: an HTTPRoute.
 
         `listener` is the section of the Gateway that serves the hosts, and `redirect_from` the section whose

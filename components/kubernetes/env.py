@@ -1,5 +1,7 @@
 """Environment variables of containers."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
@@ -24,21 +26,21 @@ class EnvVar(ABC):
     endpoint: Endpoint | None
 
     @staticmethod
-    def value(name: str, value: pulumi.Input[str], *, endpoint: Endpoint | None = None) -> "EnvVar":
+    def value(name: str, value: pulumi.Input[str], *, endpoint: Endpoint | None = None) -> EnvVar:
         """Return a variable with this value, which is visible to everybody who may read the pod."""
         return _Value(name=name, text=value, endpoint=endpoint)
 
     @staticmethod
     def secret(
         name: str, secret: pulumi.Input[str], key: pulumi.Input[str], *, endpoint: Endpoint | None = None
-    ) -> "EnvVar":
+    ) -> EnvVar:
         """Return a variable with the value of a key of the Secret named `secret`."""
         return _Key(name=name, kind="secret", object_name=secret, key=key, endpoint=endpoint)
 
     @staticmethod
     def config_map(
         name: str, config_map: pulumi.Input[str], key: pulumi.Input[str], *, endpoint: Endpoint | None = None
-    ) -> "EnvVar":
+    ) -> EnvVar:
         """Return a variable with the value of a key of the ConfigMap named `config_map`."""
         return _Key(name=name, kind="config_map", object_name=config_map, key=key, endpoint=endpoint)
 

@@ -1,5 +1,7 @@
 """Exposure: the ports of a Service, and the clients that reach it."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal

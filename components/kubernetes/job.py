@@ -1,5 +1,7 @@
 """Job: a process that runs once for each version, such as a migration."""
 
+from __future__ import annotations
+
 import hashlib
 import itertools
 from collections.abc import Sequence
@@ -168,7 +170,7 @@ def advice(name: str | None, namespace: str | None, errors: Sequence[str]) -> st
     if any("already exists" in error for error in errors):
         return (
             f"Job {name} has run before, and is not in this stack's state. To take it over as it is, without"
-            " running it again: PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up"
+            " running it again: pulumi config set kubernetes:upsertExistingObjects true && pulumi up"
         )
     ended = "ran for longer than its `timeout`" if any("DeadlineExceeded" in e for e in errors) else "failed"
     return (

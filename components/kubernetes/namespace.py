@@ -1,5 +1,7 @@
 """Namespace: rejects privileged pods and denies all traffic that no policy allows."""
 
+from __future__ import annotations
+
 import json
 
 import pulumi

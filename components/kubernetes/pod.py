@@ -1,5 +1,7 @@
 """Parts of a pod that components share: resources, security, spreading, volumes."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from decimal import Decimal
@@ -36,7 +38,7 @@ class Resources:
     limits: Compute = Compute()
     """The container is slowed above the CPU, and killed above the memory."""
 
-    def with_defaults(self, defaults: "Resources") -> "Resources":
+    def with_defaults(self, defaults: Resources) -> Resources:
         """Return all amounts, those not given from `defaults`.
 
         A limit below its request is a conflict.

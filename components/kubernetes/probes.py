@@ -1,5 +1,7 @@
 """Probes of containers."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -9,7 +11,6 @@ from pydantic import AfterValidator, Field
 
 from components.validation import Count, Port, Text, conflict, options
 
-ProbeArgs = k8s.core.v1.ProbeArgsDict
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 
 
@@ -27,7 +28,7 @@ class Probe(ABC):
         host: str | None = None,
         headers: Mapping[str, str] | None = None,
         scheme: Literal["HTTP", "HTTPS"] = "HTTP",
-    ) -> "Probe":
+    ) -> Probe:
         """Return a probe that passes if the path answers with a status from 200 to 399.
 
         It asks the port that the component exposes, unless `port` is given. Without `host` the request names
@@ -37,17 +38,17 @@ class Probe(ABC):
         return _Http(path=path, port=port, host=host, headers=headers or {}, scheme=scheme)
 
     @staticmethod
-    def tcp(*, port: int | None = None) -> "Probe":
+    def tcp(*, port: int | None = None) -> Probe:
         """Return a probe that passes if the port accepts a connection."""
         return _Tcp(port=port)
 
     @staticmethod
-    def exec(*command: str) -> "Probe":
+    def exec(*command: str) -> Probe:
         """Return a probe that passes if the command, run in the container, exits with 0."""
         return _Exec(command=command)
 
     @staticmethod
-    def grpc(*, port: int | None = None, service: str | None = None) -> "Probe":
+    def grpc(*, port: int | None = None, service: str | None = None) -> Probe:
         """Return a probe that passes if the server reports, by gRPC's health protocol, that it serves.
 
         https://grpc.io/docs/guides/health-checking/
@@ -55,7 +56,7 @@ class Probe(ABC):
         return _Grpc(port=port, service=service)
 
     @abstractmethod
-    def action(self, port: int) -> ProbeArgs:
+    def action(self, port: int) -> k8s.core.v1.ProbeArgsDict:
         """Return the action of the container's probe; `port` is the port that the component exposes."""
 
 
@@ -71,7 +72,7 @@ class _Http(Probe):
         if self.host and "host" in map(str.lower, self.headers):
             raise conflict("must not name Host, because host is given", "headers")
 
-    def action(self, port: int) -> ProbeArgs:
+    def action(self, port: int) -> k8s.core.v1.ProbeArgsDict:
         get: k8s.core.v1.HTTPGetActionArgsDict = {"path": self.path, "port": self.port or port}
         headers = {**({"Host": self.host} if self.host else {}), **self.headers}
         if headers:
@@ -85,7 +86,7 @@ class _Http(Probe):
 class _Tcp(Probe):
     port: Port | None
 
-    def action(self, port: int) -> ProbeArgs:
+    def action(self, port: int) -> k8s.core.v1.ProbeArgsDict:
         return {"tcp_socket": {"port": self.port or port}}
 
 
@@ -93,7 +94,7 @@ class _Tcp(Probe):
 class _Exec(Probe):
     command: Annotated[Sequence[Text], Field(min_length=1)]
 
-    def action(self, port: int) -> ProbeArgs:
+    def action(self, port: int) -> k8s.core.v1.ProbeArgsDict:
         return {"exec_": {"command": list(self.command)}}
 
 
@@ -111,7 +112,7 @@ class _Grpc(Probe):
     port: Port | None
     service: Text | None
 
-    def action(self, port: int) -> ProbeArgs:
+    def action(self, port: int) -> k8s.core.v1.ProbeArgsDict:
         grpc: k8s.core.v1.GRPCActionArgsDict = {"port": self.port or port}
         if self.service:
             grpc["service"] = self.service
@@ -132,7 +133,7 @@ class Probes:
     startup: Count = 60
     """Seconds that a start may take before the container is restarted."""
 
-    def for_container(self, port: int) -> tuple[ProbeArgs, ProbeArgs, ProbeArgs]:
+    def for_container(self, port: int) -> tuple[k8s.core.v1.ProbeArgsDict, ...]:
         """Return a container's startup, readiness and liveness probe.
 
         The startup probe runs each second, so that rollouts are quick.

@@ -1,5 +1,7 @@
 """Redis: a password-protected Redis that only its clients reach."""
 
+from __future__ import annotations
+
 import secrets
 from base64 import b64decode
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,7 @@
 """Training: a process that makes a model, which `slipway train` runs."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 

@@ -1,5 +1,7 @@
 """WebService: a web application with safe defaults for running, scaling, updating and reaching it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

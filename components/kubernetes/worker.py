@@ -1,5 +1,7 @@
 """Worker: a process without a port, such as Celery's, RQ's, dramatiq's or arq's."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 
 from slipway.adopt import code
+from slipway.adopt.services.roles import Role
 from slipway.adopt.services.translation import Translation
 
 COMPONENTS = (
-    "AppImage", "Compute", "Endpoint", "EnvVar", "Exposure", "File", "Job", "Namespace", "PodSecurity",
-    "Probe", "Probes", "Redis", "Resources", "Rollout", "Tls", "Volume", "WebService", "Worker",
+    "AppImage", "Compute", "Database", "Endpoint", "EnvVar", "Exposure", "File", "Job", "Namespace",
+    "PodSecurity", "Postgres", "Probe", "Probes", "Redis", "Resources", "Rollout", "Tls", "Volume",
+    "WebService", "Worker",
 )  # fmt: skip
 REPORT = "ADOPTED.md"
 ADDED = """\
@@ -101,6 +103,9 @@ class Program:
     def stack_file(self) -> str:
         """Return the file of the stack dev, without secrets."""
         lines = ["config:", f"  kubernetes:context: {self.context}"]
+        if any(part.role is Role.JOB for part in self.translation.parts.values()):
+            lines.append("  # A return to an earlier version takes over the Job that has run for it.")
+            lines.append("  kubernetes:upsertExistingObjects: true")
         if plain := self.translation.settings.plain:
             lines.append("  # TODO: the addresses of your own servers")
             lines += [f"  {self.project}:{key}: {value}" for key, value in plain.items()]

@@ -49,19 +49,16 @@ def adopt(
         )
     root = Path(os.path.relpath(application.resolve(), project.resolve())).as_posix()
     found = source.read(application, files, root) or without_compose(application, root)
-    active = found.services(profiles)
-    if not active:
-        known = sorted(
-            {name for item in found.model["services"].values() for name in item.get("profiles", [])}
-        )
-        raise BadSource(
-            f"{found.name} has services with profiles only: choose with --profile {' or '.join(known)}"
-        )
     if unknown := set(profiles) - {"*"} - _profiles(found):
         known_names = ", ".join(sorted(_profiles(found))) or "none"
         raise BadSource(
             f"--profile {sorted(unknown)[0]} names no profile of {found.name}, which has: {known_names}"
         )
+    profiles = profiles or found.profiles
+    active = found.services(profiles)
+    if not active:
+        known = " or ".join(sorted(_profiles(found)))
+        raise BadSource(f"{found.name} has services with profiles only: choose with --profile {known}")
     translation = Translation(found, active)
     translation.translate()
     translation.finish(profiles)

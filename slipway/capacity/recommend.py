@@ -130,7 +130,7 @@ def recommend(
         update={
             **found,
             "proposed": proposed,
-            "saved": container.replicas * (_monthly(today, prices) - _monthly(proposed, prices)),
+            "saved": container.replicas * HOURS_A_MONTH * (hourly(today, prices) - hourly(proposed, prices)),
             "risks": tuple(_risks(usage, cores.quantile, space.quantile, proposed)),
             "cpu_quantile": cores.quantile,
             "memory_quantile": space.quantile,
@@ -158,11 +158,10 @@ def _up(value: float, step: float) -> float:
     return math.ceil(value / step - 1e-9) * step
 
 
-def _monthly(amounts: Amounts, prices: Prices) -> float:
-    hourly = (amounts.cpu_request or 0) * prices.core_hour + (
-        amounts.memory_request or 0
-    ) / GIB * prices.gib_hour
-    return hourly * HOURS_A_MONTH
+def hourly(amounts: Amounts, prices: Prices) -> float:
+    """Return the price of the requests of a pod for an hour."""
+    cores, size = amounts.cpu_request or 0, amounts.memory_request or 0
+    return cores * prices.core_hour + size / GIB * prices.gib_hour
 
 
 def _risks(usage: Usage, cpu_covered: float, memory_covered: float, proposed: Amounts) -> Iterator[str]:

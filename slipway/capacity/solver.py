@@ -4,6 +4,7 @@ https://highs.dev
 """
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -86,7 +87,10 @@ class LinearProgram:
         }.items():  # fmt: skip
             highs.setOptionValue(option, value)
         self._load(highs)
-        highs.run()
+        # Ctrl-C interrupts the wait for a thread, but not a call of the solver.
+        run = threading.Thread(target=highs.run, daemon=True)
+        run.start()
+        run.join()
         info = highs.getInfo()
         optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         cost = float(info.objective_function_value)

@@ -19,7 +19,10 @@ def adopt(
         typer.Option("--file", "-f", help="Compose file; repeatable, each is merged over those before."),
     ] = None,
     profile: Annotated[
-        list[str] | None, typer.Option(help="Profile of Compose to translate too; repeatable, `*` for all.")
+        list[str] | None,
+        typer.Option(
+            help="Profile of Compose to translate too; repeatable, `*` for all (default: COMPOSE_PROFILES)."
+        ),
     ] = None,
     context: Annotated[str, typer.Option(help="Kubeconfig context of the stack dev.")] = "sandbox",
     secrets: Annotated[

@@ -9,7 +9,7 @@ import typer
 from slipway import interrupts
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
-from slipway.cluster.forward import forward, serves_http, service_port
+from slipway.cluster.forward import forward, scheme, serves_http
 from slipway.cluster.kubectl import Object
 from slipway.cluster.objects import live_objects
 from slipway.cluster.pods import component_name
@@ -37,11 +37,11 @@ def open(
     interrupts.exit_on_sigterm()
     try:
         for number, local in enumerate(forward(snapshot.cluster, service, port)):
-            scheme = "https" if service_port(service).get("name") == "https" else "http"
             if number == 0:
-                info(f"{scheme}://127.0.0.1:{local}")
+                url = f"{scheme(service, ())}://127.0.0.1:{local}"
+                info(url)
                 if browser:
-                    webbrowser.open(f"{scheme}://127.0.0.1:{local}")
+                    webbrowser.open(url)
     except KeyboardInterrupt:
         pass
 

@@ -1,14 +1,15 @@
-"""A local port for a Service, through `kubectl port-forward`."""
+"""The port of a Service for HTTP, and a local port for it, through `kubectl port-forward`."""
 
 import re
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import SlipwayError
 from slipway.process import child_environment
 
-_HTTP = ("http", "https", "kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss")
+_TLS = ("https", "kubernetes.io/wss")
+_HTTP = ("http", "kubernetes.io/h2c", "kubernetes.io/ws", *_TLS)
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
 
@@ -26,10 +27,12 @@ def http_ports(service: Object) -> list[Object]:
 
 
 def serves_http(service: Object) -> bool:
-    """Return whether a Service has a port for HTTP, by its name or number."""
-    return any(
-        port.get("name") in ("http", "https") or port["port"] in (80, 443) for port in tcp_ports(service)
-    )
+    """Return whether a Service has a port for HTTP, by its protocol, name or number."""
+    return any(map(_is_for_http, http_ports(service)))
+
+
+def _is_for_http(port: Object) -> bool:
+    return "appProtocol" in port or port.get("name") in ("http", "https") or port["port"] in (80, 443)
 
 
 def service_port(service: Object) -> Object:
@@ -37,7 +40,33 @@ def service_port(service: Object) -> Object:
     ports = http_ports(service) or tcp_ports(service)
     if not ports:
         raise SlipwayError(f"the Service {service['metadata']['name']} has no TCP port")
-    return next((port for port in ports if port.get("name") in ("http", "https")), ports[0])
+    return min(ports, key=lambda port: (port.get("name") not in ("http", "https"), not _is_for_http(port)))
+
+
+def scheme(service: Object, templates: Iterable[Object]) -> str:
+    """Return http or https for the Service's port, by its protocol, else by probes, its name or its number.
+
+    The templates are those of the Service's pods.
+    """
+    port = service_port(service)
+    if protocol := port.get("appProtocol"):
+        return "https" if protocol in _TLS else "http"
+    probed = next((found for template in templates for found in _probe_schemes(port, template)), "")
+    if probed:
+        return probed
+    name = port.get("name")
+    return "https" if name == "https" or (name != "http" and port["port"] == 443) else "http"
+
+
+def _probe_schemes(port: Object, template: Object) -> Iterator[str]:
+    """Yield the schemes of the probes that request the Service's port at the pod."""
+    target = port.get("targetPort", port["port"])
+    for container in template["spec"]["containers"]:
+        numbers = {item.get("name"): item["containerPort"] for item in container.get("ports") or ()}
+        for kind in ("readinessProbe", "livenessProbe", "startupProbe"):
+            probe = (container.get(kind) or {}).get("httpGet")
+            if probe and numbers.get(probe["port"], probe["port"]) == numbers.get(target, target):
+                yield str(probe.get("scheme", "HTTP")).lower()
 
 
 def forward(cluster: Cluster, service: Object, local: int) -> Generator[str, None, None]:

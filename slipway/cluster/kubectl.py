@@ -107,14 +107,16 @@ class Cluster:
         return response
 
     @contextmanager
-    def service(self, namespace: str, name: str, port: int) -> Iterator["httpx.Client"]:
+    def service(self, namespace: str, name: str, port: int, scheme: str) -> Iterator["httpx.Client"]:
         """Yield a client for a Service, through the API server: it works wherever kubectl does.
 
+        With the scheme https, the API server does not verify the certificate.
         kubectl listens on a Unix socket that only this user can open, and proxies no other path.
         """
         import httpx  # it takes 40 ms, and most commands do without it
 
-        base = f"/api/v1/namespaces/{namespace}/services/{name}:{port}/proxy"
+        prefix = "https:" if scheme == "https" else ""
+        base = f"/api/v1/namespaces/{namespace}/services/{prefix}{name}:{port}/proxy"
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             path = Path(directory, "proxy")
             proxy = subprocess.Popen(

@@ -13,6 +13,7 @@ from pathlib import Path
 from slipway import interrupts
 from slipway.cluster.objects import live_objects
 from slipway.cluster.rollout import rollout_problems, settle
+from slipway.databases.coverage import LATEST
 from slipway.databases.drills import SUFFIX, databases, drills
 from slipway.errors import SlipwayError
 from slipway.preview.preview import PreviewOptions, policy_packs, preview
@@ -27,7 +28,6 @@ from slipway.pulumi.snapshot import StackSnapshot
 
 RESTORED, DATABASE = "restored", "database"
 """The keys of the stack file that the program reads."""
-LATEST = "LATEST"
 LONGEST = 40
 
 
@@ -201,6 +201,8 @@ def _preview(target: StackSnapshot, packs: Sequence[Path], creates: str, prompte
         raise SlipwayError(
             f"the program of {target.project} makes no database from `{RESTORED}`: see docs/guides/backups.md"
         )
+    if failing := [f"{found.request.name}: {found.reason}" for found in result.restores if found.known]:
+        raise SlipwayError("nothing was changed, because the restore would fail. " + "; ".join(failing))
 
 
 def _verify(target: StackSnapshot, options: VerifyOptions, prompter: Prompter) -> str:

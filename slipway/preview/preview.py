@@ -15,6 +15,7 @@ from slipway.capacity import sampling
 from slipway.capacity.usage import HOUR_S, clean, refusal
 from slipway.cluster import capacity
 from slipway.cluster.capacity import Capacity
+from slipway.databases import coverage
 from slipway.errors import HistoryUnavailable, SlipwayError
 from slipway.preview import commits
 from slipway.preview.report import model
@@ -52,6 +53,8 @@ class Preview:
 
     run: Run
     report: model.Stack
+    restores: tuple[coverage.Finding, ...] = ()
+    """The restores of new databases that cannot succeed, or were not checked."""
 
 
 def preview(
@@ -83,7 +86,23 @@ def preview(
             on_event=on_event,
         )
         cluster, notes = _capacity(requests) if run.summary.changes else (None, [])
-    return Preview(run, _report(stack, options, run, cluster, notes))
+    restores = _restores(stack, run, ask=options.capacity)
+    return Preview(run, _report(stack, options, run, cluster, notes, restores), restores)
+
+
+def _restores(stack: Stack, run: Run, *, ask: bool) -> tuple[coverage.Finding, ...]:
+    """Return the restores that cannot succeed, or could not be checked. Without one, no cluster is asked."""
+    wanted = list(coverage.requests(run.summary.changes))
+    if not wanted:
+        return ()
+    try:
+        if not ask:
+            raise SlipwayError("with --no-capacity, the cluster is not asked")
+        cluster = cluster_of(stack, stack.config())
+    except SlipwayError as error:
+        reason = masking.message(str(error)).splitlines()[-1]
+        return tuple(coverage.Finding(request, reason, known=False) for request in wanted)
+    return tuple(found for request in wanted if (found := coverage.check(cluster, request)))
 
 
 def _read_capacity(stack: Stack, config: Mapping[str, str]) -> Capacity:
@@ -111,12 +130,15 @@ def _report(
     run: Run,
     cluster: Capacity | None,
     notes: Sequence[str],
+    restores: tuple[coverage.Finding, ...],
 ) -> model.Stack:
     events = run.summary
     changes = tuple(change for change in events.changes if change.custom)
     new, unavailable = _commits(stack, options, changes)
     peaks, unread = _peaks(stack) if changes else ({}, ())
-    situation = Situation(changes, events.unchanged, cluster, new, events.incomplete, events.outputs, peaks)
+    situation = Situation(
+        changes, events.unchanged, cluster, new, events.incomplete, events.outputs, peaks, restores
+    )
     return stack_report(
         stack.name,
         events,

@@ -1,12 +1,13 @@
 """Requests to the Service of a version."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import httpx
 
-from slipway.cluster.forward import forward, serves_http, service_port
+from slipway.cluster.forward import forward, scheme, serves_http, service_port
 from slipway.cluster.kubectl import Cluster, Object
+from slipway.cluster.rollout import selects
 from slipway.errors import SlipwayError
 from slipway.promotion.options import VerifyOptions
 
@@ -16,37 +17,54 @@ _UNREACHABLE = ("error trying to reach service", "no endpoints available")
 
 
 @contextmanager
-def connect(cluster: Cluster, service: Object, host: str | None) -> Iterator[httpx.Client]:
-    """Yield a client for a Service.
+def connect(
+    cluster: Cluster, service: Object, templates: Iterable[Object], host: str | None
+) -> Iterator[httpx.Client]:
+    """Yield a client for a Service in front of some of the templates' pods.
 
     It goes through the API server's proxy, which replaces the Host header. With a host, it therefore goes
-    through `kubectl port-forward`, to one pod of the Service.
+    through `kubectl port-forward`, to one pod of the Service. No certificate is verified, as in the probes of
+    the kubelet: inside the cluster, it is usually for another name.
     """
     metadata = service["metadata"]
+    used = scheme(service, (template for template in templates if selects(service, template)))
     if host is None:
         port = service_port(service)["port"]
-        with cluster.service(metadata["namespace"], metadata["name"], port) as client:
+        with cluster.service(metadata["namespace"], metadata["name"], port, used) as client:
             yield client
         return
-    with closing(forward(cluster, service, 0)) as ports:
-        url = f"http://127.0.0.1:{next(ports)}/"
-        with httpx.Client(base_url=url, headers={"Host": host}, trust_env=False) as client:
-            yield client
+
+    def name_server(request: httpx.Request) -> None:
+        request.extensions["sni_hostname"] = host
+
+    with (
+        closing(forward(cluster, service, 0)) as ports,
+        httpx.Client(
+            base_url=f"{used}://127.0.0.1:{next(ports)}/",
+            headers={"Host": host},
+            trust_env=False,
+            verify=False,  # noqa: S501 # see the docstring
+            event_hooks={"request": [name_server]},
+        ) as client,
+    ):
+        yield client
 
 
-def choose(cluster: Cluster, services: Sequence[Object], options: VerifyOptions) -> Object | None:
+def choose(
+    cluster: Cluster, services: Sequence[Object], templates: Sequence[Object], options: VerifyOptions
+) -> Object | None:
     """Return the first Service whose pods answer, else the first; None if there are none.
 
     Services for HTTP come first: a worker may have a Service too, for its metrics, or without any answer.
     """
     ordered = sorted(services, key=serves_http, reverse=True)
-    answering = (item for item in ordered if len(ordered) == 1 or _answers(cluster, item, options))
+    answering = (item for item in ordered if len(ordered) == 1 or _answers(cluster, item, templates, options))
     return next(answering, next(iter(ordered), None))
 
 
-def _answers(cluster: Cluster, service: Object, options: VerifyOptions) -> bool:
+def _answers(cluster: Cluster, service: Object, templates: Sequence[Object], options: VerifyOptions) -> bool:
     try:
-        with connect(cluster, service, options.host) as client:
+        with connect(cluster, service, templates, options.host) as client:
             response = client.get(options.path.lstrip("/"), timeout=REQUEST_TIMEOUT_S)
     except (SlipwayError, httpx.HTTPError):
         return False

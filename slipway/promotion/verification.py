@@ -61,12 +61,16 @@ class Target:
             if not matching:
                 raise SlipwayError(f"stack {self.stack} has no Service {name}")
             return matching
-        templates = [workload["spec"]["template"] for workload in self.workloads()]
+        templates = self.templates()
         return [
             item
             for item in services
             if http_ports(item) and any(selects(item, template) for template in templates)
         ]
+
+    def templates(self) -> list[Object]:
+        """Return the pod templates of these workloads."""
+        return [workload["spec"]["template"] for workload in self.workloads()]
 
 
 @dataclass(frozen=True)
@@ -175,11 +179,12 @@ class Http:
 
     @staticmethod
     def _problems(target: Target, options: VerifyOptions) -> Iterator[str]:
-        chosen = service_client.choose(target.cluster, target.services(options.service), options)
+        templates = target.templates()
+        chosen = service_client.choose(target.cluster, target.services(options.service), templates, options)
         if chosen is None:
             yield "no Service selects the pods of the image any more"
             return
-        with service_client.connect(target.cluster, chosen, options.host) as client:
+        with service_client.connect(target.cluster, chosen, templates, options.host) as client:
             if problem := service_client.request(client, options):
                 yield f"{problem}, through the Service {chosen['metadata']['name']}"
 
@@ -192,14 +197,15 @@ class Soak:
     def run(self, target: Target, options: VerifyOptions) -> Finding | None:
         """Request the path for the duration of the soak; None if no soak is requested."""
         services = target.services(options.service) if options.soak_s else []
-        chosen = service_client.choose(target.cluster, services, options)
+        templates = target.templates() if services else []
+        chosen = service_client.choose(target.cluster, services, templates, options)
         if chosen is None:
             return None
         restarts = self._restarts(target)
         errors: list[str] = []
         total = int(options.soak_s * options.rate) or 1
         start = time.monotonic()
-        with service_client.connect(target.cluster, chosen, options.host) as client:
+        with service_client.connect(target.cluster, chosen, templates, options.host) as client:
             for count in range(1, total + 1):
                 if problem := service_client.request(client, options):
                     errors.append(problem)

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slipway.cluster.objects import CONTROLLERS_ANNOTATION
-from slipway.masking import MASK, is_secret_name, masked
+from slipway.masking import MASK, is_secret_name, masked, masked_argument
 from slipway.pulumi.changes import Change, Hidden, PropertyChange
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_ITEM = re.compile(r"(?P<items>.*)\[(?P<index>\d+)\]")
 # Fields that Kubernetes, its controllers and Pulumi maintain, and hashes of other properties.
 _NOISE = re.compile(
     r"""
@@ -129,7 +130,11 @@ def printed(change: Change, item: PropertyChange) -> tuple[str | None, str | Non
     content = change.type == "kubernetes:core/v1:Secret" and item.path.startswith(("data", "stringData"))
     secret = _is_secret(change, item.path)
     old, new = (
-        None if value is None else MASK if content or (secret and isinstance(value, str)) else _text(value)
+        None
+        if value is None
+        else MASK
+        if content or (secret and isinstance(value, str))
+        else _text(_masked_argument(change, item.path, value))
         for value in (item.old, item.new)
     )
     return old, new
@@ -148,6 +153,15 @@ def _is_secret(change: Change, path: str) -> bool:
         name for item in change.properties if item.path == f"{owner}.name" for name in (item.old, item.new)
     ]
     return any(map(is_secret_name, names))
+
+
+def _masked_argument(change: Change, path: str, value: Any) -> Any:
+    """Mask a value that is an item of a list, if an option of a command is before it."""
+    if (item := _ITEM.fullmatch(path)) and isinstance(value, str) and int(item["index"]):
+        before = f"{item['items']}[{int(item['index']) - 1}]"
+        for state in (change.old, change.new, change.live):
+            value = masked_argument(str(value_at(state, before)), value)
+    return value
 
 
 def _text(value: Any) -> str:

@@ -77,7 +77,7 @@ class StackFile:
         text = self.text()
         for path, value in values.items():
             before = self._document(text)
-            expected = {**before, "config": _nested(before["config"], path, value)}
+            expected = {**before, "config": _nested(before["config"], path, yaml.safe_load(value))}
             advice = f"Set the value yourself: pulumi config set --path {'.'.join(path)} {value}"
             text = self._checked(_set(text, path, value), expected, advice)
         return text

@@ -1,6 +1,7 @@
 """The arrows of docs/architecture.md: which part may import which."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,3 +84,11 @@ def modules(names: set[str]) -> Iterator[Path]:
 def test_imports_are_found(source: str) -> None:
     [name] = imports(f"def late():\n    {source}\n")
     assert within(name, {"stack", "components"})
+
+
+def test_the_types_of_kubernetes_load_when_they_are_first_used() -> None:
+    """They take half a second, and a stack on a Docker engine needs none. Annotations must not load them."""
+    loaded = "import sys, stack.settings, components.docker; print(*sys.modules)"
+    modules = subprocess.check_output([sys.executable, "-c", loaded], cwd=PROJECT, text=True).split()
+    assert "pulumi_kubernetes" in modules
+    assert not [name for name in modules if name.startswith("pulumi_kubernetes.core.v1")]

@@ -1,5 +1,7 @@
 """What the pods of a database may do: in the API, and on the network."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 import pulumi_kubernetes as k8s

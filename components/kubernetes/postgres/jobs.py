@@ -1,5 +1,7 @@
 """The Jobs of a database: after each change, for base backups, and for drills."""
 
+from __future__ import annotations
+
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,5 +1,7 @@
 """The pods of a database: members with the data, and Jobs around them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Postgres: PostgreSQL with standbys, failover and backups, by Patroni and barman."""
 
+from __future__ import annotations
+
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -149,6 +151,10 @@ class Postgres(NamespacedComponent):
     def url(self, variable: str = "DATABASE_URL", *, user: str | None = None, read: bool = False) -> EnvVar:
         """Return a variable with a whole URL, from a Secret; with `read`, that of any member."""
         return self._users.url(variable, user, read, self._endpoint)
+
+    def password(self, variable: str = "PGPASSWORD", *, user: str | None = None) -> EnvVar:
+        """Return a variable with a password, for a process that wants it by another name."""
+        return self._users.password(variable, user, self._endpoint)
 
     def _add_system_secret(self) -> k8s.core.v1.Secret:
         """Make the passwords of PostgreSQL's own users and of Patroni, once."""

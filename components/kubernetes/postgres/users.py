@@ -1,5 +1,7 @@
 """The users of a database: a Secret with a password and URLs for each, made once."""
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
@@ -52,8 +54,14 @@ class Users:
         return [
             self.url("DATABASE_URL", user, False, endpoint),
             *(EnvVar.value(name, value) for name, value in zip(_PARTS, values, strict=False)),
-            EnvVar.secret(_PARTS[-1], self.secrets[user], "password"),
+            self.password(_PARTS[-1], user, endpoint),
         ]
+
+    def password(self, variable: str, user: str | None, endpoint: Endpoint) -> EnvVar:
+        """Return a variable with the password of a user, by default the owner of the first database."""
+        user = user or self._first
+        self._known(user)
+        return EnvVar.secret(variable, self.secrets[user], "password", endpoint=endpoint)
 
     def url(self, variable: str, user: str | None, read: bool, endpoint: Endpoint) -> EnvVar:
         """Return a variable with the URL of a user, by default the owner of the first database."""

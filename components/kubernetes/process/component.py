@@ -1,5 +1,7 @@
 """Base classes of the components that run a process: once, on a schedule, or all the time."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pulumi

@@ -1,5 +1,7 @@
 """Files that a component puts into its containers."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from typing import Literal
 
@@ -23,17 +25,17 @@ class File(ABC):
     path: str
 
     @staticmethod
-    def text(path: str, content: pulumi.Input[str]) -> "File":
+    def text(path: str, content: pulumi.Input[str]) -> File:
         """Return a file with this content, which is visible to everybody who may read ConfigMaps."""
         return _Text(path=path, content=content)
 
     @staticmethod
-    def config_map(path: str, config_map: pulumi.Input[str], key: pulumi.Input[str]) -> "File":
+    def config_map(path: str, config_map: pulumi.Input[str], key: pulumi.Input[str]) -> File:
         """Return a file with the value of a key of the ConfigMap named `config_map`."""
         return _Key(path=path, kind="config_map", object_name=config_map, key=key)
 
     @staticmethod
-    def secret(path: str, secret: pulumi.Input[str], key: pulumi.Input[str]) -> "File":
+    def secret(path: str, secret: pulumi.Input[str], key: pulumi.Input[str]) -> File:
         """Return a file with the value of a key of the Secret named `secret`."""
         return _Key(path=path, kind="secret", object_name=secret, key=key)
 

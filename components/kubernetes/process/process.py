@@ -1,5 +1,7 @@
 """Process: what runs in the pods of a component, and what it needs there."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

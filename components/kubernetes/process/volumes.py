@@ -1,5 +1,7 @@
 """Directories of a container that are writable: scratch space, memory, and claims."""
 
+from __future__ import annotations
+
 import hashlib
 import re
 from abc import ABC, abstractmethod
@@ -31,7 +33,7 @@ class Volume(ABC):
     path: str
 
     @staticmethod
-    def scratch(path: str, *, size: str) -> "Volume":
+    def scratch(path: str, *, size: str) -> Volume:
         """Return an empty directory on the node's disk, which goes with the pod.
 
         A pod that writes more than `size` is evicted.
@@ -39,7 +41,7 @@ class Volume(ABC):
         return EmptyDirectory(path=path, size=size, in_memory=False)
 
     @staticmethod
-    def memory(path: str, *, size: str) -> "Volume":
+    def memory(path: str, *, size: str) -> Volume:
         """Return an empty directory in memory, which counts against the memory limit."""
         return EmptyDirectory(path=path, size=size, in_memory=True)
 
@@ -51,7 +53,7 @@ class Volume(ABC):
         size: str,
         storage_class: str | None = None,
         access: Access = "ReadWriteOnce",
-    ) -> "Volume":
+    ) -> Volume:
         """Return a directory that is kept, in a claim of that size that the component makes.
 
         The claim is called COMPONENT-NAME. Pulumi never deletes it: it goes with its namespace. `size` can be
@@ -62,7 +64,7 @@ class Volume(ABC):
         return Claim(path=path, name=name, size=size, storage_class=storage_class, access=access)
 
     @staticmethod
-    def existing(path: str, *, claim: str) -> "Volume":
+    def existing(path: str, *, claim: str) -> Volume:
         """Return the directory of a claim that something else makes, for example another component."""
         return _Existing(path=path, claim_name=claim)
 

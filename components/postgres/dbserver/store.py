@@ -1,9 +1,13 @@
-"""The store of a database's backups: barman's programs, and the questions that they do not answer."""
+"""The store of a database's backups: barman's programs, and the questions that they do not answer.
+
+`python3 -m dbserver.store NAME` prints the base backups of a database, as JSON; it changes nothing.
+"""
 
 import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -185,3 +189,16 @@ def _time(text: str) -> datetime:
     except ValueError:
         time = datetime.strptime(text, "%a %b %d %H:%M:%S %Y")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def main() -> None:
+    """Print the complete base backups of the database that the argument names, the oldest first."""
+    try:
+        found = Store.of(sys.argv[1]).backups()
+    except StoreError as error:
+        sys.exit(str(error))
+    print(json.dumps([{"id": backup.id, "ended": backup.ended.isoformat()} for backup in found]))
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,8 @@ from slipway.errors import BadSource
 
 PORTS = {"fastapi": 8000, "django": 8000, "flask": 5000}
 """Web frameworks, with the port of their documentation."""
-_DATABASES = ("psycopg", "psycopg2", "psycopg2-binary", "asyncpg", "mysqlclient", "pymongo", "aiomysql")
+_POSTGRES = ("psycopg", "psycopg2", "psycopg2-binary", "asyncpg")
+_DATABASES = ("mysqlclient", "pymongo", "aiomysql")
 _BROKER = {"CELERY_BROKER_URL": "redis://redis:6379/0"}
 _OPTIONS = {
     "interval": "interval",
@@ -168,6 +169,9 @@ def _requirements(directory: Path, web: Model, found: _Found) -> None:
             service["depends_on"] = {**service.get("depends_on", {}), "migrate": completed}
         found.origins["services.migrate"] = "requirements.django"
         found.origins |= {f"services.{name}.depends_on": "requirements.django" for name in ("web", "worker")}
+    for name in sorted(names & set(_POSTGRES)):
+        text = "add a Postgres, and its `env` to the processes; or run a server, and give its address"
+        found.lines.append((f"requirements.{name}", text, False))
     for name in sorted(names & set(_DATABASES)):
         text = "slipway has no component for a database: run a server, and give its address as a variable"
         found.lines.append((f"requirements.{name}", text, False))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class Source:
     """Without a Compose file, where the fields of the model come from."""
     lines: Sequence[tuple[str, str, bool]] = ()
     """Further fields: the path, a text, and whether the program has it."""
+    profiles: Sequence[str] = ()
+    """The profiles that COMPOSE_PROFILES chooses."""
 
     def services(self, profiles: Sequence[str]) -> dict[str, Model]:
         """Return the services that run with these profiles."""
@@ -74,11 +77,16 @@ def read(
 ) -> Source | None:
     """Read the Compose files of a directory: by `docker compose` if it is installed, else by ourselves.
 
-    Without `files`, the directory's own is read, and None returned if it has none.
+    Without `files`, those of COMPOSE_FILE are read, or the directory's own, and None returned if it has none.
+    https://docs.docker.com/compose/how-tos/environment-variables/envvars/
 
     Raises:
         BadSource: a file cannot be read, or Compose refuses it.
     """
+    variables = _variables(directory, environment)
+    if not files and (chosen := variables.get("COMPOSE_FILE")):
+        names = chosen.split(variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep)
+        files = [directory / name for name in names if name]
     given = bool(files)
     if not files:
         own = find(directory)
@@ -98,13 +106,19 @@ def read(
     written = with_own_paths(merged)
     model = _like(model, written)
     _check(model, files[0])
-    return Source(files[0].name, directory, model, written, environment, root, lines=lines)
+    profiles = [name for name in re.split(r"[,\s]+", variables.get("COMPOSE_PROFILES", "")) if name]
+    return Source(files[0].name, directory, model, written, environment, root, lines=lines, profiles=profiles)
+
+
+def _variables(directory: Path, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables that Compose has: those of .env, and before them those of the environment."""
+    dotenv = directory / ".env"
+    return {**(variables_of(dotenv, environment) if dotenv.is_file() else {}), **environment}
 
 
 def by_ourselves(directory: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Model:
     """Return what Compose would run, without Compose."""
-    dotenv = directory / ".env"
-    variables = {**(variables_of(dotenv, environment) if dotenv.is_file() else {}), **environment}
+    variables = _variables(directory, environment)
 
     def prepare(model: Model) -> Model:
         filled: Model = interpolate(model, variables)

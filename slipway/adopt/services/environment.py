@@ -1,7 +1,7 @@
 """The environment of a service, as variables of its component."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ from slipway.adopt import code
 from slipway.adopt.code import Code, camel
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report
-from slipway.adopt.services.roles import Part, Role
+from slipway.adopt.services.roles import Part, Role, mentioned
+from slipway.adopt.services.servers.postgres_clients import PostgresVariables
 from slipway.adopt.services.settings import Settings, escaped
 
 _REDIS_URL = re.compile(r"(?:rediss?|valkey)://(?:[^@/]*@)?(?P<host>[^:/?]+)(?::6379)?(?:/(?P<rest>.*))?")
@@ -19,14 +20,6 @@ _SETTINGS = ("image", "host", "issuer", "repository")
 """The settings that the program reads itself."""
 _LOG_IN = "the Redis component has a password: the process must log in with REDIS_PASSWORD"
 _HOST_PORT = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")
-
-
-def mentioned(value: str, parts: Iterable[Part]) -> Iterator[tuple[Part, int | None]]:
-    """Yield the services that a value names as hosts, each with the port there."""
-    for part in parts:
-        host = rf"(?:^|(?<=[/@,;= \[]))(?:{re.escape(part.service)})(?::(\d+))?(?=$|[/,;?\] ])"
-        for match in re.finditer(host, value):
-            yield part, int(match[1]) if match[1] else None
 
 
 @dataclass
@@ -38,15 +31,19 @@ class Environment:
     parts: Mapping[str, Part]
     settings: Settings
     report: Report
+    postgres: PostgresVariables
     code: list[Code] = field(default_factory=list)
     leads_to: dict[str, Part] = field(default_factory=dict)
-    """The services, apart from Redis, that the process connects to, by name."""
+    """The services, apart from Redis and Postgres, that the process connects to, by name."""
     _urls: dict[str, str] = field(default_factory=dict)
     """By Redis, the variable that has its URL."""
 
-    def translate(self, variables: Mapping[str, Any], needs: Iterable[str]) -> None:
-        """Translate the variables of a service that depends on others."""
+    def translate(
+        self, variables: Mapping[str, Any], needs: Collection[str], words: Iterable[str] = ()
+    ) -> None:
+        """Translate the variables of a service that depends on others; `words` are those of its command."""
         texts = {name: _text(value) for name, value in variables.items()}
+        self.postgres.begin(texts, words, needs)
         redis = {name: part for name, part in self.parts.items() if part.role is Role.REDIS}
         full = [part for part in redis.values() if self._has_address(texts, part)]
         self.code += [f"*{part.variable}.env" for part in full]
@@ -82,6 +79,8 @@ class Environment:
             self.report.translated(path, "comes from the Redis component")
         elif (match := _REDIS_URL.fullmatch(value)) and match["host"] in redis:
             self._redis_url(path, name, redis[match["host"]], match["rest"] or "0")
+        elif self.postgres.take(name, value):
+            pass
         elif _is_secret(name, value):
             self._secret(path, name, value)
         else:

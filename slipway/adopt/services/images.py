@@ -59,6 +59,18 @@ class Images:
             self.by_name[name] = variable
         return variable
 
+    def postgres(self, part: Part, extension: tuple[str, str] | None) -> str:
+        """Return the variable of the image of a Postgres, and build it if none with the extension is."""
+        identity = f"postgres {extension}"
+        if identity not in self.variables:
+            arguments: dict[str, Code] = {"context": "Postgres.image_context"}
+            arguments["repository"] = 'config.require("repository")'
+            if extension:
+                arguments["build_args"] = code.mapping({"EXTENSIONS": code.text(extension[0])})
+            self.variables[identity] = f"{part.variable}_image"
+            self._build(self.variables[identity], part, arguments)
+        return self.variables[identity]
+
     def user(self, service: Model) -> int | None:
         """Return the number of the user that the image of a service names, if it is built."""
         build = service.get("build")

@@ -1,7 +1,7 @@
 """The role of each service in the program, and the names that it has there."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,14 +17,16 @@ class Role(StrEnum):
     WORKER = "Worker"
     JOB = "Job"
     REDIS = "Redis"
+    POSTGRES = "Postgres"
     SERVER = "Endpoint"
     """A server that the program does not run: it has settings for its address."""
     NONE = ""
 
 
 _REDIS = {"redis", "valkey", "redis-stack-server"}
+_POSTGRES = {"postgres", "postgresql", "postgis", "pgvector"}
 SERVERS = {
-    "postgres": 5432, "postgis": 5432, "pgvector": 5432, "timescaledb": 5432, "postgresql": 5432,
+    "timescaledb": 5432,
     "mysql": 3306, "mariadb": 3306, "percona": 3306, "mongo": 27017, "mongodb": 27017, "rabbitmq": 5672,
     "memcached": 11211, "elasticsearch": 9200, "opensearch": 9200, "kafka": 9092, "zookeeper": 2181,
     "minio": 9000, "cassandra": 9042, "clickhouse-server": 8123, "cockroach": 26257, "nats": 4222,
@@ -69,13 +71,14 @@ def parts(services: Mapping[str, Model], ports: Mapping[str, int | None]) -> dic
     names: dict[str, str] = {}
     for name in _ordered(services):
         role, reason = _role(name, services[name], jobs, built, ports.get(name))
-        own = _component_name(name)
+        own = _component_name(name, 40 if role is Role.POSTGRES else 50)
         if own in names:
             raise BadSource(f"services.{names[own]} and services.{name} would both be {own!r}: rename one")
         names[own] = name
         variable = identifier(name, {*_TAKEN, *(part.variable for part in found.values())})
         port = SERVERS[base_name(services[name])] if role is Role.SERVER else ports.get(name)
-        found[name] = Part(name, role, variable, own, 6379 if role is Role.REDIS else port, reason)
+        port = {Role.REDIS: 6379, Role.POSTGRES: 5432}.get(role, port)
+        found[name] = Part(name, role, variable, own, port, reason)
     return found
 
 
@@ -84,6 +87,8 @@ def _role(name: str, service: Model, jobs: set[str], built: set[str], port: int 
         base = base_name(service)
         if base in _REDIS:
             return Role.REDIS, ""
+        if base in _POSTGRES:
+            return Role.POSTGRES, ""
         if base in SERVERS:
             return Role.SERVER, ""
         if not re.search(r"(@sha256:[0-9a-f]{64}|:(?!latest$)[\w][\w.-]*)$", str(service["image"])):
@@ -100,11 +105,11 @@ def base_name(service: Model) -> str:
     return path.partition(":")[0].lower()
 
 
-def _component_name(service: str) -> str:
+def _component_name(service: str, longest: int) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")
     name = name if name[:1].isalpha() else f"service-{name}".rstrip("-")
-    if len(name) > 50:
-        raise BadSource(f"services.{service} has a name of {len(name)} characters: use at most 50")
+    if len(name) > longest:
+        raise BadSource(f"services.{service} has a name of {len(name)} characters: use at most {longest}")
     return name
 
 
@@ -124,3 +129,11 @@ def _ordered(services: Mapping[str, Model]) -> Sequence[str]:
             yield name
 
     return [found for name in services for found in visit(name, ())]
+
+
+def mentioned(value: str, parts: Iterable[Part]) -> Iterator[tuple[Part, int | None]]:
+    """Yield the services that a value names as hosts, each with the port there."""
+    for part in parts:
+        host = rf"(?:^|(?<=[/@,;= \[]))(?:{re.escape(part.service)})(?::(\d+))?(?=$|[/,;?\] ])"
+        for match in re.finditer(host, value):
+            yield part, int(match[1]) if match[1] else None

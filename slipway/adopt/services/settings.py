@@ -1,6 +1,6 @@
 """What a stack sets: values that differ between stacks, and secrets, which no file has in plain text."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from slipway import masking
@@ -71,29 +71,30 @@ def has_secret(value: str) -> bool:
     return masking.masked_text(value) != value
 
 
-def hidden(words: Iterable[str], settings: Settings, owner: str) -> tuple[list[str], list[Code]]:
+def hidden(
+    words: Iterable[str], settings: Settings, owner: str, referred: Collection[str] = ()
+) -> tuple[list[str], list[Code]]:
     """Return a command whose secrets come from variables, and these variables.
 
-    Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`.
+    Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`; `referred` are those that it shall replace.
     """
     shown: list[str] = []
     variables: list[Code] = []
     before = ""
     for word in words:
-        if has_secret(word) or (before.startswith("-") and "=" not in before and _names_secret(before, word)):
+        if has_secret(word) or masking.masked_argument(before, word) != word:
             name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + 1}"
             variables.append(settings.variable(name, word, owner))
             shown.append(f"$({name})")
         else:
-            shown.append(escaped(word))
+            shown.append(escaped(word, referred))
         before = word
     return shown, variables
 
 
-def _names_secret(flag: str, value: str) -> bool:
-    return not value.startswith(("-", "$")) and masking.is_secret_name(flag.lstrip("-"))
-
-
-def escaped(value: str) -> str:
-    """Return a value in which Kubernetes replaces nothing."""
-    return value.replace("$(", "$$(")
+def escaped(value: str, referred: Collection[str] = ()) -> str:
+    """Return a value in which Kubernetes replaces nothing but the variables that it refers to."""
+    value = value.replace("$(", "$$(")
+    for name in referred:
+        value = value.replace(f"$$({name})", f"$({name})")
+    return value

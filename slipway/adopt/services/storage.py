@@ -1,6 +1,6 @@
 """The directories and files of a service: volumes, tmpfs, secrets and configs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Storage:
     report: Report
     users: Mapping[str, int]
     """How many services use each named volume."""
+    passwords: Collection[str] = ()
+    """The secrets that have the password of a database, which its component makes anew."""
     claims: dict[str, str] = field(default_factory=dict)
     """The claims that a component before has made, by the name of the volume."""
     volumes: list[Code] = field(default_factory=list)
@@ -148,6 +150,12 @@ class Storage:
             raise BadSource(f"{path}.target is {target!r}, but must be an absolute path: /run/secrets/key")
         if definition.get("external"):
             self.report.left_out(path, "it is external: add `File.secret(…)` or `File.config_map(…)`")
+            return
+        if kind == "secrets" and name in self.passwords:
+            text = "the component of the database makes the password: read PGPASSWORD, not the file"
+            self.report.left_out(path, text)
+            for key in definition:
+                self.report.left_out(f"secrets.{name}.{key}", "the component makes the password")
             return
         content, written = self._definition(definition, kind, name)
         if kind == "secrets" or has_secret(content):

@@ -12,16 +12,18 @@ from slipway.adopt.reading.files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join, listed
 from slipway.adopt.services import process
-from slipway.adopt.services.environment import Environment, mentioned
+from slipway.adopt.services.environment import Environment
+from slipway.adopt.services.exposure import Exposures
 from slipway.adopt.services.fields import DEPLOY, FIELDS
 from slipway.adopt.services.images import Images
-from slipway.adopt.services.redis import RedisTranslation
 from slipway.adopt.services.roles import Part, Role, parts
+from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names, texts
+from slipway.adopt.services.servers.postgres_clients import PostgresVariables, databases_in
+from slipway.adopt.services.servers.redis import RedisTranslation
 from slipway.adopt.services.settings import Settings, hidden
 from slipway.adopt.services.storage import Storage
 from slipway.adopt.services.top_level import top_level
 
-_PORT_KEYS = ("target", "published", "host_ip", "protocol", "mode", "name", "app_protocol")
 PROCESS_DEFAULTS = (250, 128, 500, 256)
 """Thousandths of a core and MiB: requested, and the limits."""
 
@@ -35,9 +37,6 @@ class Translation:
     report: Report = field(default_factory=Report)
     settings: Settings = field(default_factory=Settings)
     statements: list[str] = field(default_factory=list)
-    doors: dict[str, Part] = field(default_factory=dict)
-    """The services that clients outside reach, by the setting of their host name."""
-
     _made: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -50,13 +49,27 @@ class Translation:
             if self.parts[name].role in (Role.WEB, Role.WORKER, Role.JOB)
             for index, entry in enumerate(service.get("volumes", []))
         )
-        self.storage = Storage(self.source, self.settings, self.report, mounts)
+        self._exposures = Exposures(self.source, self.services, self.report)
+        postgres = [part for part in self.parts.values() if part.role is Role.POSTGRES]
+        self.databases = {part.service: (part, self._names(part.service)) for part in postgres}
+        passwords = [own.secret for _, own in self.databases.values() if own.secret]
+        self.storage = Storage(self.source, self.settings, self.report, mounts, passwords)
+
+    def _names(self, service: str) -> Names:
+        """Return what the source calls the database of a PostgreSQL."""
+        all_texts = [text for other in self.services.values() for text in texts(other)]
+        return names(self.services[service], list(databases_in(all_texts, service)))
+
+    @property
+    def doors(self) -> Mapping[str, Part]:
+        """The services that clients outside reach, by the setting of their host name."""
+        return self._exposures.doors
 
     def translate(self) -> None:
         """Translate all services; those that build come first, so that others find their image."""
         ordered = [part for part in self.parts.values() if self.services[part.service].get("build")]
         references = {part.service: self._image(part) for part in ordered}
-        first = (Role.SERVER, Role.REDIS)  # others may name them without depending on them
+        first = (Role.SERVER, Role.REDIS, Role.POSTGRES)  # others may name them without depending on them
         for part in sorted(self.parts.values(), key=lambda part: part.role not in first):
             path = f"services.{part.service}"
             if part.role is Role.NONE:
@@ -65,6 +78,8 @@ class Translation:
                 self._server(part, path)
             elif part.role is Role.REDIS:
                 self._redis(part)
+            elif part.role is Role.POSTGRES:
+                self._postgres(part)
             else:
                 self._component(part, path, references.get(part.service) or self._image(part))
 
@@ -79,6 +94,13 @@ class Translation:
         redis = RedisTranslation(part, service, self.source, self.report, self.storage.claims)
         self.statements.append(redis.statement(self.settings, others))
 
+    def _postgres(self, part: Part) -> None:
+        own = self.databases[part.service][1]
+        service = self.services[part.service]
+        postgres = PostgresTranslation(part, service, own, self.source, self.report, self.storage.claims)
+        image = self.images.postgres(part, postgres.extension)
+        self.statements.append(postgres.statement(image))
+
     def _image(self, part: Part) -> Code:
         return self.images.reference(self.services[part.service], part, f"services.{part.service}")
 
@@ -92,10 +114,10 @@ class Translation:
 
     def _server(self, part: Part, path: str) -> None:
         host, cidr = f"{part.variable}Host", f"{part.variable}Cidr"
-        self.report.left_out(
-            path,
-            f"slipway has no component for it: run a server, and set its address, `{host}` and `{cidr}`",
-        )
+        lacks = "slipway has no component for it"
+        if part.port == 5432:
+            lacks = "the component Postgres lacks its extensions, which Debian does not have"
+        self.report.left_out(path, f"{lacks}: run a server, and set its address, `{host}` and `{cidr}`")
         self.settings.plain |= {host: f"{part.name}.example.com", cidr: "192.0.2.1/32"}
         endpoint = code.invoke("Endpoint", port=str(part.port), cidr=f'config.require("{cidr}")')
         comment = f"# TODO: run {part.service} yourself, for example as a service of your cloud provider."
@@ -109,11 +131,14 @@ class Translation:
         service = self.services[part.service]
         self.report.settle(service, path, FIELDS)
         self.report.settle(service.get("deploy", {}), join(path, "deploy"), DEPLOY)
-        environment = Environment(self.source, part, self.parts, self.settings, self.report)
+        postgres = PostgresVariables(path, self.databases, self.report, [])
+        environment = Environment(
+            self.source, part, self.parts, self.settings, self.report, postgres, postgres.code
+        )
         arguments: dict[str, Code | None] = {"namespace": "namespace.name", "image": image}
-        arguments |= self._commands(service, part, path, environment)
         needs: Mapping[str, Any] = service.get("depends_on", {})
-        environment.translate(service.get("environment", {}), needs)
+        environment.translate(service.get("environment") or {}, needs, texts(service, commands=True))
+        arguments |= self._commands(service, part, path, environment)
         after = self._after(needs, path, environment)
         self.storage.translate(service, part, path)
         lasting = part.role is not Role.JOB
@@ -125,7 +150,7 @@ class Translation:
             "files": _array(self.storage.files),
             "volumes": _array(self.storage.volumes),
             "tmp": code.text(self.storage.tmp) if self.storage.tmp else None,
-            "expose": self._expose(service, part, path),
+            "expose": self._exposures.exposure(service, part, path),
             "resources": process.amounts(service, path, self.report, PROCESS_DEFAULTS),
             **process.probes(service, part.role, part.port, path, self.report),
             "security": process.security(service, path, self.images.user(service), self.report),
@@ -147,7 +172,9 @@ class Translation:
         arguments: dict[str, Code | None] = {}
         for key, argument in (("entrypoint", "command"), ("command", "args")):
             if words := service.get(key):
-                shown, variables = hidden(map(str, words), self.settings, part.name)
+                postgres = environment.postgres
+                words = postgres.command(map(str, words))
+                shown, variables = hidden(words, self.settings, part.name, postgres.passwords)
                 environment.code += variables
                 arguments[argument] = code.texts(shown)
                 self.report.translated(join(path, key), f"{argument}, in the place of the image's")
@@ -186,6 +213,9 @@ class Translation:
                 self.report.translated(
                     place, "the variables of Redis make it wait until Redis is ready", *keys
                 )
+            elif part.role is Role.POSTGRES:
+                text = "the variables of Postgres make it wait until its user can log in"
+                self.report.translated(place, text, *keys)
             elif part.role is Role.SERVER:
                 environment.leads_to[name] = part
                 self.report.changed(
@@ -220,59 +250,6 @@ class Translation:
                 else:
                     self.report.left_out(join(path, key), "a Job runs once")
         return found
-
-    def _expose(self, service: Model, part: Part, path: str) -> Code | None:
-        """Return the ports of a WebService, and the way from outside if Compose publishes it."""
-        public = self._ports(service, part, path)
-        if part.role is not Role.WEB:
-            return None
-        arguments: dict[str, Code] = {}
-        if self._has_clients(service, part):
-            arguments["port"] = str(part.port)  # in Compose, clients use the container's port
-        arguments["target_port"] = str(part.port)
-        if public:
-            key = f"{part.variable}Host" if self.doors else "host"
-            variable = f"{part.variable}_host" if self.doors else "host"
-            self.doors[key] = part
-            arguments["host"] = f"{variable} or ()"
-            arguments["tls"] = f'Tls.issuer(config.require("issuer")) if {variable} else None'
-            arguments["public"] = (
-                f'"{part.service} is published in {self.source.name}" if {variable} else None'
-            )
-        return code.invoke("Exposure", **arguments)
-
-    def _has_clients(self, service: Model, part: Part) -> bool:
-        """Return whether other services connect to a service."""
-        return ("expose" in service and not self.source.origins) or any(
-            part.service in other.get("depends_on", {})
-            or any(any(mentioned(str(value), [part])) for value in (other.get("environment") or {}).values())
-            for other in self.services.values()
-            if other is not service
-        )
-
-    def _ports(self, service: Model, part: Part, path: str) -> bool:
-        """Record what becomes of the ports; return whether clients outside reach the first."""
-        public, first = False, True
-        for index, entry in enumerate(service.get("ports", [])):
-            place = f"{path}.ports[{index}]"
-            port = values.port(entry, place)
-            keys = self.source.keys(part.service, "ports", index, _PORT_KEYS)
-            if part.role is not Role.WEB:
-                self.report.left_out(place, f"a {part.role} has no port: nobody connects to it")
-            elif port.target == part.port and first:
-                first, public = False, port.public and bool(port.published)
-                reach = "; for a host name set `host` and `issuer`" if public else ""
-                self.report.changed(
-                    place, f"a Service of the cluster leads to port {port.target}{reach}", *keys
-                )
-            else:
-                self.report.left_out(
-                    place, f"a WebService has one port, {part.port}: add a Service for the other"
-                )
-        if "expose" in service:
-            text = "the Service leads to the first port" if part.role is Role.WEB else "it has no port"
-            self.report.changed(join(path, "expose"), text)
-        return public
 
     def finish(self, chosen: Sequence[str]) -> None:
         """Record what is not about an active service, and what nothing has recorded."""

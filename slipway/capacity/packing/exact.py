@@ -52,11 +52,7 @@ def solve(
     opened = [
         program.variable(cost=problem.types[slot.kind].price, upper=1.0, integer=True) for slot in places
     ]
-    for first, second in pairwise(numbers):
-        if places[first] == places[second]:
-            program.constraint({opened[first]: 1.0, opened[second]: -1.0}, lower=0.0)
-    prices = {opened[number]: problem.types[slot.kind].price for number, slot in enumerate(places)}
-    program.constraint(prices, lower=bound - 1e-9, upper=known.cost + 1e-9)
+    _limit_nodes(program, problem, places, opened, bound, known.cost)
     placed = {
         (workload, number): program.variable(upper=problem.at_most(item), integer=True)
         for workload, item in enumerate(problem.workloads)
@@ -88,6 +84,26 @@ def solve(
             nodes.append(Node(slot.kind, slot.zone, pods))
     found = Placement.of(problem, nodes)
     return min(found, known, key=lambda item: item.cost), max(bound, solution.bound)
+
+
+def _limit_nodes(
+    program: LinearProgram,
+    problem: Problem,
+    places: Sequence[Slot],
+    opened: Sequence[int],
+    bound: float,
+    most: float,
+) -> None:
+    """Open equal slots in their order, at most as many of a type as there are, for a cost in the bounds."""
+    for first, second in pairwise(range(len(places))):
+        if places[first] == places[second]:
+            program.constraint({opened[first]: 1.0, opened[second]: -1.0}, lower=0.0)
+    prices = {opened[number]: problem.types[slot.kind].price for number, slot in enumerate(places)}
+    program.constraint(prices, lower=bound - 1e-9, upper=most + 1e-9)
+    for number, kind in enumerate(problem.types):
+        own = {opened[place]: 1.0 for place, slot in enumerate(places) if slot.kind == number}
+        if kind.most is not None and own:
+            program.constraint(own, upper=kind.most)
 
 
 def _scenarios(problem: Problem, places: Sequence[Slot]) -> list[frozenset[int]]:

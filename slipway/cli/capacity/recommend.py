@@ -1,6 +1,7 @@
 """`slipway capacity recommend`: requests and limits from measured use."""
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +12,12 @@ from rich.console import Console
 from slipway.capacity.plots import spark, svg
 from slipway.capacity.recommend import Recommendation, as_quantities, containers
 from slipway.capacity.recommend import recommend as size
+from slipway.capacity.replicas import Scaling, rescale, scales
 from slipway.capacity.sizing import Prices
 from slipway.capacity.usage import Usage
 from slipway.cli.capacity.measure import LEAST, History
 from slipway.cli.capacity.options import Over, PrometheusUrl, measured, seconds
-from slipway.cli.console import info, print_json, save, table
+from slipway.cli.console import info, print_json, print_table, save, table
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.cluster.quantities import duration
 from slipway.errors import SlipwayError
@@ -58,7 +60,7 @@ def recommend(
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
-    """Recommend requests and limits for the containers of a stack, from their measured use.
+    """Recommend requests, limits and replicas for the workloads of a stack, from their measured use.
 
     A request has the size at which its slack and its shortages cost the least together, so the quantile of
     the use that it covers follows from the prices. Memory has the same request and limit. All prices have one
@@ -74,14 +76,22 @@ def recommend(
         size(item, usages.get((item.workload, item.name)), prices, budget=budget, least_s=least)
         for item in containers([item.manifest for item in snapshot.objects])
     ]
+    scalings = _scalings(snapshot, found, usages, prices)
     if html:
         save("page", page(stack, found, usages), html)
     if as_json:
-        print_json([item.model_dump(mode="json") for item in found])
+        facts = {name: item.model_dump(mode="json") for name, item in scalings.items()}
+        print_json([{**item.model_dump(mode="json"), "scaling": facts.get(item.workload)} for item in found])
     else:
         show(found, usages)
+        show_scalings(list(scalings.values()))
     if write:
-        _write(snapshot, found, {**{item.workload: (item.workload, "resources") for item in found}, **keys})
+        _write(
+            snapshot,
+            found,
+            scalings,
+            {**{item.workload: (item.workload, "resources") for item in found}, **keys},
+        )
     if any(item.refused for item in found):
         raise typer.Exit(2)
 
@@ -96,8 +106,29 @@ def _keys(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return keys
 
 
+def _scalings(
+    snapshot: StackSnapshot,
+    found: Sequence[Recommendation],
+    usages: Mapping[tuple[str, str], Usage],
+    prices: Prices,
+) -> dict[str, Scaling]:
+    """Return the replicas of the workloads that serve requests and have one container, by their names."""
+    today = scales(snapshot.objects)
+    count = Counter(item.workload for item in found)
+    return {
+        item.workload: rescale(
+            item, usages.get((item.workload, item.container)), *today[item.workload], prices
+        )
+        for item in found
+        if item.workload in today and count[item.workload] == 1
+    }
+
+
 def _write(
-    snapshot: StackSnapshot, found: Sequence[Recommendation], keys: Mapping[str, tuple[str, ...]]
+    snapshot: StackSnapshot,
+    found: Sequence[Recommendation],
+    scalings: Mapping[str, Scaling],
+    keys: Mapping[str, tuple[str, ...]],
 ) -> None:
     """Write the proposals into the stack file; roll the file back if the program refuses them."""
     values = {}
@@ -107,6 +138,10 @@ def _write(
             first = first if ":" in first else f"{snapshot.project}:{first}"
             for path, value in as_quantities(item.proposed).items():
                 values[first, *rest, *path] = value
+            scaling = scalings.get(item.workload)
+            if rest and scaling and scaling.proposed:  # replicas stand next to the resources
+                for setting, value in scaling.proposed.settings().items():
+                    values[first, *rest[:-1], *setting] = value
     file = snapshot.file
     before = file.text()
     after = file.with_values(values)
@@ -150,6 +185,28 @@ def show(found: Sequence[Recommendation], usages: Mapping[tuple[str, str], Usage
         console.print(f"\n{item.name}", style="bold", highlight=False, markup=False)
         for line in _evidence(item, usages.get((item.workload, item.container))):
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_scalings(scalings: Sequence[Scaling]) -> None:
+    """Print a table of the replicas, then the risks."""
+    rows = [
+        (
+            item.workload, str(item.today), str(item.proposed or "none"),
+            f"{item.saved:.2f}" if item.proposed else "",
+        )
+        for item in scalings
+    ]  # fmt: skip
+    texts = [
+        f"{item.workload}: {text}"
+        for item in scalings
+        for text in (
+            [f"risk: {risk}" for risk in item.risks]
+            if item.proposed
+            else [f"no recommendation of replicas: {item.refused}"]
+        )
+    ]
+    if rows:
+        print_table(table(("WORKLOAD", "REPLICAS TODAY", "PROPOSED", "SAVED A MONTH"), rows), texts)
 
 
 def _cells(values: Mapping[tuple[str, str], str]) -> list[str]:

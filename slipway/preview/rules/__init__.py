@@ -61,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     postgres.removals,
     postgres.claims,
     postgres.durability,
+    postgres.restores,
     pods.rollouts,
     pods.probes,
     pods.scaling,

@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as validated_dataclass
 
 from slipway.cluster.capacity import Capacity
+from slipway.databases.coverage import Finding
 from slipway.preview.rules.differences import Difference, differences
 from slipway.pulumi.changes import Change, Hidden, Op
 
@@ -123,6 +124,8 @@ class Situation:
     """The stack itself, with its outputs as properties; None if they stay."""
     peaks: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     """The highest measured CPU and memory, in cores and bytes, by workload and container."""
+    restores: tuple[Finding, ...] = ()
+    """The restores of new databases that cannot succeed, or were not checked."""
 
     @cached_property
     def before(self) -> tuple[Object, ...]:

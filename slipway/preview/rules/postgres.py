@@ -99,6 +99,18 @@ def durability(situation: Situation) -> Iterator[Consequence]:
             yield Consequence(Level.ATTENTION, "identity", reason, new.change.urn)
 
 
+def restores(situation: Situation) -> Iterator[Consequence]:
+    """Yield the new databases whose archive has nothing for their moment, or was not examined."""
+    for found in situation.restores:
+        name, urn = found.request.name, found.request.urn
+        if found.known:
+            reason = f"Database {name} cannot be restored, and the update fails: {found.reason}"
+            yield Consequence(Level.DANGEROUS, "data", reason, urn)
+        else:
+            reason = f"Database {name} is restored from backups that were not examined: {found.reason}"
+            yield Consequence(Level.ATTENTION, "data", reason, urn)
+
+
 def _settings(job: Object) -> dict[str, Any]:
     """Return what the Job of an update reads."""
     containers: Sequence[Any] = items(get(job.manifest, "spec", "template", "spec", "containers"))

@@ -27,12 +27,13 @@ URL = f"http://127.0.0.1:{PORT}/?format=text"
 
 
 def hits() -> int:
+    """Return the count of one visit, as soon as the only web container serves and reaches Redis."""
     deadline = time.monotonic() + 30
     while True:
-        found = re.match(r"hits=(\d+) ", httpx.get(URL, timeout=10).raise_for_status().text)
-        if found:
+        answer = httpx.get(URL, timeout=10)
+        if found := re.match(r"hits=(\d+) ", answer.text):
             return int(found[1])
-        assert time.monotonic() < deadline, "the application does not reach Redis"
+        assert time.monotonic() < deadline, f"{answer.status_code}: {answer.text}"
         time.sleep(1)
 
 

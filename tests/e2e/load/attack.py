@@ -5,7 +5,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ LIMIT_S = 900
 TIMEOUT_S = 5
 
 
-@dataclass
+@dataclass(repr=False)
 class Load:
     """What the load generator saw; filled when the load has ended."""
 
@@ -32,9 +31,11 @@ class Load:
         """How many requests failed."""
         return len(self.failures)
 
-    def __str__(self) -> str:
-        kinds = Counter(reason for _, reason in self.failures)
-        return f"{self.failed} of {self.requests} failed {dict(kinds)}, at {self.failures[:1]}"
+    def __repr__(self) -> str:
+        kinds = sorted({reason for _, reason in self.failures})
+        times = {kind: sorted(at for at, reason in self.failures if reason == kind) for kind in kinds}
+        lines = (f"{len(at)} from {at[0]:.0f} to {at[-1]:.0f} s: {kind}" for kind, at in times.items())
+        return "; ".join((f"{self.failed} of {self.requests} failed", *lines))
 
 
 @contextmanager

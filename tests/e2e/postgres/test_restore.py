@@ -91,6 +91,8 @@ def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
     for words, problem in {
         ("--to", "yesterday", "--as", "db-9"): "--to is 'yesterday'",
         ("--to", "2199-01-01", "--as", "db-9"): "in the future",
+        ("--to", "2001-01-01", "--as", "db-9"): "the earliest moment that",
+        ("--to", "LATEST", "--as", "db-9", "--database", "none"): "restored.db-9.server is none",
         ("--to", "LATEST", "--as", "DB"): "--as is 'DB'",
         ("--to", "LATEST", "--as", "db"): "has a database of this name",
         ("--switch", "--as", "db-9"): "has no database db-9",

@@ -7,11 +7,13 @@ virtualenv is a link. The stacks are smaller, because other tests use the same n
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from platform import machine
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -51,6 +53,10 @@ SUBSTITUTES = {
     "slipway outdated": "slipway outdated || [ $? = 2 ]",
     # Without a terminal, these need an answer to their question.
     "pulumi up": "pulumi up --yes",
+    "pulumi new": (
+        f"pulumi new --yes --name shop --stack dev --config kubernetes:context={INSTANCE.name} "
+        f"--config repository={INSTANCE.registry}/shop"
+    ),
     "pulumi destroy": "pulumi destroy --yes",
     "pulumi stack rm": "pulumi stack rm --yes",
     "slipway promote": "slipway promote --yes",
@@ -147,6 +153,25 @@ def test_nothing_and_promotions(deployed: Clone) -> None:
     output = run(deployed, *before, *promotions, *bring, remove)
     assert "Running at http" in output
     assert "Digest:" in output
+
+
+def test_a_project_of_your_own(clone: Clone, ending: Ending) -> None:
+    """The new project is deployed, with its own packages, and its command knows the stack."""
+    run(clone, IN_SANDBOX, *BLOCKS["A project of your own"])
+    project = clone.directory.parent / "shop"
+    file = project / "Pulumi.dev.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["config"]["shop:web"] = {"replicas": 1, "resources": LITTLE}
+    file.write_text(yaml.safe_dump(content))
+    new = replace(clone, directory=project)
+    enter = IN_SANDBOX.replace(".venv", str(clone.directory / ".venv"))
+    try:
+        run(new, enter, "pulumi up --stack dev --skip-preview")
+        url = run(new, enter, "pulumi stack output --stack dev url").strip()
+        assert "Visits" in httpx.get(url, timeout=10).raise_for_status().text
+        assert " healthy " in run(new, enter, ".venv/bin/python -m slipway status")
+    finally:
+        ending(partial(run, new, enter, "pulumi destroy --stack dev --skip-preview --remove"))
 
 
 def test_development(clone: Clone) -> None:

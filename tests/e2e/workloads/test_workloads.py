@@ -62,7 +62,8 @@ def system(
     stack = System(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
     own = {"image": IMAGE, "migration": "1", "password": PASSWORD}
     config = {f"workloads:{key}": value for key, value in own.items()}
-    stack.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **config}}))
+    config |= {"kubernetes:context": INSTANCE.name, "kubernetes:upsertExistingObjects": "true"}
+    stack.file.write_text(yaml.safe_dump({"config": config}))
     stack.succeed("stack", "init")
     with stack.while_up(ending):
         yield stack

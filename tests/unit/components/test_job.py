@@ -156,7 +156,7 @@ def test_a_job_that_never_ends_is_called_so() -> None:
 def test_a_job_of_an_earlier_version_is_taken_over(engine: Run) -> None:
     """From release 4.29 on the plugin makes no object that exists."""
     text = job.advice("migrate-1a", "shop", ['jobs.batch "migrate-1a" already exists'])
-    assert "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true pulumi up" in text
+    assert "pulumi config set kubernetes:upsertExistingObjects true && pulumi up" in text
     assert "delete" not in text
 
 

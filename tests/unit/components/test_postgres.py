@@ -137,6 +137,20 @@ class TestClients:
         assert data["read-url"] == f"postgresql://app:{data['password']}@db-read:5432/app"
         assert data["password"] not in str([item for item in recorder.resources if item.kind != "Secret"])
 
+    def test_a_password_by_another_name_also_opens_the_way(self, engine: Run) -> None:
+        def program() -> None:
+            db = Postgres("db", namespace="shop", image="i", storage="1Gi")
+            WebService("web", namespace="shop", image="w", env=[db.password("DB_PASSWORD")])
+
+        recorder = engine(program)
+        template = recorder.one("Deployment", "web")["spec"]["template"]
+        assert template["metadata"]["labels"]["db-client"] == "true"
+        [variable] = template["spec"]["containers"][0]["env"]
+        assert variable["name"] == "DB_PASSWORD"
+        reference = variable["valueFrom"]["secretKeyRef"]
+        assert reference["key"] == "password"
+        assert reference["name"].startswith("db-user-app-")
+
     def test_a_client_waits_for_the_job_that_makes_its_user(self, engine: Run) -> None:
         def program() -> None:
             db = Postgres("db", namespace="shop", image="i", storage="1Gi")

@@ -1,13 +1,15 @@
 """What backups and restores decide without a store."""
 
+import json
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from dbserver.archive import ABORT, claim, fetch, restore_command
 from dbserver.restore import RestoreFailed, Server, choose, moment, recovery
-from dbserver.store import NOT_FOUND, Backup, Store, StoreError
+from dbserver.store import NOT_FOUND, Backup, Store, StoreError, main
 
 
 def at(hour: int) -> datetime:
@@ -55,6 +57,26 @@ def test_a_restore_begins_with_the_newest_backup_before_its_moment(store: FakeSt
     assert choose(store, None).ended == at(3)
     with pytest.raises(RestoreFailed, match=r"too early: the earliest moment .* is 2026-01-31 01:00:00"):
         choose(store, at(0))
+
+
+def test_the_backups_of_any_database_are_listed_as_json(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`slipway restore` asks for them, also for those of a database that is lost."""
+    asked: list[str] = []
+
+    def of(server: str) -> Store:
+        asked.append(server)
+        return store
+
+    monkeypatch.setattr(Store, "of", of)
+    monkeypatch.setattr(sys, "argv", ["store", "lost"])
+    main()
+    assert asked == ["lost"]
+    assert [item["ended"] for item in json.loads(capsys.readouterr().out)] == [
+        "2026-01-31T01:00:00+00:00",
+        "2026-01-31T03:00:00+00:00",
+    ]
 
 
 def test_the_end_of_the_archive_ends_a_recovery_and_a_gap_aborts_it(store: FakeStore) -> None:

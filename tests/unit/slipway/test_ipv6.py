@@ -96,8 +96,9 @@ def test_an_api_server_is_reached_at_its_address(tmp_path: Path, monkeypatch: py
         assert Kubeconfig.choose(contents).server("six") == url
         cluster = Cluster.from_values("six", contents, tmp_path)
         assert server.server_version(cluster) == "1.35"
-        with cluster.service("shop", "web", 80) as client:
-            assert client.get("livez").json()["path"].endswith("/services/web:80/proxy/livez")
+        for name, scheme in (("web:80", "http"), ("https:web:80", "https")):
+            with cluster.service("shop", "web", 80, scheme) as client:
+                assert client.get("livez").json()["path"].endswith(f"/services/{name}/proxy/livez")
 
 
 @pytest.mark.parametrize("name", ["[::1]:5000/web", "[2001:db8::1]/team/web", "[2001:DB8::1]:443/web"])

@@ -18,11 +18,13 @@ from slipway.cli import drift as drift_command
 from slipway.cli import history as history_command
 from slipway.cli.promote import show
 from slipway.errors import SlipwayError
-from slipway.masking import MASK, masked_text, message
+from slipway.masking import MASK, masked, masked_text, message
 from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import CheckResult, Outcome, Receipt
 from slipway.promotion.verification import Finding, Target, verify
+from slipway.pulumi.changes import Change, Op, PropertyChange
 from slipway.pulumi.project import Project, Stack
+from slipway.pulumi.properties import printed
 from slipway.pulumi.run import Run
 from slipway.pulumi.snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
@@ -53,6 +55,35 @@ URL = f"postgres://app:{CANARY}@db:5432/hits"
         f"the header was Bearer {CANARY}",
         f"pushed with ghp_{CANARY}{CANARY}",
         f"eyJhbGciOiJI.{CANARY}.{CANARY}",
+        f"curl -u user:{CANARY} https://host",
+        f"curl -s -uuser:{CANARY} https://host",
+        f"curl --user user:{CANARY} https://host",
+        f"curl --user=user:{CANARY} https://host",
+        f"curl -u 'user:two words {CANARY}' https://host",
+        f"curl --proxy-user user:{CANARY} https://host",
+        f"curl -H 'X-Api-Key: {CANARY}' https://host",
+        f"run --password {CANARY} --level info",
+        f"run --password  '{CANARY} {CANARY}'",
+        f"run --db-password=a,{CANARY}",
+        f"run --password a\\ {CANARY}",
+        f"run --token {CANARY}",
+        f'run --api-key "two words {CANARY}"',
+        f"run --client-secret {CANARY}",
+        f"run -password {CANARY}",
+        f"redis-server --requirepass {CANARY}",
+        f"bash -c 'run --token {CANARY}'",
+        f'{{"command": "run --token \\"two words {CANARY}\\""}}',
+        f'args: ["--password", "{CANARY}"]',
+        f"args: ['--password','two words {CANARY}']",
+        f'exec: ["--password" "{CANARY}"]',
+        f"args: [--password, {CANARY}]",
+        f'"{{\\"args\\": [\\"--password\\", \\"{CANARY}\\"]}}"',
+        f"args:\n  - --password\n  - {CANARY}\n",
+        f'args:\n- "--password"\n- "two words {CANARY}"\n',
+        f'["curl", "-u", "user:{CANARY}"]',
+        f"curl -u user:-{CANARY} https://host",
+        f"run --password=-{CANARY}",
+        f'run --name "a b" --verbose --mode fast --token {CANARY}',
     ],
 )
 def test_secrets_in_texts(text: str) -> None:
@@ -69,14 +100,53 @@ def test_secrets_in_texts(text: str) -> None:
         "PASSWORD=$(DB_PASS)",
         "error: authentication token: expired at noon",
         "bearer token not accepted",
+        "docker run -u 1000:1000 --user 0:0 web",  # ids of a user and a group
+        "redis-cli -u redis://cache:6379",
+        "docker run --user app web",
+        "curl -u user:$PASSWORD --user user:${PASSWORD} https://host",
+        "run --password-file /run/x --token-ttl 30 --secret-name web",
+        "run --password $(PASSWORD) --token $TOKEN --api-key ${KEY}",
+        "docker login --password-stdin host",
+        "run --password --level info",
+        'args: ["--password", "--level", "info"]',
+        "args:\n- --password-file\n- /run/x\n",
+        "the option --password is required; --token must have a value",
+        "pulumi config set --stack dev --secret redisPassword",
+        "docker build --secret id=npm,env=NPM .",
+        "curl -H 'Host: example.com' https://host",
     ],
 )
 def test_other_texts_stay(text: str) -> None:
     assert masked_text(text) == text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--password", CANARY, "--level", "info"], ["--password", MASK, "--level", "info"]),
+        (["curl", "-u", f"user:{CANARY}"], ["curl", "-u", f"user:{MASK}"]),
+        (["curl", "-H", f"X-Api-Key: {CANARY}"], ["curl", "-H", f"X-Api-Key: {MASK}"]),
+        (["--password=a", CANARY], [f"--password={MASK}", CANARY]),
+        (["--password-file", "/run/x", "-u", "1000:1000"], ["--password-file", "/run/x", "-u", "1000:1000"]),
+        (["--password", "$(PASSWORD)", "--token", "-v"], ["--password", "$(PASSWORD)", "--token", "-v"]),
+        (["--password", "", "--token", 5], ["--password", "", "--token", 5]),
+    ],
+)
+def test_arguments_of_a_container(arguments: list[Any], shown: list[Any]) -> None:
+    assert masked({"args": arguments}) == {"args": shown}
+
+
+def test_an_argument_that_changes_next_to_its_option() -> None:
+    """The engine's diff has only the argument; the option before it says that it is a secret."""
+    old, new = ({"spec": {"args": ["--password", f"{CANARY}{version}"]}} for version in (1, 2))
+    item = PropertyChange("spec.args[1]", "update", f"{CANARY}1", f"{CANARY}2", replaces=False)
+    change = Change("urn", DEPLOYMENT, Op.UPDATE, "", old, new, {}, (item,))
+    assert printed(change, item) == (MASK, MASK)
+
+
 def test_long_texts_take_no_longer_than_their_length() -> None:
-    for text in ("x" * 200_000, "- " * 100_000, "\n" * 200_000):
+    texts = ("x", "- ", "\n", "--", "-u", "-u \n", "-a=x,", "-a \"-a '", '-a "', "-u\\\\")
+    for text in (text * (200_000 // len(text)) for text in texts):
         begun = time.process_time()
         assert masked_text(text) == text
         assert time.process_time() - begun < 2

@@ -79,7 +79,7 @@ class FakeCluster:
         return [item for item in self.objects if (item["kind"], item["metadata"]["name"]) in names]
 
     @contextmanager
-    def service(self, namespace: str, name: str, port: int) -> Iterator[httpx.Client]:
+    def service(self, namespace: str, name: str, port: int, scheme: str) -> Iterator[httpx.Client]:
         def answer(request: httpx.Request) -> httpx.Response:
             if name == self.unreachable:
                 return httpx.Response(503, text="error trying to reach service: connection refused")

@@ -19,7 +19,7 @@ GUIDE = Path(__file__).parents[4] / "docs/guides/docker.md"
 
 
 def parameters(component: type) -> dict[str, Parameter]:
-    return dict(signature(component).parameters)
+    return dict(signature(component, eval_str=True).parameters)
 
 
 def arguments(component: type) -> Iterator[str]:

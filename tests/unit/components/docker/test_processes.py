@@ -185,6 +185,11 @@ def test_the_proxy_asks_the_port_of_the_probe(probe: Probe, port: int) -> None:
     assert "backends:5000" in config
 
 
+def test_the_proxy_keeps_no_connection_to_a_container_that_may_stop() -> None:
+    """A process that stops may accept a request on an open connection, and close it without an answer."""
+    assert "option http-server-close" in proxy.config(80, 5000, None)
+
+
 def test_the_proxy_sends_the_headers_of_the_probe() -> None:
     probe = Probe.http("/readyz", host="hits.example.com", headers={"X-It": "it's 100%"})
     sent = r"http-check send meth GET uri /readyz hdr Host 'hits.example.com' hdr 'X-It' 'it'\''s 100%%'"

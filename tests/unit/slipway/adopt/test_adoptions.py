@@ -16,7 +16,7 @@ from slipway.adopt.program import Program
 from slipway.adopt.reading.files import find
 from tests.unit.conftest import PROJECT, Run
 from tests.unit.policy.test_policy import broken_by
-from tests.unit.slipway.adopt import corpus
+from tests.unit.slipway.adopt import corpus, test_adopted_postgres
 from tests.unit.slipway.adopt.corpus import CASES, adopt, application, secrets
 
 MANDATORY = {
@@ -137,6 +137,8 @@ def test_programs_are_typed_and_formatted(tmp_path: Path) -> None:
         (written / f"{name.replace('-', '_')}.py").write_text(
             adopted(name, tmp_path / name).files()["__main__.py"]
         )
+    with_postgres = test_adopted_postgres.everything(test_adopted_postgres.application(tmp_path))
+    (written / "postgres.py").write_text(with_postgres.files()["__main__.py"])
     python = (sys.executable, "-m")
     for command in (
         ("ruff", "format", "--check", "--config", "pyproject.toml", str(written)),

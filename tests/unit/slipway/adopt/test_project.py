@@ -237,3 +237,22 @@ def test_components_are_copied_once(tmp_path: Path, app: Path) -> None:
     project.write(files, tmp_path, overwrite=False)
     assert (tmp_path / "components/__init__.py").read_text() == "mine"
     assert not os.path.lexists(tmp_path / "components/__pycache__")
+
+
+@pytest.mark.parametrize("place", [".env", "environment"])
+def test_files_and_profiles_are_chosen_as_compose_does(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in https://docs.docker.com/compose/how-tos/environment-variables/envvars/."""
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "base.yaml").write_text("services: {web: {image: 'web:1', profiles: [web]}}")
+    (app / "more.yaml").write_text("services: {tests: {image: 'tests:1', profiles: [tests]}}")
+    chosen = {"COMPOSE_FILE": "base.yaml:more.yaml", "COMPOSE_PROFILES": "web,absent"}
+    if place == ".env":
+        (app / ".env").write_text("".join(f"export {name}={value}\n" for name, value in chosen.items()))
+    else:
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, value)
+    assert set(adopt(app).translation.services) == {"web"}
+    assert set(adopt(app, profiles=("tests",)).translation.services) == {"tests"}

@@ -1,0 +1,1 @@
+"""Services that run a server with data, as components, and what their clients get."""
