@@ -1,9 +1,7 @@
 """The adopted examples on a cluster: they answer, their workers work, and nothing runs twice."""
 
-import shutil
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,27 +10,13 @@ import httpx
 import pytest
 
 from slipway.adopt import project as adoption
-from stack.build_secrets import build_secrets
 from tests.conftest import SOAK
 from tests.e2e.conftest import Ending
+from tests.e2e.examples.adopted import Example, adopted
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 
-EXAMPLES = PROJECT / "examples"
 WITHIN_S = 60
 ROLLOUTS = 10
-
-
-class Example(Stack):
-    """The deployed stack of an example."""
-
-    @property
-    def namespace(self) -> str:
-        return f"{self.directory.name}-{self.name}"
-
-    @property
-    def url(self) -> str:
-        address = self.kubectl("get", "service/web", "--output=jsonpath={.spec.clusterIP}")
-        return f"http://{address}"
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -52,30 +36,7 @@ def example(
     tmp_path_factory: pytest.TempPathFactory,
     ending: Ending,
 ) -> Iterator[Example]:
-    """Adopt a copy of an example's application, and deploy what comes out."""
-    name = request.param
-    directory = tmp_path_factory.mktemp("examples") / name
-    shutil.copytree(EXAMPLES / name / "app", directory / "app")
-    (directory / "components").symlink_to(PROJECT / "components")
-    (directory / ".venv").symlink_to(PROJECT / ".venv")
-    (directory.parent / "state").mkdir()
-    pip = directory.parent / "pip.conf"
-    pip.write_text(str(build_secrets().get("pip", "")))
-    environment = {
-        **sandbox,
-        "PULUMI_BACKEND_URL": f"file://{directory.parent}/state",
-        "PIP_CONFIG_FILE": str(pip),
-    }
-    stack = Example(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    program = adoption.adopt(directory / "app", directory, files=[], profiles=[], context=INSTANCE.name)
-    adoption.write(program.files(), directory, overwrite=False)
-    assert (directory / "__main__.py").read_text() == (EXAMPLES / name / "__main__.py").read_text()
-    shutil.move(directory / "Pulumi.dev.yaml", stack.file)
-    stack.succeed("stack", "init")
-    stack.succeed("config", "set", "repository", f"{INSTANCE.registry}/{name}")
-    for key, value in program.translation.settings.secret.items():
-        stack.tell_secret(key, value)
-    with stack.while_up(ending):
+    with adopted(request.param, sandbox, tmp_path_factory.mktemp("examples"), ending) as stack:
         yield stack
 
 
