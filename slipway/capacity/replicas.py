@@ -134,6 +134,8 @@ def rescale(
         return result.model_copy(update={"refused": reason})
     demand = loads(usage)
     request = container.proposed.cpu_request or 0.0
+    if not demand or not request:
+        return result.model_copy(update={"refused": "its CPU was not measured"})
     price = hourly(container.proposed, prices)
     needed = math.ceil(HEADROOM * max(demand) / (request * (today.target or 1.0)))
     service = Service(

@@ -159,3 +159,11 @@ def test_write_changes_the_setting_and_keeps_comments(
     scaling = Scaling(workload="web", today=SIX, proposed=scale)
     _write(snapshot, [BOX], {"web": scaling}, {"web": ("web", "resources")})
     assert path.read_text().startswith(f"config:\n  slipway:web:\n{after}")
+
+
+@pytest.mark.parametrize("proposed", [Amounts(memory_request=GIB), BOX.proposed])
+def test_without_a_measured_cpu_there_is_no_number(proposed: Amounts) -> None:
+    box = BOX.model_copy(update={"proposed": proposed})
+    samples = tuple(Sample(slot * 300.0, "web-1", None, GIB) for slot in range(9))
+    found = rescale(box, Usage("web", "web", samples), SIX, 2, Prices())
+    assert (found.proposed, found.refused) == (None, "its CPU was not measured")
