@@ -36,7 +36,7 @@ destroy: sandbox ## Delete everything that the stack created
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # These suites break or load the platform, measure, or inspect the whole machine, and so run alone.
-# The last two start what only they need: a store, and a Docker engine.
+# The last three start what only they need: a store, a Docker engine, and an ingress controller.
 # All others run at the same time, on several workers: mostly they wait for rollouts.
 WORKERS ?= 3
 ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py postgres docker doors)

@@ -12,7 +12,7 @@ from typing import Any
 from slipway import masking
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import SlipwayError
-from slipway.pulumi.changes import Change, Op
+from slipway.pulumi.changes import Change, Op, items, mapping
 
 LATEST = "LATEST"
 _SERVERS = "app.kubernetes.io/component=server"
@@ -42,6 +42,11 @@ class Finding:
     known: bool
     """Whether the store was asked: then the restore fails."""
 
+    @classmethod
+    def unknown(cls, request: Request, error: SlipwayError) -> "Finding":
+        """Return that a restore could not be checked."""
+        return cls(request, masking.message(str(error)).splitlines()[-1], known=False)
+
 
 def requests(changes: Iterable[Change]) -> Iterator[Request]:
     """Yield the restores of new databases."""
@@ -49,11 +54,11 @@ def requests(changes: Iterable[Change]) -> Iterator[Request]:
     for change in changes:
         if change.op is not Op.CREATE or change.kind != "StatefulSet":
             continue
-        metadata = _mapping(change.new.get("metadata"))
-        template = _mapping(_mapping(change.new.get("spec")).get("template"))
-        variables = _variables(_mapping(template.get("spec")))
+        metadata = mapping(change.new.get("metadata"))
+        template = mapping(mapping(change.new.get("spec")).get("template"))
+        variables = _variables(mapping(template.get("spec")))
         server = variables.get("RESTORE_SERVER")
-        name = str(_mapping(metadata.get("labels")).get(_NAME) or metadata.get("name"))
+        name = str(mapping(metadata.get("labels")).get(_NAME) or metadata.get("name"))
         namespace = str(metadata.get("namespace"))
         if server and (namespace, name) not in done:
             done.add((namespace, name))
@@ -66,7 +71,7 @@ def check(cluster: Cluster, request: Request) -> Finding | None:
     try:
         ends = _ends(cluster, request)
     except SlipwayError as error:
-        return Finding(request, masking.message(str(error)).splitlines()[-1], known=False)
+        return Finding.unknown(request, error)
     key, server = f"restored.{request.name}", request.server
     if not ends:
         reason = (
@@ -108,21 +113,12 @@ def _runs(pod: Object) -> bool:
     return not deleted and (pod.get("status") or {}).get("phase") == "Running"
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """Return a value of a preview; an empty mapping if it is unknown or another kind."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _variables(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return the plain variables of the containers of a pod."""
-    entries = (entry for item in _list(spec.get("containers")) for entry in _list(_mapping(item).get("env")))
+    entries = (entry for item in items(spec.get("containers")) for entry in items(mapping(item).get("env")))
     return {
         entry["name"]: entry["value"]
-        for entry in map(_mapping, entries)
+        for entry in map(mapping, entries)
         if isinstance(entry.get("name"), str) and isinstance(entry.get("value"), str)
     }
 

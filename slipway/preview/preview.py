@@ -100,8 +100,7 @@ def _restores(stack: Stack, run: Run, *, ask: bool) -> tuple[coverage.Finding, .
             raise SlipwayError("with --no-capacity, the cluster is not asked")
         cluster = cluster_of(stack, stack.config())
     except SlipwayError as error:
-        reason = masking.message(str(error)).splitlines()[-1]
-        return tuple(coverage.Finding(request, reason, known=False) for request in wanted)
+        return tuple(coverage.Finding.unknown(request, error) for request in wanted)
     return tuple(found for request in wanted if (found := coverage.check(cluster, request)))
 
 

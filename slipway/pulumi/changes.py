@@ -136,3 +136,27 @@ class EventSummary:
     violations: tuple[Violation, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     """The number of resources for each of the engine's own operations: {"create": 2, "same": 19}."""
+
+
+def get(value: Any, *path: str | int) -> Any:
+    """Return the value at a path, or None if the path ends early; a hidden value hides all below it."""
+    for key in path:
+        if isinstance(value, Hidden):
+            return value
+        if isinstance(value, Mapping) and isinstance(key, str):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, and an empty mapping for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """Return a list as it is, and an empty list for anything else."""
+    return value if isinstance(value, list) else []

@@ -16,8 +16,15 @@ from slipway.errors import BadSource
 
 PORTS = {"fastapi": 8000, "django": 8000, "flask": 5000}
 """Web frameworks, with the port of their documentation."""
-_POSTGRES = ("psycopg", "psycopg2", "psycopg2-binary", "asyncpg")
-_DATABASES = ("mysqlclient", "pymongo", "aiomysql")
+_DATABASES = {
+    "add a Postgres, and its `env` to the processes; or run a server, and give its address": (
+        "psycopg", "psycopg2", "psycopg2-binary", "asyncpg",
+    ),
+    "slipway has no component for a database: run a server, and give its address as a variable": (
+        "mysqlclient", "pymongo", "aiomysql",
+    ),
+}  # fmt: skip
+"""What to do, and the packages that need it."""
 _BROKER = {"CELERY_BROKER_URL": "redis://redis:6379/0"}
 _OPTIONS = {
     "interval": "interval",
@@ -169,12 +176,9 @@ def _requirements(directory: Path, web: Model, found: _Found) -> None:
             service["depends_on"] = {**service.get("depends_on", {}), "migrate": completed}
         found.origins["services.migrate"] = "requirements.django"
         found.origins |= {f"services.{name}.depends_on": "requirements.django" for name in ("web", "worker")}
-    for name in sorted(names & set(_POSTGRES)):
-        text = "add a Postgres, and its `env` to the processes; or run a server, and give its address"
-        found.lines.append((f"requirements.{name}", text, False))
-    for name in sorted(names & set(_DATABASES)):
-        text = "slipway has no component for a database: run a server, and give its address as a variable"
-        found.lines.append((f"requirements.{name}", text, False))
+    for text, packages in _DATABASES.items():
+        for name in sorted(names & set(packages)):
+            found.lines.append((f"requirements.{name}", text, False))
 
 
 def _copy(web: Model) -> Model:

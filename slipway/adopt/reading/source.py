@@ -102,7 +102,7 @@ def read(
         lines += [(f"services.{name}.extends", _EXTENDS, True) for name in extending]
     if not merged["services"]:
         raise BadSource(f"{files[0]} has no services: add one under `services:`")
-    model = _by_compose(directory, files, environment) or by_ourselves(directory, files, environment)
+    model = _by_compose(directory, files, environment) or by_ourselves(directory, files, variables)
     written = with_own_paths(merged)
     model = _like(model, written)
     _check(model, files[0])
@@ -116,9 +116,8 @@ def _variables(directory: Path, environment: Mapping[str, str]) -> Mapping[str, 
     return {**(variables_of(dotenv, environment) if dotenv.is_file() else {}), **environment}
 
 
-def by_ourselves(directory: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Model:
+def by_ourselves(directory: Path, files: Sequence[Path], variables: Mapping[str, str]) -> Model:
     """Return what Compose would run, without Compose."""
-    variables = _variables(directory, environment)
 
     def prepare(model: Model) -> Model:
         filled: Model = interpolate(model, variables)

@@ -12,7 +12,10 @@ from pydantic.dataclasses import dataclass as validated_dataclass
 from slipway.cluster.capacity import Capacity
 from slipway.databases.coverage import Finding
 from slipway.preview.rules.differences import Difference, differences
-from slipway.pulumi.changes import Change, Hidden, Op
+from slipway.pulumi.changes import Change, Op
+from slipway.pulumi.changes import get as get  # for the rules
+from slipway.pulumi.changes import items as items
+from slipway.pulumi.changes import mapping as mapping
 
 Manifest = Mapping[str, Any]
 T = TypeVar("T")
@@ -186,30 +189,6 @@ class Situation:
 def is_object(manifest: Manifest) -> bool:
     """Return whether these are the inputs of a Kubernetes object."""
     return "kind" in manifest and "apiVersion" in manifest
-
-
-def get(value: Any, *path: str | int) -> Any:
-    """Return the value at a path, or None if the path ends early; a hidden value hides all below it."""
-    for key in path:
-        if isinstance(value, Hidden):
-            return value
-        if isinstance(value, Mapping) and isinstance(key, str):
-            value = value.get(key)
-        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
-            value = value[key]
-        else:
-            return None
-    return value
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping as it is, and an empty mapping for anything else."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """Return a list as it is, and an empty list for anything else."""
-    return value if isinstance(value, list) else []
 
 
 def count(number: int, noun: str) -> str:
