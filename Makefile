@@ -36,11 +36,13 @@ destroy: sandbox ## Delete everything that the stack created
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # These suites break or load the platform, measure, or inspect the whole machine, and so run alone.
-# The last three start what only they need: a store, a Docker engine, and an ingress controller.
-# All others run at the same time, on several workers: mostly they wait for rollouts.
+ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
+# These need a store, a Docker engine, and an ingress controller, which take memory: they come last.
+LAST := $(addprefix tests/e2e/,postgres docker doors)
+FIRST := tests/e2e $(addprefix --ignore=,$(ALONE) $(LAST))
+# All but those that run alone mostly wait for rollouts: several workers share them.
 WORKERS ?= 3
-ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py postgres docker doors)
-TOGETHER := -n $(WORKERS) --no-loadscope-reorder tests/e2e $(addprefix --ignore=,$(ALONE))
+TOGETHER := -n $(WORKERS) --no-loadscope-reorder
 
 .PHONY: test
 test: packages venv ## Check the code and run all tests, on a new platform for tests that stops at the end
@@ -54,7 +56,8 @@ e2e: packages venv ## Run the tests on the platform for tests, which stays up (E
 	@$(SANDBOX) up --wait
 	@$(IN_SANDBOX) failed=; \
 	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
-	$(if $(E2E),run $(E2E),run $(TOGETHER)$(foreach suite,$(ALONE),; run $(suite))); \
+	$(if $(E2E),run $(E2E),run $(TOGETHER) $(FIRST)$(foreach suite,$(ALONE),; run $(suite)); \
+	$(SANDBOX) up --wait --docker --store --postgres --ingress; run $(TOGETHER) $(LAST)); \
 	[ -z "$$failed" ] || { printf 'These tests failed:\n%s' "$$failed" >&2; exit 1; }
 
 .PHONY: soak

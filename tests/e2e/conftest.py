@@ -18,6 +18,9 @@ GROUPS = {
     "slipway/promotion/": "promotion: changes and crashes",
     "slipway/preview/test_commits": "commits",
     "slipway/preview/": "preview",
+    "postgres/": "postgres",
+    "docker/": "docker",
+    "doors/": "doors",
 }
 """Files whose tests share what they have deployed, by the beginning of their paths, the longest suites first.
 
