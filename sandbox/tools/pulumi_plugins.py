@@ -16,7 +16,7 @@ from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.shell import run
 from sandbox.tools import reachability
-from sandbox.tools.families import DOCKER_BUILD, DOCKER_PLUGIN, KUBERNETES_PLUGIN
+from sandbox.tools.catalogue import DOCKER_BUILD, DOCKER_PLUGIN, KUBERNETES_PLUGIN
 from sandbox.tools.toolchain import Toolchain
 
 DOWNLOAD_TIMEOUT_S = 300.0

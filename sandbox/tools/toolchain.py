@@ -22,7 +22,7 @@ from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Part
 from sandbox.shell import run
 from sandbox.tools import reachability
-from sandbox.tools.families import FAMILIES, FOR_USERS, SYSTEM, Family, Stage, Tool
+from sandbox.tools.catalogue import FAMILIES, FOR_USERS, SYSTEM, Family, Stage, Tool
 
 SOURCES = Path(__file__).parent / "go"
 

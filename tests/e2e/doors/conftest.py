@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from sandbox.platform import doors
+from sandbox.platform import ingress_controller
 from tests.conftest import started
 from tests.e2e.conftest import Ending
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
@@ -21,12 +21,12 @@ HERE = Path(__file__).parent / "project"
 HOST = "shop.example.com"
 SECOND = "www.shop.example.com"
 ADDED = "eu.shop.example.com"
-ROUTED = f"routed.{doors.DOMAIN}"
+ROUTED = f"routed.{ingress_controller.DOMAIN}"
 
 
 def client(authority: Path | None = None) -> httpx.Client:
     """Return a client that trusts one authority, the sandbox's for host names unless given."""
-    context = ssl.create_default_context(cafile=str(authority or doors.authority(INSTANCE)))
+    context = ssl.create_default_context(cafile=str(authority or ingress_controller.authority(INSTANCE)))
     return httpx.Client(verify=context, timeout=5, trust_env=False)
 
 
@@ -64,7 +64,7 @@ class DoorStack(Stack):
 
     def specify(self, **change: Any) -> None:
         """Write the stack's file, with what differs from the base."""
-        issued = doors.certificate(INSTANCE, (HOST, f"*.{HOST}"))
+        issued = ingress_controller.certificate(INSTANCE, (HOST, f"*.{HOST}"))
         own = {
             "image": IMAGE,
             "hosts": [HOST, SECOND],

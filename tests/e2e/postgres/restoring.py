@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.platform.store import BUCKET, find
+from sandbox.platform.object_store import BUCKET, find
 from tests.conftest import started
 from tests.e2e.postgres.conftest import DatabaseStack
 from tests.e2e.program.conftest import INSTANCE, PROJECT

@@ -8,10 +8,10 @@ import typer.testing
 import yaml
 
 from sandbox import cli
-from sandbox.platform import addons, doors, pki
+from sandbox.platform import addons, ingress_controller, pki
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.platform.lifecycle import _stages
-from sandbox.tools.families import Stage
+from sandbox.tools.catalogue import Stage
 from sandbox.tools.toolchain import Toolchain
 
 HOST = "shop.example.com"
@@ -19,7 +19,7 @@ HOST = "shop.example.com"
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
-    """An instance without doors."""
+    """An instance without an ingress controller."""
     made = Instance("test", tmp_path / "slipway", tmp_path / "cache")
     for directory in (made.libexec, made.etc, made.pki):
         directory.mkdir(parents=True)
@@ -28,16 +28,16 @@ def instance(tmp_path: Path) -> Instance:
 
 @pytest.fixture
 def opened(instance: Instance) -> Instance:
-    """An instance with doors: Envoy is installed, and Contour is compiled."""
-    doors._envoy(instance).parent.mkdir(parents=True)
-    doors._envoy(instance).touch()
+    """An instance with an ingress controller: Envoy is installed, and Contour is compiled."""
+    ingress_controller._envoy(instance).parent.mkdir(parents=True)
+    ingress_controller._envoy(instance).touch()
     (instance.libexec / "contour").symlink_to("/bin/true")
-    doors.ensure(instance)
+    ingress_controller.ensure(instance)
     pki.ensure(instance)
     return instance
 
 
-def verifies(instance: Instance, issued: doors.Certificate, host: str, authority: Path) -> bool:
+def verifies(instance: Instance, issued: ingress_controller.Certificate, host: str, authority: Path) -> bool:
     """Return whether a client that trusts an authority accepts a certificate for a host."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(issued.certificate, issued.key)
@@ -57,16 +57,16 @@ def verifies(instance: Instance, issued: doors.Certificate, host: str, authority
 
 def test_without_them_nothing_is_compiled_or_started(instance: Instance) -> None:
     (instance.libexec / "contour").symlink_to("/bin/true")
-    assert doors.programs(instance, Toolchain(instance)) == []
-    assert doors.unready(instance) == []
+    assert ingress_controller.programs(instance, Toolchain(instance)) == []
+    assert ingress_controller.unready(instance) == []
     assert "contour" not in {identity.file for identity in pki.identities(instance)}
     for wait in (False, True):
-        assert Stage.DOORS not in _stages(wait, docker=True, with_store=True, ingress=False)
-        assert Stage.DOORS in _stages(wait, docker=False, with_store=False, ingress=True)
+        assert Stage.INGRESS not in _stages(wait, docker=True, with_store=True, ingress=False)
+        assert Stage.INGRESS in _stages(wait, docker=False, with_store=False, ingress=True)
 
 
 def test_contour_and_envoy_listen_in_the_sandboxs_network_alone(opened: Instance) -> None:
-    programs = doors.programs(opened, Toolchain(opened))
+    programs = ingress_controller.programs(opened, Toolchain(opened))
     assert [program.name for program in programs] == ["contour", "envoy"]
     for program in programs:
         assert program.argv[:2] == ("nsenter", f"--net=/run/netns/{opened.control_netns}")
@@ -78,13 +78,13 @@ def test_contour_and_envoy_listen_in_the_sandboxs_network_alone(opened: Instance
 
 def test_envoy_gets_no_value_behind_an_equals_sign(opened: Instance) -> None:
     """It takes `--concurrency 2`, and refuses `--concurrency=2`."""
-    script = doors.programs(opened, Toolchain(opened))[1].argv[-1]
+    script = ingress_controller.programs(opened, Toolchain(opened))[1].argv[-1]
     assert "=" not in script.partition(" && exec ")[2]
 
 
 def test_a_certificate_proves_its_hosts_and_no_other(opened: Instance) -> None:
-    issued = doors.certificate(opened, (HOST, "*.shop.example.com"))
-    authority = doors.authority(opened)
+    issued = ingress_controller.certificate(opened, (HOST, "*.shop.example.com"))
+    authority = ingress_controller.authority(opened)
     assert verifies(opened, issued, HOST, authority)
     assert verifies(opened, issued, "eu.shop.example.com", authority)
     assert not verifies(opened, issued, "example.com", authority)
@@ -92,14 +92,14 @@ def test_a_certificate_proves_its_hosts_and_no_other(opened: Instance) -> None:
 
 def test_the_cluster_does_not_trust_it(opened: Instance) -> None:
     """The API server takes whatever its authority has issued for the login of a user."""
-    issued = doors.certificate(opened, (HOST,))
+    issued = ingress_controller.certificate(opened, (HOST,))
     assert not verifies(opened, issued, HOST, Path(pki.certificate(opened, "ca")))
 
 
 def test_a_certificate_is_issued_once_and_its_owner_alone_reads_the_key(opened: Instance) -> None:
-    issued = doors.certificate(opened, (HOST,))
+    issued = ingress_controller.certificate(opened, (HOST,))
     before = issued.certificate.read_bytes()
-    assert doors.certificate(opened, (HOST,)).certificate.read_bytes() == before
+    assert ingress_controller.certificate(opened, (HOST,)).certificate.read_bytes() == before
     assert issued.key.stat().st_mode & 0o777 == 0o600
 
 
@@ -107,13 +107,13 @@ def test_a_certificate_is_issued_once_and_its_owner_alone_reads_the_key(opened: 
 def test_what_is_not_a_host_name_is_refused(host: str, opened: Instance) -> None:
     before = set(opened.state.rglob("*"))
     with pytest.raises(SandboxError, match="is not a host name: give"):
-        doors.certificate(opened, (HOST, host))
+        ingress_controller.certificate(opened, (HOST, host))
     assert set(opened.state.rglob("*")) == before
 
 
 def test_without_doors_a_certificate_names_the_command(instance: Instance) -> None:
     with pytest.raises(SandboxError, match="up --ingress"):
-        doors.certificate(instance, (HOST,))
+        ingress_controller.certificate(instance, (HOST,))
 
 
 def test_the_command_prints_how_to_use_a_certificate(
@@ -124,18 +124,20 @@ def test_the_command_prints_how_to_use_a_certificate(
     result = typer.testing.CliRunner().invoke(cli.app, ["certificate", "*.example.com"])
     create, request = result.stdout.splitlines()
     assert create == (
-        f"kubectl create secret tls NAME --cert={opened.doors}/wildcard.example.com.crt"
-        f" --key={opened.doors}/wildcard.example.com.key"
+        f"kubectl create secret tls NAME --cert={opened.ingress}/wildcard.example.com.crt"
+        f" --key={opened.ingress}/wildcard.example.com.key"
     )
     assert f"--resolve www.example.com:443:{opened.control_ip} https://www.example.com/" in request
-    assert (opened.doors / "wildcard.example.com.key").exists()
+    assert (opened.ingress / "wildcard.example.com.key").exists()
 
 
 def test_the_gateway_has_a_certificate_for_its_hosts(opened: Instance) -> None:
-    values = {"domain": doors.DOMAIN, "wildcard_crt": "crt", "wildcard_key": "key"}
+    values = {"domain": ingress_controller.DOMAIN, "wildcard_crt": "crt", "wildcard_key": "key"}
     objects = {item["kind"]: item for item in yaml.safe_load_all(addons.manifest("contour", values))}
     listeners = {item["name"]: item for item in objects["Gateway"]["spec"]["listeners"]}
-    assert {item["hostname"] for item in listeners.values()} == {f"*.{doors.DOMAIN}"}, "else no redirect"
+    assert {item["hostname"] for item in listeners.values()} == {f"*.{ingress_controller.DOMAIN}"}, (
+        "else no redirect"
+    )
     [reference] = listeners["https"]["tls"]["certificateRefs"]
     assert reference["name"] == objects["Secret"]["metadata"]["name"]
     for listener in listeners.values():

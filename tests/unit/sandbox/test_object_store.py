@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import status
-from sandbox.platform import environment, store
+from sandbox.platform import environment, object_store
 from sandbox.platform.instance import Instance
 from sandbox.tools.toolchain import Toolchain
 
@@ -19,22 +19,22 @@ def instance(tmp_path: Path) -> Instance:
 
 
 def test_without_it_nothing_is_different(instance: Instance) -> None:
-    assert store.programs(instance, Toolchain(instance)) == []
+    assert object_store.programs(instance, Toolchain(instance)) == []
     assert not [name for name in environment.variables(instance) if name.startswith("AWS")]
 
 
 def test_its_login_is_made_once_and_only_its_owner_reads_it(instance: Instance) -> None:
-    store.ensure(instance)
+    object_store.ensure(instance)
     before = instance.store_credentials.read_text()
-    store.ensure(instance)
+    object_store.ensure(instance)
     assert instance.store_credentials.read_text() == before
     assert instance.store_credentials.stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_that_others_see_has_the_login(instance: Instance) -> None:
-    store.ensure(instance)
+    object_store.ensure(instance)
     (instance.libexec / "versitygw").symlink_to("/bin/true")
-    [program] = store.programs(instance, Toolchain(instance))
+    [program] = object_store.programs(instance, Toolchain(instance))
     shown = (program.section(instance), str(environment.variables(instance)), status._store(instance))
     keys = [line.partition(" = ")[2] for line in instance.store_credentials.read_text().splitlines()[1:]]
     assert all(keys)

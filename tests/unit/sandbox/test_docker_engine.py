@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.platform import engine, environment, node
+from sandbox.platform import docker_engine, environment, node
 from sandbox.platform.instance import Instance
 from sandbox.tools.toolchain import Toolchain
 
@@ -37,7 +37,7 @@ def test_without_it_nothing_is_different(instance: Instance) -> None:
 
 
 def test_once_started_it_belongs_to_the_instance(instance: Instance, unpacked: Path) -> None:
-    engine.ensure(instance)
+    docker_engine.ensure(instance)
     assert environment.variables(instance)["DOCKER_HOST"] == f"unix://{instance.docker_socket}"
     assert instance.docker_netns in instance.netns
     assert (instance.bin / "docker").readlink() == unpacked / "usr/bin/docker"
@@ -46,7 +46,7 @@ def test_once_started_it_belongs_to_the_instance(instance: Instance, unpacked: P
 def test_it_runs_in_its_own_network_and_leaves_the_files_of_the_machine_alone(
     instance: Instance, unpacked: Path
 ) -> None:
-    dockerd, registry = engine.programs(instance, Toolchain(instance))
+    dockerd, registry = docker_engine.programs(instance, Toolchain(instance))
     for program in (dockerd, registry):
         assert program.argv[:2] == ("nsenter", f"--net=/run/netns/{instance.docker_netns}")
     assert f"--mount={node.mount_namespace(instance, 'docker')}" in dockerd.argv, (
@@ -62,7 +62,7 @@ def test_it_runs_in_its_own_network_and_leaves_the_files_of_the_machine_alone(
 
 
 def test_published_ports_are_those_of_the_machine(instance: Instance, unpacked: Path) -> None:
-    [dockerd, _] = engine.programs(instance, Toolchain(instance))
+    [dockerd, _] = docker_engine.programs(instance, Toolchain(instance))
     proxy = Path(json.loads(dockerd.config[0].read_text())["userland-proxy-path"])
     assert proxy.stat().st_mode & 0o111
     assert f"$(cat {instance.supervisor_pid_file})/ns/net" in proxy.read_text()
@@ -72,7 +72,7 @@ def test_a_machine_that_cannot_have_one_is_refused(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name, **_: None)
-    [problem] = engine.problems(instance)
+    [problem] = docker_engine.problems(instance)
     assert "dockerd is missing" in problem
     monkeypatch.setattr(shutil, "which", lambda name, **_: f"/usr/bin/{name}")
-    assert engine.problems(instance) == []
+    assert docker_engine.problems(instance) == []

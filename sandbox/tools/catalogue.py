@@ -39,7 +39,7 @@ class Stage(Enum):
     DOCKER = "for stacks on a Docker engine, by `up --docker`"
     DOCKER_TESTS = "for tests of these alone, by `up --wait --docker`"
     STORE = "for backups of databases, by `up --store`"
-    DOORS = "for host names, by `up --ingress`"
+    INGRESS = "for host names, by `up --ingress`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -210,7 +210,7 @@ FAMILIES = (
     ),
     Family(
         "contour",
-        Stage.DOORS,
+        Stage.INGRESS,
         "contour",
         (Tool("contour", f"{_CONTOUR}/cmd/contour"),),
         # Its own kinds, and those of Gateway API.

@@ -1,4 +1,4 @@
-"""Doors: Contour and Envoy, which lead host names from outside of the cluster to its Services.
+"""The ingress controller: Contour and Envoy, which route host names to Services of the cluster.
 
 Contour reads Ingresses and the routes of a Gateway, and configures Envoy. Both run in the control plane's
 network namespace: from there Envoy reaches the pods, and there the host and the pods reach Envoy.
@@ -48,12 +48,12 @@ def authority(instance: Instance) -> Path:
 
     It is not the cluster's authority: the API server takes what that has issued for the login of a user.
     """
-    return instance.doors / "ca.crt"
+    return instance.ingress / "ca.crt"
 
 
 def ensure(instance: Instance) -> None:
     """Create the authority of host names, and install Envoy, unless they exist."""
-    instance.doors.mkdir(parents=True, exist_ok=True, mode=0o700)
+    instance.ingress.mkdir(parents=True, exist_ok=True, mode=0o700)
     certificate(instance, (_WILDCARD,))
     if _envoy(instance).exists():
         return
@@ -78,16 +78,16 @@ def _envoy(instance: Instance) -> Path:
 
 def certificate(instance: Instance, hosts: tuple[str, ...]) -> Certificate:
     """Return the certificate of these hosts, whose file has their names; issue it unless it exists."""
-    if not instance.doors.exists():
-        raise SandboxError(f"the sandbox has no doors: run `{instance.command('up --ingress')}`")
+    if not instance.ingress.exists():
+        raise SandboxError(f"the sandbox has no ingress controller: run `{instance.command('up --ingress')}`")
     for host in hosts:
         if not re.fullmatch(_HOST, host):
             raise SandboxError(
                 f"{host!r} is not a host name: give one such as shop.example.com or *.example.com"
             )
-    issuer = pki.authority(instance.doors, f"{instance.name} sandbox, host names")
+    issuer = pki.authority(instance.ingress, f"{instance.name} sandbox, host names")
     name = "+".join(host.replace("*", "wildcard") for host in hosts)
-    path = instance.doors / f"{name}.crt"
+    path = instance.ingress / f"{name}.crt"
     if not path.exists():
         pki.write(issuer.issue_cert(*hosts), path)
     return Certificate(path, path.with_suffix(".key"))
@@ -99,14 +99,14 @@ def summary(instance: Instance) -> str:
 
 
 def request(instance: Instance, host: str) -> str:
-    """Return a command that reaches a host through the doors, without its name in DNS."""
+    """Return a command that reaches a host through the ingress controller, without its name in DNS."""
     host = host.replace("*", "www")
     return f"curl --cacert {authority(instance)} --resolve {host}:443:{instance.control_ip} https://{host}/"
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     """Return Contour and Envoy, if they are installed."""
-    if not (instance.doors.exists() and tools.has("contour") and _envoy(instance).exists()):
+    if not (instance.ingress.exists() and tools.has("contour") and _envoy(instance).exists()):
         return []
     return [_contour(instance, tools), _proxy(instance, tools)]
 
@@ -167,22 +167,22 @@ def deploy(instance: Instance, tools: Toolchain, progress: Progress, timeout: fl
     }
     objects = addons.manifest("contour", values)
     if (
-        addons.is_applied(instance, "kinds-of-doors", kinds)
-        and addons.is_applied(instance, "doors", objects)
+        addons.is_applied(instance, "ingress-kinds", kinds)
+        and addons.is_applied(instance, "ingress", objects)
         and not unready(instance)
     ):
         return
-    with progress.step("wait for the doors"):
-        addons.apply(instance, "kinds-of-doors", kinds)
+    with progress.step("wait for the ingress controller"):
+        addons.apply(instance, "ingress-kinds", kinds)
         established = ("--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=60s")
         run("kubectl", "wait", *established, env=environment.process(instance))
-        addons.apply(instance, "doors", objects)
+        addons.apply(instance, "ingress", objects)
         wait(timeout, lambda: unready(instance))
 
 
 def unready(instance: Instance) -> list[str]:
-    """Return why Envoy does not serve; nothing where there are no doors."""
-    if not instance.doors.exists():
+    """Return why Envoy does not serve; nothing without an ingress controller."""
+    if not instance.ingress.exists():
         return []
     try:
         ready = httpx.get(f"http://{instance.control_ip}:{_STATS_PORT}/ready", timeout=2, trust_env=False)
