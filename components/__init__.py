@@ -1,6 +1,6 @@
 """Components for Pulumi programs: each creates a working part of a system, with safe defaults."""
 
-from components.imports import lasting
+from components.fast_imports import lasting
 
 with lasting():
     from components.image.app_image import AppImage

@@ -16,7 +16,7 @@ from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName
 from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import InputText, Name, Platform, checked, conflict, invalid, matching
-from slipway.images.bases import BASE
+from slipway.images.base_images import BASE
 from slipway.images.references import split, split_tag
 from slipway.images.registry import RegistryUnavailable
 from slipway.masking import PASSWORD_IN_URL

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.interpolation import interpolate, read_text
 from slipway.adopt.reading.source import Source, with_own_paths
 from slipway.errors import BadSource

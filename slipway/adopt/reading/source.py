@@ -11,9 +11,9 @@ from typing import Any
 
 from slipway import process
 from slipway.adopt.code import text
-from slipway.adopt.reading.files import Model, extended, find, load, merge
+from slipway.adopt.reading.compose_files import Model, extended, find, load, merge
 from slipway.adopt.reading.interpolation import interpolate, variables_of
-from slipway.adopt.reading.values import single_ports
+from slipway.adopt.reading.short_forms import single_ports
 from slipway.errors import BadSource, CommandFailed
 
 COMPOSE_TIMEOUT_S = 60

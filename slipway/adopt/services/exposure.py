@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.roles import Part, Role, mentioned
@@ -58,7 +58,7 @@ class Exposures:
         public, first = False, True
         for index, entry in enumerate(service.get("ports", [])):
             place = f"{path}.ports[{index}]"
-            port = values.port(entry, place)
+            port = short_forms.port(entry, place)
             keys = self.source.keys(part.service, "ports", index, _PORT_KEYS)
             if part.role is not Role.WEB:
                 self.report.left_out(place, f"a {part.role} has no port: nobody connects to it")

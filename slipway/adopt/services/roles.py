@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway.adopt.code import identifier
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.compose_files import Model
 from slipway.errors import BadSource
 
 

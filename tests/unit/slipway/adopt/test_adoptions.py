@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from slipway.adopt.program import Program
-from slipway.adopt.reading.files import find
+from slipway.adopt.reading.compose_files import find
 from tests.unit.conftest import PROJECT, Run
 from tests.unit.policy.test_policy import broken_by
 from tests.unit.slipway.adopt import corpus, test_adopted_postgres
