@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from slipway import masking
 from slipway.capacity.recommend import Container, containers
 from slipway.capacity.sampling import current_use
-from slipway.cluster import quantities, server
+from slipway.cluster import compatibility, quantities
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, differing, live_objects
 from slipway.cluster.pods import finished_pods
@@ -21,10 +21,10 @@ from slipway.cluster.rollout import rollout_problems, workloads
 from slipway.databases.drills import STALE_S, Drill, drills
 from slipway.errors import SlipwayError
 from slipway.preview import commits
-from slipway.preview.rules.model import count
+from slipway.preview.rules.consequence import count
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
 
 AT_ONCE = 2
@@ -124,7 +124,7 @@ def _status(stack: StackSnapshot) -> Row:
             "version": stack.image.tag,
             "digest": stack.image.digest,
             "commit": (latest.commit if latest else "") or commits.last_update_commit(stack.updates),
-            "notes": (*server.notes(stack.cluster, objects), *finished),
+            "notes": (*compatibility.notes(stack.cluster, objects), *finished),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
             "usage": tuple(_usage(stack.cluster, objects)),

@@ -19,7 +19,7 @@ from slipway.cluster.pods import component_workloads
 from slipway.cluster.rollout import pods_of
 from slipway.process import child_environment
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 _POLL_S = 2.0

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.checks import with_checks
+from slipway.cli.check_options import with_checks
 from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
 from slipway.promotion.options import GateOptions, PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import IMAGE, MODEL
+from slipway.pulumi.stack_snapshot import IMAGE, MODEL
 
 _gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
 READY = "/v2/health/ready"

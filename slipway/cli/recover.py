@@ -15,11 +15,11 @@ from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Prompter
 from slipway.promotion.promote import abandon, check_command, resume
 from slipway.promotion.receipts import Outcome, Owner, Phase
-from slipway.pulumi.project import Project
+from slipway.pulumi.project import ConfigValue, Project
 from slipway.pulumi.project import Stack as PulumiStack
-from slipway.pulumi.records import ConfigValue, runs_on_docker
-from slipway.pulumi.snapshot import StackSnapshot, current_user, stack_file
+from slipway.pulumi.stack_cluster import runs_on_docker
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.stack_snapshot import StackSnapshot, current_user, stack_file
 from slipway.recovery import docker
 from slipway.recovery.drift import FORCE_PATCH
 from slipway.recovery.renames import repair_renames

@@ -12,7 +12,7 @@ from slipway.images.model_image import pack
 from slipway.images.registry import Repository
 from slipway.models.training import Training
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import MODEL, REPOSITORIES, StackSnapshot
+from slipway.pulumi.stack_snapshot import MODEL, REPOSITORIES, StackSnapshot
 
 UPLOAD_S = 600.0
 """The time limit for each request of an upload."""

@@ -22,10 +22,9 @@ from slipway.preview.report import model
 from slipway.preview.report.stack_report import stack_report
 from slipway.preview.rules import Situation
 from slipway.pulumi.changes import Change, Op
-from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.records import ConfigValue
-from slipway.pulumi.run import Run
-from slipway.pulumi.target import cluster_of
+from slipway.pulumi.operations import Run
+from slipway.pulumi.project import ConfigValue, Project, Stack
+from slipway.pulumi.stack_cluster import cluster_of
 
 _POLICIES = "policy"
 _START_S = 30

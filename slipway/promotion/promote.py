@@ -17,7 +17,15 @@ from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.snapshot import BUILD, IMAGE, MODEL, REPOSITORIES, StackSnapshot, current_user, stack_file
+from slipway.pulumi.stack_snapshot import (
+    BUILD,
+    IMAGE,
+    MODEL,
+    REPOSITORIES,
+    StackSnapshot,
+    current_user,
+    stack_file,
+)
 from slipway.recovery.drift import cluster_drift
 from slipway.recovery.repair import repair
 

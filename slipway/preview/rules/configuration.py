@@ -4,7 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, count, get, items, mapping
+from slipway.preview.rules.consequence import (
+    Consequence,
+    Level,
+    Object,
+    Situation,
+    count,
+    get,
+    items,
+    mapping,
+)
 from slipway.preview.rules.workloads import Workload, restarting, workloads
 from slipway.pulumi.changes import Change, Hidden, Op
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Situation, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Situation, get, items
 from slipway.preview.rules.workloads import KINDS, template_of
 from slipway.pulumi.changes import Hidden
 

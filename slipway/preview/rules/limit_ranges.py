@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Consequence, Level, Manifest, Object, Situation, get, items, mapping
+from slipway.preview.rules.consequence import (
+    Consequence,
+    Level,
+    Manifest,
+    Object,
+    Situation,
+    get,
+    items,
+    mapping,
+)
 from slipway.preview.rules.workloads import Workload, restarting, workloads
 from slipway.pulumi.changes import Hidden, Op
 

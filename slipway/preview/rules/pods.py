@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from slipway.cluster import quantities
 from slipway.preview.rules import postgres
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, count, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, count, get, items
 from slipway.preview.rules.workloads import Workload, persisting, restarting, selects, workloads
 from slipway.pulumi.changes import Op
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from slipway.preview.rules.model import Object, get, items, mapping
+from slipway.preview.rules.consequence import Object, get, items, mapping
 from slipway.preview.topology.model import Layer
 from slipway.preview.topology.pods import PodIndex, Pods
 from slipway.pulumi.changes import Op

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Object, get, items
+from slipway.preview.rules.consequence import Object, get, items
 from slipway.preview.rules.network_policies import ANYONE, Peer, directions, port_text
 from slipway.preview.rules.workloads import selects
 from slipway.preview.topology.graph import Box, Graph

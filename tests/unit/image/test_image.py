@@ -11,8 +11,8 @@ from components.image import buildx
 from components.image.app_image import AppImage
 from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import BadArgument
-from slipway.images.login import Login
 from slipway.images.registry import RegistryUnavailable, Repository
+from slipway.images.registry_login import Login
 from tests.unit.recorder import DIGEST, Recorder
 
 Run = Callable[[Callable[[], Any]], Recorder]

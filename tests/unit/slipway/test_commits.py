@@ -7,7 +7,7 @@ import pytest
 
 from slipway.errors import HistoryUnavailable
 from slipway.preview.commits import last_update_commit, since
-from slipway.pulumi.records import Update
+from slipway.pulumi.operations import Update
 
 HEAD = "a" * 40
 

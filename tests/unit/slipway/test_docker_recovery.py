@@ -7,9 +7,8 @@ from typing import Any, cast
 import pytest
 
 from slipway.errors import CommandFailed, LockInUse, SlipwayError, StackLocked
-from slipway.pulumi.project import Stack
-from slipway.pulumi.records import ConfigValue
-from slipway.pulumi.target import cluster_of
+from slipway.pulumi.project import ConfigValue, Stack
+from slipway.pulumi.stack_cluster import cluster_of
 from slipway.recovery import docker
 
 CONFIG = {"hits:runtime": ConfigValue("docker", False)}

@@ -7,7 +7,7 @@ from pulumi.automation.events import EngineEvent
 
 from slipway.pulumi.changes import SECRET, UNKNOWN, Op
 from slipway.pulumi.events import summarise
-from slipway.pulumi.properties import parse_path, value_at
+from slipway.pulumi.property_diff import parse_path, value_at
 from tests.unit.slipway import engine
 from tests.unit.slipway.engine import step
 

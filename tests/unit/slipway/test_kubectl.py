@@ -12,9 +12,8 @@ from slipway.cluster import capacity
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 from slipway.preview import preview
-from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.records import ConfigValue
-from slipway.pulumi.target import check_providers, cluster_of
+from slipway.pulumi.project import ConfigValue, Project, Stack
+from slipway.pulumi.stack_cluster import check_providers, cluster_of
 
 JSON = '{"contexts": [{"name": "there"}], "users": [{"name": "u", "user": {"token": "planted"}}]}'
 YAML = "contexts:\n- name: there\n"

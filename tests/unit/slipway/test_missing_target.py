@@ -11,7 +11,7 @@ from slipway.promotion import promote as flow
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Prompter
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 PULUMI = """#!/bin/sh
 words="$*"

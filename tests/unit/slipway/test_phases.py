@@ -16,8 +16,8 @@ from slipway.promotion.lease import Lease
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Phase, Receipt, now
-from slipway.pulumi.run import Run
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.operations import Run
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 IMAGE = f"registry:5000/hits@sha256:{'a' * 64}"
 OLD = f"registry:5000/hits@sha256:{'b' * 64}"

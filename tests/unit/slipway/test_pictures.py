@@ -9,7 +9,7 @@ import pytest
 
 from docs.images import draw
 from slipway.preview.report import html, markdown, mermaid, svg
-from slipway.preview.report.layout import Box, arrange
+from slipway.preview.report.graph_layout import Box, arrange
 from slipway.preview.report.model import Report, Stack
 from slipway.preview.rules import Consequence, Level
 from slipway.preview.topology.model import Edge, Fact, Layer, Mark, Node, Topology

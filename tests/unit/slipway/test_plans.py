@@ -16,8 +16,8 @@ from slipway.preview.fingerprint import Fingerprint, hash_program, hash_state
 from slipway.preview.plan import Plan, check, preview_and_save
 from slipway.preview.preview import PreviewOptions
 from slipway.preview.rules import Level
+from slipway.pulumi.operations import Run
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.run import Run
 from slipway.pulumi.stack_file import StackFile
 
 

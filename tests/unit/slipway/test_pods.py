@@ -11,10 +11,10 @@ from rich.console import Console
 from slipway.cli import run as command
 from slipway.cli.logs import PodLogs
 from slipway.cli.open import choose
-from slipway.cluster.forward import forward
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject
 from slipway.cluster.pods import component_workloads, exit_code, one_off_pod, ready_pod
+from slipway.cluster.service_ports import forward
 from slipway.errors import SlipwayError
 
 LABELS = {"app.kubernetes.io/name": "web", "cache-client": "true"}

@@ -19,7 +19,7 @@ from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Phase, Receipt, now
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 PROMPTER = Prompter(lambda text: None, lambda report: None, lambda question: True)
 VERIFY = VerifyOptions("/login", command="true", soak_s=600, host="example.com", status=302)

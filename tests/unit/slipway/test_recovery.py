@@ -12,9 +12,9 @@ import pytest
 
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import LockInUse, SlipwayError, StackLocked
+from slipway.pulumi.operations import Run
 from slipway.pulumi.project import Stack
-from slipway.pulumi.run import Run
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery import orphans as plugins
 from slipway.recovery.drift import differences
 from slipway.recovery.repair import repair

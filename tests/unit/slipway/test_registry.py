@@ -15,8 +15,8 @@ from urllib.request import Request
 import pytest
 
 from slipway.errors import ImageNotFound, RegistryUnavailable, SlipwayError
-from slipway.images.login import Login
 from slipway.images.registry import Repository, _Redirects
+from slipway.images.registry_login import Login
 from tests.unit.recorder import DIGEST
 
 ME = Login("me", "pass:word")

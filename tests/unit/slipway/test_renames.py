@@ -6,9 +6,9 @@ import pytest
 from pulumi.automation.events import EngineEvent
 
 from slipway.cluster.kubectl import Cluster
+from slipway.pulumi.operations import Run
 from slipway.pulumi.project import Stack
-from slipway.pulumi.run import Run
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery.renames import rename_resources, repair_renames
 from tests.unit.slipway.engine import URN, step
 

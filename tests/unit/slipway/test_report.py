@@ -15,7 +15,7 @@ from slipway.preview.report.model import SCHEMA, Report, schema
 from slipway.preview.report.stack_report import stack_report
 from slipway.preview.rules import Situation
 from slipway.pulumi.events import summarise
-from slipway.pulumi.run import without_values
+from slipway.pulumi.operations import without_values
 from tests.unit.slipway.engine import step
 
 CANARY = "canary-7f3a"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trustme
 
-from slipway.cluster.forward import http_ports, scheme, service_port
 from slipway.cluster.kubectl import Cluster, Object
+from slipway.cluster.service_ports import http_ports, scheme, service_port
 from slipway.promotion import service_client
 from slipway.promotion.options import VerifyOptions
 

@@ -12,9 +12,9 @@ from slipway.cli.preview import exit_code
 from slipway.preview.report import html, markdown, terminal
 from slipway.preview.report.model import Report
 from slipway.preview.report.stack_report import stack_report
-from slipway.preview.report.vocabulary import state
+from slipway.preview.report.wording import state
 from slipway.preview.rules import Situation
-from slipway.pulumi.run import Run
+from slipway.pulumi.operations import Run
 from tests.unit.slipway.engine import step
 
 SERVICE = "kubernetes:core/v1:Service"

@@ -12,9 +12,8 @@ from slipway.promotion import promote
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Prompter
 from slipway.promotion.receipts import KEY, Outcome, Receipt, Receipts, now
-from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.records import ConfigValue
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.project import ConfigValue, Project, Stack
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from tests.unit.recorder import DIGEST
 
 OWN = f"ghcr.io/acme/hits@{DIGEST}"

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
+from slipway.cluster.compatibility import MINIMUM, notes, server_version
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject
 from slipway.cluster.pods import finished_pods
-from slipway.cluster.server import MINIMUM, notes, server_version
 from slipway.errors import SlipwayError
 
 POLICY = StackObject("urn", "networking.k8s.io/v1", "NetworkPolicy", "shop", "web", {})

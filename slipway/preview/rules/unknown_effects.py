@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from slipway.preview.rules import configuration
-from slipway.preview.rules.conditions import Context
+from slipway.preview.rules.consequence import RELEASE, Consequence, Level, Object, Situation, get, is_object
 from slipway.preview.rules.differences import Difference
 from slipway.preview.rules.docker import ENGINE
 from slipway.preview.rules.harmless import CREATED, TYPES, is_harmless
-from slipway.preview.rules.model import RELEASE, Consequence, Level, Object, Situation, get, is_object
+from slipway.preview.rules.harmless_conditions import Context
 from slipway.preview.rules.workloads import workloads
 from slipway.pulumi.changes import Change, Op
 

@@ -14,10 +14,10 @@ from slipway.errors import CommandFailed, SlipwayError
 from slipway.images.references import Image
 from slipway.process import git
 from slipway.promotion.receipts import Receipt, Receipts
-from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.records import ConfigValue, Update
+from slipway.pulumi.operations import Update
+from slipway.pulumi.project import ConfigValue, Project, Stack
+from slipway.pulumi.stack_cluster import check_providers, cluster_of
 from slipway.pulumi.stack_file import StackFile
-from slipway.pulumi.target import check_providers, cluster_of
 
 IMAGE = "image"
 """The configuration key, and the stack output, that have the image reference with a digest."""

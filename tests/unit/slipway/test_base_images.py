@@ -9,7 +9,7 @@ from rich.text import Text
 
 from slipway.cli.outdated import Row, bases_table
 from slipway.errors import ImageNotFound, RegistryUnavailable
-from slipway.images.bases import BASE, State, compare
+from slipway.images.base_images import BASE, State, compare
 from slipway.images.references import Image
 from slipway.images.registry import Repository
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get
 from slipway.pulumi.changes import Change, Hidden, Op
 
 Identity = tuple[str, str, str, str, str]

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from slipway.preview.rules import images
-from slipway.preview.rules.model import Consequence, Level, Situation
+from slipway.preview.rules.consequence import Consequence, Level, Situation
 from slipway.pulumi.changes import UNKNOWN, Hidden, PropertyChange
-from slipway.pulumi.properties import printed
+from slipway.pulumi.property_diff import printed
 
 _OF_RELEASES = re.compile(
     r"(^|[\W_]|(?<=[a-z0-9])(?=[A-Z]))(?i:image|digest|tag|version|revision|commit|sha|build|release)"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get
 from slipway.preview.rules.workloads import selects, share, workloads
 
 

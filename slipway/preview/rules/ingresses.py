@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items, mapping
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.network_policies import EVERYWHERE
 from slipway.preview.rules.services import Port, becomes_public, is_internal, ports
 from slipway.pulumi.changes import Hidden

@@ -7,18 +7,18 @@ from typing import Any
 
 from slipway.cluster.quantities import amount
 from slipway.preview.rules import (
-    budgets,
     configuration,
     data_loss,
-    doors,
+    disruption_budgets,
     images,
+    ingresses,
     metadata,
     network_policies,
     rbac,
     services,
 )
+from slipway.preview.rules.consequence import Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.differences import Difference, default_of
-from slipway.preview.rules.model import Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.workloads import KINDS, Workload, selects, workloads
 from slipway.pulumi.changes import Hidden, Op
 
@@ -106,7 +106,7 @@ def annotation_is_unread(context: Context) -> bool:
     """Return whether no controller reads an annotation."""
     key = context.difference.path[-1]
     scraped = key.startswith("prometheus.io/") and context.difference.old is None
-    guard = doors.GUARDS.search(key)
+    guard = ingresses.GUARDS.search(key)
     return not guard and (metadata.belongs_to_users(key) or scraped)
 
 
@@ -245,13 +245,13 @@ def leads_to_the_same_pods(context: Context) -> bool:
 
 def same_routes(context: Context) -> bool:
     """Return whether a door leads to the same ports of the same Services."""
-    return doors.leads_to_the_same(context.situation, context.old, context.new)
+    return ingresses.leads_to_the_same(context.situation, context.old, context.new)
 
 
 def scales_no_less(context: Context) -> bool:
     """Return whether an autoscaler may add as many pods, by the same metrics."""
     if context.difference.path[-1] == "metrics":
-        before, after = (doors.text(_without_targets(value)) for value in context.values)
+        before, after = (ingresses.text(_without_targets(value)) for value in context.values)
         return before == after
     return not is_hidden(*context.values) and None not in context.values and raised(context)
 
@@ -269,7 +269,7 @@ def budget_works(context: Context) -> bool:
     known = {"minAvailable", "maxUnavailable", "selector"}
     changed = context.difference.path[1]
     before, after = (
-        budgets.Budget.of(context.situation, item, objects)
+        disruption_budgets.Budget.of(context.situation, item, objects)
         for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
     )
     tighter = after.allowed <= before.allowed

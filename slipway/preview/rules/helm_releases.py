@@ -7,9 +7,9 @@ examine them. A `Release` has only the chart, the values, and the names of the o
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slipway.preview.rules.consequence import RELEASE, Consequence, Level, Situation, get, items, mapping
 from slipway.preview.rules.data_loss import HARMLESS_KINDS, HOLDERS
 from slipway.preview.rules.downtime import ENTRANCES
-from slipway.preview.rules.model import RELEASE, Consequence, Level, Situation, get, items, mapping
 from slipway.preview.rules.workloads import SERVING
 from slipway.pulumi.changes import Change, Hidden, Op
 

@@ -1,9 +1,10 @@
-"""The result of an operation of the engine, and why it failed."""
+"""Operations of the engine: their results, why they failed, and the history of a stack."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
@@ -64,6 +65,31 @@ class Run:
         if not self.succeeded:
             raise SlipwayError(f"{problem}: {self.failure_reason}")
         return self.summary
+
+
+@dataclass(frozen=True)
+class Update:
+    """A past operation of a stack."""
+
+    kind: str
+    """update, preview, refresh, destroy, import, …"""
+    result: str
+    """succeeded, failed or in-progress."""
+    started: str
+    ended: str
+    environment: Mapping[str, str] = field(repr=False)
+    """git.head, git.author, exec.kind, …"""
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "Update":
+        """Parse an entry of `pulumi stack history --json`."""
+        return cls(
+            kind=entry["kind"],
+            result=entry["result"],
+            started=entry["startTime"],
+            ended=entry.get("endTime", ""),
+            environment=entry["environment"],
+        )
 
 
 def _printed(error: str) -> str:

@@ -8,8 +8,13 @@ from slipway.cluster.kubeconfig import Kubeconfig
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import resources_in_state
 from slipway.errors import BadKubeconfig, SlipwayError
-from slipway.pulumi.project import Stack
-from slipway.pulumi.records import ConfigValue, runs_on_docker
+from slipway.pulumi.project import ConfigValue, Stack
+
+
+def runs_on_docker(project: str, config: Mapping[str, ConfigValue]) -> bool:
+    """Return whether a stack of the project runs on a Docker engine instead of a cluster."""
+    runtime = config.get(f"{project}:runtime")
+    return runtime is not None and runtime.value == "docker"
 
 
 def cluster_of(stack: Stack, config: Mapping[str, ConfigValue]) -> Cluster:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import RegistryUnavailable
-from slipway.images import login as module
-from slipway.images.login import Login, docker_login
+from slipway.images import registry_login as module
+from slipway.images.registry_login import Login, docker_login
 
 
 def test_a_credential_helper_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
