@@ -49,9 +49,6 @@ def promote(
             " implies --require-verified.",
         ),
     ] = 0,
-    min_soak: Annotated[
-        float, typer.Option("--min-soak", min=0, hidden=True, help="Deprecated: use --min-age.")
-    ] = 0,
     require_drill: Annotated[
         float | None,
         typer.Option(
@@ -97,9 +94,7 @@ def promote(
     gate = GateOptions(margin, confidence, max_latency, max_size)
     setting, verify = _for_model(verify) if model else (IMAGE, verify)
     options = PromotionOptions(verify, gate, pull_request, roll_back, require_drill)
-    requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
-    if min_soak:
-        info("--min-soak is deprecated: use --min-age")
+    requirements = promotion.SourceRequirements(require_verified, min_age)
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
         receipt = promotion.promote(Project(cwd), source, target, requirements, options, prompter, setting)

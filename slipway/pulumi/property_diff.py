@@ -12,7 +12,7 @@ from typing import Any
 
 from slipway.cluster.objects import CONTROLLERS_ANNOTATION
 from slipway.masking import MASK, is_secret_name, masked, masked_argument
-from slipway.pulumi.changes import Change, Hidden, PropertyChange
+from slipway.pulumi.changes import Change, Hidden, PropertyChange, get
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ITEM = re.compile(r"(?P<items>.*)\[(?P<index>\d+)\]")
@@ -84,16 +84,7 @@ def parse_path(path: str) -> Iterator[str | int]:
 
 def value_at(value: Any, path: str) -> Any:
     """Return the value at a property path, or None."""
-    for key in parse_path(path):
-        if isinstance(key, int) and isinstance(value, list):
-            value = value[key] if key < len(value) else None
-        elif isinstance(value, Mapping):
-            value = value.get(key)
-        elif isinstance(value, Hidden):
-            return value
-        else:
-            return None
-    return value
+    return get(value, *parse_path(path))
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
