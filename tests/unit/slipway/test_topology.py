@@ -1,4 +1,4 @@
-"""The picture's nodes and edges: what counts as a change of the ways in, between pods, or to data."""
+"""The picture's nodes and edges: what counts as a change of the ways in, or to data."""
 
 import copy
 from typing import Any
@@ -7,82 +7,20 @@ import pytest
 
 from slipway.preview.rules import Situation
 from slipway.preview.topology.compare import MOST, topology
-from slipway.preview.topology.model import Topology
 from slipway.pulumi.events import summarise
 from tests.e2e.slipway.corpus.cases import cases
 from tests.unit.slipway.engine import UNKNOWN, step
-
-
-def made(kind: str, name: str, spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec or {}}
-
-
-def pods(name: str = "web", kind: str = "Deployment", image: str = "a", **pod: Any) -> dict[str, Any]:
-    container = {"name": "main", "image": image, "ports": [{"name": "http", "containerPort": 5000}]}
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container], **pod}}
-    return made(kind, name, {"replicas": 1, "template": template})
-
-
-def service(name: str = "web", **spec: Any) -> dict[str, Any]:
-    ports = [{"name": "web", "port": 80, "targetPort": "http"}]
-    return made("Service", name, {"selector": {"app": name}, "ports": ports, **spec})
-
-
-def ingress(port: Any = 80, **spec: Any) -> dict[str, Any]:
-    backend = {"service": {"name": "web", "port": {"number": port}}}
-    rules = [{"host": "a.example", "http": {"paths": [{"path": "/", "backend": backend}]}}]
-    return made("Ingress", "door", {"rules": rules, **spec})
-
-
-def route(**spec: Any) -> dict[str, Any]:
-    backends = [{"backendRefs": [{"name": "web", "port": 80}], "matches": [{"path": {"value": "/shop"}}]}]
-    parents = [{"name": "edge"}]
-    return made(
-        "HTTPRoute", "r", {"hostnames": ["a.example"], "rules": backends, "parentRefs": parents, **spec}
-    )
-
-
-def policy(target: str, **spec: Any) -> dict[str, Any]:
-    return made("NetworkPolicy", target, {"podSelector": {"matchLabels": {"app": target}}, **spec})
-
-
-def accepting(target: str, *peers: Any, port: Any = 5000) -> dict[str, Any]:
-    return policy(target, policyTypes=["Ingress"], ingress=[{"from": list(peers), "ports": [{"port": port}]}])
-
-
-def named(name: str) -> dict[str, Any]:
-    return {"podSelector": {"matchLabels": {"app": name}}}
-
-
-def picture(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Topology | None:
-    old, new = ({(item["kind"], item["metadata"]["name"]): item for item in side} for side in (before, after))
-    events = [
-        step(
-            "create" if key not in old else "delete" if key not in new else
-            "same" if old[key] == new[key] else "update",
-            f"kubernetes:core/v1:{key[0]}", key[1], old.get(key), new.get(key),
-        )
-        for key in {**old, **new}
-    ]  # fmt: skip
-    summary = summarise(events)
-    return topology(Situation(summary.changes, summary.unchanged))
-
-
-def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> set[str]:
-    """Return the marked edges and facts, and the marked nodes: + NodePort web."""
-    drawn = picture(before, after)
-    if drawn is None:
-        return set()
-    signs = {"added": "+", "removed": "-", "changed": "~", "same": ""}
-    names = {node.id: node.name for node in drawn.nodes}
-    nodes = {f"{signs[node.mark]} {node.kind} {node.name}" for node in drawn.nodes}
-    facts = {f"{signs[fact.mark]} {fact.text}" for node in drawn.nodes for fact in node.facts}
-    edges = {
-        f"{signs[edge.mark]} {names[edge.source]} > {names[edge.target]} {edge.label}".strip()
-        for edge in drawn.edges
-    }
-    return {text for text in nodes | facts | edges if text.startswith(tuple("+-~"))}
-
+from tests.unit.slipway.kubernetes_objects import (
+    accepting,
+    changed,
+    ingress,
+    made,
+    named,
+    picture,
+    pods,
+    route,
+    service,
+)
 
 CORPUS = {case.name: case for case in cases()}
 SYSTEM = [pods(), service(), ingress()]
@@ -200,77 +138,6 @@ class TestData:
     def test_directories_of_the_node(self) -> None:
         volume = {"name": "root", "hostPath": {"path": "/"}}
         assert "+ web > /" in changed([pods()], [pods(volumes=[volume])])
-
-
-class TestTraffic:
-    BOTH: list[dict[str, Any]] = [pods("web"), pods("redis")]  # noqa: RUF012
-
-    def test_allowed_peers_are_edges(self) -> None:
-        before, after = accepting("redis"), accepting("redis", named("web"))
-        opened = changed([*self.BOTH, before], [*self.BOTH, after])
-        assert {"+ web > redis 5000", "- accepts from anyone on 5000"} <= opened
-
-    def test_an_edge_needs_both_directions(self) -> None:
-        server = accepting("redis", named("web"))
-        closed = policy("web", policyTypes=["Egress"], egress=[])
-        assert "- web > redis 5000" in changed([*self.BOTH, server], [*self.BOTH, server, closed])
-
-    def test_an_edge_needs_a_common_port(self) -> None:
-        server = accepting("redis", named("web"))
-        client = policy(
-            "web", policyTypes=["Egress"], egress=[{"to": [named("redis")], "ports": [{"port": 1}]}]
-        )
-        assert "- web > redis 5000" in changed([*self.BOTH, server], [*self.BOTH, server, client])
-
-    def test_a_named_port_is_that_of_the_container(self) -> None:
-        server = accepting("redis", named("web"), port="http")
-        client = policy(
-            "web", policyTypes=["Egress"], egress=[{"to": [named("redis")], "ports": [{"port": 5000}]}]
-        )
-        assert "- may reach anyone" in changed([*self.BOTH, server], [*self.BOTH, server, client])
-        assert "- web > redis 5000" not in changed([*self.BOTH, server], [*self.BOTH, server, client])
-
-    def test_another_port(self) -> None:
-        before, after = (accepting("redis", named("web"), port=port) for port in (5000, 5001))
-        assert changed([*self.BOTH, before], [*self.BOTH, after]) == {"~ web > redis 5000 → 5001"}
-
-    def test_peers_outside_of_the_stack_are_nodes(self) -> None:
-        peer = {"namespaceSelector": {"matchLabels": {"team": "shop"}}}
-        before, after = accepting("redis", named("web")), accepting("redis", named("web"), peer)
-        opened = changed([*self.BOTH, before], [*self.BOTH, after])
-        assert opened == {"+ namespaces team=shop", "+ team=shop > redis 5000"}
-
-    def test_a_policy_for_many_pods_is_a_line_of_text(self) -> None:
-        many = [pods(f"w{number}") for number in range(20)]
-        for item in many:
-            item["spec"]["template"]["metadata"]["labels"]["part"] = "shop"
-        peer = {"podSelector": {"matchLabels": {"part": "shop"}}}
-        opened = changed(
-            [*many, pods("redis"), accepting("redis")], [*many, pods("redis"), accepting("redis", peer)]
-        )
-        assert opened == {
-            "~ Deployment redis",
-            "- accepts from anyone on 5000",
-            "+ accepts from pods with part=shop on 5000",
-        }
-
-    @pytest.mark.parametrize("selector", [{}, {"matchLabels": {}}])
-    def test_whole_namespaces(self, selector: dict[str, Any]) -> None:
-        opened = accepting("redis", {"podSelector": selector})
-        assert "+ accepts from all pods of its namespace on 5000" in changed(
-            [*self.BOTH, accepting("redis", named("x"))], [*self.BOTH, opened]
-        )
-
-    def test_no_policy(self) -> None:
-        opened = changed([pods(), service(), accepting("web", named("x"))], [pods(), service()])
-        assert opened == {"~ Deployment web", "+ accepts from anyone"}
-
-    def test_dns(self) -> None:
-        ports = [{"port": 53, "protocol": "UDP"}, {"port": 53}]
-        dns = policy("web", policyTypes=["Egress"], egress=[{"to": [named("dns")], "ports": ports}])
-        closed = policy("web", policyTypes=["Egress"], egress=[])
-        lost = changed([pods(), service(), dns], [pods(), service(), closed])
-        assert lost == {"~ Deployment web", "- may reach DNS"}
 
 
 def test_values_that_are_unknown_connect_nothing() -> None:

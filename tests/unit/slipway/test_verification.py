@@ -90,11 +90,6 @@ class FakeCluster:
             yield client
 
 
-@pytest.fixture(autouse=True)
-def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout, "SETTLE_S", 0.0)
-
-
 MANIFESTS: dict[str, Any] = {
     IMAGE.digest: {
         "manifests": [
@@ -109,13 +104,14 @@ MANIFESTS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _registry_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     def manifest(image: Image) -> Any:
         if image.digest not in MANIFESTS:
             raise ImageNotFound(str(image))
         return MANIFESTS[image.digest]
 
     monkeypatch.setattr(references, "manifest", manifest)
+    monkeypatch.setattr(rollout, "SETTLE_S", 0.0)
 
 
 def verified(cluster: FakeCluster, options: VerifyOptions = DEFAULT) -> list[CheckResult]:
