@@ -1,5 +1,6 @@
 """Run other programs, and inspect processes."""
 
+import getpass
 import os
 import shlex
 import subprocess
@@ -94,6 +95,21 @@ def git_bytes(*arguments: str, directory: Path | None = None) -> bytes:
     if result.code:
         raise CommandFailed(result.error)
     return result.stdout
+
+
+def current_user() -> str:
+    """Return the user who started the CI job, else git's user, else the user of this machine."""
+    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        if os.environ.get(name):
+            return os.environ[name]
+    try:
+        email = git("config", "user.email").strip()
+    except CommandFailed:
+        email = ""
+    try:
+        return email or getpass.getuser()
+    except (OSError, KeyError):  # containers with any user id have no name for it
+        return f"user {os.getuid()}"
 
 
 def process_space() -> str:

@@ -11,21 +11,14 @@ from slipway.images import references
 from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.preview import commits
+from slipway.process import current_user
 from slipway.promotion.eligibility import check_verified, eligible_image
 from slipway.promotion.lease import Lease, in_progress, open_receipt, take_over
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.stack_snapshot import (
-    BUILD,
-    IMAGE,
-    MODEL,
-    REPOSITORIES,
-    StackSnapshot,
-    current_user,
-    stack_file,
-)
+from slipway.pulumi.stack_snapshot import BUILD, IMAGE, MODEL, REPOSITORIES, StackSnapshot, stack_file
 from slipway.recovery.drift import cluster_drift
 from slipway.recovery.repair import repair
 
@@ -207,8 +200,9 @@ def begin(
         started=now(),
         options=options,
     )
-    lease = open_receipt(target.receipts, receipt, Owner.this_process(user))
-    return Promotion(target, lease, options, prompter)
+    return Promotion(
+        target, open_receipt(target.receipts, receipt, Owner.this_process(user)), options, prompter
+    )
 
 
 def finish(

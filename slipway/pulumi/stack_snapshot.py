@@ -1,7 +1,5 @@
 """A snapshot of a stack: configuration, state, cluster, receipts."""
 
-import getpass
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,9 +8,8 @@ from typing import Any
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, objects_in_state, resources_in_state
-from slipway.errors import CommandFailed, SlipwayError
+from slipway.errors import SlipwayError
 from slipway.images.references import Image
-from slipway.process import git
 from slipway.promotion.receipts import Receipt, Receipts
 from slipway.pulumi.operations import Update
 from slipway.pulumi.project import ConfigValue, Project, Stack
@@ -136,18 +133,3 @@ class StackSnapshot:
 def stack_file(stack: Stack, setting: str = IMAGE) -> StackFile:
     """Return the stack file of a stack, whether or not the backend has the stack."""
     return StackFile(stack.file, f"{stack.project.name}:{setting}")
-
-
-def current_user() -> str:
-    """Return the user who started the CI job, else git's user, else the user of this machine."""
-    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
-        if os.environ.get(name):
-            return os.environ[name]
-    try:
-        email = git("config", "user.email").strip()
-    except CommandFailed:
-        email = ""
-    try:
-        return email or getpass.getuser()
-    except (OSError, KeyError):  # containers with any user id have no name for it
-        return f"user {os.getuid()}"
