@@ -185,7 +185,7 @@ def begin(
     target: StackSnapshot, candidate: Candidate, options: PromotionOptions, prompter: Prompter
 ) -> Promotion:
     """Open a receipt for a candidate."""
-    user = current_user()
+    owner = Owner.this_process(current_user())
     receipt = Receipt(
         number=0,  # `open_receipt` sets the number
         stack=target.name,
@@ -195,14 +195,12 @@ def begin(
         image=str(candidate.image),
         previous=str(target.image) if target.image else None,
         previous_setting=target.file.image(),
-        who=user,
+        who=owner.user,
         commit=candidate.commit,
         started=now(),
         options=options,
     )
-    return Promotion(
-        target, open_receipt(target.receipts, receipt, Owner.this_process(user)), options, prompter
-    )
+    return Promotion(target, open_receipt(target.receipts, receipt, owner), options, prompter)
 
 
 def finish(
