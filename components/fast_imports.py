@@ -1,4 +1,4 @@
-"""Faster imports of the typed SDKs."""
+"""Fast imports of the typed SDKs."""
 
 import gc
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def lasting() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Exempt the imported objects from garbage collection until the process ends.
 
     The typed SDKs consist of so many objects that collecting garbage among them, during the import and

@@ -125,7 +125,7 @@ def start_time(pid: int) -> str | None:
     """Return the start time of a process of this PID namespace.
 
     It does not depend on the time zone, the language or a change of the clock. The text is empty if the
-    process has ended, also if its parent has not read its exit code; None if this cannot be found out.
+    process has ended, also if its parent has not read its exit code; None if that is unknown.
     """
     if not _has_proc():
         return _ps(pid, "lstart")
@@ -136,7 +136,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_running(pid: int, program: str) -> bool | None:
-    """Return whether a process of this host runs the program; None if this cannot be found out.
+    """Return whether a process of this host runs the program; None if that is unknown.
 
     The PID may be of another PID namespace: containers share the name of a host when they share its network.
     """

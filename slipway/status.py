@@ -54,7 +54,7 @@ class Row(BaseModel):
     digest: str = ""
     commit: str = ""
     notes: tuple[str, ...] = ()
-    """What is not a problem of the stack itself: limits of its cluster, and pods that have finished."""
+    """Remarks that are not problems of the stack: limits of its cluster, and pods that have finished."""
     drifted: bool = False
     age_s: float | None = None
     """Seconds since the version was promoted to the stack, or since the last update."""
@@ -62,9 +62,9 @@ class Row(BaseModel):
     """The last operation and its result: update succeeded."""
     updated: datetime | None = None
     usage: tuple[str, ...] = ()
-    """What the containers of each workload use now, next to their requests, if the cluster measures it."""
+    """The present use of each workload next to its requests, if the cluster measures it."""
     drills: tuple[str, ...] = ()
-    """When each database with backups was last restored in a drill, to which moment, and how fast."""
+    """The latest drill of each database with backups: when, to which moment, and how fast."""
     verified: bool = False
     """Whether the latest receipt is for this version, and its outcome is verified."""
 

@@ -1,4 +1,4 @@
-"""Requests to the API server: what is not ready in the cluster."""
+"""The parts of the cluster that are not ready, by requests to the API server."""
 
 import ssl
 from contextlib import suppress

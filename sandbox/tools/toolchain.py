@@ -106,7 +106,7 @@ _FETCHING = Lock()
 
 @cache
 def on_path(tool: Tool) -> str | None:
-    """Return the path of a suitable tool on PATH; None if there is none."""
+    """Return the path of a suitable tool on PATH; None without one."""
     path = shutil.which(tool.name, path=_search_path())
     if not path or (tool.package and not tool.suitable):
         return None

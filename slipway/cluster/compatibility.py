@@ -1,4 +1,4 @@
-"""What a cluster supports: the version of its API server, and whether it enforces NetworkPolicies."""
+"""Whether a cluster supports what stacks need: a recent API server, and enforced NetworkPolicies."""
 
 import json
 import re
@@ -29,7 +29,7 @@ _GUIDE = "docs/guides/promotion.md says how to check"
 
 
 def notes(cluster: Cluster, objects: Sequence[StackObject]) -> Iterator[str]:
-    """Yield what a cluster does not support, or may not support, for the objects of a stack."""
+    """Yield a sentence for each feature that a cluster lacks, or may lack, for the objects of a stack."""
     version = server_version(cluster)
     if tuple(map(int, version.split("."))) < MINIMUM:
         yield (

@@ -1,4 +1,4 @@
-"""The port of a Service for HTTP, and a local port for it, through `kubectl port-forward`."""
+"""The ports of Services: which one is for HTTP, and a local port that kubectl forwards to it."""
 
 import re
 import subprocess

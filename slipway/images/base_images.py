@@ -17,7 +17,7 @@ BASE = "org.opencontainers.image.base.name"
 
 
 class State(StrEnum):
-    """How an image relates to its base."""
+    """The result of comparing an image with its base."""
 
     CURRENT = "current"
     OUTDATED = "outdated"
@@ -34,7 +34,7 @@ class Platform(NamedTuple):
     variant: str
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> "Platform":
+    def from_fields(cls, fields: Mapping[str, Any]) -> "Platform":
         """Read the fields `os`, `architecture` and `variant`."""
         return cls(fields.get("os", ""), fields.get("architecture", ""), fields.get("variant", ""))
 
@@ -82,7 +82,7 @@ def compare(image: Image) -> Comparison:
 
 def _is_current(configuration: Mapping[str, Any], base: Repository, tag: str) -> bool:
     """Return whether the image begins with the layers of its base for the same platform."""
-    platform = Platform.of(configuration)
+    platform = Platform.from_fields(configuration)
     found = next(_configurations(base, tag, platform), None)
     if found is None:
         raise ImageNotFound(f"the base {base.name}:{tag} has no image for {platform}")
@@ -99,7 +99,7 @@ def _configurations(
         yield repository.blob(manifest["config"]["digest"])
         return
     for child in manifest["manifests"]:
-        own = platform is None or platform.matches(Platform.of(child.get("platform") or {}))
+        own = platform is None or platform.matches(Platform.from_fields(child.get("platform") or {}))
         if own and not is_attestation(child):
             yield repository.blob(repository.manifest(child["digest"])["config"]["digest"])
 

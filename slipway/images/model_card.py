@@ -62,7 +62,7 @@ class Sample(_Part):
 
 
 class Card(_Part):
-    """What a model says about itself."""
+    """The description of a model, which its training writes."""
 
     format: Literal["slipway.dev/card/v1"]
     name: Annotated[str, Field(pattern=f"^{_NAME}$")]

@@ -42,7 +42,7 @@ class Remains:
                 f"container {name} is not in the state: it will be removed"
                 for name in self.containers.values()
             ),
-            *(f"container {name} never ran: it will be made again" for name in self.unstarted.values()),
+            *(f"container {name} never ran: it will be created again" for name in self.unstarted.values()),
         ]
 
 

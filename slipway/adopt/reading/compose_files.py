@@ -20,14 +20,14 @@ _REPLACED = ("command", "entrypoint", "test")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2, as Compose reads it: `yes` and `22:22` are texts; and a key stands once."""
+    """YAML 1.2, as Compose reads it: `yes` and `22:22` are texts; and each key appears once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys: set[str] = set()
         for key, _ in node.value:
             if key.value in keys and key.tag != "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
+                    None, None, f"the key {key.value!r} appears twice", key.start_mark
                 )
             keys.add(key.value)
         return super().construct_mapping(node, deep)

@@ -57,7 +57,7 @@ class PublishedPort:
 
 
 def port(value: Any, path: str) -> PublishedPort:
-    """Read an entry of `ports`; raise BadSource if it is none.
+    """Read an entry of `ports`; raise BadSource for anything else.
 
     https://docs.docker.com/reference/compose-file/services/#ports
     """
@@ -112,7 +112,7 @@ class Mount:
 
 
 def mount(value: Any, path: str) -> Mount:
-    """Read an entry of `volumes`; raise BadSource if it is none."""
+    """Read an entry of `volumes`; raise BadSource for anything else."""
     if isinstance(value, Mapping):
         entry = dict(value)
     else:

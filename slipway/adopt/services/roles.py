@@ -11,7 +11,7 @@ from slipway.errors import BadSource
 
 
 class Role(StrEnum):
-    """What a service becomes."""
+    """The kind of component that a service becomes."""
 
     WEB = "WebService"
     WORKER = "Worker"

@@ -27,7 +27,7 @@ _SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
 @dataclass
 class Storage:
-    """What the processes of an application write to and read from, apart from their images."""
+    """The directories and files of an application's processes, apart from those of their images."""
 
     source: Source
     settings: Settings
@@ -35,7 +35,7 @@ class Storage:
     users: Mapping[str, int]
     """How many services use each named volume."""
     passwords: Collection[str] = ()
-    """The secrets that have the password of a database, which its component makes anew."""
+    """The secrets that have the password of a database, which its component generates."""
     claims: dict[str, str] = field(default_factory=dict)
     """The claims that a component before has made, by the name of the volume."""
     volumes: list[Code] = field(default_factory=list)

@@ -30,7 +30,7 @@ PROCESS_DEFAULTS = (250, 128, 500, 256)
 
 @dataclass
 class Translation:
-    """The services of a source as components, and what the program needs beside them."""
+    """The services of a source as components, and the rest of the program."""
 
     source: Source
     services: Mapping[str, Model]

@@ -1,4 +1,4 @@
-"""Building of a stack's report: consequences, and differences as text."""
+"""Build the report of a stack: consequences, and differences as text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

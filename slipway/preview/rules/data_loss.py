@@ -44,7 +44,7 @@ _IDENTITIES = {
     "csi": ("driver",),
     "iscsi": ("targetPortal", "iqn", "lun"),
 }
-"""What tells volumes of a kind apart."""
+"""The fields that identify a volume of each kind."""
 
 
 def deletions(situation: Situation) -> Iterator[Consequence]:

@@ -15,7 +15,7 @@ class Budget:
     allowed: int
 
     @classmethod
-    def of(cls, situation: Situation, budget: Object, objects: tuple[Object, ...]) -> "Budget":
+    def from_object(cls, situation: Situation, budget: Object, objects: tuple[Object, ...]) -> "Budget":
         """Return what a PodDisruptionBudget means for the workloads among some objects."""
         spec = get(budget.manifest, "spec")
         pods = sum(
@@ -46,13 +46,13 @@ class Budget:
 def changes(situation: Situation) -> Iterator[Consequence]:
     """Yield budgets that protect nothing or allow nothing, and did not before."""
     before = {
-        item.change.urn: Budget.of(situation, item, situation.before)
+        item.change.urn: Budget.from_object(situation, item, situation.before)
         for item in situation.before
         if item.kind == "PodDisruptionBudget"
     }
     for item in situation.after:
         if item.kind == "PodDisruptionBudget":
-            budget = Budget.of(situation, item, situation.after)
+            budget = Budget.from_object(situation, item, situation.after)
             old = before.get(item.change.urn)
             if budget.problem and (old is None or old.problem != budget.problem):
                 yield item.consequence(Level.ATTENTION, "downtime", budget.problem)

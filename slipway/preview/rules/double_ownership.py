@@ -56,7 +56,7 @@ def identities(situation: Situation) -> Iterator[Consequence]:
 
 def _reason(claim: Claim) -> str:
     old, new = claim.old.change, claim.new.change
-    # If the names are equal, the types of the parents tell the resources apart.
+    # If the names are equal, the types of the parents distinguish the resources.
     first, second = (
         f"resource {change.name if old.name != new.name else change.urn.split('::', 2)[2]}"
         for change in (old, new)

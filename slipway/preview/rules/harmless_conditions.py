@@ -125,7 +125,7 @@ def not_removed(context: Context) -> bool:
     """Return whether a variable is added or changed, and what it refers to is known."""
     difference = context.difference
     if difference.path[-1] == "value" and len(difference.path) == 6:
-        return True  # also between a value and a reference, of which the other half is a difference too
+        return True  # also between a value and a reference, whose other half is a difference too
     if "valueFrom" in difference.path:
         keys = {"configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"}
         return bool(keys & set(difference.path)) and not _is_outside(context)
@@ -140,7 +140,7 @@ def renamed_configuration(context: Context) -> bool:
     """Return whether content changes, and all that reads it restarts with it."""
     if context.new.kind in KINDS:
         return not _is_outside(context) and context.difference.new is not None
-    return configuration.is_read_anew(context.situation, context.new, context.difference.path[-1])
+    return configuration.readers_restart(context.situation, context.new, context.difference.path[-1])
 
 
 def pause_fits(context: Context) -> bool:
@@ -269,7 +269,7 @@ def budget_works(context: Context) -> bool:
     known = {"minAvailable", "maxUnavailable", "selector"}
     changed = context.difference.path[1]
     before, after = (
-        disruption_budgets.Budget.of(context.situation, item, objects)
+        disruption_budgets.Budget.from_object(context.situation, item, objects)
         for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
     )
     tighter = after.allowed <= before.allowed

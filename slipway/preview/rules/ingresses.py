@@ -1,4 +1,4 @@
-"""Doors: Ingresses and routes, which host and path they open to outside, and what serves these."""
+"""Ingresses, Gateways and routes: the hosts and paths that they open to the outside, and what serves them."""
 
 import json
 import re

@@ -68,7 +68,7 @@ def removals(situation: Situation) -> Iterator[Consequence]:
 
 
 def claims(situation: Situation) -> Iterator[Consequence]:
-    """Yield the claims of a database that would have to shrink, or to be made again."""
+    """Yield the claims of a database that would have to shrink, or to be created again."""
     for old, new in situation.updates("PersistentVolumeClaim"):
         if not is_part(new.change):
             continue

@@ -113,7 +113,7 @@ def _deleted(situation: Situation, change: Change, concerns: set[str]) -> Iterat
 
 
 def _was_last_used(situation: Situation, item: Object) -> bool:
-    """Return whether pods of the stack used a deleted object, and none does any longer."""
+    """Return whether pods of the stack used a deleted object, and no longer do."""
     if item.kind == "ServiceAccount":
         before, after = (
             any(

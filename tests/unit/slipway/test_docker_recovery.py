@@ -98,7 +98,7 @@ def test_a_container_that_never_ran_is_made_again(
     monkeypatch.setenv("STATE", "created")
     stack = FakeStack(tmp_path)
     remains = docker.find_remains(cast(Stack, stack), CONFIG)
-    assert "container web-1 never ran: it will be made again" in remains.describe()
+    assert "container web-1 never ran: it will be created again" in remains.describe()
     repair(stack)
     assert [command[0] for command in stack.commands] == ["refresh", "refresh"]
     assert "rm --force bbb aaa" in calls.read_text()
