@@ -206,7 +206,7 @@ A property that is in no rule and not here needs attention: its effect is not kn
 
 - `pod` and `template` stand for the spec and the metadata of a pod template, in every kind of workload.
 - `*` stands for one key or name, and `**` for any number of them.
-- A default that a program states, or no longer states, is no change.
+- A default that a program states, or no longer states, is not a change.
 
 Each condition stands before its source and its properties.
 """
