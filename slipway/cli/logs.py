@@ -84,9 +84,7 @@ class PodLogs:
                     name = pod["metadata"]["name"]
                     if name not in self._threads:
                         self._start(pod, f"--tail={tail if first else -1}")
-                    elif not self._threads[
-                        name
-                    ].is_alive():  # the container has restarted, or not started yet
+                    elif not self._threads[name].is_alive():  # the container restarts, or waits for its start
                         self._start(pod, f"--since-time={since[name]}" if name in since else "--tail=-1")
                     else:
                         since[name] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

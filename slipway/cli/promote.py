@@ -20,7 +20,7 @@ from slipway.pulumi.stack_snapshot import IMAGE, MODEL
 _gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
 READY = "/v2/health/ready"
 """The path at which a server of the Open Inference Protocol reports that its model answers."""
-ModelFlag = Annotated[bool, typer.Option("--model", help="The stack's model instead of its image.")]
+ModelFlag = Annotated[bool, typer.Option("--model", help="Deploy the stack's model instead of its image.")]
 
 
 @with_checks
@@ -68,10 +68,10 @@ def promote(
     model: ModelFlag = False,
     margin: Annotated[
         float,
-        _gate(min=0, help="How much worse it may be: accuracy by this, a mean error by this share."),
+        _gate(min=0, help="How much worse the new model may be: accuracy by this, an error by this share."),
     ] = GateOptions.margin,
     confidence: Annotated[
-        float, _gate(min=0.5, max=0.9999, help="Confidence that it is not worse than that.")
+        float, _gate(min=0.5, max=0.9999, help="Confidence that the new model is not worse than that.")
     ] = GateOptions.confidence,
     max_latency: Annotated[
         float, _gate(min=0, help="How many times as long an inference may take.")

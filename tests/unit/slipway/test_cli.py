@@ -38,12 +38,25 @@ def test_the_help_lists_every_command_and_shell_completion() -> None:
     assert "--install-completion" in output
 
 
-@pytest.mark.parametrize("command", ["preview", "promote", "prune", "run", "status"])
-def test_the_help_names_values_in_words_of_users(command: str) -> None:
+def help_of(*command: str) -> str:
     main.load("")
-    output = CliRunner().invoke(main.app, [command, "--help"], env={"COLUMNS": "200"}).stdout
-    assert "DIRECTORY" in output
+    return CliRunner().invoke(main.app, [*command, "--help"], env={"COLUMNS": "200"}).stdout
+
+
+COMMANDS = [[name] for names in main._PANELS.values() for name in names]
+COMMANDS += [["capacity", name] for name in ("measure", "recommend", "pack", "schedule", "route")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_help_names_values_in_words_of_users(command: list[str]) -> None:
+    output = help_of(*command)
+    assert "Usage: " in output
     assert re.findall(r"<(?:str|bool|int|float|path|file|list)[^>]*>", output) == []
+
+
+def test_the_name_of_a_value_that_an_option_gives_comes_first() -> None:
+    assert re.search(r"--to +TIME", help_of("restore"))
+    assert re.search(r"--to +N", help_of("rollback"))
 
 
 def test_a_preview_takes_stacks_as_arguments_and_as_options(monkeypatch: pytest.MonkeyPatch) -> None:
