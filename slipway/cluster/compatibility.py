@@ -30,14 +30,21 @@ _GUIDE = "docs/guides/promotion.md says how to check"
 
 def notes(cluster: Cluster, objects: Sequence[StackObject]) -> Iterator[str]:
     """Yield a sentence for each feature that a cluster lacks, or may lack, for the objects of a stack."""
-    version = server_version(cluster)
-    if tuple(map(int, version.split("."))) < MINIMUM:
-        yield (
-            f"the API server runs Kubernetes {version}; Slipway needs {'.'.join(map(str, MINIMUM))}, because"
-            " earlier versions have no preStop sleep: pods end while they still get requests"
-        )
+    if problem := unsupported_version(cluster):
+        yield problem
     if any(item.kind == "NetworkPolicy" for item in objects) and (problem := _enforcement(cluster)):
         yield problem
+
+
+def unsupported_version(cluster: Cluster) -> str:
+    """Return why the version of the API server is not supported; empty if it is."""
+    version = server_version(cluster)
+    if tuple(map(int, version.split("."))) >= MINIMUM:
+        return ""
+    return (
+        f"the API server runs Kubernetes {version}; Slipway needs {'.'.join(map(str, MINIMUM))}, because"
+        " earlier versions have no preStop sleep: pods end while they still get requests"
+    )
 
 
 def server_version(cluster: Cluster) -> str:

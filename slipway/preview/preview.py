@@ -13,7 +13,7 @@ from pulumi.automation.events import EngineEvent
 from slipway import masking, process
 from slipway.capacity import sampling
 from slipway.capacity.usage import HOUR_S, clean, refusal
-from slipway.cluster import capacity
+from slipway.cluster import capacity, compatibility
 from slipway.cluster.capacity import Capacity
 from slipway.databases import coverage
 from slipway.errors import HistoryUnavailable, SlipwayError
@@ -69,7 +69,7 @@ def preview(
         SlipwayError: the stack does not exist, or another operation has locked it.
     """
     with ThreadPoolExecutor(max_workers=1) as pool:
-        requests: list[Future[Capacity]] = []
+        requests: list[Future[tuple[Capacity, str]]] = []
 
         def on_event(event: EngineEvent) -> None:
             # The first event has the configuration, which names the cluster.
@@ -103,20 +103,27 @@ def _restores(stack: Stack, run: Run, *, ask: bool) -> tuple[coverage.Finding, .
     return tuple(found for request in wanted if (found := coverage.check(cluster, request)))
 
 
-def _read_capacity(stack: Stack, config: Mapping[str, str]) -> Capacity:
-    """Return the capacity of a stack's cluster; the engine masks secrets in the configuration."""
+def _read_capacity(stack: Stack, config: Mapping[str, str]) -> tuple[Capacity, str]:
+    """Return the capacity of a stack's cluster, and why its version is not supported.
+
+    The engine masks secrets in the configuration.
+    """
     values = {
         key: ConfigValue(value, secret=False) if value != masking.MASK else ConfigValue(None, secret=True)
         for key, value in config.items()
     }
-    return capacity.read(cluster_of(stack, values))
+    cluster = cluster_of(stack, values)
+    return capacity.read(cluster), compatibility.unsupported_version(cluster)
 
 
-def _capacity(requests: Sequence[Future[Capacity]]) -> tuple[Capacity | None, list[str]]:
+def _capacity(requests: Sequence[Future[tuple[Capacity, str]]]) -> tuple[Capacity | None, list[str]]:
+    if not requests:
+        return None, []
     try:
-        found = requests[0].result() if requests else None
-        unread = masking.message(found.unread) if found and found.unread else ""
-        return found, [f"The LimitRanges of the cluster were not checked: {unread}"] if unread else []
+        found, unsupported = requests[0].result()
+        unread = masking.message(found.unread)
+        notes = [f"The LimitRanges of the cluster were not checked: {unread}"] if unread else []
+        return found, [f"Unsupported cluster: {unsupported}", *notes] if unsupported else notes
     except SlipwayError as error:
         reason = str(error).splitlines()[-1]
         return None, [f"The capacity of nodes and quotas was not checked: {masking.message(reason)}"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pulumi import automation
 
-from slipway.cluster import capacity
+from slipway.cluster import capacity, compatibility
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 from slipway.preview import preview
@@ -100,10 +100,11 @@ def test_a_preview_asks_the_same_cluster_for_its_capacity(
     """The engine masks a secret in its events."""
     asked: list[Cluster] = []
     monkeypatch.setattr(capacity, "read", asked.append)
+    monkeypatch.setattr(compatibility, "unsupported_version", asked.append)
     stack = SimpleNamespace(project=SimpleNamespace(working_directory=tmp_path), secret=lambda key: JSON)
     config = {"kubernetes:context": "there", "kubernetes:kubeconfig": "[secret]" if secret else JSON}
     preview._read_capacity(cast(Stack, stack), config)
-    assert Path(asked[0].kubeconfig or "").read_text() == JSON
+    assert [Path(cluster.kubeconfig or "").read_text() for cluster in asked] == [JSON, JSON]
 
 
 def kubeconfig(server: str) -> str:

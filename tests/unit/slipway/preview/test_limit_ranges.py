@@ -127,8 +127,11 @@ def test_an_account_that_may_not_list_ranges_is_told_so() -> None:
     found = capacity.read(cast(Cluster, Ranged(True)))
     assert found.limit_ranges == ()
     assert found.unread == "cannot list limitranges"
-    future: Any = type("Done", (), {"result": lambda _: found})()
+    future: Any = type("Done", (), {"result": lambda _: (found, "it is old")})()
     assert _capacity([future]) == (
         found,
-        ["The LimitRanges of the cluster were not checked: cannot list limitranges"],
+        [
+            "Unsupported cluster: it is old",
+            "The LimitRanges of the cluster were not checked: cannot list limitranges",
+        ],
     )

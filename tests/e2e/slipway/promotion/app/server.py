@@ -1,8 +1,9 @@
-"""A web server with good and bad versions; /mode returns which. In dev the bad versions behave well."""
+"""A web server with good and bad versions, by HTTPS if given a certificate. In dev, bad ones behave well."""
 
 import itertools
 import os
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -40,5 +41,9 @@ class Handler(BaseHTTPRequestHandler):
 if MODE == "crash":
     sys.exit("this version cannot start")
 server = ThreadingHTTPServer(("", 5000), Handler)
+if Path("/tls/tls.crt").exists():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("/tls/tls.crt", "/tls/tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever()
