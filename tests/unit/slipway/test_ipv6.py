@@ -25,7 +25,7 @@ from slipway.preview.rules import Level, Situation, consequences
 from slipway.pulumi.changes import Change, Op
 from tests.unit.conftest import Run
 from tests.unit.recorder import DIGEST
-from tests.unit.slipway.test_rules import workload
+from tests.unit.slipway.preview.rules.test_rules import workload
 
 
 class Registry(BaseHTTPRequestHandler):

@@ -11,7 +11,7 @@ from slipway.errors import SlipwayError
 from slipway.preview.preview import _capacity
 from slipway.preview.rules import Level, Situation, consequences
 from slipway.pulumi.changes import Change, Op
-from tests.unit.slipway.test_rules import workload
+from tests.unit.slipway.preview.rules.test_rules import workload
 
 
 def deployment(resources: dict[str, Any], *, image: str = "web@sha256:1") -> dict[str, Any]:

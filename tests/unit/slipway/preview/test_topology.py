@@ -10,7 +10,7 @@ from slipway.preview.topology.compare import MOST, topology
 from slipway.pulumi.events import summarise
 from tests.e2e.slipway.corpus.cases import cases
 from tests.unit.slipway.engine import UNKNOWN, step
-from tests.unit.slipway.kubernetes_objects import (
+from tests.unit.slipway.preview.kubernetes_objects import (
     accepting,
     changed,
     ingress,

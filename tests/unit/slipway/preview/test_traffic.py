@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.slipway.kubernetes_objects import accepting, changed, named, pods, policy, service
+from tests.unit.slipway.preview.kubernetes_objects import accepting, changed, named, pods, policy, service
 
 BOTH = [pods("web"), pods("redis")]
 
