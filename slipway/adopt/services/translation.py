@@ -61,9 +61,9 @@ class Translation:
         return names(self.services[service], list(databases_in(all_texts, service)))
 
     @property
-    def doors(self) -> Mapping[str, Part]:
+    def host_settings(self) -> Mapping[str, Part]:
         """The services that clients outside reach, by the setting of their host name."""
-        return self._exposures.doors
+        return self._exposures.host_settings
 
     def translate(self) -> None:
         """Translate all services; those that build come first, so that others find their image."""

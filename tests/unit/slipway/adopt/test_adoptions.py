@@ -119,7 +119,8 @@ def test_a_program_runs_and_breaks_no_rule(
     monkeypatch.setenv("PATH", corpus.ENVIRONMENT["PATH"])
     settings = program.translation.settings
     config = {"repository": "localhost:5001/x", **settings.plain, **dict.fromkeys(settings.secret, "hidden")}
-    config |= {key: f"{key.lower()}.example.com" for key in program.translation.doors} | {"issuer": "acme"}
+    hosts = {key: f"{key.lower()}.example.com" for key in program.translation.host_settings}
+    config |= {**hosts, "issuer": "acme"}
     pulumi.runtime.set_all_config({f"slipway:{key}": value for key, value in config.items()}, [])
     recorder = engine(lambda: runpy.run_path(str(tmp_path / "__main__.py")) and None)
     parts = program.translation.parts.values()
