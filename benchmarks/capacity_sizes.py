@@ -67,7 +67,7 @@ class Score:
     unmet: float
 
     @classmethod
-    def of(cls, vm: str, size: float, used: Sequence[float]) -> "Score":
+    def from_size(cls, vm: str, size: float, used: Sequence[float]) -> "Score":
         """Return the score of a size."""
         count = len(used)
         return cls(
@@ -154,7 +154,7 @@ def scores(cases: Sequence[Case], resource: str, rule: Rule) -> list[Score]:
     """Return the scores of a rule, capped at what the machines have."""
     cpu = resource == "cpu"
     return [
-        Score.of(
+        Score.from_size(
             case.vm,
             min(rule(case), max(case.fit.cores, max(case.fit.cpu)) if cpu else case.fit.gib),
             case.test.cpu if cpu else case.test.memory,

@@ -1,8 +1,8 @@
 """Components for Pulumi programs: each creates a working part of a system, with safe defaults."""
 
-from components.imports import lasting
+from components.fast_imports import without_garbage_collection
 
-with lasting():
+with without_garbage_collection():
     from components.image.app_image import AppImage
     from components.image.registry import RegistryCache, RegistryCredentials
     from components.kubernetes.autoscaling import Autoscaling

@@ -57,7 +57,7 @@ def checked(constructor: Callable[P, None]) -> Callable[P, None]:
             validated(*args, **kwargs)
         except ValidationError as error:
             name = args[1] if len(args) > 1 else kwargs.get("name", "")
-            problems = (f"{_argument(problem.path)} {problem.text}" for problem in explained(error))
+            problems = (f"{_argument(problem.path)} {problem.text}" for problem in problems_in(error))
             raise invalid(type(args[0]), name, problems) from None
 
     return check
@@ -90,7 +90,7 @@ def conflict(text: str, *path: str, use: str | None = None) -> PydanticCustomErr
     return PydanticCustomError("conflict", "{text}", {"text": text, "path": path, "use": use})
 
 
-def explained(error: ValidationError, hide: Container[str | int] = ()) -> Iterator[Problem]:
+def problems_in(error: ValidationError, hide: Container[str | int] = ()) -> Iterator[Problem]:
     """Yield every problem that a validation reported, without the values under the keys in `hide`."""
     for problem in error.errors(include_url=False):
         kind, path, context = problem["type"], problem["loc"], problem.get("ctx", {})

@@ -13,11 +13,11 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from sandbox import preflight, status
-from sandbox.platform import doors, environment, lifecycle
+from sandbox.platform import environment, ingress_controller, lifecycle
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Progress
 from sandbox.tools import pulumi_plugins
-from sandbox.tools.families import PLATFORM, Stage
+from sandbox.tools.catalogue import PLATFORM, Stage
 from sandbox.tools.toolchain import Toolchain
 
 
@@ -106,8 +106,8 @@ def up(
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)
-    if instance.doors.exists():
-        console.print(f"Doors: {doors.summary(instance)}", highlight=False, soft_wrap=True)
+    if instance.ingress.exists():
+        console.print(f"Host names: {ingress_controller.summary(instance)}", highlight=False, soft_wrap=True)
     console.print(f"The sandbox is up ({took}). In your shell:", highlight=False)
     console.print(f'  eval "$({instance.command("env")})"', highlight=False)
 
@@ -219,10 +219,10 @@ def certificate(
     """Make a certificate for host names, and print how to use it. It needs `sandbox up --ingress`."""
     instance = Instance.from_environment()
     with lifecycle.lock(instance):
-        issued = doors.certificate(instance, tuple(hosts))
+        issued = ingress_controller.certificate(instance, tuple(hosts))
     print(
         f"kubectl create secret tls NAME --cert={issued.certificate} --key={issued.key}\n"
-        f"{doors.request(instance, hosts[0])}"
+        f"{ingress_controller.request(instance, hosts[0])}"
     )
 
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from sandbox.platform import cgroups, engine, network
+from sandbox.platform import cgroups, docker_engine, network
 from sandbox.platform.instance import Instance, SandboxError, program
 
 PACKAGES = Path(__file__).with_name("packages.txt")
@@ -49,7 +49,7 @@ def check(instance: Instance, to_build: bool, docker: bool = False) -> None:
     if to_build:
         problems += _go()
     if docker:
-        problems += engine.problems(instance)
+        problems += docker_engine.problems(instance)
     # A running process of the instance has its addresses already.
     if platform.system() == "Linux" and not cgroups.processes(instance):
         needed = FREE_MEMORY_GIB + (DOCKER_MEMORY_GIB if docker else 0)

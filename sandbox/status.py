@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.platform import addons, cgroups, doors, images, kubernetes, store
+from sandbox.platform import addons, cgroups, images, ingress_controller, object_store, readiness
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Process, Supervisor
 from sandbox.tools import pulumi_plugins
-from sandbox.tools.families import PLATFORM
+from sandbox.tools.catalogue import PLATFORM
 from sandbox.tools.toolchain import Toolchain
 
 MB = 10**6
@@ -45,7 +45,7 @@ class Status:
     plugins: list[str]
     store: str
     """The endpoint and the bucket of the store, and the file with its credentials; empty without a store."""
-    doors: str
+    ingress: str
     """How clients reach host names; empty without an ingress controller."""
     problems: list[str]
 
@@ -63,14 +63,14 @@ def collect(instance: Instance) -> Status:
         images=_images(instance) if processes else {},
         plugins=pulumi_plugins.report(instance),
         store=_store(instance),
-        doors=doors.summary(instance) if instance.doors.exists() else "",
+        ingress=ingress_controller.summary(instance) if instance.ingress.exists() else "",
         problems=_problems(instance, tools, processes),
     )
 
 
 def _memory(instance: Instance) -> Memory:
     everything, platform = cgroups.processes(instance), cgroups.processes(instance, "platform")
-    system = cgroups.processes_of_pods(instance, kubernetes.system_pods(instance))
+    system = cgroups.processes_of_pods(instance, readiness.system_pods(instance))
     return Memory(*(sum(map(_rss, pids)) for pids in (platform, system, everything - platform - system)))
 
 
@@ -82,7 +82,8 @@ def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) ->
         for process in processes
         if not process.healthy
     ]
-    return broken + kubernetes.unready(instance, addons.deployments(tools)) + doors.unready(instance)
+    unready = readiness.unready(instance, addons.deployments(tools))
+    return broken + unready + ingress_controller.unready(instance)
 
 
 def _images(instance: Instance) -> dict[str, str | None]:
@@ -90,7 +91,7 @@ def _images(instance: Instance) -> dict[str, str | None]:
 
 
 def _store(instance: Instance) -> str:
-    found = store.find(instance)
+    found = object_store.find(instance)
     return f"{found.endpoint}, bucket {found.bucket}, credentials in {found.credentials}" if found else ""
 
 
@@ -134,8 +135,8 @@ def show(status: Status, console: Console) -> None:
         console.print(f"Pulumi plugin {plugin}")
     if status.store:
         console.print(f"Store: {status.store}")
-    if status.doors:
-        console.print(f"Doors: {status.doors}")
+    if status.ingress:
+        console.print(f"Host names: {status.ingress}")
     for family in status.to_build:
         console.print(f"[yellow]not yet compiled[/yellow]: {family}")
     for problem in status.problems:

@@ -1,6 +1,6 @@
 """Errors that the user can act on. The command line prints their message without a traceback.
 
-Any function may raise SlipwayError. A docstring names only the subclasses that its callers tell apart.
+Any function may raise SlipwayError. A docstring names only the subclasses that its callers distinguish.
 
 SlipwayError
 ├── Interrupted

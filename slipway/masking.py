@@ -1,4 +1,4 @@
-"""Values and messages as they may be printed: without secrets, and without control characters."""
+"""Mask secrets and escape control characters in values and messages, so that they can be printed."""
 
 import re
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def visible(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """Return a message of others, such as an error of the API server, as it may be printed; lines stay."""
+    """Make a message from elsewhere, such as an error of the API server, safe to print; lines stay."""
     return "\n".join(map(visible, masked_text(text).split("\n")))
 
 
@@ -104,7 +104,7 @@ def _masked_arguments(text: str) -> str:
 def masked_argument(option: str, value: str) -> str:
     """Mask the secret in the argument after an option: --token SECRET, -u NAME:SECRET, -H "NAME: SECRET".
 
-    Numbers are no login: `docker run --user 1000:1000` has the ids of a user and a group.
+    Numbers are not a login: `docker run --user 1000:1000` has the ids of a user and a group.
     """
     name, _, rest = value.partition(":")
     rest = rest.strip()

@@ -14,7 +14,7 @@ class Markup(str):
 
 
 def element(tag: str, *children: str | None, **attributes: str) -> Markup:
-    """Return an element. Children that are no Markup are text; `class_` is the attribute class."""
+    """Return an element. Children that are not Markup are text; `class_` is the attribute class."""
     names = (
         f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for name, value in attributes.items()

@@ -1,5 +1,6 @@
 """Run other programs, and inspect processes."""
 
+import getpass
 import os
 import shlex
 import subprocess
@@ -96,6 +97,21 @@ def git_bytes(*arguments: str, directory: Path | None = None) -> bytes:
     return result.stdout
 
 
+def current_user() -> str:
+    """Return the user who started the CI job, else git's user, else the user of this machine."""
+    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        if os.environ.get(name):
+            return os.environ[name]
+    try:
+        email = git("config", "user.email").strip()
+    except CommandFailed:
+        email = ""
+    try:
+        return email or getpass.getuser()
+    except (OSError, KeyError):  # containers with any user id have no name for it
+        return f"user {os.getuid()}"
+
+
 def process_space() -> str:
     """Return the boot and the PID namespace, in which a PID has a meaning; empty without /proc."""
     try:
@@ -109,7 +125,7 @@ def start_time(pid: int) -> str | None:
     """Return the start time of a process of this PID namespace.
 
     It does not depend on the time zone, the language or a change of the clock. The text is empty if the
-    process has ended, also if its parent has not read its exit code; None if this cannot be found out.
+    process has ended, also if its parent has not read its exit code; None if that is unknown.
     """
     if not _has_proc():
         return _ps(pid, "lstart")
@@ -120,7 +136,7 @@ def start_time(pid: int) -> str | None:
 
 
 def is_running(pid: int, program: str) -> bool | None:
-    """Return whether a process of this host runs the program; None if this cannot be found out.
+    """Return whether a process of this host runs the program; None if that is unknown.
 
     The PID may be of another PID namespace: containers share the name of a host when they share its network.
     """

@@ -8,7 +8,7 @@ from slipway.cluster.objects import live_objects, resources_in_state
 from slipway.cluster.rollout import workloads
 from slipway.images.references import REPOSITORY, TAG, Image, split, split_tag
 from slipway.promotion.receipts import Outcome
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REFERENCE = re.compile(rf"{REPOSITORY}(:{TAG})?")

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from slipway import masking
 from slipway.capacity.recommend import Container, containers
 from slipway.capacity.sampling import current_use
-from slipway.cluster import quantities, server
+from slipway.cluster import compatibility, quantities
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject, differing, live_objects
 from slipway.cluster.pods import finished_pods
@@ -21,10 +21,10 @@ from slipway.cluster.rollout import rollout_problems, workloads
 from slipway.databases.drills import STALE_S, Drill, drills
 from slipway.errors import SlipwayError
 from slipway.preview import commits
-from slipway.preview.rules.model import count
+from slipway.preview.rules.consequence import count
 from slipway.promotion.receipts import Outcome
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
 
 AT_ONCE = 2
@@ -54,7 +54,7 @@ class Row(BaseModel):
     digest: str = ""
     commit: str = ""
     notes: tuple[str, ...] = ()
-    """What is not a problem of the stack itself: limits of its cluster, and pods that have finished."""
+    """Remarks that are not problems of the stack: limits of its cluster, and pods that have finished."""
     drifted: bool = False
     age_s: float | None = None
     """Seconds since the version was promoted to the stack, or since the last update."""
@@ -62,9 +62,9 @@ class Row(BaseModel):
     """The last operation and its result: update succeeded."""
     updated: datetime | None = None
     usage: tuple[str, ...] = ()
-    """What the containers of each workload use now, next to their requests, if the cluster measures it."""
+    """The present use of each workload next to its requests, if the cluster measures it."""
     drills: tuple[str, ...] = ()
-    """When each database with backups was last restored in a drill, to which moment, and how fast."""
+    """The latest drill of each database with backups: when, to which moment, and how fast."""
     verified: bool = False
     """Whether the latest receipt is for this version, and its outcome is verified."""
 
@@ -124,7 +124,7 @@ def _status(stack: StackSnapshot) -> Row:
             "version": stack.image.tag,
             "digest": stack.image.digest,
             "commit": (latest.commit if latest else "") or commits.last_update_commit(stack.updates),
-            "notes": (*server.notes(stack.cluster, objects), *finished),
+            "notes": (*compatibility.notes(stack.cluster, objects), *finished),
             "drifted": bool(drifted),
             "age_s": (datetime.now(UTC) - since).total_seconds() if since else None,
             "usage": tuple(_usage(stack.cluster, objects)),

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from components.kubernetes.postgres import Restore
 from components.kubernetes.postgres.options import PostgresName
-from components.validation import explained, options
+from components.validation import options, problems_in
 from stack.build import group
 from stack.errors import report
 
@@ -38,4 +38,4 @@ class Databases:
             return TypeAdapter(cls).validate_python(given)
         except ValidationError as error:
             schema = TypeAdapter(cls).json_schema()
-            raise pulumi.RunError(report(pulumi.get_stack(), list(explained(error)), schema)) from None
+            raise pulumi.RunError(report(pulumi.get_stack(), list(problems_in(error)), schema)) from None

@@ -30,7 +30,7 @@ from components.image.app_image import Platforms
 from components.image.reference import PINNED, ImageReference, RepositoryName
 from components.image.registry import RegistryCredentials
 from components.kubernetes import redis
-from components.validation import Memory, Name, Problem, explained, options
+from components.validation import Memory, Name, Problem, options, problems_in
 from slipway.cluster.kubeconfig import BadKubeconfig, Kubeconfig
 from slipway.images.references import BadReference
 from stack.build import Build, build_problems, group
@@ -162,7 +162,7 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate({"namespace": f"{project}-{stack}", **own})
         except ValidationError as error:
-            problems = [*explained(error, hide=secret), *problems]
+            problems = [*problems_in(error, hide=secret), *problems]
         if problems:
             raise pulumi.RunError(report(stack, problems, cls.model_json_schema()))
         return settings

@@ -16,7 +16,7 @@ from components.image.context import BadContext, BuildContext
 from components.image.reference import RepositoryName
 from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import InputText, Name, Platform, checked, conflict, invalid, matching
-from slipway.images.bases import BASE
+from slipway.images.base_images import BASE
 from slipway.images.references import split, split_tag
 from slipway.images.registry import RegistryUnavailable
 from slipway.masking import PASSWORD_IN_URL
@@ -95,7 +95,7 @@ class AppImage(pulumi.ComponentResource):
         """Build and push the image if its content is new; raise BadArgument first if arguments do not fit."""
         build_args = {"SOURCE_DATE_EPOCH": "0"} | (build_args or {})
         platforms = platforms or ["linux/amd64"]
-        with _explained(name):
+        with _reported_context(name):
             source = BuildContext(context, dockerfile)
             self.tag = source.tag(target=target, build_args=build_args, platforms=platforms)
             copy = source.copy(self.tag)
@@ -109,11 +109,11 @@ class AppImage(pulumi.ComponentResource):
             pulumi.log.warn(f"{unavailable}. Assuming that the registry still has the image", self)
         reference = f"{repository}:{self.tag}"
         if published:
-            arguments = _taken(reference, published)
+            arguments = _published_arguments(reference, published)
         else:
             arguments = {
-                **_built(copy, target, build_args, secrets or {}, preview_digest),
-                **_labels(source, target, build_args, builder),
+                **_build_arguments(copy, target, build_args, secrets or {}, preview_digest),
+                **_label_arguments(source, target, build_args, builder),
                 **registry.pushing(credentials, self._repository),
                 **registry.writing(cache),
             }
@@ -214,8 +214,8 @@ _MISSING_SINCE = "missing_since"
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Explain a context that cannot be read or copied."""
+def _reported_context(name: str) -> Iterator[None]:
+    """Report a context that cannot be read or copied as a bad argument."""
     try:
         yield
     except BadContext as error:
@@ -238,7 +238,7 @@ def _check_target(name: str, source: BuildContext, target: str | None, builder: 
         raise invalid(AppImage, name, [f"target is {target!r}, but the stages of {path} are {named}"])
 
 
-def _built(
+def _build_arguments(
     copy: Path,
     target: str | None,
     build_args: dict[str, str],
@@ -258,7 +258,7 @@ def _built(
     }
 
 
-def _labels(
+def _label_arguments(
     source: BuildContext, target: str | None, build_args: dict[str, str], builder: str | None
 ) -> dict[str, Any]:
     """Return the label with the name of the base image, for `slipway outdated`; none if it is unknown."""
@@ -271,7 +271,7 @@ def _labels(
     return {"labels": {BASE: "/".join(split(repository)) + version}}
 
 
-def _taken(reference: str, digest: str) -> dict[str, Any]:
+def _published_arguments(reference: str, digest: str) -> dict[str, Any]:
     """Return the arguments of an image that the registry has: it builds nothing, and pushes nothing.
 
     They matter only where the state has no image of this tag, because another stack has pushed it. The

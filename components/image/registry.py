@@ -8,8 +8,8 @@ from pydantic import Field
 
 from components.image.reference import TaggedReference
 from components.validation import InputText, options
-from slipway.images.login import Login
 from slipway.images.registry import Repository
+from slipway.images.registry_login import Login
 
 TIMEOUT_S = 3.0
 """For each of at most three requests: a preview must not hang on a registry that is down."""

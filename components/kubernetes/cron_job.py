@@ -14,7 +14,7 @@ from components.kubernetes.job import JobName, job_spec
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.process.component import ProcessComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process, ending_in_words
+from components.kubernetes.process.process import Command, Process, reporting_its_log
 from components.kubernetes.process.volumes import Volume
 from components.kubernetes.schedule import Schedule, TimeZone
 from components.validation import Count, InputText, Memory, Platform, Retries, checked, invalid
@@ -65,7 +65,7 @@ class CronJob(ProcessComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the CronJob; raise BadArgument, before anything is touched, if the arguments do not fit."""
+        """Create the CronJob; raise BadArgument first if the arguments do not fit."""
         process = Process(
             image=image,
             command=command,
@@ -84,7 +84,7 @@ class CronJob(ProcessComponent):
         if problems := list(process.problems()):
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
-        pod, needed = self._add_pod(process, ending_in_words(name), pull_secret)
+        pod, needed = self._add_pod(process, reporting_its_log(name), pull_secret)
         spec: k8s.batch.v1.CronJobSpecArgsDict = {
             "schedule": schedule,
             "time_zone": time_zone,

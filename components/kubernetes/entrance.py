@@ -1,4 +1,4 @@
-"""Entrances: what leads requests for a host name from outside the cluster to a Service."""
+"""Entrances: the Ingress, or the route of a Gateway, that leads a host name to a Service."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tls(ABC):  # noqa: B024 # the kinds differ in what they do not need
 
     @staticmethod
     def none(reason: str) -> Tls:
-        """Return no certificate: everybody on the way can read and change requests and answers."""
+        """Return no certificate: everyone on the network path can read and change requests and responses."""
         return _None(reason=reason)
 
     def secret_name(self, service: str) -> str | None:
@@ -109,10 +109,10 @@ class Child(NamedTuple):
 
 
 class Entrance(ABC):
-    """What the cluster has at its edge: `Entrance.ingress` or `Entrance.gateway`."""
+    """The way into the cluster for host names: `Entrance.ingress` or `Entrance.gateway`."""
 
     has_certificates: bool
-    """Whether certificates are the entrance's own, and none of the service's."""
+    """Whether the entrance has the certificates, and the service has none."""
 
     @staticmethod
     def ingress(class_name: str | None = None, *, annotations: Mapping[str, str] | None = None) -> Entrance:
@@ -140,7 +140,7 @@ class Entrance(ABC):
 
     @abstractmethod
     def children(self, backend: Backend) -> Iterator[Child]:
-        """Yield the objects to make."""
+        """Yield the objects to create."""
 
 
 @options

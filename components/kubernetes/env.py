@@ -27,7 +27,7 @@ class EnvVar(ABC):
 
     @staticmethod
     def value(name: str, value: pulumi.Input[str], *, endpoint: Endpoint | None = None) -> EnvVar:
-        """Return a variable with this value, which is visible to everybody who may read the pod."""
+        """Return a variable with this value, which is visible to everyone who may read the pod."""
         return _Value(name=name, text=value, endpoint=endpoint)
 
     @staticmethod

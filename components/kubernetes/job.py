@@ -17,12 +17,12 @@ from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.process.component import ProcessComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process, ending_in_words
+from components.kubernetes.process.process import Command, Process, reporting_its_log
 from components.kubernetes.process.volumes import Volume
 from components.validation import Count, InputText, Memory, Name, Platform, Retries, checked, invalid
 
 DIGITS = 10
-"""Of the hash in the name of a Job."""
+"""The length of the hash in the name of a Job."""
 _numbers = itertools.count()
 
 
@@ -84,7 +84,7 @@ class Job(ProcessComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Run the job; raise BadArgument, before anything is touched, if the arguments do not fit."""
+        """Run the job; raise BadArgument first if the arguments do not fit."""
         process = Process(
             image=image,
             command=command,
@@ -103,7 +103,7 @@ class Job(ProcessComponent):
         if problems := list(process.problems()):
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
-        pod, needed = self._add_pod(process, ending_in_words(name), pull_secret)
+        pod, needed = self._add_pod(process, reporting_its_log(name), pull_secret)
         if network_policy:
             needed.append(self._add_network_policy(process))
         spec = job_spec(self._labels(process), pod, timeout, retries)
@@ -138,7 +138,7 @@ def name_for(prefix: str, spec: k8s.batch.v1.JobSpecArgsDict) -> pulumi.Output[s
     def name(text: str) -> str:
         return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
 
-    # The hash of a secret value is none: a pod shows the names of secrets, and plain values as they are.
+    # The hash is not secret: it covers the names of secrets, and values that the pod shows anyway.
     return pulumi.Output.unsecret(pulumi.Output.json_dumps(spec, sort_keys=True).apply(name))
 
 

@@ -21,8 +21,8 @@ from components.kubernetes.process.volumes import Volume
 from components.kubernetes.rollout import Rollout
 from components.kubernetes.web_service import WebService
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid, quantity
-from slipway.images.card import CARD as CARD
-from slipway.images.card import SIZE as SIZE
+from slipway.images.model_card import CARD as CARD
+from slipway.images.model_card import SIZE as SIZE
 from slipway.images.model_image import DIRECTORY, SlipwayError, read_model
 
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"

@@ -60,7 +60,7 @@ class Resources:
         return self.with_scratch(Decimal(0))
 
     def with_scratch(self, space: Decimal) -> k8s.core.v1.ResourceRequirementsArgsDict:
-        """Return the container's `resources` with room for so many bytes more on the node's disk."""
+        """Return the container's `resources` with that many more bytes on the node's disk."""
         storage = _LOGS_AND_TMP_MI + math.ceil(space / 1024**2)
         return {
             "requests": {**self.requests.as_dict, "ephemeral-storage": "64Mi"},
@@ -135,7 +135,7 @@ class PodSecurity:
 
 
 def spread_over_nodes(selector: dict[str, str]) -> k8s.core.v1.TopologySpreadConstraintArgsDict:
-    """Return the constraint that spreads the pods of each version over nodes, if there is room."""
+    """Return the constraint that spreads the pods of each version over nodes, if these have capacity."""
     return {
         "max_skew": 1,
         "topology_key": "kubernetes.io/hostname",

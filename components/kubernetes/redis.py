@@ -97,8 +97,8 @@ class Redis(NamespacedComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the Redis; raise BadArgument, before anything is touched, if the arguments do not fit."""
-        super().__init__(name, namespace, transform, opts, former_type="RedisCache")
+        """Create the Redis; raise BadArgument first if the arguments do not fit."""
+        super().__init__(name, namespace, transform, opts)
         secret = self._add_secret(password)
         text = f"include {_CONFIG_DIR}/auth.conf\n{settings(resources, bool(storage), eviction)}"
         config = self._add(k8s.core.v1.ConfigMap, suffix="-config", data={"redis.conf": text})

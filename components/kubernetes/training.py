@@ -16,7 +16,7 @@ from components.kubernetes.job import JobName, job_spec
 from components.kubernetes.pod import TMP, Compute, PodSecurity, Resources, defaulting_to
 from components.kubernetes.process.component import ProcessComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process, ending_in_words
+from components.kubernetes.process.process import Command, Process, reporting_its_log
 from components.kubernetes.process.volumes import Volume
 from components.validation import Count, InputText, Memory, Platform, Retries, checked, invalid
 
@@ -92,7 +92,7 @@ class Training(ProcessComponent):
         if problems := [*problems, *process.problems()]:
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
-        pod, needed = self._add_pod(process, ending_in_words(name), pull_secret)
+        pod, needed = self._add_pod(process, reporting_its_log(name), pull_secret)
         _hand_over(pod, timeout, accelerators or {})
         run = job_spec(self._labels(process), pod, timeout, 0)
         run["ttl_seconds_after_finished"] = KEPT_S

@@ -14,7 +14,7 @@ from components.kubernetes.env import EnvVar
 from components.kubernetes.exposure import Exposure, service_url
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.probes import Probes
-from components.kubernetes.process.component import LastingComponent
+from components.kubernetes.process.component import DeploymentComponent
 from components.kubernetes.process.files import File
 from components.kubernetes.process.process import Command, Process
 from components.kubernetes.process.volumes import Volume
@@ -22,7 +22,7 @@ from components.kubernetes.rollout import Rollout
 from components.validation import InputText, Memory, Name, Platform, checked, invalid
 
 
-class WebService(LastingComponent):
+class WebService(DeploymentComponent):
     """A Deployment with limits and probes, its Service, and the policies that protect both.
 
     Every default can be changed: `resources`, `probes`, `security` and `rollout` take other values (None for
@@ -75,7 +75,7 @@ class WebService(LastingComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the service; raise BadArgument, before anything is touched, if the arguments do not fit."""
+        """Create the service; raise BadArgument first if the arguments do not fit."""
         process = Process(
             image=image,
             command=command,

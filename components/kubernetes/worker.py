@@ -13,9 +13,9 @@ from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.pod import DEFAULT_RESOURCES, TMP, PodSecurity, ProcessResources
 from components.kubernetes.probes import CommandProbe
-from components.kubernetes.process.component import LastingComponent
+from components.kubernetes.process.component import DeploymentComponent
 from components.kubernetes.process.files import File
-from components.kubernetes.process.process import Command, Process, ending_in_words
+from components.kubernetes.process.process import Command, Process, reporting_its_log
 from components.kubernetes.process.volumes import Volume
 from components.kubernetes.rollout import Rollout
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid
@@ -25,7 +25,7 @@ PROVEN_S = 5
 """A pod that has run for this time counts as started: without a port, nothing else shows an early crash."""
 
 
-class Worker(LastingComponent):
+class Worker(DeploymentComponent):
     """A Deployment of a process that takes its tasks from elsewhere, and a policy that admits no connection.
 
     When a pod has to stop, the process gets SIGTERM, and `grace` seconds to end or return its task; then it
@@ -69,7 +69,7 @@ class Worker(LastingComponent):
         transform: Transform | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the worker; raise BadArgument, before anything is touched, if the arguments do not fit.
+        """Create the worker; raise BadArgument first if the arguments do not fit.
 
         The rollout fails after `timeout` seconds, and the old pods keep working.
         """
@@ -101,7 +101,7 @@ class Worker(LastingComponent):
 
 def _working(name: str, probe: CommandProbe | None) -> k8s.core.v1.ContainerArgsDict:
     """Return the part of the container that shows whether it works."""
-    container = ending_in_words(name)
+    container = reporting_its_log(name)
     if probe:
         # Such a command often starts an interpreter, which takes a second and as much CPU.
         container["liveness_probe"] = {**probe.action(NO_PORT), "period_seconds": 30, "timeout_seconds": 10}

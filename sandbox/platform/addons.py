@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from string import Template
 
-from sandbox.platform import environment, files, kubernetes, pki
+from sandbox.platform import environment, files, pki, readiness
 from sandbox.platform.images import component
 from sandbox.platform.instance import Instance
 from sandbox.progress import Progress
@@ -29,11 +29,11 @@ def ensure(instance: Instance, tools: Toolchain, progress: Progress, timeout: fl
     """Apply the manifests if they have changed or are not ready, and wait until they are."""
     names = ("kube-router", "storage", *deployments(tools))
     text = "\n---\n".join(manifest(name, _values(instance, tools)) for name in names)
-    if is_applied(instance, "addons", text) and not kubernetes.unready(instance, deployments(tools)):
+    if is_applied(instance, "addons", text) and not readiness.unready(instance, deployments(tools)):
         return
     with progress.step("wait for nodes, DNS and metrics"):
         apply(instance, "addons", text)
-        wait(timeout, lambda: kubernetes.unready(instance, deployments(tools)))
+        wait(timeout, lambda: readiness.unready(instance, deployments(tools)))
 
 
 def manifest(name: str, values: dict[str, str]) -> str:

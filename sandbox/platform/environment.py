@@ -5,7 +5,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from sandbox.platform import files, store
+from sandbox.platform import files, object_store
 from sandbox.platform.instance import Instance
 from sandbox.shell import run
 
@@ -16,7 +16,7 @@ def variables(instance: Instance) -> dict[str, str]:
     The virtualenv has a kubectl too, which may not suit the cluster.
     """
     first = (str(instance.bin), *_virtualenv())
-    backups = store.find(instance)
+    backups = object_store.find(instance)
     path = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry not in first]
     return {
         "PATH": os.pathsep.join((*first, *path)),
@@ -36,7 +36,7 @@ def variables(instance: Instance) -> dict[str, str]:
     }
 
 
-def _store(found: store.Store) -> dict[str, str]:
+def _store(found: object_store.Store) -> dict[str, str]:
     """Return the variables with which AWS' tools and SDKs use the store; a file has the credentials."""
     return {
         "AWS_ENDPOINT_URL_S3": found.endpoint,

@@ -121,7 +121,7 @@ class Instance:
         return self.state / "store-credentials"
 
     @property
-    def doors(self) -> Path:
+    def ingress(self) -> Path:
         """The authority and the certificates of host names; exists after `sandbox up --ingress`."""
         return self.state / "doors"
 

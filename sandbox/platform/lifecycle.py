@@ -12,23 +12,23 @@ from sandbox.platform import (
     addons,
     cgroups,
     control_plane,
-    doors,
-    engine,
+    docker_engine,
     environment,
     files,
     images,
-    kubernetes,
+    ingress_controller,
     network,
     node,
+    object_store,
     pki,
-    store,
+    readiness,
 )
 from sandbox.platform.instance import NODES, Instance, SandboxError
 from sandbox.platform.processes import FOR_SPEED, Program, Supervisor
 from sandbox.progress import Progress
 from sandbox.shell import wait
 from sandbox.tools import pulumi_plugins
-from sandbox.tools.families import PLATFORM, Stage
+from sandbox.tools.catalogue import PLATFORM, Stage
 from sandbox.tools.reachability import DOCKER_HUB, reachable
 from sandbox.tools.toolchain import Toolchain
 
@@ -58,8 +58,8 @@ def up(
     `ingress` a controller for host names; every later start includes them.
     """
     tools = Toolchain(instance)
-    docker = docker or instance.docker.exists()
-    stages = _stages(wait, docker, with_store or instance.store.exists(), ingress or instance.doors.exists())
+    docker, ingress = docker or instance.docker.exists(), ingress or instance.ingress.exists()
+    stages = _stages(wait, docker, with_store or instance.store.exists(), ingress)
     missing = tools.missing(*stages)
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
@@ -68,12 +68,12 @@ def up(
         instance.postgres.touch()
     if docker:
         with progress.step("install the Docker engine"):
-            engine.ensure(instance)
+            docker_engine.ensure(instance)
     if with_store:
-        store.ensure(instance)
-    if ingress or instance.doors.exists():
+        object_store.ensure(instance)
+    if ingress:
         with progress.step("install Envoy"):
-            doors.ensure(instance)
+            ingress_controller.ensure(instance)
     if missing:
         _build_and_serve(instance, tools, progress, stages)
     _serve(instance, tools, progress)
@@ -85,7 +85,7 @@ def _stages(wait: bool, docker: bool, with_store: bool, ingress: bool) -> tuple[
     stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
     if docker:
         stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
-    return stages + (Stage.STORE,) * with_store + (Stage.DOORS,) * ingress
+    return stages + (Stage.STORE,) * with_store + (Stage.INGRESS,) * ingress
 
 
 def _build_and_serve(
@@ -96,9 +96,9 @@ def _build_and_serve(
         archives = pool.submit(_base_archives, instance)
         pool.submit(tools.fetch, tools.missing(*stages))
         build(tools, progress, Stage.CLUSTER)
-        engine = pool.submit(build, tools, progress, Stage.ENGINE)
+        pulumi = pool.submit(build, tools, progress, Stage.ENGINE)
         _serve(instance, tools, progress, archives)
-        engine.result()
+        pulumi.result()
     build(tools, progress, *stages)
 
 
@@ -134,14 +134,14 @@ def _serve(
     with progress.step("start network and processes"):
         _start(instance, tools, supervisor)
     with progress.step("wait for the API server"):
-        wait(API_TIMEOUT_S, lambda: kubernetes.api_unready(instance))
+        wait(API_TIMEOUT_S, lambda: readiness.api_unready(instance))
     environment.ensure_builder(instance)
     _fill_registry(instance, tools, progress, archives)
     if first:
         with progress.step("wait for the nodes and their pods"):
-            wait(PODS_TIMEOUT_S, lambda: kubernetes.stale(instance, begun))
+            wait(PODS_TIMEOUT_S, lambda: readiness.stale(instance, begun))
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
-    doors.deploy(instance, tools, progress, PODS_TIMEOUT_S)
+    ingress_controller.deploy(instance, tools, progress, PODS_TIMEOUT_S)
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -152,7 +152,7 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
     network.ensure(instance)
     node.ensure(instance)
     if instance.docker.exists():
-        engine.ensure_mounts(instance)
+        docker_engine.ensure_mounts(instance)
     supervisor.configure(programs(instance, tools))
     supervisor.ensure()
 
@@ -162,9 +162,9 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     return [
         *control_plane.programs(instance, tools),
         *(program for name in NODES for program in node.programs(instance, tools, name)),
-        *(engine.programs(instance, tools) if instance.docker.exists() else ()),
-        *store.programs(instance, tools),
-        *doors.programs(instance, tools),
+        *(docker_engine.programs(instance, tools) if instance.docker.exists() else ()),
+        *object_store.programs(instance, tools),
+        *ingress_controller.programs(instance, tools),
         *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
     ]
 

@@ -31,8 +31,8 @@ def ensure(instance: Instance) -> None:
         _ensure_node(instance, node)
     if instance.docker.exists():
         _ensure_docker(instance)
-    if instance.doors.exists():
-        _ensure_doors(instance)
+    if instance.ingress.exists():
+        _ensure_ingress(instance)
 
 
 def _ensure_links(instance: Instance) -> None:
@@ -113,7 +113,7 @@ def _ensure_docker(instance: Instance) -> None:
     _ip(None, f"route replace {instance.container_cidr} via {instance.docker_ip}")
 
 
-def _ensure_doors(instance: Instance) -> None:
+def _ensure_ingress(instance: Instance) -> None:
     """Lead the usual ports to those of Envoy: Contour adds 8000 to the port of each listener."""
     rules = f"""
         table ip slipway

@@ -179,7 +179,7 @@ def _kubelet(instance: Instance, tools: Toolchain, node: str) -> Program:
             "failCgroupV1": False,
             "failSwapOn": False,
             "oomScoreAdj": 0,
-            # The disk is the user's, so its use is no reason to evict pods.
+            # The disk is the user's, so its use must not evict pods.
             "evictionHard": {
                 "memory.available": "100Mi",
                 "nodefs.available": "1%",

@@ -39,7 +39,7 @@ def identities(instance: Instance) -> tuple[Identity, ...]:
         Identity("kube-router", "kube-router"),
         Identity("metrics-server", "metrics-server", hosts=("metrics-server.kube-system.svc",)),
         Identity("storage-provisioner", "storage-provisioner"),
-        *((Identity("contour", "contour"),) if instance.doors.exists() else ()),
+        *((Identity("contour", "contour"),) if instance.ingress.exists() else ()),
         *(
             Identity(node, f"system:node:{node}", "system:nodes", (node, instance.node_ip(node)))
             for node in NODES

@@ -22,7 +22,7 @@ from sandbox.platform.instance import Instance, SandboxError
 from sandbox.progress import Part
 from sandbox.shell import run
 from sandbox.tools import reachability
-from sandbox.tools.families import FAMILIES, FOR_USERS, SYSTEM, Family, Stage, Tool
+from sandbox.tools.catalogue import FAMILIES, FOR_USERS, SYSTEM, Family, Stage, Tool
 
 SOURCES = Path(__file__).parent / "go"
 
@@ -106,7 +106,7 @@ _FETCHING = Lock()
 
 @cache
 def on_path(tool: Tool) -> str | None:
-    """Return the path of a suitable tool on PATH; None if there is none."""
+    """Return the path of a suitable tool on PATH; None without one."""
     path = shutil.which(tool.name, path=_search_path())
     if not path or (tool.package and not tool.suitable):
         return None

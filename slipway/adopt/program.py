@@ -51,7 +51,7 @@ class Program:
         """Return the program."""
         found = self.translation
         body = [code.statement("config", "pulumi.Config()")]
-        for key in found.doors:
+        for key in found.host_settings:
             variable = re.sub(r"(?<!^)Host$", "_host", key) if key != "host" else "host"
             body.append(code.statement(variable, f"config.get({code.text(key)})"))
         name = 'f"{pulumi.get_project()}-{pulumi.get_stack()}"'
@@ -81,9 +81,9 @@ class Program:
     def _exports(self) -> list[str]:
         """Return the outputs: `slipway promote` reads `image`."""
         found = self.translation
-        doors = [part.service for part in found.doors.values()]
+        reached = [part.service for part in found.host_settings.values()]
         webs = [part for part in found.parts.values() if part.role == "WebService"]
-        webs.sort(key=lambda part: part.service not in doors)
+        webs.sort(key=lambda part: part.service not in reached)
         urls = {"url" if index == 0 else f"{part.variable}Url": part for index, part in enumerate(webs)}
         lines = [f'pulumi.export("{name}", {part.variable}.url)' for name, part in urls.items()]
         images = sorted(set(found.images.variables.values()))

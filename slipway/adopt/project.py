@@ -24,7 +24,7 @@ STACK = "dev"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What writing the files of a project did."""
+    """The result of writing the files of a project."""
 
     written: list[str]
     """A sentence for each file."""

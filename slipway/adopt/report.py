@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Fate(StrEnum):
-    """What became of a field."""
+    """The outcome for a field of the source."""
 
     TRANSLATED = "translated"
     CHANGED = "changed"
@@ -19,7 +19,7 @@ UNKNOWN = "slipway does not know this field: check whether the application needs
 
 @dataclass(frozen=True)
 class Line:
-    """What became of one field, and how, why, or what to do."""
+    """A line of the report: a field, its outcome, and how, why, or what to do."""
 
     path: str
     fate: Fate
@@ -105,7 +105,7 @@ def join(path: str, key: str) -> str:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of all values that are no mappings; a list of plain values is one value."""
+    """Yield the paths of all values except mappings; a list of plain values is one value."""
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
             yield from leaves(item, join(path, str(key)))

@@ -12,7 +12,7 @@ from slipway.cli.console import print_json, table
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _STYLES = {Outcome.VERIFIED: "green", Outcome.ROLLED_BACK: "yellow", Outcome.FAILED: "red"}
 

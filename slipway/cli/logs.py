@@ -19,7 +19,7 @@ from slipway.cluster.pods import component_workloads
 from slipway.cluster.rollout import pods_of
 from slipway.process import child_environment
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 _POLL_S = 2.0
@@ -84,9 +84,7 @@ class PodLogs:
                     name = pod["metadata"]["name"]
                     if name not in self._threads:
                         self._start(pod, f"--tail={tail if first else -1}")
-                    elif not self._threads[
-                        name
-                    ].is_alive():  # the container has restarted, or not started yet
+                    elif not self._threads[name].is_alive():  # the container restarts, or waits for its start
                         self._start(pod, f"--since-time={since[name]}" if name in since else "--tail=-1")
                     else:
                         since[name] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,60 +3,27 @@
 import gc
 import importlib
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from slipway.cli.options import METAVARS
+from slipway.cli.plain_help import Command, Group
 from slipway.errors import SlipwayError
 
-_PANELS: Mapping[str, Mapping[str, str]] = {
-    "Begin": {"adopt": "adopt"},
-    "Deploy": {"preview": "preview", "apply": "apply", "promote": "promote", "rollback": "promote"},
-    "Models": {"train": "train"},
-    "Inspect": {
-        "status": "status",
-        "history": "history",
-        "drift": "drift",
-        "outdated": "outdated",
-        "sbom": "sbom",
-    },
-    "Plan": {"capacity": "capacity"},
-    "Pods": {"logs": "logs", "shell": "shell", "run": "run", "open": "open"},
-    "Maintain": {"recover": "recover", "restore": "restore", "prune": "prune"},
+_PANELS = {
+    "Begin": ("adopt",),
+    "Deploy": ("preview", "apply", "promote", "rollback"),
+    "Models": ("train",),
+    "Inspect": ("status", "history", "drift", "outdated", "sbom"),
+    "Plan": ("capacity",),
+    "Pods": ("logs", "shell", "run", "open"),
+    "Maintain": ("recover", "restore", "prune"),
 }
-"""The commands by the panel of `--help` that lists them, each with its module in this package."""
-
-
-class _PlainHelp:
-    """Help without the types of Python: flags and arguments have none, and options name their metavar."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help."""
-        for parameter in ctx.command.get_params(ctx):
-            if getattr(parameter, "is_flag", False):
-                parameter.metavar = ""
-            elif parameter.param_type_name == "option":
-                parameter.metavar = METAVARS.get(parameter.name, parameter.metavar)
-            else:
-                vars(parameter)["display_type_rich"] = lambda ctx: None
-        super().format_help(ctx, formatter)  # type: ignore[misc]  # of the command that this is mixed into
-
-
-class Command(_PlainHelp, TyperCommand):
-    """A command with plain help."""
-
-
-class Group(_PlainHelp, TyperGroup):
-    """The commands, with plain help."""
-
+"""The commands by the panel of `--help` that lists them; each but rollback has a module of its name."""
 
 app = typer.Typer(
     help="Deploy to Kubernetes with Pulumi: see the consequences of a change before `pulumi up`, promote a"
     " version from stack to stack, and repair a stack after a crash.\n\n"
-    "Run it in the directory of the Pulumi project, or name that with --cwd. Start with"
+    "Run it in the directory of the Pulumi project, or name the directory with --cwd. Start with"
     " `slipway preview STACK`.",
     cls=Group,
     no_args_is_help=True,
@@ -77,14 +44,14 @@ def load(command: str) -> None:
     Imported modules stay until the process ends, so the garbage collector skips them.
     """
     gc.disable()
-    commands = {name: (panel, module) for panel, names in _PANELS.items() for name, module in names.items()}
-    for name in [command] if command in commands else commands:
-        panel, module = commands[name]
+    panels = {name: panel for panel, names in _PANELS.items() for name in names}
+    for name in [command] if command in panels else panels:
+        module = "promote" if name == "rollback" else name
         function = getattr(importlib.import_module(f"slipway.cli.{module}"), name)
         if isinstance(function, typer.Typer):
-            app.add_typer(function, name=name, rich_help_panel=panel, cls=Group)
+            app.add_typer(function, name=name, rich_help_panel=panels[name], cls=Group)
         else:
-            app.command(rich_help_panel=panel, cls=Command)(function)
+            app.command(rich_help_panel=panels[name], cls=Command)(function)
     gc.freeze()
     gc.enable()
 

@@ -9,13 +9,13 @@ import typer
 from slipway import interrupts
 from slipway.cli.console import info
 from slipway.cli.options import HERE, Directory, OptionalComponent, Stack
-from slipway.cluster.forward import forward, scheme, serves_http
 from slipway.cluster.kubectl import Object
 from slipway.cluster.objects import live_objects
 from slipway.cluster.pods import component_name
+from slipway.cluster.service_ports import forward, scheme, serves_http
 from slipway.errors import SlipwayError
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 
 def open(

@@ -7,18 +7,6 @@ import typer
 
 from slipway.pulumi.stack_file import stack_files
 
-METAVARS = {
-    "base_ref": "REF", "check_command": "COMMAND", "check_host": "HOST", "check_path": "PATH",
-    "check_status": "STATUS", "cwd": "DIRECTORY", "html": "FILE", "last": "N",
-    "confidence": "SHARE", "margin": "DIFFERENCE", "max_latency": "TIMES", "max_size": "TIMES",
-    "max_errors": "SHARE",
-    "min_age": "SECONDS", "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT",
-    "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS",
-    "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
-    "stack": "STACK", "tail": "N", "to": "N",
-}  # fmt: skip
-"""What the help calls the value of an option, by the name of the parameter."""
-
 
 def stack_names(incomplete: str) -> list[str]:
     """Complete the name of a stack from the stack files in the current directory."""

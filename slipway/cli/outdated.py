@@ -10,9 +10,9 @@ from rich.text import Text
 from slipway.cli.console import print_json, print_table, table
 from slipway.cli.options import HERE, Directory, Json, Stacks
 from slipway.errors import SlipwayError
-from slipway.images.bases import State, compare
+from slipway.images.base_images import State, compare
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.status import for_stacks
 
 _STYLES = {State.CURRENT: "green", State.OUTDATED: "red", State.NO_BASE: "dim", State.UNKNOWN: "yellow"}

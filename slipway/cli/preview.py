@@ -52,7 +52,7 @@ def preview(
     ] = None,
     stack: Annotated[
         list[str] | None,
-        typer.Option("--stack", "-s", help="The same as an option.", autocompletion=stack_names),
+        typer.Option("--stack", "-s", help="The same as STACK; repeatable.", autocompletion=stack_names),
     ] = None,
     cwd: Directory = HERE,
     form: Annotated[

@@ -8,19 +8,19 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.checks import with_checks
+from slipway.cli.check_options import with_checks
 from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
 from slipway.promotion import promote as promotion
 from slipway.promotion.options import GateOptions, PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import IMAGE, MODEL
+from slipway.pulumi.stack_snapshot import IMAGE, MODEL
 
 _gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
 READY = "/v2/health/ready"
 """The path at which a server of the Open Inference Protocol reports that its model answers."""
-ModelFlag = Annotated[bool, typer.Option("--model", help="The stack's model instead of its image.")]
+ModelFlag = Annotated[bool, typer.Option("--model", help="Deploy the stack's model instead of its image.")]
 
 
 @with_checks
@@ -49,9 +49,6 @@ def promote(
             " implies --require-verified.",
         ),
     ] = 0,
-    min_soak: Annotated[
-        float, typer.Option("--min-soak", min=0, hidden=True, help="Deprecated: use --min-age.")
-    ] = 0,
     require_drill: Annotated[
         float | None,
         typer.Option(
@@ -71,10 +68,10 @@ def promote(
     model: ModelFlag = False,
     margin: Annotated[
         float,
-        _gate(min=0, help="How much worse it may be: accuracy by this, a mean error by this share."),
+        _gate(min=0, help="How much worse the new model may be: accuracy by this, an error by this share."),
     ] = GateOptions.margin,
     confidence: Annotated[
-        float, _gate(min=0.5, max=0.9999, help="Confidence that it is not worse than that.")
+        float, _gate(min=0.5, max=0.9999, help="Confidence that the new model is not worse than that.")
     ] = GateOptions.confidence,
     max_latency: Annotated[
         float, _gate(min=0, help="How many times as long an inference may take.")
@@ -97,9 +94,7 @@ def promote(
     gate = GateOptions(margin, confidence, max_latency, max_size)
     setting, verify = _for_model(verify) if model else (IMAGE, verify)
     options = PromotionOptions(verify, gate, pull_request, roll_back, require_drill)
-    requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
-    if min_soak:
-        info("--min-soak is deprecated: use --min-age")
+    requirements = promotion.SourceRequirements(require_verified, min_age)
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
         receipt = promotion.promote(Project(cwd), source, target, requirements, options, prompter, setting)

@@ -10,7 +10,7 @@ from slipway.cli.options import HERE, Directory, Json, Yes
 from slipway.errors import SlipwayError
 from slipway.images.registry import Repository
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.retention import named_tags, needed_by, repositories, unneeded
 
 

@@ -10,16 +10,17 @@ from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.errors import SlipwayError
 from slipway.preview.preview import policy_packs
+from slipway.process import current_user
 from slipway.promotion.lease import Lease, take_over
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Prompter
 from slipway.promotion.promote import abandon, check_command, resume
 from slipway.promotion.receipts import Outcome, Owner, Phase
-from slipway.pulumi.project import Project
+from slipway.pulumi.project import ConfigValue, Project
 from slipway.pulumi.project import Stack as PulumiStack
-from slipway.pulumi.records import ConfigValue, runs_on_docker
-from slipway.pulumi.snapshot import StackSnapshot, current_user, stack_file
+from slipway.pulumi.stack_cluster import runs_on_docker
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.stack_snapshot import StackSnapshot, stack_file
 from slipway.recovery import docker
 from slipway.recovery.drift import FORCE_PATCH
 from slipway.recovery.renames import repair_renames

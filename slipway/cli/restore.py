@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from slipway import interrupts
-from slipway.cli.checks import with_checks
+from slipway.cli.check_options import with_checks
 from slipway.cli.console import make_prompter
 from slipway.cli.options import HERE, Directory, Stack, Yes
 from slipway.databases import restore as databases

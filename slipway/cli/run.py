@@ -11,7 +11,7 @@ from slipway.cli.options import HERE, Component, Directory, Stack
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import component_workloads, exit_code, one_off_pod, read_pod, wait_for_start
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 
 def run(

@@ -10,7 +10,7 @@ from slipway.cli.options import HERE, Directory, Stack
 from slipway.errors import SlipwayError
 from slipway.images.sbom import generate
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 
 def sbom(

@@ -8,7 +8,7 @@ import typer
 from slipway.cli.options import HERE, Component, Directory, Stack
 from slipway.cluster.pods import component_workloads, main_container, ready_pod
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _SHELL = ("sh", "-c", "if command -v bash >/dev/null; then exec bash; else exec sh; fi")
 

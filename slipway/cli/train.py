@@ -12,7 +12,7 @@ from slipway.images.model_image import pack
 from slipway.images.registry import Repository
 from slipway.models.training import Training
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import MODEL, REPOSITORIES, StackSnapshot
+from slipway.pulumi.stack_snapshot import MODEL, REPOSITORIES, StackSnapshot
 
 UPLOAD_S = 600.0
 """The time limit for each request of an upload."""
@@ -29,7 +29,7 @@ def train(
     """Run a training of a stack, push the model as an image, and write it into the stack file.
 
     Deploys nothing: `pulumi up` serves the model, and `slipway promote --model` compares it first.
-    The same training gives the same digest, and then changes nothing.
+    A training with the same result has the same digest, and changes nothing.
 
     Exit code: 0 trained, 1 the training failed, or wrote no model.
     """

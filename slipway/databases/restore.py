@@ -24,7 +24,7 @@ from slipway.promotion.phases import Prompter
 from slipway.promotion.receipts import Outcome
 from slipway.promotion.verification import Target, verify
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 RESTORED, DATABASE = "restored", "database"
 """The keys of the stack file that the program reads."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from slipway.errors import ImageNotFound
 from slipway.errors import SlipwayError as SlipwayError  # also for the program
-from slipway.images.card import Card
+from slipway.images.model_card import Card
 from slipway.images.references import Image
 from slipway.images.registry import Repository
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from slipway.errors import ImageNotFound, SlipwayError
 from slipway.errors import RegistryUnavailable as RegistryUnavailable  # also for the program
 from slipway.images import references
-from slipway.images.login import Login, docker_login
+from slipway.images.registry_login import Login, docker_login
 
 TIMEOUT_S = 20.0
 LARGEST_ANSWER = 16 * 2**20

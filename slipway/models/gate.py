@@ -15,7 +15,7 @@ from slipway import interrupts
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.pods import check_start, exit_code, main_container, one_off_pod, read_pod
 from slipway.errors import SlipwayError
-from slipway.images.card import INTERFACE, Card
+from slipway.images.model_card import INTERFACE, Card
 from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.models.comparison import Verdict, compare_classes, compare_errors

@@ -14,7 +14,7 @@ from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.pods import check_start, read_pod
 from slipway.errors import CommandFailed, Interrupted, SlipwayError
 from slipway.images.model_image import MAX_BYTES
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 LABEL = "slipway.dev/training"
 """The label of the CronJobs that are the templates of trainings; `Training` sets it."""

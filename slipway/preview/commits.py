@@ -5,7 +5,7 @@ from pathlib import Path
 
 from slipway.errors import CommandFailed, HistoryUnavailable
 from slipway.process import git
-from slipway.pulumi.records import Update
+from slipway.pulumi.operations import Update
 
 _MOST = 20
 _FETCH = "fetch the history first (actions/checkout: fetch-depth: 0)"

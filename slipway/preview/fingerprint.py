@@ -16,8 +16,8 @@ from slipway.images import references
 from slipway.images.references import Image
 from slipway.process import git_bytes
 from slipway.pulumi.project import Stack
-from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.stack_file import stack_files
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _DOCUMENTS = (".md", ".pyc")
 _CACHES = {".git", ".venv", "venv", "node_modules", "__pycache__"}

@@ -13,7 +13,7 @@ from pulumi.automation.events import EngineEvent
 from slipway import masking, process
 from slipway.capacity import sampling
 from slipway.capacity.usage import HOUR_S, clean, refusal
-from slipway.cluster import capacity, server
+from slipway.cluster import capacity, compatibility
 from slipway.cluster.capacity import Capacity
 from slipway.databases import coverage
 from slipway.errors import HistoryUnavailable, SlipwayError
@@ -22,10 +22,9 @@ from slipway.preview.report import model
 from slipway.preview.report.stack_report import stack_report
 from slipway.preview.rules import Situation
 from slipway.pulumi.changes import Change, Op
-from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.records import ConfigValue
-from slipway.pulumi.run import Run
-from slipway.pulumi.target import cluster_of
+from slipway.pulumi.operations import Run
+from slipway.pulumi.project import ConfigValue, Project, Stack
+from slipway.pulumi.stack_cluster import cluster_of
 
 _POLICIES = "policy"
 _START_S = 30
@@ -114,7 +113,7 @@ def _read_capacity(stack: Stack, config: Mapping[str, str]) -> tuple[Capacity, s
         for key, value in config.items()
     }
     cluster = cluster_of(stack, values)
-    return capacity.read(cluster), server.unsupported_version(cluster)
+    return capacity.read(cluster), compatibility.unsupported_version(cluster)
 
 
 def _capacity(requests: Sequence[Future[tuple[Capacity, str]]]) -> tuple[Capacity | None, list[str]]:

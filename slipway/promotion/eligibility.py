@@ -8,7 +8,7 @@ from slipway.cluster.rollout import rollout_problems, settle
 from slipway.errors import SlipwayError
 from slipway.images.references import Image
 from slipway.promotion.receipts import Outcome, Receipt, now
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
 
 

@@ -23,7 +23,7 @@ from slipway.promotion.lease import Lease
 from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Phase, Receipt
 from slipway.promotion.verification import Target, verify
-from slipway.pulumi.snapshot import MODEL, StackSnapshot
+from slipway.pulumi.stack_snapshot import MODEL, StackSnapshot
 
 
 @dataclass(frozen=True)

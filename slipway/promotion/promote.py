@@ -11,13 +11,14 @@ from slipway.images import references
 from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.preview import commits
+from slipway.process import current_user
 from slipway.promotion.eligibility import check_verified, eligible_image
 from slipway.promotion.lease import Lease, in_progress, open_receipt, take_over
 from slipway.promotion.options import PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.snapshot import BUILD, IMAGE, MODEL, REPOSITORIES, StackSnapshot, current_user, stack_file
+from slipway.pulumi.stack_snapshot import BUILD, IMAGE, MODEL, REPOSITORIES, StackSnapshot, stack_file
 from slipway.recovery.drift import cluster_drift
 from slipway.recovery.repair import repair
 
@@ -184,7 +185,7 @@ def begin(
     target: StackSnapshot, candidate: Candidate, options: PromotionOptions, prompter: Prompter
 ) -> Promotion:
     """Open a receipt for a candidate."""
-    user = current_user()
+    owner = Owner.this_process(current_user())
     receipt = Receipt(
         number=0,  # `open_receipt` sets the number
         stack=target.name,
@@ -194,13 +195,12 @@ def begin(
         image=str(candidate.image),
         previous=str(target.image) if target.image else None,
         previous_setting=target.file.image(),
-        who=user,
+        who=owner.user,
         commit=candidate.commit,
         started=now(),
         options=options,
     )
-    lease = open_receipt(target.receipts, receipt, Owner.this_process(user))
-    return Promotion(target, lease, options, prompter)
+    return Promotion(target, open_receipt(target.receipts, receipt, owner), options, prompter)
 
 
 def finish(

@@ -5,9 +5,9 @@ from contextlib import closing, contextmanager
 
 import httpx
 
-from slipway.cluster.forward import forward, scheme, serves_http, service_port
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.rollout import selects
+from slipway.cluster.service_ports import forward, scheme, serves_http, service_port
 from slipway.errors import SlipwayError
 from slipway.promotion.options import VerifyOptions
 

@@ -8,10 +8,10 @@ from functools import cache, partial
 from typing import Protocol
 
 from slipway import masking, process
-from slipway.cluster.forward import http_ports
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.rollout import FINISHED, pods_of, rollout_problems, selects, settle, workloads
+from slipway.cluster.service_ports import http_ports
 from slipway.errors import SlipwayError
 from slipway.images import references
 from slipway.images.references import Image

@@ -21,7 +21,7 @@ from slipway.pulumi.changes import (
     PropertyChange,
     Violation,
 )
-from slipway.pulumi.properties import differences, is_controllers_field, is_noise, value_at
+from slipway.pulumi.property_diff import differences, is_controllers_field, is_noise, value_at
 
 _STACK = "pulumi:pulumi:Stack"
 _PREVIEW_IS_INCOMPLETE = "nput properties have unknown values. Preview is incomplete."

@@ -9,6 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +21,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
-from slipway.pulumi.records import ConfigValue, Update
-from slipway.pulumi.run import Run
+from slipway.pulumi.operations import Run, Update
 from slipway.pulumi.stack_file import stack_files
 
 OnEvent = Callable[[EngineEvent], None]
@@ -69,6 +69,15 @@ class _Unselected(automation.Stack):
 
     def info(self, show_secrets: bool = True) -> automation.UpdateSummary:
         return automation.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
+
+
+@dataclass(frozen=True)
+class ConfigValue:
+    """A configuration value."""
+
+    value: str | None
+    """None for a secret."""
+    secret: bool
 
 
 class Project:

@@ -11,8 +11,7 @@ from typing import Any
 from slipway.cluster.objects import resources_in_state
 from slipway.errors import CommandFailed
 from slipway.process import run
-from slipway.pulumi.project import Stack
-from slipway.pulumi.records import ConfigValue
+from slipway.pulumi.project import ConfigValue, Stack
 from slipway.recovery.orphans import end, orphans
 from slipway.recovery.repair import Info, unlock_and_run
 
@@ -43,7 +42,7 @@ class Remains:
                 f"container {name} is not in the state: it will be removed"
                 for name in self.containers.values()
             ),
-            *(f"container {name} never ran: it will be made again" for name in self.unstarted.values()),
+            *(f"container {name} never ran: it will be created again" for name in self.unstarted.values()),
         ]
 
 

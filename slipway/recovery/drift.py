@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from slipway.masking import visible
 from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange
+from slipway.pulumi.operations import Run
 from slipway.pulumi.project import Stack
-from slipway.pulumi.properties import printed
-from slipway.pulumi.run import Run
+from slipway.pulumi.property_diff import printed
 
 FORCE_PATCH = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
 """Environment in which the Kubernetes provider overwrites fields that another field manager has set.

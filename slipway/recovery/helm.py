@@ -11,7 +11,7 @@ from typing import Any
 
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import resources_in_state
-from slipway.preview.rules.model import RELEASE
+from slipway.preview.rules.consequence import RELEASE
 
 _PENDING = "status in (pending-install, pending-upgrade, pending-rollback)"
 

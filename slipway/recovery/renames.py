@@ -11,9 +11,9 @@ from typing import Any
 
 from slipway.cluster.objects import resources_in_state
 from slipway.preview.rules import Situation
-from slipway.preview.rules.identities import claims
+from slipway.preview.rules.double_ownership import claims
 from slipway.pulumi.changes import Op
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 
 def repair_renames(snapshot: StackSnapshot, info: Callable[[str], None]) -> StackSnapshot:

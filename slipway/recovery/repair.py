@@ -15,7 +15,7 @@ from slipway.cluster.objects import StackObject, from_resource, live_objects
 from slipway.errors import LockInUse, StackLocked
 from slipway.process import is_running
 from slipway.pulumi.project import Stack
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery import helm
 from slipway.recovery.orphans import end, orphans
 

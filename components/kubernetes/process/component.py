@@ -25,7 +25,7 @@ class ProcessComponent(NamespacedComponent):
         pull_secret: pulumi.Input[str] | None,
         port: int | None = None,
     ) -> tuple[k8s.core.v1.PodSpecArgsDict, list[pulumi.Resource]]:
-        """Make what the pod needs; return the pod, and what must exist before it starts."""
+        """Create the objects that the pod needs; return the pod, and these objects."""
         name = self.pulumi_resource_name
         account = self._add_service_account(pull_secret, token=process.token)
         texts = {file.entry: content for file in process.files if (content := file.own_content) is not None}
@@ -42,7 +42,7 @@ class ProcessComponent(NamespacedComponent):
     def _add_network_policy(
         self, process: Process, port: int | None = None
     ) -> k8s.networking.v1.NetworkPolicy:
-        """Let the pods reach names and what the process leads to, and all pods reach their port if any."""
+        """Admit the pods to DNS and their destinations, and all pods to their port if there is one."""
         spec: k8s.networking.v1.NetworkPolicySpecArgsDict = {
             "pod_selector": {"match_labels": self.selector},
             "policy_types": ["Ingress", "Egress"],
@@ -53,16 +53,16 @@ class ProcessComponent(NamespacedComponent):
         return self._add(k8s.networking.v1.NetworkPolicy, name=self.pulumi_resource_name, spec=spec)
 
     def _labels(self, process: Process) -> dict[str, str]:
-        """Return the labels that select the pods, and admit them to what the process leads to."""
+        """Return the labels that select the pods, and admit them to their destinations."""
         return {**self.selector, **process.client_labels}
 
 
-class LastingComponent(ProcessComponent):
+class DeploymentComponent(ProcessComponent):
     """A component whose process runs all the time, in the pods of a Deployment."""
 
     @staticmethod
     def _problems(process: Process, replicas: int | Autoscaling, rollout: Rollout) -> Iterator[str]:
-        """Yield what does not fit together."""
+        """Yield the conflicts between arguments."""
         yield from process.problems(most(replicas))
         waves = rollout.waves(most(replicas))
         shortest = waves * rollout.min_ready
@@ -81,7 +81,7 @@ class LastingComponent(ProcessComponent):
         spread: bool,
         after: list[pulumi.Resource],
     ) -> None:
-        """Make the Deployment and, if it has one, its autoscaler."""
+        """Create the Deployment and, if it has one, its autoscaler."""
         name = self.pulumi_resource_name
         pod["termination_grace_period_seconds"] = rollout.termination_grace
         if spread:

@@ -26,7 +26,7 @@ class File(ABC):
 
     @staticmethod
     def text(path: str, content: pulumi.Input[str]) -> File:
-        """Return a file with this content, which is visible to everybody who may read ConfigMaps."""
+        """Return a file with this content, which is visible to everyone who may read ConfigMaps."""
         return _Text(path=path, content=content)
 
     @staticmethod

@@ -50,22 +50,22 @@ class Process:
 
     @property
     def endpoints(self) -> list[Endpoint]:
-        """What it may reach."""
+        """The destinations that it may reach."""
         return [*self.reaches, *(variable.endpoint for variable in self.env if variable.endpoint)]
 
     @property
     def client_labels(self) -> dict[str, str]:
-        """The labels that admit its pods where it leads to."""
+        """The labels that admit its pods to these destinations."""
         return {key: value for endpoint in self.endpoints for key, value in endpoint.client_labels.items()}
 
     @property
     def predecessors(self) -> list[pulumi.Resource]:
-        """What must be ready before it starts."""
+        """The resources that must be ready before it starts."""
         return [*(resource for endpoint in self.endpoints for resource in endpoint.depends_on), *self.after]
 
     @property
     def claims(self) -> list[Claim]:
-        """The claims that the component makes."""
+        """The claims that the component creates."""
         return [volume for volume in self.volumes if isinstance(volume, Claim)]
 
     @property
@@ -74,7 +74,7 @@ class Process:
         return [claim.path for claim in self.claims if claim.for_one_pod]
 
     def problems(self, pods: int = 1) -> Iterator[str]:
-        """Yield what does not fit together; `pods` is how many may run at once."""
+        """Yield the conflicts between arguments; `pods` is how many may run at once."""
         paths = Counter([file.path for file in self.files] + [volume.path for volume in self.volumes])
         for path, count in paths.items():
             if count > 1:
@@ -159,6 +159,6 @@ class Process:
         return [{"name": "files", "projected": {"sources": sources, "default_mode": MODE}}]
 
 
-def ending_in_words(name: str) -> k8s.core.v1.ContainerArgsDict:
+def reporting_its_log(name: str) -> k8s.core.v1.ContainerArgsDict:
     """Return the beginning of a container whose status has the end of its log if the process fails."""
     return {"name": name, "termination_message_policy": "FallbackToLogsOnError"}

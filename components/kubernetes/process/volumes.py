@@ -54,7 +54,7 @@ class Volume(ABC):
         storage_class: str | None = None,
         access: Access = "ReadWriteOnce",
     ) -> Volume:
-        """Return a directory that is kept, in a claim of that size that the component makes.
+        """Return a directory that outlives its pods, in a claim of that size that the component creates.
 
         The claim is called COMPONENT-NAME. Pulumi never deletes it: it goes with its namespace. `size` can be
         raised later if the class allows it; class and access mode can never change.
@@ -65,7 +65,7 @@ class Volume(ABC):
 
     @staticmethod
     def existing(path: str, *, claim: str) -> Volume:
-        """Return the directory of a claim that something else makes, for example another component."""
+        """Return the directory of a claim that exists, for example of another component."""
         return _Existing(path=path, claim_name=claim)
 
     @abstractmethod
@@ -89,7 +89,7 @@ class Volume(ABC):
 
 @options
 class EmptyDirectory(Volume):
-    """An empty directory; `Volume.scratch` and `.memory` make it."""
+    """An empty directory, from `Volume.scratch` or `.memory`."""
 
     path: ContainerPath
     size: Memory
@@ -108,7 +108,7 @@ class EmptyDirectory(Volume):
 
 @options
 class Claim(Volume):
-    """A directory in a claim that the component makes; `Volume.claim` makes it."""
+    """A directory in a claim that the component creates, from `Volume.claim`."""
 
     path: ContainerPath
     name: Name

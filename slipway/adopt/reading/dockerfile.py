@@ -1,4 +1,4 @@
-"""An application without a Compose file: what its Dockerfile and its requirements say."""
+"""An application without a Compose file, read from its Dockerfile and its requirements."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.interpolation import interpolate, read_text
 from slipway.adopt.reading.source import Source, with_own_paths
 from slipway.errors import BadSource
@@ -154,7 +154,7 @@ def _list(text: str) -> list[str]:
 
 
 def _requirements(directory: Path, web: Model, found: _Found) -> None:
-    """Add what the requirements of the application say about its processes."""
+    """Add the processes and servers that the requirements of the application imply."""
     names = _names(directory)
     framework = next((name for name in PORTS if name in names), None)
     if framework and "expose" not in web:

@@ -75,8 +75,8 @@ def _applied(name: str, operator: str, rest: str, variables: Mapping[str, str], 
     return _replaced(rest, variables, path)
 
 
-def variables_of(file: Path, outer: Mapping[str, str]) -> dict[str, str]:
-    """Read a file of variables, such as .env; `outer` is what its values may refer to.
+def read_variables(file: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """Read a file of variables, such as .env; `outer` has the variables that its values may refer to.
 
     Raises:
         BadSource: the file cannot be read, or has a line that sets no variable.

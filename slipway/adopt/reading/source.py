@@ -1,4 +1,4 @@
-"""The source of an adoption: what Compose makes of it, and what its authors wrote."""
+"""The application to adopt: its Compose model, and its files as their authors wrote them."""
 
 import json
 import os
@@ -11,16 +11,16 @@ from typing import Any
 
 from slipway import process
 from slipway.adopt.code import text
-from slipway.adopt.reading.files import Model, extended, find, load, merge
-from slipway.adopt.reading.interpolation import interpolate, variables_of
-from slipway.adopt.reading.values import single_ports
+from slipway.adopt.reading.compose_files import Model, extended, find, load, merge
+from slipway.adopt.reading.interpolation import interpolate, read_variables
+from slipway.adopt.reading.short_forms import single_ports
 from slipway.errors import BadSource, CommandFailed
 
 COMPOSE_TIMEOUT_S = 60
 OVERRIDES = tuple(
     f"{stem}.override.{end}" for stem in ("compose", "docker-compose") for end in ("yaml", "yml")
 )
-"""Files that Compose merges unasked."""
+"""Files that Compose merges by default."""
 _OVERRIDE = "it is for development, as a rule: to merge it, name both files with --file"
 _EXTENDS = "the fields that it names are in the report like the service's own"
 
@@ -75,7 +75,7 @@ class Source:
 def read(
     directory: Path, files: Sequence[Path], root: str, environment: Mapping[str, str] = os.environ
 ) -> Source | None:
-    """Read the Compose files of a directory: by `docker compose` if it is installed, else by ourselves.
+    """Read the Compose files of a directory: with `docker compose` if it is installed, else without.
 
     Without `files`, those of COMPOSE_FILE are read, or the directory's own, and None returned if it has none.
     https://docs.docker.com/compose/how-tos/environment-variables/envvars/
@@ -102,7 +102,9 @@ def read(
         lines += [(f"services.{name}.extends", _EXTENDS, True) for name in extending]
     if not merged["services"]:
         raise BadSource(f"{files[0]} has no services: add one under `services:`")
-    model = _by_compose(directory, files, environment) or by_ourselves(directory, files, variables)
+    model = _from_docker_compose(directory, files, environment) or without_docker_compose(
+        directory, files, variables
+    )
     written = with_own_paths(merged)
     model = _like(model, written)
     _check(model, files[0])
@@ -113,10 +115,10 @@ def read(
 def _variables(directory: Path, environment: Mapping[str, str]) -> Mapping[str, str]:
     """Return the variables that Compose has: those of .env, and before them those of the environment."""
     dotenv = directory / ".env"
-    return {**(variables_of(dotenv, environment) if dotenv.is_file() else {}), **environment}
+    return {**(read_variables(dotenv, environment) if dotenv.is_file() else {}), **environment}
 
 
-def by_ourselves(directory: Path, files: Sequence[Path], variables: Mapping[str, str]) -> Model:
+def without_docker_compose(directory: Path, files: Sequence[Path], variables: Mapping[str, str]) -> Model:
     """Return what Compose would run, without Compose."""
 
     def prepare(model: Model) -> Model:
@@ -144,7 +146,7 @@ def _complete(service: Model, name: str, directory: Path, variables: Mapping[str
         path = entry.get("path") if isinstance(entry, Mapping) else entry
         file = directory / str(path)
         if file.is_file():
-            from_files |= variables_of(file, variables)
+            from_files |= read_variables(file, variables)
         elif not isinstance(entry, Mapping) or entry.get("required", True):
             raise BadSource(
                 f"services.{name}.env_file is {str(path)!r}, but there is no {file}:"
@@ -176,7 +178,9 @@ def _words(value: str, path: str) -> list[str]:
         raise BadSource(f"{path} is {value!r}, which has no end: {error}. Close the quotes") from None
 
 
-def _by_compose(directory: Path, files: Sequence[Path], environment: Mapping[str, str]) -> Model | None:
+def _from_docker_compose(
+    directory: Path, files: Sequence[Path], environment: Mapping[str, str]
+) -> Model | None:
     """Return what `docker compose` makes of the files; None if it is not installed."""
     named = [word for file in files for word in ("--file", str(file.resolve()))]
     command = ("docker", "compose", "--project-directory", str(directory), *named, "--profile", "*")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.roles import Part, Role, mentioned
@@ -21,7 +21,7 @@ class Exposures:
     source: Source
     services: Mapping[str, Model]
     report: Report
-    doors: dict[str, Part] = field(default_factory=dict)
+    host_settings: dict[str, Part] = field(default_factory=dict)
     """The services that clients outside reach, by the setting of their host name."""
 
     def exposure(self, service: Model, part: Part, path: str) -> Code | None:
@@ -34,9 +34,9 @@ class Exposures:
             arguments["port"] = str(part.port)  # in Compose, clients use the container's port
         arguments["target_port"] = str(part.port)
         if public:
-            key = f"{part.variable}Host" if self.doors else "host"
-            variable = f"{part.variable}_host" if self.doors else "host"
-            self.doors[key] = part
+            key = f"{part.variable}Host" if self.host_settings else "host"
+            variable = f"{part.variable}_host" if self.host_settings else "host"
+            self.host_settings[key] = part
             arguments["host"] = f"{variable} or ()"
             arguments["tls"] = f'Tls.issuer(config.require("issuer")) if {variable} else None'
             arguments["public"] = (
@@ -58,7 +58,7 @@ class Exposures:
         public, first = False, True
         for index, entry in enumerate(service.get("ports", [])):
             place = f"{path}.ports[{index}]"
-            port = values.port(entry, place)
+            port = short_forms.port(entry, place)
             keys = self.source.keys(part.service, "ports", index, _PORT_KEYS)
             if part.role is not Role.WEB:
                 self.report.left_out(place, f"a {part.role} has no port: nobody connects to it")

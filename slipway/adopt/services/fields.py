@@ -1,4 +1,4 @@
-"""The fields of a service that need no code of their own: what becomes of each."""
+"""The fields of a service that need no code of their own, with the outcome for each."""
 
 from slipway.adopt.report import Fate
 

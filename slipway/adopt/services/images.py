@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.adopt import code
 from slipway.adopt.code import Code, camel
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.interpolation import read_text
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join

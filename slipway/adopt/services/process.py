@@ -7,8 +7,8 @@ from typing import Any
 
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.roles import Role
 from slipway.errors import BadSource
@@ -41,7 +41,7 @@ def amounts(service: Model, path: str, report: Report, defaults: tuple[int, int,
             kind = "cpu" if "cpu" in field else "memory"
             group = "requests" if "reserv" in field else "limits"
             given[group, kind] = (
-                values.cores(value, place) if kind == "cpu" else values.mebibytes(value, place)
+                short_forms.cores(value, place) if kind == "cpu" else short_forms.mebibytes(value, place)
             )
             report.translated(place, f"resources.{group}.{kind}")
     if not given:
@@ -86,7 +86,7 @@ def probes(service: Model, role: Role, port: int | None, path: str, report: Repo
         return {"probe": code.invoke("Probe.exec", *map(code.text, test))}
     more = {}
     if "start_period" in health:
-        startup = values.seconds(health["start_period"], join(place, "start_period"))
+        startup = short_forms.seconds(health["start_period"], join(place, "start_period"))
         report.translated(join(place, "start_period"), "Probes.startup, 60 s or more")
         more = {"startup": str(startup)} if startup > 60 else {}
     ready = _asked(" ".join(test), port, join(place, "test"), report)
@@ -156,7 +156,7 @@ def stopping(service: Model, role: Role, path: str, report: Report) -> dict[str,
     if "stop_grace_period" not in service:
         return {}
     place = join(path, "stop_grace_period")
-    grace = values.seconds(service["stop_grace_period"], place)
+    grace = short_forms.seconds(service["stop_grace_period"], place)
     if role is Role.JOB:
         report.left_out(place, "a Job is stopped by its `timeout` only")
         return {}

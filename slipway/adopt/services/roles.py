@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway.adopt.code import identifier
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.compose_files import Model
 from slipway.errors import BadSource
 
 
 class Role(StrEnum):
-    """What a service becomes."""
+    """The kind of component that a service becomes."""
 
     WEB = "WebService"
     WORKER = "Worker"

@@ -1,4 +1,4 @@
-"""What a stack sets: values that differ between stacks, and secrets, which no file has in plain text."""
+"""The settings of a stack: values that differ between stacks, and secrets, never in plain text."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Settings:
     secret: dict[str, str] = field(default_factory=dict, repr=False)
     """Values of the source that belong into a stack file encrypted, by key."""
     shared: dict[str, str] = field(default_factory=dict, repr=False)
-    """The keys of secrets that several services must have the same value of, by that."""
+    """The keys of secrets that several services share, by their values."""
     entries: dict[str, str] = field(default_factory=dict)
     """The entries of the program's Secret, each with the key of its value."""
 
@@ -76,7 +76,7 @@ def hidden(
 ) -> tuple[list[str], list[Code]]:
     """Return a command whose secrets come from variables, and these variables.
 
-    Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`; `referred` are those that it shall replace.
+    Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`; `referred` are those that it must replace.
     """
     shown: list[str] = []
     variables: list[Code] = []

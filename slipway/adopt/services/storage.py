@@ -7,11 +7,11 @@ from typing import Any
 
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.interpolation import read_text
+from slipway.adopt.reading.short_forms import Mount
 from slipway.adopt.reading.source import Source
-from slipway.adopt.reading.values import Mount
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.process import is_path
 from slipway.adopt.services.roles import Part
@@ -27,7 +27,7 @@ _SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
 @dataclass
 class Storage:
-    """What the processes of an application write to and read from, apart from their images."""
+    """The directories and files of an application's processes, apart from those of their images."""
 
     source: Source
     settings: Settings
@@ -35,7 +35,7 @@ class Storage:
     users: Mapping[str, int]
     """How many services use each named volume."""
     passwords: Collection[str] = ()
-    """The secrets that have the password of a database, which its component makes anew."""
+    """The secrets that have the password of a database, which its component generates."""
     claims: dict[str, str] = field(default_factory=dict)
     """The claims that a component before has made, by the name of the volume."""
     volumes: list[Code] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Storage:
         for index, entry in enumerate(service.get("volumes", [])):
             place = f"{path}.volumes[{index}]"
             known = self.source.keys(part.service, "volumes", index, _KEYS)
-            self._mount(values.mount(entry, place), part, place, known)
+            self._mount(short_forms.mount(entry, place), part, place, known)
         tmpfs = service.get("tmpfs", [])
         for entry in [tmpfs] if isinstance(tmpfs, str) else tmpfs:
             target, _, given = str(entry).partition(":")
@@ -126,7 +126,7 @@ class Storage:
             self.report.changed(path, "a file to read, with the content that it has at `pulumi up`", *known)
 
     def _memory(self, target: str, size: Any, path: str, *keys: str) -> None:
-        amount = values.mebibytes(size, path) if size else MEMORY_MIB
+        amount = short_forms.mebibytes(size, path) if size else MEMORY_MIB
         if target == "/tmp":  # noqa: S108 # in the pod
             self.tmp = f"{amount}Mi" if size else None
             self.report.changed(path, "a directory on the node's disk, which every component has", *keys)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.fields import TOP

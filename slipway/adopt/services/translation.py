@@ -7,8 +7,8 @@ from typing import Any
 
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join, listed
 from slipway.adopt.services import process
@@ -30,7 +30,7 @@ PROCESS_DEFAULTS = (250, 128, 500, 256)
 
 @dataclass
 class Translation:
-    """The services of a source as components, and what the program needs beside them."""
+    """The services of a source as components, and the rest of the program."""
 
     source: Source
     services: Mapping[str, Model]
@@ -44,7 +44,7 @@ class Translation:
         ports = {name: self._port(service, f"services.{name}") for name, service in self.services.items()}
         self.parts = parts(self.services, ports)
         mounts = Counter(
-            values.mount(entry, f"services.{name}.volumes[{index}]").source
+            short_forms.mount(entry, f"services.{name}.volumes[{index}]").source
             for name, service in self.services.items()
             if self.parts[name].role in (Role.WEB, Role.WORKER, Role.JOB)
             for index, entry in enumerate(service.get("volumes", []))
@@ -61,9 +61,9 @@ class Translation:
         return names(self.services[service], list(databases_in(all_texts, service)))
 
     @property
-    def doors(self) -> Mapping[str, Part]:
+    def host_settings(self) -> Mapping[str, Part]:
         """The services that clients outside reach, by the setting of their host name."""
-        return self._exposures.doors
+        return self._exposures.host_settings
 
     def translate(self) -> None:
         """Translate all services; those that build come first, so that others find their image."""
@@ -107,9 +107,9 @@ class Translation:
     def _port(self, service: Model, path: str) -> int | None:
         """Return the first port that a service listens on, if others may connect to it."""
         entries = enumerate(service.get("ports", []))
-        ports = [values.port(entry, f"{path}.ports[{index}]") for index, entry in entries]
+        ports = [short_forms.port(entry, f"{path}.ports[{index}]") for index, entry in entries]
         tcp = [port.target for port in ports if port.protocol == "tcp"]
-        exposed = [values.port(str(port), f"{path}.expose").target for port in service.get("expose", [])]
+        exposed = [short_forms.port(str(port), f"{path}.expose").target for port in service.get("expose", [])]
         return next(iter([*tcp, *exposed]), None)
 
     def _server(self, part: Part, path: str) -> None:
@@ -244,7 +244,7 @@ class Translation:
             ("deploy.replicas", service.get("deploy", {}).get("replicas")),
         ):
             if value is not None:
-                found = values.count(value, join(path, key))
+                found = short_forms.count(value, join(path, key))
                 if lasting:
                     self.report.translated(join(path, key), "replicas")
                 else:

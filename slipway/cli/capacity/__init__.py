@@ -7,9 +7,10 @@ from slipway.cli.capacity.pack import pack
 from slipway.cli.capacity.recommend import recommend
 from slipway.cli.capacity.route import route
 from slipway.cli.capacity.schedule import schedule
+from slipway.cli.plain_help import Command
 
 capacity = typer.Typer(
     help="Size, place, schedule and route workloads by their measured use.", no_args_is_help=True
 )
 for command in (measure, recommend, pack, schedule, route):
-    capacity.command()(command)
+    capacity.command(cls=Command)(command)

@@ -15,7 +15,7 @@ from slipway.cluster.objects import live_objects
 from slipway.cluster.quantities import cpu, duration, memory
 from slipway.cluster.rollout import workloads
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 LEAST = "1d"
 """The default of the shortest history."""

@@ -14,7 +14,7 @@ from slipway.capacity.prometheus import Prometheus
 from slipway.capacity.usage import Usage, clean
 from slipway.cluster.rollout import workloads
 from slipway.errors import SlipwayError
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 

@@ -17,7 +17,7 @@ from slipway.cluster.objects import StackObject
 from slipway.cluster.quantities import amount
 from slipway.errors import SlipwayError
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 if TYPE_CHECKING:
     from slipway.capacity.packing.search import Packing

@@ -23,7 +23,7 @@ from slipway.cluster.quantities import duration
 from slipway.errors import SlipwayError
 from slipway.page import Markup, element, fill
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 
 _PAGE = Path(__file__).with_name("recommend.html")
 _PRICES = Prices()

@@ -7,7 +7,7 @@ from pathlib import Path
 from slipway.page import Markup, element, fill
 from slipway.preview.report import svg
 from slipway.preview.report.model import Property, Report, Resource, Stack
-from slipway.preview.report.vocabulary import (
+from slipway.preview.report.wording import (
     DRIFT,
     LEVELS,
     MARKS,

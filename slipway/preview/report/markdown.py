@@ -11,7 +11,7 @@ from typing import Literal
 
 from slipway.preview.report import mermaid
 from slipway.preview.report.model import Report, Resource, Stack
-from slipway.preview.report.vocabulary import (
+from slipway.preview.report.wording import (
     DRIFT,
     LEVEL_STATES,
     MARKS,

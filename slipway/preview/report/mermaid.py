@@ -6,7 +6,7 @@ https://mermaid.js.org/syntax/flowchart.html
 import re
 from collections.abc import Iterator
 
-from slipway.preview.report.vocabulary import marked, shortened
+from slipway.preview.report.wording import marked, shortened
 from slipway.preview.topology.model import Edge, Mark, Node, Topology
 
 _LONGEST = 60

@@ -1,4 +1,4 @@
-"""Building of a stack's report: consequences, and differences as text."""
+"""Build the report of a stack: consequences, and differences as text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,8 +10,8 @@ from slipway.preview.report.model import Property, Resource, Stack
 from slipway.preview.rules import Consequence, Level, Situation, consequences, highest
 from slipway.preview.topology.compare import topology
 from slipway.pulumi.changes import Change, EventSummary, Op, PropertyChange, Violation
-from slipway.pulumi.properties import is_noise, printed
-from slipway.pulumi.run import is_generic, policy_refusal, without_values
+from slipway.pulumi.operations import is_generic, policy_refusal, without_values
+from slipway.pulumi.property_diff import is_noise, printed
 
 
 def stack_report(

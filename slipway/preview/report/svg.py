@@ -5,8 +5,8 @@ from html import escape
 from itertools import pairwise
 
 from slipway.masking import visible
-from slipway.preview.report.layout import Box, Layout, Point, arrange
-from slipway.preview.report.vocabulary import marked, shortened
+from slipway.preview.report.graph_layout import Box, Layout, Point, arrange
+from slipway.preview.report.wording import marked, shortened
 from slipway.preview.topology.model import Edge, Layer, Mark, Node, Topology
 
 _LONGEST = 30

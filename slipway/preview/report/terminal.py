@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from slipway.preview.report.model import Property, Report, Resource, Stack
-from slipway.preview.report.vocabulary import (
+from slipway.preview.report.wording import (
     DRIFT,
     LEVEL_STATES,
     LEVELS,

@@ -6,29 +6,29 @@ A rule is a function from a Situation to the consequences that it finds. Rules a
 from collections.abc import Callable, Iterable
 
 from slipway.preview.rules import (
-    budgets,
     configuration,
     data_loss,
+    disruption_budgets,
     docker,
-    doors,
+    double_ownership,
     downtime,
-    identities,
+    helm_releases,
     images,
+    ingresses,
     limit_ranges,
     models,
     network_policies,
-    outputs,
     pods,
     postgres,
     privileges,
     rbac,
-    releases,
     resources,
     services,
-    unknown,
+    stack_outputs,
+    unknown_effects,
     usage,
 )
-from slipway.preview.rules.model import Consequence, Level, Situation, highest
+from slipway.preview.rules.consequence import Consequence, Level, Situation, highest
 
 Rule = Callable[[Situation], Iterable[Consequence]]
 
@@ -38,7 +38,7 @@ RULES: tuple[Rule, ...] = (
     data_loss.restarts,
     data_loss.unmounted,
     data_loss.claims,
-    identities.identities,
+    double_ownership.identities,
     downtime.removals,
     downtime.replacements,
     downtime.immutable,
@@ -47,7 +47,7 @@ RULES: tuple[Rule, ...] = (
     downtime.later_outages,
     services.reachability,
     services.exposure,
-    doors.changes,
+    ingresses.changes,
     network_policies.traffic,
     privileges.pods,
     privileges.namespaces,
@@ -66,7 +66,7 @@ RULES: tuple[Rule, ...] = (
     pods.probes,
     pods.scaling,
     pods.scalers,
-    budgets.changes,
+    disruption_budgets.changes,
     resources.limits,
     limit_ranges.changes,
     resources.capacity,
@@ -75,10 +75,10 @@ RULES: tuple[Rule, ...] = (
     images.images,
     images.platforms,
     models.cards,
-    outputs.changes,
-    releases.updates,
-    releases.removals,
-    releases.unlisted,
+    stack_outputs.changes,
+    helm_releases.updates,
+    helm_releases.removals,
+    helm_releases.unlisted,
     docker.containers,
     docker.data,
     docker.networks,
@@ -90,7 +90,7 @@ RULES: tuple[Rule, ...] = (
 def consequences(situation: Situation) -> tuple[Consequence, ...]:
     """Return the consequences of all rules, the worst first."""
     found = dict.fromkeys(consequence for rule in RULES for consequence in rule(situation))
-    found |= dict.fromkeys(unknown.changes(situation, tuple(found)))
+    found |= dict.fromkeys(unknown_effects.changes(situation, tuple(found)))
     return tuple(sorted(found, key=lambda consequence: consequence.level, reverse=True))
 
 

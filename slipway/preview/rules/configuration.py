@@ -4,7 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, count, get, items, mapping
+from slipway.preview.rules.consequence import (
+    Consequence,
+    Level,
+    Object,
+    Situation,
+    count,
+    get,
+    items,
+    mapping,
+)
 from slipway.preview.rules.workloads import Workload, restarting, workloads
 from slipway.pulumi.changes import Change, Hidden, Op
 
@@ -102,7 +111,7 @@ def unfinished(situation: Situation) -> Iterator[Consequence]:
 
 
 def missing(situation: Situation) -> Iterator[Consequence]:
-    """Yield the keys that pods need, and that a ConfigMap or Secret of the stack does not have any longer."""
+    """Yield the keys that pods need, and that a ConfigMap or Secret of the stack no longer has."""
     before = {
         (workload.object.change.urn, reference)
         for workload, reference, item in _read(situation, situation.before)
@@ -140,7 +149,7 @@ def outside(situation: Situation, urn: str) -> Iterator[tuple[Workload, Referenc
                     yield workload, reference
 
 
-def is_read_anew(situation: Situation, item: Object, key: str) -> bool:
+def readers_restart(situation: Situation, item: Object, key: str) -> bool:
     """Return whether pods read an object, and all that read one of its keys restart with its change."""
     restarted = _restarted(situation)
     return bool(readers(situation, item, situation.after)) and all(

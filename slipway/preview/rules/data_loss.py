@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from slipway.cluster.quantities import amount
 from slipway.preview.rules import postgres
-from slipway.preview.rules.model import (
+from slipway.preview.rules.consequence import (
     RELEASE,
     Consequence,
     Level,
@@ -44,7 +44,7 @@ _IDENTITIES = {
     "csi": ("driver",),
     "iscsi": ("targetPortal", "iqn", "lun"),
 }
-"""What tells volumes of a kind apart."""
+"""The fields that identify a volume of each kind."""
 
 
 def deletions(situation: Situation) -> Iterator[Consequence]:
@@ -71,7 +71,7 @@ def safeguards(situation: Situation) -> Iterator[Consequence]:
 
 
 def _data(change: Change) -> str | None:
-    if change.type == RELEASE:  # releases.py has the rules for these
+    if change.type == RELEASE:  # helm_releases.py has the rules for these
         return None
     if not is_object(change.old):
         return None if change.type.startswith(_HARMLESS_TYPES) else "the data in it"

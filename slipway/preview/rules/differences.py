@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from slipway.pulumi.changes import Change, Hidden
-from slipway.pulumi.properties import is_noise, parse_path
+from slipway.pulumi.property_diff import is_noise, parse_path
 
 Path = tuple[str, ...]
 

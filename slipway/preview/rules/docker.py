@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slipway.preview.rules import images
-from slipway.preview.rules.conditions import Context, is_hidden
-from slipway.preview.rules.model import Consequence, Level, Situation, get, items, mapping
+from slipway.preview.rules.consequence import Consequence, Level, Situation, get, items, mapping
+from slipway.preview.rules.harmless_conditions import Context, is_hidden
 from slipway.pulumi.changes import Change, Op
 
 ENGINE = "docker:index"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from slipway.preview.rules import postgres
-from slipway.preview.rules.doors import DOORS
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get
+from slipway.preview.rules.ingresses import DOORS
 from slipway.preview.rules.workloads import SERVING, persisting, restarting
 from slipway.pulumi.changes import Op
 

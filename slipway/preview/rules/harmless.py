@@ -1,14 +1,15 @@
 """Properties whose change is known to be harmless, each with its condition and its source.
 
-A change of any other property needs attention, unless a rule reports what it does: unknown.py.
+A change of any other property needs attention, unless a rule reports what it does: unknown_effects.py.
 """
 
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slipway.preview.rules import conditions, docker
-from slipway.preview.rules.conditions import Context
+from slipway.preview.rules import docker
+from slipway.preview.rules import harmless_conditions as conditions
+from slipway.preview.rules.harmless_conditions import Context
 
 _API = "https://kubernetes.io/docs/reference/kubernetes-api/"
 _CONCEPTS = "https://kubernetes.io/docs/concepts/"
@@ -205,7 +206,7 @@ A property that is in no rule and not here needs attention: its effect is not kn
 
 - `pod` and `template` stand for the spec and the metadata of a pod template, in every kind of workload.
 - `*` stands for one key or name, and `**` for any number of them.
-- A default that a program states, or no longer states, is no change.
+- A default that a program states, or no longer states, is not a change.
 
 Each condition stands before its source and its properties.
 """

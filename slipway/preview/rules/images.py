@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Situation, get, items
+from slipway.images.references import split_tag
+from slipway.preview.rules.consequence import Consequence, Level, Situation, get, items
 from slipway.preview.rules.workloads import KINDS, template_of
 from slipway.pulumi.changes import Hidden
 
@@ -91,9 +92,7 @@ def _built(situation: Situation) -> Iterator[tuple[str, str]]:
 
 def repository(reference: Any) -> str:
     """Return an image reference without tag and digest: ghcr.io/you/web."""
-    name = str(reference).partition("@")[0]
-    head, colon, tail = name.rpartition(":")
-    return head if colon and "/" not in tail else name
+    return split_tag(str(reference))[0]
 
 
 def short(reference: str) -> str:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Consequence, Level, Manifest, Object, Situation, get, items, mapping
+from slipway.preview.rules.consequence import (
+    Consequence,
+    Level,
+    Manifest,
+    Object,
+    Situation,
+    get,
+    items,
+    mapping,
+)
 from slipway.preview.rules.workloads import Workload, restarting, workloads
 from slipway.pulumi.changes import Hidden, Op
 
@@ -45,7 +54,7 @@ def changes(situation: Situation) -> Iterator[Consequence]:
     new |= {change.urn for change in situation.changes if change.op in (Op.CREATE, Op.REPLACE)}
     for workload, bounds, text in _effects(situation, situation.after):
         urn = workload.object.change.urn
-        # A LimitRange that somebody has added to the cluster meets the stack's pods at their next start.
+        # A LimitRange from outside of the stack applies to the stack's pods when they start the next time.
         refuses_now = text.endswith(_REFUSED) and not bounds.of_the_stack and urn in new
         if (urn, text) not in before or refuses_now:
             yield workload.object.consequence(Level.ATTENTION, "capacity", text)

@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slipway.preview.rules.model import Situation, mapping
+from slipway.preview.rules.consequence import Situation, mapping
 
 # A prefix is the domain of a controller; keys without a prefix belong to the users.
 _UNREAD_PREFIXES = ("app.kubernetes.io", "helm.sh/chart", "meta.helm.sh", "checksum", "slipway")

@@ -5,10 +5,10 @@ from typing import Any
 
 from slipway.cluster import quantities
 from slipway.errors import SlipwayError
-from slipway.images.card import CARD as CARD
-from slipway.images.card import INTERFACE, Card
-from slipway.images.card import SIZE as SIZE
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get
+from slipway.images.model_card import CARD as CARD
+from slipway.images.model_card import INTERFACE, Card
+from slipway.images.model_card import SIZE as SIZE
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get
 
 
 def cards(situation: Situation) -> Iterator[Consequence]:

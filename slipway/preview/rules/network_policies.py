@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.workloads import persisting, selects, workloads
 from slipway.pulumi.changes import Hidden
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from slipway.cluster import quantities
 from slipway.preview.rules import postgres
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, count, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, count, get, items
 from slipway.preview.rules.workloads import Workload, persisting, restarting, selects, workloads
 from slipway.pulumi.changes import Op
 
@@ -32,11 +32,11 @@ def _rollout(old: Workload, new: Workload) -> tuple[Level, str]:
     if new.unavailable and new.unavailable * 2 >= new.replicas:
         return Level.ATTENTION, f"replaces its {pods}, up to {new.unavailable} missing meanwhile"
     extra = new.requests() * new.surge
-    room = f"CPU {quantities.cpu(extra.cpu)}, memory {quantities.memory(extra.memory)}"
+    capacity = f"CPU {quantities.cpu(extra.cpu)}, memory {quantities.memory(extra.memory)}"
     missing = f"up to {new.unavailable} missing" if new.unavailable else "none missing"
     return (
         Level.SAFE,
-        f"replaces its {pods} one after another: up to {new.surge} extra meanwhile ({room}), {missing}",
+        f"replaces its {pods} one after another: up to {new.surge} extra meanwhile ({capacity}), {missing}",
     )
 
 
@@ -60,17 +60,19 @@ def _early_and_late_requests(situation: Situation, old: Workload, new: Workload)
 
 
 def probes(situation: Situation) -> Iterator[Consequence]:
-    """Yield probes that ask a port by a name that their container does not have."""
+    """Yield probes that name a port that their container does not have."""
     before = {
-        (old.object.change.urn, problem) for old, _ in restarting(situation) for problem in _unasked(old)
+        (old.object.change.urn, problem)
+        for old, _ in restarting(situation)
+        for problem in _impossible_probes(old)
     }
     for _, new in restarting(situation):
-        for problem in _unasked(new):
+        for problem in _impossible_probes(new):
             if (new.object.change.urn, problem) not in before:
                 yield new.object.consequence(Level.DANGEROUS, "pods", problem)
 
 
-def _unasked(workload: Workload) -> Iterator[str]:
+def _impossible_probes(workload: Workload) -> Iterator[str]:
     for container in workload.containers:
         names = {get(port, "name") for port in items(get(container, "ports"))}
         for probe in ("readiness", "liveness", "startup"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 
@@ -68,7 +68,7 @@ def removals(situation: Situation) -> Iterator[Consequence]:
 
 
 def claims(situation: Situation) -> Iterator[Consequence]:
-    """Yield the claims of a database that would have to shrink, or to be made again."""
+    """Yield the claims of a database that would have to shrink, or to be created again."""
     for old, new in situation.updates("PersistentVolumeClaim"):
         if not is_part(new.change):
             continue

@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Situation, get, items, mapping
+from slipway.preview.rules.consequence import Consequence, Level, Situation, get, items, mapping
 from slipway.preview.rules.workloads import Workload, workloads
 
 _HARMLESS = {"NET_BIND_SERVICE"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Object, Situation, get, items
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.workloads import workloads
 
 _ROLES, _BINDINGS = ("Role", "ClusterRole"), ("RoleBinding", "ClusterRoleBinding")

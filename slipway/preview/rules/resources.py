@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from slipway.cluster import quantities
 from slipway.cluster.capacity import Capacity, Node
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import (
+from slipway.preview.rules.consequence import (
     Consequence,
     Level,
     Object,

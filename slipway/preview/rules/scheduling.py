@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/
 from typing import Any
 
 from slipway.cluster.capacity import Node
-from slipway.preview.rules.model import Manifest, get, items, mapping
+from slipway.preview.rules.consequence import Manifest, get, items, mapping
 from slipway.preview.rules.workloads import selects
 
 _REQUIRED = (

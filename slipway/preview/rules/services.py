@@ -4,7 +4,16 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from slipway.preview.rules.model import Consequence, Level, Manifest, Object, Situation, get, items, mapping
+from slipway.preview.rules.consequence import (
+    Consequence,
+    Level,
+    Manifest,
+    Object,
+    Situation,
+    get,
+    items,
+    mapping,
+)
 from slipway.preview.rules.workloads import SERVING, selects, workloads
 
 Port = tuple[str, Any, str]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from slipway.cluster import quantities
 from slipway.cluster.quantities import amount
-from slipway.preview.rules.model import Consequence, Level, Manifest, Situation, get, mapping
+from slipway.preview.rules.consequence import Consequence, Level, Manifest, Situation, get, mapping
 from slipway.preview.rules.workloads import Workload, workloads
 
 FAR = 4

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.cluster.quantities import amount
+from slipway.preview.rules.consequence import Manifest, Object, Situation, get, items, mapping
 from slipway.preview.rules.differences import TEMPLATES
-from slipway.preview.rules.model import Manifest, Object, Situation, get, items, mapping
 from slipway.pulumi.changes import Change, Op
 
 KINDS = tuple(TEMPLATES)

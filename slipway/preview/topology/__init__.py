@@ -1,4 +1,4 @@
 """The system as clients reach it, before and after a change: outside, doors, Services, pods, data.
 
-Only what changes the ways in, the ways between pods or the data counts. A new image or variable does not.
+A picture shows changes of entrances, of traffic between pods, and of data; not a new image or variable.
 """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from slipway.preview.rules.model import Object, Situation
+from slipway.preview.rules.consequence import Object, Situation
 from slipway.preview.rules.workloads import workloads
 from slipway.preview.topology.graph import OUTSIDE, Box, Graph, draw
 from slipway.preview.topology.model import Edge, Fact, Layer, Mark, Node, Topology

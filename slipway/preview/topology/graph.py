@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from slipway.preview.rules.model import Object, get, items, mapping
+from slipway.preview.rules import services as service_rules
+from slipway.preview.rules.consequence import Object, get, items, mapping
 from slipway.preview.topology.model import Layer
 from slipway.preview.topology.pods import PodIndex, Pods
 from slipway.pulumi.changes import Op
@@ -113,17 +114,13 @@ def _service(graph: Graph, service: Object, index: PodIndex) -> None:
 def _listens(pods: Pods, ports: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether pods have a port for one of a Service's ports, or may have: a number needs no name."""
     names = [port.get("name") for port in pods.ports]
-    targets = [_target(port) for port in ports]
+    targets = [service_rules.target(port) for port in ports]
     return not targets or any(not isinstance(target, str) or target in names for target in targets)
-
-
-def _target(port: Mapping[str, Any]) -> Any:
-    return port.get("targetPort", port.get("port"))
 
 
 def _forwarding(port: Mapping[str, Any]) -> str:
     """Describe a Service's port: port 80 → http, port 53/UDP."""
-    number, target, protocol = port.get("port"), _target(port), port.get("protocol", "TCP")
+    number, target, protocol = port.get("port"), service_rules.target(port), port.get("protocol", "TCP")
     listening = f"port {number}" if protocol == "TCP" else f"port {number}/{protocol}"
     return listening if target == number else f"{listening} → {target}"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Manifest, get, items, mapping
+from slipway.preview.rules.consequence import Manifest, get, items, mapping
 from slipway.preview.rules.workloads import SERVING, Workload, selects
 
 

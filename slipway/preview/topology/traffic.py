@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.preview.rules.model import Object, get, items
+from slipway.preview.rules.consequence import Object, get, items
 from slipway.preview.rules.network_policies import ANYONE, Peer, directions, port_text
 from slipway.preview.rules.workloads import selects
 from slipway.preview.topology.graph import Box, Graph
@@ -84,7 +84,7 @@ class _Network:
         return keys if len(keys) <= _FEW else frozenset()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield clients and servers of which one names the other."""
+        """Yield pairs of a client and a server in which one names the other."""
         for own in self.index:
             for direction, grants in self.grants[own.key].items():
                 for other in sorted(key for grant in grants for key in self.named(own, grant)):
@@ -120,7 +120,7 @@ def add_traffic(graph: Graph, objects: Sequence[Object], index: PodIndex) -> Non
 
 
 def _describe(graph: Graph, network: _Network, pods: Pods, direction: str) -> None:
-    """Add the peers of pods that are no pods of the stack: as facts, or as boxes."""
+    """Add the peers of pods that are outside of the stack: as facts, or as boxes."""
     facts: dict[str, set[str]] = {}
     granted = network.grants[pods.key].get(direction)
     if granted is None:

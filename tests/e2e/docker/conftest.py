@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.platform import engine as platform_engine
+from sandbox.platform import docker_engine as platform_engine
 from sandbox.platform.processes import Supervisor
 from tests.conftest import started
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack, program

@@ -1,7 +1,6 @@
 """Redis, a job and a worker on the Docker engine: what waits for what, and what a failure leaves."""
 
 import re
-import shutil
 import subprocess
 import time
 import uuid
@@ -14,7 +13,7 @@ import pytest
 import yaml
 
 from tests.e2e.docker.conftest import PORT, TIMEOUT, DockerStack
-from tests.e2e.program.conftest import PROJECT
+from tests.e2e.own_program import write_project
 from tests.e2e.sandbox.cluster import IMAGE, eventually
 
 pytestmark = TIMEOUT
@@ -54,12 +53,8 @@ class System(DockerStack):
 @contextmanager
 def new_system(directory: Path, engine: dict[str, str]) -> Iterator[System]:
     """Make a stack that is not deployed, and leave nothing of it behind."""
-    (directory / "components").symlink_to(PROJECT / "components")
-    (directory / "state").mkdir()
-    shutil.copy(Path(__file__).parent / "project/__main__.py", directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "processes", "runtime": runtime}))
-    environment = {**engine, "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    backend = write_project(directory, "processes", [Path(__file__).parent / "project/__main__.py"])
+    environment = {**engine, "PULUMI_BACKEND_URL": backend}
     stack = System(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
     stack.set()
     stack.succeed("stack", "init")

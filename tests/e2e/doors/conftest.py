@@ -1,6 +1,5 @@
 """A stack with host names, and clients that reach it through the doors of the sandbox."""
 
-import shutil
 import ssl
 import uuid
 from collections.abc import Iterator
@@ -11,22 +10,23 @@ import httpx
 import pytest
 import yaml
 
-from sandbox.platform import doors
+from sandbox.platform import ingress_controller
 from tests.conftest import started
 from tests.e2e.conftest import Ending
-from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.own_program import write_project
+from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.sandbox.cluster import IMAGE
 
 HERE = Path(__file__).parent / "project"
 HOST = "shop.example.com"
 SECOND = "www.shop.example.com"
 ADDED = "eu.shop.example.com"
-ROUTED = f"routed.{doors.DOMAIN}"
+ROUTED = f"routed.{ingress_controller.DOMAIN}"
 
 
 def client(authority: Path | None = None) -> httpx.Client:
     """Return a client that trusts one authority, the sandbox's for host names unless given."""
-    context = ssl.create_default_context(cafile=str(authority or doors.authority(INSTANCE)))
+    context = ssl.create_default_context(cafile=str(authority or ingress_controller.authority(INSTANCE)))
     return httpx.Client(verify=context, timeout=5, trust_env=False)
 
 
@@ -64,7 +64,7 @@ class DoorStack(Stack):
 
     def specify(self, **change: Any) -> None:
         """Write the stack's file, with what differs from the base."""
-        issued = doors.certificate(INSTANCE, (HOST, f"*.{HOST}"))
+        issued = ingress_controller.certificate(INSTANCE, (HOST, f"*.{HOST}"))
         own = {
             "image": IMAGE,
             "hosts": [HOST, SECOND],
@@ -80,13 +80,8 @@ class DoorStack(Stack):
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[DoorStack]:
     directory = tmp_path_factory.mktemp("doors")
-    (directory / "components").symlink_to(PROJECT / "components")
-    (directory / "state").mkdir()
-    for file in HERE.glob("*.py"):
-        shutil.copy(file, directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "doors", "runtime": runtime}))
-    environment = {**started("--ingress"), "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    backend = write_project(directory, "doors", HERE.glob("*.py"))
+    environment = {**started("--ingress"), "PULUMI_BACKEND_URL": backend}
     stack = DoorStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
     stack.specify()
     stack.succeed("stack", "init")

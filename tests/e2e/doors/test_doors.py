@@ -11,7 +11,7 @@ from threading import Event
 import httpx
 import pytest
 
-from sandbox.platform import doors, pki
+from sandbox.platform import ingress_controller, pki
 from sandbox.platform.processes import Supervisor
 from tests.e2e.doors.conftest import (
     ADDED,
@@ -83,7 +83,7 @@ def test_a_killed_controller_serves_again(process: str, stack: DoorStack) -> Non
     killed = running()[process]
     os.kill(killed, signal.SIGKILL)
     eventually("another process runs", lambda: running().get(process, killed) != killed)
-    eventually("Envoy has its configuration", lambda: doors.unready(INSTANCE) == [])
+    eventually("Envoy has its configuration", lambda: ingress_controller.unready(INSTANCE) == [])
     for url, text in URLS.items():
         assert answer(url) == text
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.platform import doors
+from sandbox.platform import ingress_controller
 from tests.conftest import started
 from tests.e2e.doors.conftest import answer
 from tests.e2e.examples.adopted import adopted
@@ -23,7 +23,7 @@ def test_an_adopted_application_answers_under_a_host_name(
     """The sandbox has no cert-manager, which would make the Secret of the issuer."""
     host = f"{name}.example.com"
     with adopted(name, started("--ingress"), tmp_path, host=host, issuer="sandbox") as example:
-        issued = doors.certificate(INSTANCE, (host,))
+        issued = ingress_controller.certificate(INSTANCE, (host,))
         files = (f"--cert={issued.certificate}", f"--key={issued.key}")
         example.kubectl("create", "secret", "tls", "web-tls", *files)
         eventually("the application answers", lambda: says in answer(f"https://{host}{path}"))

@@ -12,9 +12,11 @@ from tests.conftest import SOAK
 from tests.e2e import soak
 from tests.e2e.conftest import Ending
 from tests.e2e.load.attack import Load
+from tests.e2e.own_program import write_project
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 from tests.e2e.pushing import push
 
+HERE = Path(__file__).parent
 VERSIONS = 20 if SOAK else 2
 TIMES = 12 if SOAK else 1
 """How often what is short is repeated."""
@@ -79,20 +81,12 @@ def _version(sandbox: dict[str, str], source: Path, number: int, secret: list[st
     return push(sandbox, f"{INSTANCE.registry}/load:v{number}", source, *secret)
 
 
-def project(directory: Path, program: Path) -> Path:
-    """Make a directory a project with that program and the components, and a backend of its own."""
-    (directory / "components").symlink_to(PROJECT / "components")
-    shutil.copy(program / "__main__.py", directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "load", "runtime": runtime}))
-    (directory / "state").mkdir()
-    return directory
-
-
 @pytest.fixture(scope="session")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project of the service with and without protection."""
-    return project(tmp_path_factory.mktemp("load"), Path(__file__).parent / "project")
+    directory = tmp_path_factory.mktemp("load")
+    write_project(directory, "load", [HERE / "project/__main__.py"])
+    return directory
 
 
 def deployed(

@@ -4,13 +4,13 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import SOAK
 from tests.e2e.load.attack import load
-from tests.e2e.load.conftest import NOTICED_S, Service, deployed, project
+from tests.e2e.load.conftest import HERE, NOTICED_S, Service, deployed
+from tests.e2e.own_program import write_project
 
 CAUSES = {
     "crashes": "CrashLoopBackOff|exit code 1",
@@ -38,7 +38,8 @@ DROPPED = {"exits-later": EXITS * NOTICED_S * RATE / 2}
 def services(
     sandbox: dict[str, str], versions: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    directory = project(tmp_path_factory.mktemp("flaws"), Path(__file__).parent / "flaws")
+    directory = tmp_path_factory.mktemp("flaws")
+    write_project(directory, "load", [HERE / "flaws/__main__.py"])
     # Gone before another file's load begins, so not left to the session's end.
     config = {"image": versions[0], "flawed": False, "exits_after_s": EXITS_AFTER_S}
     yield from deployed(directory, sandbox, "flaws", lambda work: work(), **config)

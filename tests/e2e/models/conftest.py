@@ -17,7 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from slipway.images.card import Card
+from slipway.images.model_card import Card
 from slipway.images.model_image import FILES, pack, read_model
 from slipway.images.references import Image
 from slipway.images.registry import Repository

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slipway.images.card import Card
+from slipway.images.model_card import Card
 from slipway.images.model_image import read_model
 from tests.conftest import SOAK
 from tests.e2e import soak

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.tools.families import PULUMI
+from sandbox.tools.catalogue import PULUMI
 from tests.e2e.plugins.pulumi_project import VIRTUALENV, Project
 
 Make = Callable[..., Project]

@@ -1,7 +1,6 @@
 """A database with a standby under a load of writes and reads, on the real cluster."""
 
 import json
-import shutil
 import subprocess
 import time
 import uuid
@@ -16,8 +15,9 @@ import yaml
 
 from tests.conftest import started
 from tests.e2e.conftest import Ending
+from tests.e2e.own_program import write_project
 from tests.e2e.postgres.attempts import Attempts
-from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.sandbox.cluster import eventually
 
 if TYPE_CHECKING:
@@ -118,14 +118,8 @@ class DatabaseStack(Stack):
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[DatabaseStack]:
     directory = tmp_path_factory.mktemp("postgres")
-    for part in ("components", "stack"):
-        (directory / part).symlink_to(PROJECT / part)
-    (directory / "state").mkdir()
-    for file in HERE.glob("*.py"):
-        shutil.copy(file, directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "postgres", "runtime": runtime}))
-    environment = {**started("--postgres"), "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    backend = write_project(directory, "postgres", HERE.glob("*.py"), ("components", "stack"))
+    environment = {**started("--postgres"), "PULUMI_BACKEND_URL": backend}
     stack = DatabaseStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
     config = {"kubernetes:context": INSTANCE.name, "postgres:repository": f"{INSTANCE.registry}/postgres"}
     stack.file.write_text(yaml.safe_dump({"config": config | {"postgres:durability": "sync"}}))

@@ -3,7 +3,6 @@
 import configparser
 import json
 import re
-import shutil
 import time
 import uuid
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from sandbox.platform.store import BUCKET, find
+from sandbox.platform.object_store import BUCKET, find
 from tests.conftest import started
+from tests.e2e.own_program import write_project
 from tests.e2e.postgres.conftest import DatabaseStack
-from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
 
 PROGRAM = Path(__file__).parent / "restores"
@@ -79,13 +79,9 @@ class RestoreStack(DatabaseStack):
 
 def new(directory: Path) -> RestoreStack:
     """Return a stack that is not deployed yet."""
-    for part in ("components", "stack", "slipway"):
-        (directory / part).symlink_to(PROJECT / part)
-    (directory / "state").mkdir()
-    shutil.copy(PROGRAM / "__main__.py", directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "restores", "runtime": runtime}))
-    environment = {**started("--postgres", "--store"), "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    folders = ("components", "stack", "slipway")
+    backend = write_project(directory, "restores", [PROGRAM / "__main__.py"], folders)
+    environment = {**started("--postgres", "--store"), "PULUMI_BACKEND_URL": backend}
     stack = RestoreStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
     store = find(INSTANCE)
     assert store is not None

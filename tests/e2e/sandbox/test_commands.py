@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.platform.instance import Instance
-from sandbox.tools.families import PULUMI
+from sandbox.tools.catalogue import PULUMI
 from tests.e2e.sandbox.cluster import PROJECT, Cluster
 
 INSTANCE = Instance.from_environment()

@@ -1,7 +1,6 @@
 """A whole system from one image on a cluster: what each component promises, and what a failure leaves."""
 
 import re
-import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import Ending
-from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.own_program import write_project
+from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.program.test_stacks import REPORTED_WITHIN_S
 from tests.e2e.sandbox.cluster import IMAGE, eventually
 
@@ -52,13 +52,8 @@ def system(
     sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
 ) -> Iterator[System]:
     directory = tmp_path_factory.mktemp("workloads")
-    (directory / "components").symlink_to(PROJECT / "components")
-    (directory / "state").mkdir()
-    for file in ("__main__.py", "app.py"):
-        shutil.copy(HERE / file, directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "workloads", "runtime": runtime}))
-    environment = {**sandbox, "PULUMI_BACKEND_URL": f"file://{directory}/state"}
+    backend = write_project(directory, "workloads", HERE.glob("*.py"))
+    environment = {**sandbox, "PULUMI_BACKEND_URL": backend}
     stack = System(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
     own = {"image": IMAGE, "migration": "1", "password": PASSWORD}
     config = {f"workloads:{key}": value for key, value in own.items()}

@@ -1,4 +1,4 @@
-"""What AppImage asks of the provider, and what it refuses."""
+"""The inputs that AppImage gives to the provider."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ from components.image import buildx
 from components.image.app_image import AppImage
 from components.image.registry import RegistryCache, RegistryCredentials
 from components.validation import BadArgument
-from slipway.images.login import Login
 from slipway.images.registry import RegistryUnavailable, Repository
+from slipway.images.registry_login import Login
 from tests.unit.recorder import DIGEST, Recorder
 
 Run = Callable[[Callable[[], Any]], Recorder]
@@ -251,56 +251,3 @@ def test_an_image_that_was_built_before_needs_no_list_of_stages(
     monkeypatch.setattr(buildx, "stages", lambda *_: pytest.fail("a preview without changes starts buildx"))
     registry.answer = "sha256:" + "b" * 64
     assert inputs(engine, target="runtime")
-
-
-BAD: list[tuple[dict[str, Any], str]] = [
-    ({"context": Path("nowhere")}, "context 'nowhere' is not a directory"),
-    ({"context": 7}, "context is 7"),
-    ({"dockerfile": Path("Dockerfile.prod")}, "dockerfile 'app/Dockerfile.prod' does not exist"),
-    ({"repository": "localhost:5001/web:latest"}, "repository is 'localhost:5001/web:latest'.*without tag"),
-    ({"repository": f"web@{DIGEST}"}, "repository is 'web@"),
-    ({"repository": "https://ghcr.io/me/web"}, "repository is 'https://"),
-    ({"repository": "ghcr.io/Me/web"}, "repository is 'ghcr.io/Me/web'"),
-    ({"repository": ""}, "repository is ''"),
-    ({"platforms": ["amd64"]}, "platforms.0 is 'amd64'.*linux/amd64"),
-    ({"platforms": ["linux/amd64", "linux/amd64"]}, "platforms is .*each once"),
-    ({"platforms": "linux/amd64"}, "platforms is 'linux/amd64'"),
-    ({"build_args": {"A": 1}}, "build_args.A is 1"),
-    ({"build_args": {"A B": "1"}}, "build_args.*'A B'"),
-    (
-        {"build_args": {"INDEX": "https://u:canary@x/"}},
-        "build_args.INDEX is a URL with a password.*`secrets`$",
-    ),
-    ({"secrets": {"ca": ""}}, "secrets.ca is ''"),
-    ({"secrets": {"c a": "x"}}, "secrets.*'c a'"),
-    ({"cache": {"ref": "ghcr.io/me/web"}}, "cache.ref is 'ghcr.io/me/web'.*and a tag"),
-    ({"preview_digest": "perhaps"}, "preview_digest is 'perhaps'"),
-    ({"buildargs": {}}, "buildargs is unknown"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message[:40] for _, message in BAD])
-def test_bad_arguments_are_refused_by_name_value_and_remedy(
-    engine: Run, registry: Registry, arguments: dict[str, Any], message: str
-) -> None:
-    def program() -> None:
-        with pytest.raises(BadArgument, match=message):
-            image(**arguments)
-
-    assert not engine(program).of("Image")
-    assert not registry.logins, "nothing may be asked of anybody"
-
-
-def test_a_context_that_cannot_be_copied_is_explained(engine: Run, context: Path) -> None:
-    Path(".slipway").write_text("a file")
-
-    def program() -> None:
-        with pytest.raises(BadArgument, match=r"cannot be read or copied to \.slipway: .*exists"):
-            image()
-
-    assert not engine(program).of("Image")
-
-
-def test_credentials_without_a_password_are_refused() -> None:
-    with pytest.raises(ValueError, match="password"):
-        RegistryCredentials(username="me", password="")

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from slipway.images.card import Card
+from slipway.images.model_card import Card
 from slipway.images.model_image import CARD_FILE, HELD_OUT, MODEL, TRAINING_ROWS
 
 HELD = json.dumps({"inputs": {"X": [[1.0, 2.0], [3.0, 4.0]]}, "answers": [0, 1]}).encode()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slipway.errors import SlipwayError
-from slipway.images.card import MAX_BYTES, Card
+from slipway.images.model_card import MAX_BYTES, Card
 from slipway.images.model_image import FILES, check_files
 from slipway.models.training import read_archive
 from tests.unit.models.making import card, document, files

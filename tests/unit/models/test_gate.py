@@ -8,7 +8,7 @@ import pytest
 
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import SlipwayError
-from slipway.images.card import Card
+from slipway.images.model_card import Card
 from slipway.images.model_image import Published
 from slipway.images.references import Image
 from slipway.models import gate

@@ -14,9 +14,8 @@ from slipway.models import training
 from slipway.models.training import LABEL, Training
 from slipway.promotion import promote as flow
 from slipway.promotion.receipts import Outcome, Receipt, now
-from slipway.pulumi.project import Stack
-from slipway.pulumi.records import ConfigValue
-from slipway.pulumi.snapshot import IMAGE, MODEL, StackSnapshot, stack_file
+from slipway.pulumi.project import ConfigValue, Stack
+from slipway.pulumi.stack_snapshot import IMAGE, MODEL, StackSnapshot, stack_file
 
 DIGESTS = {name: f"sha256:{digit * 64}" for name, digit in (("old", "1"), ("new", "2"), ("image", "3"))}
 

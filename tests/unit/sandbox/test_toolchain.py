@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.tools import reachability, toolchain
-from sandbox.tools.families import (
+from sandbox.tools.catalogue import (
     BUILDKIT,
     BUILDX,
     DOCKER_BUILD,

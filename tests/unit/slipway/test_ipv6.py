@@ -15,17 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from components import Endpoint, Namespace, RegistryCredentials
 from components.image.reference import RepositoryName
-from slipway.cluster import server
+from slipway.cluster import compatibility
 from slipway.cluster.kubeconfig import Kubeconfig
 from slipway.cluster.kubectl import Cluster
-from slipway.images.login import Login
 from slipway.images.references import Image, split
 from slipway.images.registry import Repository
+from slipway.images.registry_login import Login
 from slipway.preview.rules import Level, Situation, consequences
 from slipway.pulumi.changes import Change, Op
 from tests.unit.conftest import Run
 from tests.unit.recorder import DIGEST
-from tests.unit.slipway.test_rules import workload
+from tests.unit.slipway.preview.rules.test_rules import workload
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -95,7 +95,7 @@ def test_an_api_server_is_reached_at_its_address(tmp_path: Path, monkeypatch: py
         contents = json.dumps(kubeconfig)
         assert Kubeconfig.choose(contents).server("six") == url
         cluster = Cluster.from_values("six", contents, tmp_path)
-        assert server.server_version(cluster) == "1.35"
+        assert compatibility.server_version(cluster) == "1.35"
         for name, scheme in (("web:80", "http"), ("https:web:80", "https")):
             with cluster.service("shop", "web", 80, scheme) as client:
                 assert client.get("livez").json()["path"].endswith(f"/services/{name}/proxy/livez")

@@ -23,10 +23,10 @@ from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import CheckResult, Outcome, Receipt
 from slipway.promotion.verification import Finding, Target, verify
 from slipway.pulumi.changes import Change, Op, PropertyChange
+from slipway.pulumi.operations import Run
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.properties import printed
-from slipway.pulumi.run import Run
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.property_diff import printed
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery.drift import cluster_drift
 from tests.unit.slipway.engine import step
 

@@ -12,7 +12,6 @@ import pytest
 from slipway import interrupts, process
 from slipway.errors import CommandFailed, CommandNotFound, CommandTimeout, Interrupted
 from slipway.process import git, is_running, run, start_time
-from slipway.pulumi import snapshot
 
 SCRIPT = "import os, sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.exit(os.environ['CODE'])"
 
@@ -57,10 +56,10 @@ def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyError("uid not found")
 
     monkeypatch.setattr(getpass, "getuser", unknown)
-    monkeypatch.setattr(snapshot, "git", lambda *_: "")
+    monkeypatch.setattr(process, "git", lambda *_: "")
     for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
         monkeypatch.delenv(name, raising=False)
-    assert snapshot.current_user() == f"user {os.getuid()}"
+    assert process.current_user() == f"user {os.getuid()}"
 
 
 def test_a_program_does_not_wait_for_input() -> None:

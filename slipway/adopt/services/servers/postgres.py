@@ -8,8 +8,8 @@ from typing import Any
 from slipway import masking
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Fate, Report, join
 from slipway.adopt.services import process
@@ -169,7 +169,7 @@ class PostgresTranslation:
     def _volumes(self) -> None:
         for index, entry in enumerate(self.service.get("volumes", [])):
             place = f"{self.path}.volumes[{index}]"
-            mount = values.mount(entry, place)
+            mount = short_forms.mount(entry, place)
             keys = ("type", "source", "target", "read_only", "tmpfs.size")
             known = self.source.keys(self.part.service, "volumes", index, keys)
             if mount.target.startswith(_INITDB):
@@ -216,7 +216,7 @@ class PostgresTranslation:
         small = {
             key: value
             for key, value in places.items()
-            if value is not None and values.mebibytes(value, join(self.path, key)) < LEAST_MIB
+            if value is not None and short_forms.mebibytes(value, join(self.path, key)) < LEAST_MIB
         }
         for key, value in small.items():
             text = f"{LEAST_MIB}Mi instead of {value}: the least that the component takes"

@@ -52,7 +52,7 @@ class PostgresVariables:
     _covered: Collection[str] = ()
     """The variables that the component's `env` has."""
     _prefixes: dict[str, str] = field(default_factory=dict)
-    """By the begin of a variable's name, the service that it is about; empty for another server."""
+    """By the prefix of a variable's name, the service that it is about; empty for another server."""
 
     @property
     def passwords(self) -> Collection[str]:
@@ -166,7 +166,7 @@ class PostgresVariables:
         return None
 
     def _about(self, prefix: str, service: str) -> bool:
-        """Return whether the begin of a variable's name is about a database."""
+        """Return whether the prefix of a variable's name is about a database."""
         known = {item for item, host in self._prefixes.items() if host == service}
         if any(prefix.startswith(item) for item in known):
             return True
@@ -206,7 +206,7 @@ class PostgresVariables:
 
 
 def _plain(match: re.Match[str]) -> bool:
-    """Return whether the component's own URL can stand for one."""
+    """Return whether the component's own URL can replace a URL."""
     query = [item for item in (match["query"] or "").split("&") if item and not _tls(item)]
     return match["scheme"] in ("postgres", "postgresql") and not query
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from slipway.adopt import code
 from slipway.adopt.code import Code
-from slipway.adopt.reading import values
-from slipway.adopt.reading.files import Model
+from slipway.adopt.reading import short_forms
+from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
 from slipway.adopt.services import process
@@ -76,7 +76,7 @@ class RedisTranslation:
         persistent = False
         for index, entry in enumerate(self.service.get("volumes", [])):
             place = f"{path}.volumes[{index}]"
-            mount = values.mount(entry, place)
+            mount = short_forms.mount(entry, place)
             keys = self.source.keys(self.part.service, "volumes", index, ("type", "source", "target"))
             if mount.target in ("/data", "/bitnami/redis/data"):
                 persistent = True

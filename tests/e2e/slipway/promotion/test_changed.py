@@ -15,7 +15,7 @@ from slipway.promotion import promote as flow
 from slipway.promotion.options import PromotionOptions, VerifyOptions
 from slipway.promotion.phases import Prompter
 from slipway.pulumi.project import Project
-from slipway.pulumi.snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from tests.e2e.slipway.promotion.conftest import REPOSITORY, Pipeline, digest
 
 

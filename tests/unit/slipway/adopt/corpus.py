@@ -7,7 +7,7 @@ from typing import Any
 
 from slipway.adopt import project
 from slipway.adopt.program import Program
-from slipway.adopt.reading import files
+from slipway.adopt.reading import compose_files
 from slipway.adopt.reading.source import Source
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -24,10 +24,10 @@ def application(name: str, directory: Path) -> Path:
     """Copy an application, and give each build a Dockerfile."""
     app = directory / "app"
     shutil.copytree(CORPUS / name, app, ignore=shutil.ignore_patterns(RECORDED))
-    compose = files.find(app)
+    compose = compose_files.find(app)
     assert compose
     for file in (compose, *app.glob("*/base.yaml")):
-        for service in files.load(file)["services"].values():
+        for service in compose_files.load(file)["services"].values():
             build: dict[str, Any] = service.get("build") or {}
             if build:
                 context = file.parent / build["context"]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from slipway.adopt.program import Program
-from slipway.adopt.reading.files import find
+from slipway.adopt.reading.compose_files import find
 from tests.unit.conftest import PROJECT, Run
 from tests.unit.policy.test_policy import broken_by
 from tests.unit.slipway.adopt import corpus, test_adopted_postgres
@@ -119,7 +119,8 @@ def test_a_program_runs_and_breaks_no_rule(
     monkeypatch.setenv("PATH", corpus.ENVIRONMENT["PATH"])
     settings = program.translation.settings
     config = {"repository": "localhost:5001/x", **settings.plain, **dict.fromkeys(settings.secret, "hidden")}
-    config |= {key: f"{key.lower()}.example.com" for key in program.translation.doors} | {"issuer": "acme"}
+    hosts = {key: f"{key.lower()}.example.com" for key in program.translation.host_settings}
+    config |= {**hosts, "issuer": "acme"}
     pulumi.runtime.set_all_config({f"slipway:{key}": value for key, value in config.items()}, [])
     recorder = engine(lambda: runpy.run_path(str(tmp_path / "__main__.py")) and None)
     parts = program.translation.parts.values()

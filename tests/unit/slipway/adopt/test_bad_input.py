@@ -16,7 +16,7 @@ BAD: dict[str, tuple[str, str]] = {
     "tabs": ("services:\n\tweb: {}", "is not YAML that Compose reads"),
     "unclosed": ("services: {web: ", "is not YAML that Compose reads"),
     "unknown-tag": ("services: {web: !reset {}}", "could not determine a constructor for the tag '!reset'"),
-    "twice": ("services:\n  web: {image: a:1}\n  web: {image: b:1}", "the key 'web' stands there twice"),
+    "twice": ("services:\n  web: {image: a:1}\n  web: {image: b:1}", "the key 'web' appears twice"),
     "unknown-alias": ("services: {web: *base}", "undefined alias"),
     "no-services": ("services: {}", "has no services: add one under `services:`"),
     "services-list": ("services: [web]", "services in .* must be a mapping, but is a list"),

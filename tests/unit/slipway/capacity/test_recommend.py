@@ -23,10 +23,10 @@ from slipway.errors import SlipwayError
 from slipway.preview.rules import Level, Situation
 from slipway.preview.rules.usage import requests
 from slipway.pulumi.events import summarise
-from slipway.pulumi.snapshot import StackSnapshot
 from slipway.pulumi.stack_file import StackFile
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from tests.unit.slipway.engine import step
-from tests.unit.slipway.test_rules import DEPLOYMENT, workload
+from tests.unit.slipway.preview.rules.test_rules import DEPLOYMENT, workload
 
 MIB = 2.0**20
 DAY = 86400.0

@@ -16,7 +16,7 @@ from slipway.capacity.usage import Sample, Usage
 from slipway.cli.capacity.recommend import _write
 from slipway.cluster.objects import StackObject
 from slipway.pulumi.stack_file import StackFile
-from tests.unit.slipway.test_rules import workload
+from tests.unit.slipway.preview.rules.test_rules import workload
 
 GIB = 2.0**30
 BOX = Recommendation(

@@ -1,0 +1,298 @@
+"""Conditions under which the change of a property is harmless."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.cluster.quantities import amount
+from slipway.preview.rules import (
+    configuration,
+    data_loss,
+    disruption_budgets,
+    images,
+    ingresses,
+    metadata,
+    network_policies,
+    rbac,
+    services,
+)
+from slipway.preview.rules.consequence import Level, Object, Situation, get, items, mapping
+from slipway.preview.rules.differences import Difference, default_of
+from slipway.preview.rules.workloads import KINDS, Workload, selects, workloads
+from slipway.pulumi.changes import Hidden, Op
+
+_STARTS_FROM = {"initialDelaySeconds": 0, "backoffLimit": 6}
+"""Numbers that a raised one is compared to if it was missing, besides the defaults in `differences`."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One difference of an object, and all that a condition may look at."""
+
+    situation: Situation
+    old: Object
+    new: Object
+    difference: Difference
+
+    @property
+    def values(self) -> tuple[Any, Any]:
+        """The value before and after."""
+        return self.difference.old, self.difference.new
+
+    def workload(self, after: bool = True) -> Workload:
+        """Return the object as a workload."""
+        objects = self.situation.after if after else self.situation.before
+        urn = self.new.change.urn
+        return next(item for item in workloads(self.situation, objects) if item.object.change.urn == urn)
+
+    def container(self, after: bool = True) -> Any:
+        """Return the container of the difference."""
+        _, containers, name = self.difference.path[:3]
+        found = items(get(self.workload(after).pod, containers))
+        return next((container for container in found if get(container, "name") == name), None)
+
+
+def added(context: Context) -> bool:
+    """Return whether the property is new."""
+    return context.difference.old is None
+
+
+def raised_from_a_value(context: Context) -> bool:
+    """Return whether a number, or the default in its place, is raised."""
+    default = default_of(context.difference)
+    default = _STARTS_FROM.get(context.difference.path[-1]) if default is None else default
+    before, after = (default if value is None else value for value in context.values)
+    return not is_hidden(before, after) and None not in (before, after) and amount(after) >= amount(before)
+
+
+def raised(context: Context) -> bool:
+    """Return whether a quantity is raised, or set where there was none."""
+    before, after = context.values
+    return not is_hidden(before, after) and after is not None and amount(after) >= amount(before)
+
+
+def raised_or_removed(context: Context) -> bool:
+    """Return whether a bound is raised or removed."""
+    return context.difference.new is None or (added(context) is False and raised(context))
+
+
+def at_least_one(context: Context) -> bool:
+    """Return whether the new number is not 0."""
+    return not is_hidden(context.difference.new) and context.difference.new != 0
+
+
+def is_retained(context: Context) -> bool:
+    """Return whether the new policy keeps claims."""
+    return context.difference.new in (None, "Retain")
+
+
+def label_is_unread(context: Context) -> bool:
+    """Return whether no selector of the stack, and no controller, reads a label."""
+    key = context.difference.path[-1]
+    if not metadata.belongs_to_users(key):
+        return False
+    if context.difference.path[0] == "template":
+        before, after = (context.workload(after).labels for after in (False, True))
+    else:
+        before, after = context.old.labels, context.new.labels
+    return all(
+        selects(selector, before) == selects(selector, after)
+        for selector in metadata.selectors(context.situation)
+    )
+
+
+def annotation_is_unread(context: Context) -> bool:
+    """Return whether no controller reads an annotation."""
+    key = context.difference.path[-1]
+    scraped = key.startswith("prometheus.io/") and context.difference.old is None
+    guard = ingresses.GUARDS.search(key)
+    return not guard and (metadata.belongs_to_users(key) or scraped)
+
+
+def ordinary_image(context: Context) -> bool:
+    """Return whether an image replaces another as in an ordinary release."""
+    return images.is_ordinary(*context.values)
+
+
+def pinned_image(context: Context) -> bool:
+    """Return whether a pull policy does not matter: the image has a digest."""
+    image = get(context.container(), "image")
+    return context.difference.new != "Never" and (isinstance(image, Hidden) or "@sha256:" in str(image))
+
+
+def not_removed(context: Context) -> bool:
+    """Return whether a variable is added or changed, and what it refers to is known."""
+    difference = context.difference
+    if difference.path[-1] == "value" and len(difference.path) == 6:
+        return True  # also between a value and a reference, whose other half is a difference too
+    if "valueFrom" in difference.path:
+        keys = {"configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"}
+        return bool(keys & set(difference.path)) and not _is_outside(context)
+    return difference.new is not None and not _is_outside(context)
+
+
+def _is_outside(context: Context) -> bool:
+    return bool(list(configuration.outside(context.situation, context.new.change.urn)))
+
+
+def renamed_configuration(context: Context) -> bool:
+    """Return whether content changes, and all that reads it restarts with it."""
+    if context.new.kind in KINDS:
+        return not _is_outside(context) and context.difference.new is not None
+    return configuration.readers_restart(context.situation, context.new, context.difference.path[-1])
+
+
+def pause_fits(context: Context) -> bool:
+    """Return whether a longer pause before the stop ends before the grace period."""
+    grace = get(context.workload().pod, "terminationGracePeriodSeconds")
+    after = context.difference.new
+    fits = after is not None and amount(after) < amount(30 if grace is None else grace)
+    return fits and raised(context)
+
+
+def patient_start(context: Context) -> bool:
+    """Return whether a new startup probe does what the liveness probe does, and waits as long."""
+    before, after = (mapping(context.container(after)) for after in (False, True))
+    liveness, startup = mapping(before.get("livenessProbe")), mapping(after.get("startupProbe"))
+    numbers = {"initialDelaySeconds": 0, "timeoutSeconds": 1, "periodSeconds": 10, "failureThreshold": 3}
+    allowed = {*numbers, "httpGet", "tcpSocket", "exec", "grpc"}
+    actions = [{key: probe[key] for key in probe if key not in numbers} for probe in (liveness, startup)]
+    times = [
+        [amount(probe.get(key, default)) for key, default in numbers.items()] for probe in (liveness, startup)
+    ]
+    waits = [delay + period * failures for delay, _, period, failures in times]
+    known = set(startup) <= allowed and not any(isinstance(startup.get(key), Hidden) for key in numbers)
+    same = actions[0] == actions[1] and after.get("livenessProbe") == before.get("livenessProbe")
+    return (
+        "startupProbe" not in before
+        and known
+        and same
+        and waits[1] >= waits[0]
+        and times[1][1] >= times[0][1]
+    )
+
+
+def is_kept(context: Context) -> bool:
+    """Return whether the object that is replaced stays in the cluster."""
+    return context.old.change.op is Op.REPLACE and context.old.change.retained
+
+
+def added_volume(context: Context) -> bool:
+    """Return whether a volume without data of its own is added, or a mount of such a volume."""
+    item = context.difference.new
+    if context.difference.old is not None or not isinstance(item, Mapping):
+        return False
+    name, workload = item.get("name"), context.workload()
+    volumes = items(get(workload.pod, "volumes"))
+    volume = next((volume for volume in volumes if get(volume, "name") == name), None)
+    harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
+    tokens = any(
+        "serviceAccountToken" in mapping(part) for part in items(get(volume, "projected", "sources"))
+    )
+    known = isinstance(volume, Mapping) and set(volume) <= harmless
+    return known and not tokens and not _is_outside(context)
+
+
+def added_pull_secret(context: Context) -> bool:
+    """Return whether a pull Secret of the stack is added."""
+    return added(context) and not _is_outside(context)
+
+
+def owns_no_files(context: Context) -> bool:
+    """Return whether another user runs pods that keep no files."""
+    changed = context.difference.new not in (None, 0) and context.difference.old is not None
+    return changed and not data_loss.has_volume(context.workload())
+
+
+def preferred_spread(context: Context) -> bool:
+    """Return whether all spread constraints are preferences, before and after."""
+    constraints = [item for value in context.values for item in items(value)]
+    return all(get(item, "whenUnsatisfiable") == "ScheduleAnyway" for item in constraints)
+
+
+def no_fewer_pods(context: Context) -> bool:
+    """Return whether there are at least as many pods as before."""
+    before, after = context.workload(after=False), context.workload()
+    missing = None in context.values and before.replicas != after.replicas
+    return not is_hidden(*context.values) and not missing and after.replicas >= before.replicas
+
+
+def keeps_half(context: Context) -> bool:
+    """Return whether a rollout may stop no more pods than before, or less than half of them."""
+    workload = context.workload()
+    before = context.workload(after=False)
+    return workload.unavailable <= before.unavailable or workload.unavailable * 2 < workload.replicas
+
+
+def as_often(context: Context) -> bool:
+    """Return whether a schedule runs as often as before: only its plain numbers differ."""
+    before, after = (str(value).split() for value in context.values)
+    plain = len(before) == len(after) == 5 and not set("/,") & set("".join((*before, *after)))
+    return plain and [re.sub(r"\d+", "N", part) for part in before] == [
+        re.sub(r"\d+", "N", part) for part in after
+    ]
+
+
+def leads_to_the_same_pods(context: Context) -> bool:
+    """Return whether a Service leads to the same ports of the same pods."""
+    before, after = (
+        services.endpoints(context.situation, item, objects)
+        for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
+    )
+    return bool(after) and before == after and all(after.values())
+
+
+def same_routes(context: Context) -> bool:
+    """Return whether a door leads to the same ports of the same Services."""
+    return ingresses.leads_to_the_same(context.situation, context.old, context.new)
+
+
+def scales_no_less(context: Context) -> bool:
+    """Return whether an autoscaler may add as many pods, by the same metrics."""
+    if context.difference.path[-1] == "metrics":
+        before, after = (ingresses.text(_without_targets(value)) for value in context.values)
+        return before == after
+    return not is_hidden(*context.values) and None not in context.values and raised(context)
+
+
+def _without_targets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_targets(item) for item in value]
+    return {
+        key: _without_targets(item) for key, item in mapping(value).items() if not key.startswith("average")
+    } or (None if isinstance(value, Mapping) else value)
+
+
+def budget_works(context: Context) -> bool:
+    """Return whether a budget protects no less than before, and lets a drain proceed."""
+    known = {"minAvailable", "maxUnavailable", "selector"}
+    changed = context.difference.path[1]
+    before, after = (
+        disruption_budgets.Budget.from_object(context.situation, item, objects)
+        for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
+    )
+    tighter = after.allowed <= before.allowed
+    return changed in known and not after.problem and tighter and after.pods >= before.pods
+
+
+def policies_add_up(context: Context) -> bool:
+    """Return whether the rule about traffic compared the pods of a policy, and found no harm."""
+    known = {"podSelector", "ingress", "egress", "policyTypes"}
+    applies = network_policies.selects_workloads(context.situation, context.old, context.new)
+    found = network_policies.traffic(context.situation)
+    return (
+        context.difference.path[1] in known
+        and applies
+        and all(consequence.level is Level.SAFE for consequence in found)
+    )
+
+
+def same_rights(context: Context) -> bool:
+    """Return whether a role grants the same rights, or a binding has the same subjects."""
+    return rbac.holds(context.old) == rbac.holds(context.new)
+
+
+def is_hidden(*values: Any) -> bool:
+    """Return whether one of the values is a secret, or unknown until the update."""
+    return any(isinstance(value, Hidden) for value in values)
