@@ -37,9 +37,14 @@ class NamespacedComponent(pulumi.ComponentResource):
         namespace: pulumi.Input[str] | None,
         transform: Transform | None,
         opts: pulumi.ResourceOptions | None,
+        former_type: str | None = None,
     ) -> None:
-        """Register the component."""
-        super().__init__(f"slipway:components:{type(self).__name__}", name, None, opts)
+        """Register the component; `former_type` is the class's former name, under which stacks have it."""
+        aliases: list[pulumi.Input[str | pulumi.Alias]] = []
+        if former_type:
+            aliases = [pulumi.Alias(type_=_type(former_type))]
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases))
+        super().__init__(_type(type(self).__name__), name, None, opts)
         self._namespace = namespace
         self._transform = transform
 
@@ -115,3 +120,7 @@ class NamespacedComponent(pulumi.ComponentResource):
             metadata["name"] = name(args)
         options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self), opts)
         return make(self.pulumi_resource_name + suffix, opts=options, **args)
+
+
+def _type(component: str) -> str:
+    return f"slipway:components:{component}"

@@ -40,7 +40,7 @@ class Namespace(NamespacedComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create the namespace `name`, or its content; `credentials` are for images from `repository`."""
-        super().__init__(name, None, transform, opts)
+        super().__init__(name, None, transform, opts, former_type="RestrictedNamespace")
         self.name = self._add_namespace(name) if create else pulumi.Output.from_input(name)
         self._namespace = self.name
         self._add(

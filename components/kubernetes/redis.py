@@ -98,7 +98,7 @@ class Redis(NamespacedComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create the Redis; raise BadArgument first if the arguments do not fit."""
-        super().__init__(name, namespace, transform, opts)
+        super().__init__(name, namespace, transform, opts, former_type="RedisCache")
         secret = self._add_secret(password)
         text = f"include {_CONFIG_DIR}/auth.conf\n{settings(resources, bool(storage), eviction)}"
         config = self._add(k8s.core.v1.ConfigMap, suffix="-config", data={"redis.conf": text})

@@ -6,7 +6,8 @@ The engine finds its language host, which is not a resource plugin, in its own d
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from sandbox.tools.toolchain import Toolchain
 
 DOWNLOAD_TIMEOUT_S = 300.0
 MARKER = "compiled-here.json"
+# The first lines of the programs that versions before the compiled plugins installed in their place.
+_STAND_IN = b"#!/bin/sh\n# A stand-in of Slipway's sandbox"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ DOCKER = Plugin("docker", version("pulumi-docker"), DOCKER_PLUGIN, origin="offic
 def ensure(instance: Instance, tools: Toolchain, progress: Progress, more: tuple[Plugin, ...] = ()) -> None:
     """Install the missing plugins, and replace compiled ones if the required version can be downloaded."""
     with progress.step("install Pulumi's plugins"):
-        for plugin in (*PLUGINS, *more):
+        for plugin in (*_remove_stand_ins(instance.pulumi_home), *PLUGINS, *more):
             installed, own = _directory(instance, plugin), Path.home() / ".pulumi/plugins" / plugin.directory
             if (installed / plugin.executable).exists() and not (installed / MARKER).exists():
                 continue
@@ -77,6 +80,27 @@ def report(instance: Instance) -> list[str]:
         for plugin in (*PLUGINS, DOCKER)
         if _directory(instance, plugin).exists()
     ]
+
+
+def _remove_stand_ins(home: Path) -> Iterator[Plugin]:
+    """Remove the stand-ins of earlier versions, and yield the plugins that they replaced.
+
+    Until the next update, a state requires the version of the plugin that created it.
+    """
+    for directory in sorted(home.glob("plugins/*-v*")):
+        name, _, release = directory.name.rpartition("-v")
+        if _is_stand_in(directory / f"pulumi-{name}"):
+            shutil.rmtree(directory)
+            for plugin in PLUGINS:
+                if name == f"resource-{plugin.name}":
+                    yield replace(plugin, version=release)
+
+
+def _is_stand_in(program: Path) -> bool:
+    if not program.exists():
+        return False
+    with program.open("rb") as file:  # a plugin has some 90 MB
+        return file.read(len(_STAND_IN)) == _STAND_IN
 
 
 def _directory(instance: Instance, plugin: Plugin) -> Path:

@@ -13,6 +13,9 @@ from sandbox.tools.pulumi_plugins import Plugin
 from sandbox.tools.toolchain import Toolchain
 
 PLUGIN = Plugin("kubernetes", "4.34.2", "4.25.0", ("schema.json",))
+STAND_IN = (
+    "#!/bin/sh\n# A stand-in of Slipway's sandbox for the official Pulumi plugin of this name.\nexec python"
+)
 
 
 class Machine:
@@ -87,3 +90,15 @@ def test_the_plugin_of_the_user_is_used(machine: Machine) -> None:
     (machine.own / PLUGIN.executable).write_text("the user's")
     assert machine.ensure() == ["kubernetes 4.34.2 (official)"]
     assert machine.installed() == "the user's"
+
+
+def test_the_stand_ins_of_earlier_versions_are_replaced(machine: Machine) -> None:
+    for directory, program in (
+        ("resource-kubernetes-v4.32.0", "pulumi-resource-kubernetes"),
+        ("language-python-v3.259.0", "pulumi-language-python"),
+    ):
+        (machine.home / "plugins" / directory).mkdir(parents=True)
+        (machine.home / "plugins" / directory / program).write_text(STAND_IN)
+    machine.ensure()
+    assert machine.installed("4.32.0") == machine.installed() == "compiled"
+    assert not (machine.home / "plugins/language-python-v3.259.0").exists()
