@@ -188,10 +188,12 @@ class Relaxation:
         The cases are solved in the order of their relaxations, until no other can be cheaper.
         """
         relaxed: list[tuple[float, _Case]] = []
-        for case in cases:
-            late = time.monotonic() > deadline  # without a spare node, the bound holds for every case
+        for given in cases:
+            case, late = given, given.spare is not None and time.monotonic() > deadline
+            if late:  # without a spare node, the bound holds for every case
+                case = replace(case, kinds=range(len(self.problem.types)), spare=None)
             with suppress(NoSolution):
-                relaxed.append((self._solve(replace(case, spare=None) if late else case).bound, case))
+                relaxed.append((self._solve(case).bound, case))
             if late:
                 break
         relaxed.sort(key=lambda item: item[0])

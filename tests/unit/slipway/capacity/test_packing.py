@@ -207,6 +207,13 @@ def test_the_bound_knows_that_pods_exclude_each_other() -> None:
     assert Relaxation(Problem((alone, rest), types)).bound(time_limit_s=300) >= 4.0 - 1e-6
 
 
+def test_a_bound_without_time_is_a_bound() -> None:
+    types = (NodeType("small", 2, 2, 5.0), NodeType("large", 8, 8, 1.0))
+    relaxation = Relaxation(Problem((Workload("web", 1, 1, replicas=8),), types, loss="node"))
+    assert relaxation.bound(time_limit_s=300) == pytest.approx(2.0)
+    assert relaxation.bound(time_limit_s=0) <= 2.0 + 1e-6
+
+
 BUSY_S = 60
 """Within this a busy machine does what takes a second: far less than the search without a limit."""
 FORMER = {
