@@ -55,7 +55,7 @@ class Nodes:
     def without(self, numbers: Collection[int]) -> Self:
         """Return a copy without some nodes."""
         kept = [number for number in range(len(self.kinds)) if number not in numbers]
-        order = np.array([*kept, *range(len(self.kinds), len(self._free))], dtype=int)
+        order = np.array([*kept, *numbers, *range(len(self.kinds), len(self._free))], dtype=int)
         other = copy.copy(self)
         other.kinds = [self.kinds[number] for number in kept]
         other._zone, other._free, other._sizes = self._zone[order], self._free[order], self._sizes[order]

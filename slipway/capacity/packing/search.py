@@ -57,13 +57,13 @@ def pack(problem: Problem, *, time_limit_s: float = 10.0, gap: float = 0.0) -> P
             f"the node types do not have the capacity for all pods: {error}; raise `most`, or add a type"
         ) from None
     best, enough = first_fit, bound / (1 - gap) + 1e-9
-    # A small problem is searched exactly after a few attempts.
-    small = best is not None and exact.is_small(problem, best.cost)
     best = _fill(relaxation, best, enough, start + time_limit_s * 0.8)
     if best is None:
         raise SlipwayError("no placement was found: raise `most`, or add a larger node type")
+    # A small problem is searched exactly after a few attempts.
+    small = exact.is_small(problem, best.cost)
     best = improve(problem, best, enough, deadline, SMALL_ATTEMPTS if small else None)
-    if best.cost > enough and exact.is_small(problem, best.cost):
+    if best.cost > enough and (small or exact.is_small(problem, best.cost)):
         places = exact.slots(problem, best.cost)
         left = max(deadline - time.monotonic(), 0.1)
         best, bound = exact.solve(problem, places, best, bound, left)

@@ -11,6 +11,8 @@ from slipway.capacity.packing.model import TOLERANCE
 from slipway.capacity.packing.nodes import Nodes
 
 MOST_EMPTIED = 3
+PATIENCE = 50
+"""The attempts in a row without a gain after which the pods are taken to need more nodes."""
 
 
 def settle(
@@ -23,12 +25,15 @@ def settle(
     """
     sizes = _sizes(nodes)
     stuck = _exchange(nodes, sorted(pods, key=lambda number: -sizes[number]), sizes, deadline)
-    while stuck and time.monotonic() < deadline:
+    idle = 0
+    while stuck and idle < PATIENCE and time.monotonic() < deadline:
         other = nodes.copy()
         emptied = [*stuck, *_empty(other, chance)]
         order = sorted(emptied, key=lambda number: -sizes[number] * chance.uniform(0.7, 1.0))
         left = _exchange(other, order, sizes, deadline)
-        if sizes[left].sum() <= sizes[stuck].sum():
+        gain = sizes[stuck].sum() - sizes[left].sum()
+        idle = 0 if gain > 0 else idle + 1
+        if gain >= 0:
             nodes, stuck = other, left
     return nodes, stuck
 
