@@ -62,7 +62,7 @@ e2e: packages venv ## Run the tests on the platform for tests, which stays up (E
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := $(addprefix tests/e2e/,load doors examples faults docker models postgres slipway/promotion sandbox) tests/unit/slipway/preview
+soak: E2E := $(addprefix tests/e2e/,load doors examples faults docker models postgres slipway/promotion slipway/test_capacity_soak.py sandbox) tests/unit/slipway/preview
 soak: e2e ## Run the long forms: many versions under load, kills, promotions interrupted at every step
 
 .PHONY: unit

@@ -3,11 +3,10 @@
 import itertools
 import random
 import time
-from collections import Counter
 
-from slipway.capacity.packing.greedy import secure
+from slipway.capacity.packing.greedy import decreasing, place, secure
 from slipway.capacity.packing.model import Placement, Problem
-from slipway.capacity.packing.nodes import Nodes, Order, decreasing, place
+from slipway.capacity.packing.nodes import Nodes, Order
 
 MOST_EMPTIED = 5
 ORDERS: tuple[Order, ...] = ("aligned", "tight")
@@ -30,21 +29,21 @@ def improve(
     """
     chance = random.Random(0)  # noqa: S311 - not for secrets
     kinds = range(len(problem.types))
+    nodes, cost = Nodes(problem, placement.nodes), placement.cost
     for _ in itertools.count() if attempts is None else range(attempts):
-        if placement.cost <= enough or time.monotonic() > deadline:
+        if cost <= enough or time.monotonic() > deadline:
             break
-        numbers = range(len(placement.nodes))
+        numbers = range(len(nodes.kinds))
         emptied = set(chance.sample(numbers, min(chance.randint(1, MOST_EMPTIED), len(numbers))))
         if problem.loss == "node":  # a spare node is opened again if one is needed
-            emptied |= {number for number in numbers if not placement.nodes[number].pods.total()}
-        nodes = Nodes(problem, [placement.nodes[number] for number in numbers if number not in emptied])
-        loads: Counter[int] = sum((placement.nodes[number].pods for number in emptied), Counter())
-        pods = decreasing(problem, loads.elements())
+            emptied |= set(nodes.empty())
+        left = nodes.without(emptied)
+        pods = decreasing(problem, nodes.pods(emptied))
         chosen = chance.sample(kinds, chance.randint(1, len(kinds)))
-        if not place(nodes, pods, chosen, chance.choice(ORDERS), deadline=deadline):
+        if not place(left, pods, chosen, chance.choice(ORDERS), deadline=deadline):
             continue
-        if Placement.of(problem, nodes.nodes).cost <= placement.cost:
-            found = secure(nodes, kinds, None, deadline)
-            if found and found.cost <= placement.cost + 1e-12:
-                placement = found
-    return placement
+        if left.cost() <= cost:
+            found = secure(left, kinds, None, deadline)
+            if found and found.cost() <= cost + 1e-12:
+                nodes, cost = found, found.cost()
+    return nodes.placement()

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -133,15 +133,6 @@ class Placement:
     def of(cls, problem: Problem, nodes: Sequence[Node]) -> "Placement":
         """Return the placement of these nodes, with their price."""
         return cls(tuple(nodes), sum(problem.types[node.kind].price for node in nodes))
-
-
-def losses(problem: Problem, nodes: Sequence[Node]) -> Iterator[frozenset[int]]:
-    """Yield the sets of nodes that may be lost at once."""
-    if problem.loss == "node":
-        yield from (frozenset({number}) for number in range(len(nodes)))
-    elif problem.loss == "zone":
-        for zone in sorted({node.zone for node in nodes}):
-            yield frozenset(number for number, node in enumerate(nodes) if node.zone == zone)
 
 
 def _check(problem: Problem) -> None:

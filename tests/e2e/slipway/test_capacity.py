@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Ending
-from tests.e2e.program.conftest import PROJECT, Stack, new_stack, program
+from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack, new_stack, program
 from tests.e2e.sandbox.cluster import eventually
 
 
@@ -55,3 +55,17 @@ def test_measured_use_becomes_a_recommendation_in_the_stack_file(stack: Stack) -
     slipway(stack, "capacity", "recommend", "--history=1m", "--write", "--key=cache=redis.resources")
     text = (stack.directory / f"Pulumi.{stack.name}.yaml").read_text()
     assert f"memory: {proposed['memory_request'] / 2**20:.0f}Mi" in text
+
+
+def test_the_scheduler_of_the_cluster_is_compared_with_the_packed_nodes(sandbox: dict[str, str]) -> None:
+    words = (f"--context={INSTANCE.name}", "--name=capacity-test", "--workloads=8", "--types=5", "--seeds=1")
+    done = subprocess.run(
+        (sys.executable, "-m", "benchmarks.capacity_scheduler", *words, "--time-limit=2"),
+        cwd=PROJECT, env=sandbox, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert re.search(r"the scheduler left \d+ pods, and needed \d+ nodes more", done.stdout), done.stderr
+    own = ("kubectl", "get", "nodes", "--selector=capacity-test-0", "--output=name")
+    eventually(
+        "no node of the simulation is left",
+        lambda: not subprocess.check_output(own, env=sandbox, text=True),
+    )
