@@ -63,7 +63,7 @@ class Postgres(NamespacedComponent):
     drill: pulumi.Output[dict[str, Any]]
     """The result of the last drill; empty without `backups`.
 
-    It has status, reason, finished, backup, target_time, rpo_seconds, rto_seconds, rows and bytes.
+    It has status, reason, finished, archive, backup, target_time, rpo_seconds, rto_seconds, rows and bytes.
     """
     env: list[EnvVar]
     """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner."""

@@ -66,6 +66,9 @@ def parameters(environment: dict[str, str], disk: int) -> dict[str, str]:
         "password_encryption": "scram-sha-256",
         "log_checkpoints": "on",
         "log_lock_waits": "on",
+        # A standby without power does not say that it is gone: with `sync`, commits wait so long.
+        "wal_sender_timeout": "10s",
+        "wal_receiver_timeout": "10s",
         **memory_settings(int(environment["DB_MEMORY"]), connections),
         **disk_settings(disk),
         **archiving(environment),

@@ -86,27 +86,6 @@ def test_a_deleted_primary_hands_its_role_over_without_a_lost_write(db: Database
     assert db.lost() == set()
 
 
-def test_an_update_restarts_the_standby_first_and_changes_the_primary_once(db: DatabaseStack) -> None:
-    primary = db.primary
-    [standby] = {"db-0-0", "db-1-0"} - {primary}
-    db.succeed("config", "set", "memory", "448Mi")
-    with db.measured() as measured:
-        db.up()
-    log = db.kubectl("logs", "--selector=app.kubernetes.io/name=db,batch.kubernetes.io/job-name", "--tail=-1")
-    steps = [line for line in log.splitlines() if line.startswith(("restart", "switchover"))]
-    assert steps == [
-        f"restart of {standby}",
-        f"switchover from {primary} to {standby}",
-        f"restart of {primary}",
-    ]
-    assert db.primary == standby
-    assert db.sql("SHOW shared_buffers") == "112MB"
-    assert measured.writes.longest_gap < LONGEST_GAP_S
-    assert measured.reads.longest_gap < 2
-    assert db.lost() == set()
-    assert db.changes() == []
-
-
 @pytest.mark.soak
 def test_a_version_that_does_not_start_leaves_the_primary_alone(db: DatabaseStack) -> None:
     primary = db.primary

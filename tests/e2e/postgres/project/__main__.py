@@ -13,6 +13,7 @@ server = AppImage(
     "postgres",
     context=Postgres.image_context,
     repository=config.require("repository"),
+    build_args={"EXTENSIONS": config.get("packages") or ""},
     secrets=build_secrets(),
 )
 db = Postgres(
