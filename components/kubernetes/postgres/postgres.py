@@ -66,7 +66,10 @@ class Postgres(NamespacedComponent):
     It has status, reason, finished, archive, backup, target_time, rpo_seconds, rto_seconds, rows and bytes.
     """
     env: list[EnvVar]
-    """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner."""
+    """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner.
+
+    With `tls`, also PGSSLMODE and PGCHANNELBINDING, so that clients of libpq demand TLS.
+    """
 
     @checked
     def __init__(
@@ -80,6 +83,7 @@ class Postgres(NamespacedComponent):
         durability: Durability = "async",
         databases: Sequence[Database] = (Database(name="app"),),
         password_version: Count = 1,
+        tls: bool = True,
         parameters: Parameters = {},  # noqa: B006 # never changed
         backups: Backups | None = None,
         restore: Restore | None = None,
@@ -130,7 +134,7 @@ class Postgres(NamespacedComponent):
         ]
         if replicas > 1:
             self._add_budget()
-        self._users = Users(self._add, name, databases, password_version)
+        self._users = Users(self._add, name, databases, password_version, tls)
         jobs = Jobs(self._add, pods, self._users.secrets)
         applied = jobs.add_update(
             self._sets, durability, databases, _digest(specs), timeout, {**self.selector}, members

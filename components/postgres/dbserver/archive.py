@@ -60,9 +60,7 @@ def claim(store: Store, database: str) -> None:
     owner = store.read(OWNER)
     if owner is None:
         if store.keys("wals/"):
-            raise StoreError(
-                f"{store.place} has segments of an unknown database: move them away"
-            )
+            raise StoreError(f"{store.place} has segments of an unknown database: move them away")
         store.write(OWNER, database.encode())
     elif owner.decode() != database:
         raise StoreError(

@@ -55,6 +55,16 @@ def test_pods_other_than_clients_do_not_reach_it(db: DatabaseStack) -> None:
     eventually("it is admitted again", lambda: db.sql(connects) == "1")
 
 
+def test_connections_are_encrypted_by_a_server_that_knows_the_password(db: DatabaseStack) -> None:
+    assert db.exec(db.client, "echo $PGSSLMODE $PGCHANNELBINDING").strip() == "require require"
+    assert db.sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
+    plain = db.exec(db.client, 'psql "$DATABASE_URL?sslmode=disable" -c "SELECT 1" 2>&1 || :')
+    assert "channel binding required, but SSL not in use" in plain
+    members = "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)"
+    script = 'PGUSER=postgres PGDATABASE=app PGPASSWORD="$(cat /etc/postgres/users/superuser)" psql -XAt'
+    assert db.exec(db.primary, script, members).strip() == "t"
+
+
 def test_no_state_log_or_object_but_secrets_shows_a_password(db: DatabaseStack) -> None:
     url = db.kubectl("exec", db.client, "--", "sh", "-c", "echo $DATABASE_URL").strip()
     password = url.partition("app:")[2].partition("@")[0]

@@ -130,12 +130,21 @@ class TestClients:
         template = recorder.one("Deployment", "web")["spec"]["template"]
         assert template["metadata"]["labels"]["db-client"] == "true"
         [container] = template["spec"]["containers"]
-        names = ["DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "READ_URL"]
+        names = ["DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD"]
+        names += ["PGSSLMODE", "PGCHANNELBINDING", "READ_URL"]
         assert [variable["name"] for variable in container["env"]] == names
         data = recorder.one("Secret", "db-user-app")["stringData"]
         assert data["url"] == f"postgresql://app:{data['password']}@db:5432/app"
         assert data["read-url"] == f"postgresql://app:{data['password']}@db-read:5432/app"
         assert data["password"] not in str([item for item in recorder.resources if item.kind != "Secret"])
+
+    def test_a_client_may_do_without_tls(self, engine: Run) -> None:
+        def program() -> None:
+            db = Postgres("db", namespace="shop", image="i", storage="1Gi", tls=False)
+            WebService("web", namespace="shop", image="w", env=db.env)
+
+        [container] = engine(program).one("Deployment", "web")["spec"]["template"]["spec"]["containers"]
+        assert [item["name"] for item in container["env"] if "SSL" in item["name"]] == []
 
     def test_a_password_by_another_name_also_opens_the_way(self, engine: Run) -> None:
         def program() -> None:
@@ -234,6 +243,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "must not have port, which the component",
     ),
     "no fsync": ({"parameters": {"fsync": "off"}}, "must not have fsync"),
+    "no TLS by parameter": ({"parameters": {"ssl": "off"}}, "must not have ssl, which the component"),
     "another archive": ({"parameters": {"archive_command": "true"}}, "must not have archive_command"),
     "a truth": ({"parameters": {"jit": True}}, "jit is True, but must be text or a number"),
     "a value of nothing": ({"parameters": {"jit": None}}, "jit is None, but must be text or a number"),
