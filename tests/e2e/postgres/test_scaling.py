@@ -72,6 +72,7 @@ def test_a_primary_that_leaves_hands_its_role_over_first(db: DatabaseStack) -> N
 
 @pytest.mark.soak
 def test_another_minor_version_forth_and_back(db: DatabaseStack) -> None:
+    db.succeed("config", "set", "client", db.output("image"))  # its records end with its pod
     newest = db.sql("SHOW server_version").partition(" ")[0]
     names = (f"{name}={FORMER_MINOR}" for name in ("postgresql-15", "postgresql-client-15"))
     change(db, packages=" ".join((*names, "--allow-downgrades")))
@@ -79,6 +80,7 @@ def test_another_minor_version_forth_and_back(db: DatabaseStack) -> None:
     db.succeed("config", "rm", "packages")
     change(db)
     assert db.sql("SHOW server_version").partition(" ")[0] == newest
+    db.succeed("config", "rm", "client")
 
 
 @pytest.mark.soak

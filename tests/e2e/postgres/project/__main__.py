@@ -34,7 +34,7 @@ SOURCE = "/srv/client.py"
 Worker(
     "client",
     namespace=namespace.name,
-    image=server.ref,
+    image=config.get("client") or server.ref,
     command=["python3", SOURCE],
     env=[
         *db.env,
