@@ -55,7 +55,13 @@ class Pods:
             ],
             "startup_probe": {**starts, "period_seconds": 2, "timeout_seconds": 5, "failure_threshold": 60},
             "readiness_probe": {**ready, "period_seconds": 2, "timeout_seconds": 5},
-            "liveness_probe": {**lives, "period_seconds": 10, "timeout_seconds": 10, "failure_threshold": 6},
+            "liveness_probe": {
+                **lives,
+                "period_seconds": 10,
+                "timeout_seconds": 10,
+                "failure_threshold": 4,
+                "termination_grace_period_seconds": 20,  # Patroni may hang: without it, GRACE_S
+            },
             # Until every node has stopped sending here; a primary hands its role over first.
             "lifecycle": {"pre_stop": {"exec_": {"command": ["python3", "-m", "dbserver.leave"]}}},
         }

@@ -55,6 +55,15 @@ class TestMembers:
             assert bool(request.protect) is protected
         assert not made(engine, protect=False).request("PersistentVolumeClaim", "db-0").protect
 
+    def test_a_member_that_is_not_alive_has_little_time_to_stop(self, engine: Run) -> None:
+        spec = pod(made(engine))
+        [container] = spec["containers"]
+        assert container["livenessProbe"]["exec"]["command"][-1] == "dbserver.alive"
+        assert (
+            container["livenessProbe"]["terminationGracePeriodSeconds"]
+            < spec["terminationGracePeriodSeconds"]
+        )
+
     def test_a_drain_takes_one_member_at_a_time(self, engine: Run) -> None:
         assert not made(engine).of("PodDisruptionBudget")
         assert made(engine, replicas=2).one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
