@@ -34,6 +34,12 @@ from components.kubernetes.postgres.pods import Pods
 from components.kubernetes.postgres.users import Users
 from components.validation import Count, InputText, Platform, Text, checked, invalid
 
+AWAITED_AT_ITS_END = {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}
+"""Annotation of a member: the Job of an update waits for its pod, Pulumi only until a deleted pod is gone.
+
+A server that stops archives its last writes. Only then may its network policy and its rights be deleted.
+"""
+
 
 class Postgres(NamespacedComponent):
     """PostgreSQL 15 with `replicas` members: a primary, and standbys that take over when it fails.
@@ -263,7 +269,7 @@ class Postgres(NamespacedComponent):
             k8s.apps.v1.StatefulSet,
             name=named,
             suffix=suffix,
-            annotations=NOT_AWAITED,  # the Job of the update waits
+            annotations=AWAITED_AT_ITS_END,
             spec=spec,
             opts=pulumi.ResourceOptions(depends_on=[claim, *needed]),
         )

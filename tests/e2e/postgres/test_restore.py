@@ -50,18 +50,23 @@ def test_to_a_second_between_two_writes_then_switch(backed_up: RestoreStack) -> 
 
 
 @pytest.mark.soak
-def test_a_restored_database_can_be_restored_and_so_can_a_lost_one(backed_up: RestoreStack) -> None:
-    done = backed_up.slipway("restore", backed_up.name, "--to", "LATEST", "--as", "db-3", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert rows(backed_up, "db-3") == ["first"], "by default from the one that is used, db-2"
-    backed_up.psql("db", "INSERT INTO kept VALUES ('third')")
-    backed_up.succeed("config", "set", "restores:own", "false")
-    backed_up.up()
-    backed_up.kubectl("delete", "pvc", "db-0")
-    words = (backed_up.name, "--to", "LATEST", "--as", "db-4", "--database", "db", "--yes")
-    done = backed_up.slipway("restore", *words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert rows(backed_up, "db-4") == ["first", "second", "third"], "from the store alone"
+def test_twenty_random_moments(backed_up: RestoreStack) -> None:
+    """Each restore has exactly what was acknowledged before its moment."""
+    backed_up.psql("db", "CREATE TABLE moments (number bigserial, at timestamptz DEFAULT clock_timestamp())")
+    for _ in range(60):
+        backed_up.psql("db", "INSERT INTO moments DEFAULT VALUES")
+        time.sleep(0.5)
+    backed_up.psql("db", "SELECT pg_switch_wal()")
+    eventually(
+        "an archive without waiting segments", lambda: not backed_up.archive_state()["waiting"], seconds=90
+    )
+    query = "SELECT json_agg(extract(epoch FROM at)::float8 ORDER BY number) FROM moments"
+    written: list[float] = json.loads(backed_up.psql("db", query))
+    for _ in range(20):
+        place = random.randrange(len(written) - 1)  # noqa: S311 # a moment, not a secret
+        to = datetime.fromtimestamp((written[place] + written[place + 1]) / 2, UTC).isoformat()
+        answer = backed_up.in_pod("db-0-0", "python3", "-c", IN_SCRATCH, to)
+        assert answer.splitlines()[-1] == f"rows {place + 1}", (to, answer)
 
 
 @pytest.mark.soak
@@ -82,26 +87,6 @@ def test_a_deleted_stack_leaves_what_was_written_last(tmp_path: Path, replicas: 
         assert rows(stack, "db-2") == ["last"]
 
 
-@pytest.mark.soak
-def test_twenty_random_moments(backed_up: RestoreStack) -> None:
-    """Each restore has exactly what was acknowledged before its moment."""
-    backed_up.psql("db", "CREATE TABLE moments (number bigserial, at timestamptz DEFAULT clock_timestamp())")
-    for _ in range(60):
-        backed_up.psql("db", "INSERT INTO moments DEFAULT VALUES")
-        time.sleep(0.5)
-    backed_up.psql("db", "SELECT pg_switch_wal()")
-    eventually(
-        "an archive without waiting segments", lambda: not backed_up.archive_state()["waiting"], seconds=90
-    )
-    query = "SELECT json_agg(extract(epoch FROM at)::float8 ORDER BY number) FROM moments"
-    written: list[float] = json.loads(backed_up.psql("db", query))
-    for _ in range(20):
-        place = random.randrange(len(written) - 1)  # noqa: S311 # a moment, not a secret
-        to = datetime.fromtimestamp((written[place] + written[place + 1]) / 2, UTC).isoformat()
-        answer = backed_up.in_pod("db-0-0", "python3", "-c", IN_SCRATCH, to)
-        assert answer.splitlines()[-1] == f"rows {place + 1}", (to, answer)
-
-
 def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
     before = backed_up.file.read_text()
     for words, problem in {
@@ -117,3 +102,18 @@ def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
         assert done.returncode == 1, words
         assert problem in " ".join(done.stderr.split()), done.stderr
     assert backed_up.file.read_text() == before
+
+
+@pytest.mark.soak
+def test_a_restored_database_can_be_restored_and_so_can_a_lost_one(backed_up: RestoreStack) -> None:
+    done = backed_up.slipway("restore", backed_up.name, "--to", "LATEST", "--as", "db-3", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rows(backed_up, "db-3") == ["first"], "by default from the one that is used, db-2"
+    backed_up.psql("db", "INSERT INTO kept VALUES ('third')")
+    backed_up.succeed("config", "set", "restores:own", "false")
+    backed_up.up()
+    backed_up.kubectl("delete", "pvc", "db-0")
+    words = (backed_up.name, "--to", "LATEST", "--as", "db-4", "--database", "db", "--yes")
+    done = backed_up.slipway("restore", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rows(backed_up, "db-4") == ["first", "second", "third"], "from the store alone"

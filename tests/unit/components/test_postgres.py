@@ -43,9 +43,15 @@ class TestMembers:
         recorder = made(engine, replicas=2)
         for item in recorder.of("StatefulSet"):
             assert item.inputs["spec"]["updateStrategy"] == {"type": "OnDelete"}
-            assert item.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+            assert "pulumi.com/skipAwait" not in item.inputs["metadata"]["annotations"]
         dependencies = recorder.request("Job", "db-update").dependencies
         assert [urn for urn in dependencies if ":StatefulSet::" in urn]
+
+    def test_a_member_is_gone_before_its_way_to_the_store(self, engine: Run) -> None:
+        """A server that stops archives its last writes."""
+        request = made(engine, backups=STORE).request("StatefulSet", "db-0")
+        kinds = {urn.rpartition(":")[0].rpartition(":")[0].rpartition(":")[2] for urn in request.dependencies}
+        assert kinds >= {"NetworkPolicy", "Role", "RoleBinding"}
 
     def test_the_claims_outlive_the_stack_and_the_first_is_protected(self, engine: Run) -> None:
         recorder = made(engine, replicas=2)
