@@ -50,6 +50,7 @@ def test_to_a_second_between_two_writes_then_switch(backed_up: RestoreStack) -> 
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_twenty_random_moments(backed_up: RestoreStack) -> None:
     """Each restore has exactly what was acknowledged before its moment."""
     backed_up.psql("db", "CREATE TABLE moments (number bigserial, at timestamptz DEFAULT clock_timestamp())")
@@ -70,6 +71,7 @@ def test_twenty_random_moments(backed_up: RestoreStack) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_a_deleted_stack_leaves_what_was_written_last(tmp_path: Path, replicas: int) -> None:
     """A server that stops cleanly archives all that it has; the output says where."""
@@ -105,6 +107,7 @@ def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_a_restored_database_can_be_restored_and_so_can_a_lost_one(backed_up: RestoreStack) -> None:
     done = backed_up.slipway("restore", backed_up.name, "--to", "LATEST", "--as", "db-3", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
