@@ -87,18 +87,23 @@ class DatabaseStack(Stack):
 
     @contextmanager
     def written_on(self, pod: str) -> Iterator[Callable[[], Attempts]]:
-        """Write to a member from its own pod, and give what was recorded there, as the run `local`."""
+        """Write to a member from its own pod, and give what was recorded there, as the run `local`.
+
+        The records are on the claim: a pod that is cut off may be replaced.
+        """
         program = (HERE / "client.py").read_text()
-        begin = """
+        records = "/var/lib/postgresql/data"
+        begin = f"""
             cat >/tmp/client.py; export HOSTNAME=local DATABASE_URL='host=/tmp user=postgres dbname=app'
+            export RECORDS={records}
             export PGPASSWORD="$(cat /etc/postgres/users/superuser)"
             nohup python3 /tmp/client.py >/dev/null 2>&1 & echo $! >/tmp/client.pid"""
         self.sql("DELETE FROM numbers WHERE run = 'local'")
         self.exec(pod, begin, program)
         try:
-            yield lambda: Attempts.parse(self.exec(pod, "sed '$d' /tmp/writes"))
+            yield lambda: Attempts.parse(self.exec(pod, f"sed '$d' {records}/writes"))
         finally:
-            self.exec(pod, "kill $(cat /tmp/client.pid) || :")
+            self.exec(pod, "kill $(cat /tmp/client.pid) 2>/dev/null || :")
 
     def exec(self, pod: str, script: str, input: str = "") -> str:
         """Run a script in a pod."""

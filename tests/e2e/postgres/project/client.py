@@ -1,6 +1,6 @@
 """Writes numbers without a pause and reads them, and records each attempt.
 
-`/tmp/writes` and `/tmp/reads` have a line for each: begin, end, number, and "ok" or the error.
+`writes` and `reads` in $RECORDS, or /tmp, have a line for each: begin, end, number, and "ok" or the error.
 """
 
 import os
@@ -42,7 +42,7 @@ class Client:
 def attempts(client: Client, log: str, statement: str) -> None:
     """Execute a statement without end, with the next number each time."""
     number = 0
-    with Path(log).open("w", buffering=1) as file:
+    with Path(os.environ.get("RECORDS", "/tmp"), log).open("w", buffering=1) as file:
         while True:
             number += 1
             begun = time.time()
@@ -72,8 +72,8 @@ def main() -> None:
     write = f"INSERT INTO numbers (run, number) VALUES ('{os.environ['HOSTNAME']}', {{number}})"
     if "READ_URL" in os.environ:
         reader = Client(os.environ["READ_URL"], again=True)
-        threading.Thread(target=attempts, args=(reader, "/tmp/reads", "SELECT {number}"), daemon=True).start()
-    attempts(Client(url, again=False), "/tmp/writes", write)
+        threading.Thread(target=attempts, args=(reader, "reads", "SELECT {number}"), daemon=True).start()
+    attempts(Client(url, again=False), "writes", write)
 
 
 main()
