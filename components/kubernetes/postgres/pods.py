@@ -44,7 +44,8 @@ class Pods:
 
     def member(self, claim: str, selector: Mapping[str, str]) -> k8s.core.v1.PodSpecArgsDict:
         """Return the pod of a member, whose data is on a claim."""
-        alive = Probe.http("/liveness").action(REST_PORT)
+        starts = Probe.http("/liveness").action(REST_PORT)
+        lives: k8s.core.v1.ProbeArgsDict = {"exec_": {"command": ["python3", "-S", "-m", "dbserver.alive"]}}
         ready = Probe.http("/readiness").action(REST_PORT)
         container: k8s.core.v1.ContainerArgsDict = {
             **self._container(self.name),
@@ -52,9 +53,15 @@ class Pods:
                 {"name": "postgres", "container_port": PORT},
                 {"name": "patroni", "container_port": REST_PORT},
             ],
-            "startup_probe": {**alive, "period_seconds": 2, "timeout_seconds": 5, "failure_threshold": 60},
+            "startup_probe": {**starts, "period_seconds": 2, "timeout_seconds": 5, "failure_threshold": 60},
             "readiness_probe": {**ready, "period_seconds": 2, "timeout_seconds": 5},
-            "liveness_probe": {**alive, "period_seconds": 10, "timeout_seconds": 5, "failure_threshold": 6},
+            "liveness_probe": {
+                **lives,
+                "period_seconds": 10,
+                "timeout_seconds": 10,
+                "failure_threshold": 4,
+                "termination_grace_period_seconds": 20,  # Patroni may hang: without it, GRACE_S
+            },
             # Until every node has stopped sending here; a primary hands its role over first.
             "lifecycle": {"pre_stop": {"exec_": {"command": ["python3", "-m", "dbserver.leave"]}}},
         }

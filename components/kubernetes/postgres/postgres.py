@@ -34,6 +34,12 @@ from components.kubernetes.postgres.pods import Pods
 from components.kubernetes.postgres.users import Users
 from components.validation import Count, InputText, Platform, Text, checked, invalid
 
+AWAITED_AT_ITS_END = {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}
+"""Annotation of a member: the Job of an update waits for its pod, Pulumi only until a deleted pod is gone.
+
+A server that stops archives its last writes. Only then may its network policy and its rights be deleted.
+"""
+
 
 class Postgres(NamespacedComponent):
     """PostgreSQL 15 with `replicas` members: a primary, and standbys that take over when it fails.
@@ -63,10 +69,13 @@ class Postgres(NamespacedComponent):
     drill: pulumi.Output[dict[str, Any]]
     """The result of the last drill; empty without `backups`.
 
-    It has status, reason, finished, backup, target_time, rpo_seconds, rto_seconds, rows and bytes.
+    It has status, reason, finished, archive, backup, target_time, rpo_seconds, rto_seconds, rows and bytes.
     """
     env: list[EnvVar]
-    """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner."""
+    """DATABASE_URL, and PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD, of the first database's owner.
+
+    With `tls`, also PGSSLMODE and PGCHANNELBINDING, so that clients of libpq demand TLS.
+    """
 
     @checked
     def __init__(
@@ -80,6 +89,7 @@ class Postgres(NamespacedComponent):
         durability: Durability = "async",
         databases: Sequence[Database] = (Database(name="app"),),
         password_version: Count = 1,
+        tls: bool = True,
         parameters: Parameters = {},  # noqa: B006 # never changed
         backups: Backups | None = None,
         restore: Restore | None = None,
@@ -130,7 +140,7 @@ class Postgres(NamespacedComponent):
         ]
         if replicas > 1:
             self._add_budget()
-        self._users = Users(self._add, name, databases, password_version)
+        self._users = Users(self._add, name, databases, password_version, tls)
         jobs = Jobs(self._add, pods, self._users.secrets)
         applied = jobs.add_update(
             self._sets, durability, databases, _digest(specs), timeout, {**self.selector}, members
@@ -259,7 +269,7 @@ class Postgres(NamespacedComponent):
             k8s.apps.v1.StatefulSet,
             name=named,
             suffix=suffix,
-            annotations=NOT_AWAITED,  # the Job of the update waits
+            annotations=AWAITED_AT_ITS_END,
             spec=spec,
             opts=pulumi.ResourceOptions(depends_on=[claim, *needed]),
         )

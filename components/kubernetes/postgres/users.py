@@ -14,15 +14,23 @@ from components.kubernetes.postgres.options import PORT, Database
 
 _PARTS = ("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
 """The variables that libpq reads: https://www.postgresql.org/docs/15/libpq-envars.html."""
+_TLS = {"PGSSLMODE": "require", "PGCHANNELBINDING": "require"}
+"""With these, libpq encrypts, and accepts only a server that knows a verifier of the password."""
 
 
 class Users:
     """The users of all databases, and how clients get their passwords."""
 
     def __init__(
-        self, add: Callable[..., k8s.core.v1.Secret], name: str, databases: Sequence[Database], version: int
+        self,
+        add: Callable[..., k8s.core.v1.Secret],
+        name: str,
+        databases: Sequence[Database],
+        version: int,
+        tls: bool,
     ) -> None:
         self._name, self._first = name, databases[0].name
+        self._tls = _TLS if tls else {}
         self._database = {user: database.name for database in databases for user in database.users}
         self._made = {user: self._add_secret(add, user, version) for user in self._database}
 
@@ -55,6 +63,7 @@ class Users:
             self.url("DATABASE_URL", user, False, endpoint),
             *(EnvVar.value(name, value) for name, value in zip(_PARTS, values, strict=False)),
             self.password(_PARTS[-1], user, endpoint),
+            *(EnvVar.value(name, value) for name, value in self._tls.items()),
         ]
 
     def password(self, variable: str, user: str | None, endpoint: Endpoint) -> EnvVar:

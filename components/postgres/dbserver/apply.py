@@ -41,10 +41,12 @@ class Update:
             standbys = [name for name in outdated if name != leader.name]
             if standbys:
                 self._replace(standbys[0])
-            elif self._kept(leader) and not [name for name in self._names() if name != leader.name]:
-                self._replace(leader.name)
-            else:
+            elif not self._kept(leader):
                 self._switch_from(leader)
+            else:
+                if len(self._sets) > 1:
+                    self._members.wait("a standby that follows", self._candidate)
+                self._replace(leader.name)  # which hands its role over: see dbserver.leave
 
     def _outdated(self) -> list[str] | None:
         """Return the pods of earlier versions, and a primary that is to go; None while it is not known."""
@@ -83,20 +85,19 @@ class Update:
 
         self._members.wait(f"{name} to work again", back)
 
+    def _candidate(self) -> Member | None:
+        able = [m for m in self._members.all() if m.follows and self._kept(m)]
+        if self._synchronous:
+            able = [m for m in able if m.role == "sync_standby"]
+        return min(able, key=lambda m: m.lag, default=None)
+
     def _switch_from(self, leader: Member) -> None:
         """Hand the role of the primary to the best standby that stays."""
 
-        def candidate() -> Member | None:
-            able = [m for m in self._members.all() if m.follows and self._kept(m)]
-            if self._synchronous:
-                able = [m for m in able if m.role == "sync_standby"]
-            return min(able, key=lambda m: m.lag, default=None)
-
         def switched() -> bool:
             try:
-                self._members.switch(
-                    leader.name, self._members.wait("a standby that follows", candidate).name
-                )
+                best = self._members.wait("a standby that follows", self._candidate)
+                self._members.switch(leader.name, best.name)
             except OSError as reason:  # for a moment after a restart, members know too little of each other
                 print(reason, flush=True)
             now = self._members.leader()

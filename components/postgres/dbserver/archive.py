@@ -60,13 +60,11 @@ def claim(store: Store, database: str) -> None:
     owner = store.read(OWNER)
     if owner is None:
         if store.keys("wals/"):
-            raise StoreError(
-                f"{store.url}/{store.server} has segments of an unknown database: move them away"
-            )
+            raise StoreError(f"{store.place} has segments of an unknown database: move them away")
         store.write(OWNER, database.encode())
     elif owner.decode() != database:
         raise StoreError(
-            f"{store.url}/{store.server} has the backups of another database ({owner.decode()}): use another"
+            f"{store.place} has the backups of another database ({owner.decode()}): use another"
             " name or prefix for this one, or move them away"
         )
     known.write_text(answer)

@@ -40,6 +40,8 @@ class Result:
     status: str = "failed"
     reason: str = ""
     finished: str = ""
+    archive: str = ""
+    """Where the backups are; they outlive the database."""
     backup: str = ""
     target_time: str = ""
     rpo_seconds: float | None = None
@@ -63,7 +65,7 @@ class Marker:
 
 def run(store: Store) -> Iterator[Result]:
     """Run the drill, and yield what is known after each step; the last result has passed."""
-    result = Result()
+    result = Result(archive=store.place)
     store.keys("base/")
     with database.connect() as connection:
         connection.execute(database.SCHEMA)
@@ -109,7 +111,7 @@ def newest_backup(store: Store, connection: Connection) -> Backup:
     stored = {found.id: found for found in store.backups()}
     if lost := [each for each in known if each.id not in stored]:
         names = ", ".join(f"{each.id} of {each.ended:%Y-%m-%d %H:%M} UTC" for each in lost)
-        raise DrillFailed(f"the store {store.url}/{store.server} has lost the base backup {names}")
+        raise DrillFailed(f"the store {store.place} has lost the base backup {names}")
     return stored[known[-1].id]
 
 
@@ -139,7 +141,7 @@ def wait_until_archived(store: Store, connection: Connection, segment: str) -> f
         reported = (reported or waited) if done else None
         if reported is not None and waited - reported > LIE_S:
             raise DrillFailed(
-                f"PostgreSQL reports {segment} as archived, but {store.url}/{store.server} does not have it:"
+                f"PostgreSQL reports {segment} as archived, but {store.place} does not have it:"
                 f" archive_command is {_setting(connection, 'archive_command')!r}"
             )
         if waited > ARCHIVE_TIMEOUT_S:

@@ -1,4 +1,4 @@
-"""What runs before a member stops: a primary hands its role over, then clients find other members."""
+"""What runs before a member stops: clients find other members, then a primary hands its role over."""
 
 import os
 import time
@@ -8,11 +8,12 @@ from dbserver.members import Members
 
 SWITCH_S = 20
 DRAIN_S = 3
-"""Until every node has taken the pod from the Services."""
+"""Until every node has taken the pod from the Services; a primary that is alone still gets connections."""
 
 
 def main() -> None:
     """Hand the role of the primary over if a standby can take it; a server that just stops does it slower."""
+    time.sleep(DRAIN_S)
     name, cluster = os.environ["POD_NAME"], os.environ["DB_NAME"]
     deadline = time.monotonic() + SWITCH_S
     members = Members(cluster, Kubernetes(), deadline)
@@ -31,7 +32,6 @@ def main() -> None:
         except (OSError, KeyError) as reason:
             print(reason, flush=True)
             time.sleep(1)
-    time.sleep(DRAIN_S)
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ def choose(store: Store, target: datetime | None) -> Backup:
     """Return the newest backup that was complete at a moment, or for LATEST the newest of all."""
     backups = store.backups()
     if not backups:
-        raise RestoreFailed(f"{store.url}/{store.server} has no base backup")
+        raise RestoreFailed(f"{store.place} has no base backup")
     suitable = [backup for backup in backups if target is None or backup.ended <= target]
     if not suitable:
         raise RestoreFailed(
-            f"{target:%Y-%m-%d %H:%M:%S%z} is too early: the earliest moment that {store.url}/{store.server}"
+            f"{target:%Y-%m-%d %H:%M:%S%z} is too early: the earliest moment that {store.place}"
             f" can be restored to is {backups[0].ended:%Y-%m-%d %H:%M:%S%z}"
         )
     return suitable[-1]

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ CONFIG = Path("/tmp/patroni.json")  # noqa: S108 # in the pod, which has this us
 USERS = Path("/etc/postgres/users")
 SOCKETS = "/tmp"  # noqa: S108 # the only directory that every pod may write to
 BINARIES = "/usr/lib/postgresql/15/bin"
+CERTIFICATE, KEY = f"{SOCKETS}/server.crt", f"{SOCKETS}/server.key"
 REST_PORT = 8008
 REST_USER = "slipway"
 # A failover takes at most `ttl` after the primary stopped to answer, loop_wait + 2 * retry_timeout must fit.
@@ -64,8 +66,14 @@ def parameters(environment: dict[str, str], disk: int) -> dict[str, str]:
     return {
         "unix_socket_directories": SOCKETS,
         "password_encryption": "scram-sha-256",
+        "ssl": "on",
+        "ssl_cert_file": CERTIFICATE,
+        "ssl_key_file": KEY,
         "log_checkpoints": "on",
         "log_lock_waits": "on",
+        # A standby without power does not say that it is gone: with `sync`, commits wait so long.
+        "wal_sender_timeout": "10s",
+        "wal_receiver_timeout": "10s",
         **memory_settings(int(environment["DB_MEMORY"]), connections),
         **disk_settings(disk),
         **archiving(environment),
@@ -167,9 +175,18 @@ def set_aside(data: Path) -> None:
         print(f"{data} has remains of a database: they are now in {broken}", flush=True)
 
 
+def make_certificate() -> None:
+    """Make a key and a certificate of this pod's own: clients trust it by the password (channel binding)."""
+    subject = ("-subj", f"/CN={os.environ['POD_NAME']}", "-days", "3650")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", KEY)
+    subprocess.run(("openssl", "req", "-x509", *key, "-out", CERTIFICATE, *subject), check=True)
+    Path(KEY).chmod(0o600)
+
+
 def main() -> None:
     """Write the configuration and become Patroni."""
     environment = dict(os.environ)
+    make_certificate()
     data = Path(environment["PGDATA"])
     set_aside(data)
     text = json.dumps(configuration(environment, shutil.disk_usage(data.parent).total))

@@ -69,6 +69,11 @@ class Store:
         )
 
     @property
+    def place(self) -> str:
+        """Where everything of the database is."""
+        return f"{self.url}/{self.server}"
+
+    @property
     def _bucket(self) -> str:
         return urlsplit(self.url).netloc
 

@@ -63,7 +63,9 @@ def removals(situation: Situation) -> Iterator[Consequence]:
             reason = f"Database {key[1]} loses the member {names}; the claim stays in the cluster"
             yield Consequence(Level.ATTENTION, "pods", reason, change.urn)
         else:
-            reason = f"Database {key[1]} is deleted: its clients lose it; its claims stay in the cluster"
+            url = _variable(members[0], "BACKUP_URL")
+            backups = f"its backups stay in {url}/{key[1]}" if url else "it has no backups"
+            reason = f"Database {key[1]} is deleted: its clients lose it; {backups}"
             yield Consequence(Level.DANGEROUS, "data", reason, change.urn)
 
 
@@ -113,13 +115,18 @@ def restores(situation: Situation) -> Iterator[Consequence]:
 
 def _settings(job: Object) -> dict[str, Any]:
     """Return what the Job of an update reads."""
-    containers: Sequence[Any] = items(get(job.manifest, "spec", "template", "spec", "containers"))
-    for variable in (entry for item in containers for entry in items(get(item, "env"))):
+    settings: dict[str, Any] = json.loads(_variable(job, "DB_SETTINGS") or "{}")
+    return settings
+
+
+def _variable(item: Object, name: str) -> str:
+    """Return a plain variable of an object's pods; empty if there is none."""
+    containers: Sequence[Any] = items(get(item.manifest, "spec", "template", "spec", "containers"))
+    for variable in (entry for container in containers for entry in items(get(container, "env"))):
         value = get(variable, "value")
-        if get(variable, "name") == "DB_SETTINGS" and isinstance(value, str):
-            settings: dict[str, Any] = json.loads(value)
-            return settings
-    return {}
+        if get(variable, "name") == name and isinstance(value, str):
+            return value
+    return ""
 
 
 def _users(settings: dict[str, Any]) -> set[str]:

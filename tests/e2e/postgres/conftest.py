@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,26 +66,60 @@ class DatabaseStack(Stack):
         return (done.stdout + done.stderr).strip()
 
     def attempts(self, kind: str) -> Attempts:
-        """Return the client's writes or reads; the last line may be incomplete."""
-        return Attempts.parse(self.kubectl("exec", self.client, "--", "sh", "-c", f"sed '$d' /tmp/{kind}"))
+        """Return the client's writes or reads, none before the first; the last line may be incomplete."""
+        return Attempts.parse(self.exec(self.client, f"sed '$d' /tmp/{kind} 2>/dev/null || :"))
 
     def lost(self) -> set[int]:
-        """Return the writes that were acknowledged, and are not in the database."""
+        """Return the client's writes that were acknowledged, and are not in the database."""
         acknowledged = self.attempts("writes").acknowledged
         assert acknowledged
-        rows = self.sql(f"SELECT number FROM numbers WHERE run = '{self.client}'").split()  # noqa: S608
-        return acknowledged - set(map(int, rows))
+        return acknowledged - self.numbers(self.client)
+
+    def numbers(self, run: str) -> set[int]:
+        """Return the numbers in the database that a client has written."""
+        rows = self.sql(f"SELECT number FROM numbers WHERE run = '{run}'").split()  # noqa: S608
+        return set(map(int, rows))
+
+    def restart_client(self) -> None:
+        """Begin with empty records."""
+        self.kubectl("delete", "pod", self.client, "--now")
+        eventually("a client that writes", lambda: self.attempts("writes").acknowledged)
+
+    @contextmanager
+    def written_on(self, pod: str) -> Iterator[Callable[[], Attempts]]:
+        """Write to a member from its own pod, and give what was recorded there, as the run `local`.
+
+        The records are on the claim: a pod that is cut off may be replaced.
+        """
+        program = (HERE / "client.py").read_text()
+        records = "/var/lib/postgresql/data"
+        begin = f"""
+            cat >/tmp/client.py; export HOSTNAME=local DATABASE_URL='host=/tmp user=postgres dbname=app'
+            export RECORDS={records}
+            export PGPASSWORD="$(cat /etc/postgres/users/superuser)"
+            nohup python3 /tmp/client.py >/dev/null 2>&1 & echo $! >/tmp/client.pid"""
+        self.sql("DELETE FROM numbers WHERE run = 'local'")
+        self.exec(pod, begin, program)
+        try:
+            yield lambda: Attempts.parse(self.exec(pod, f"sed '$d' {records}/writes"))
+        finally:
+            self.exec(pod, "kill $(cat /tmp/client.pid) 2>/dev/null || :")
+
+    def exec(self, pod: str, script: str, input: str = "") -> str:
+        """Run a script in a pod."""
+        command = ("kubectl", "--namespace", self.namespace, "exec", "-i", pod, "--", "sh", "-c", script)
+        return subprocess.check_output(command, env=self.environment, input=input, text=True)
 
     def settled(self) -> bool:
-        """Return whether there are a primary and a standby that follows it."""
+        """Return whether there are a primary and standbys that follow it."""
         for member in ("db-0-0", "db-1-0"):
             done = subprocess.run(
                 ("kubectl", "--namespace", self.namespace, "exec", member, "--", *LIST),
                 env=self.environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode == 0:
-                states = sorted((item["Role"], item.get("State", "")) for item in json.loads(done.stdout))
-                return [state for _, state in states] == ["running", "streaming"]
+                states = sorted(item.get("State", "") for item in json.loads(done.stdout))
+                return len(states) > 1 and states == ["running", *["streaming"] * (len(states) - 1)]
         return False
 
     def settle(self, seconds: float = 180) -> None:
@@ -94,10 +128,11 @@ class DatabaseStack(Stack):
     def node_of(self, pod: str) -> str:
         return self.kubectl("get", "pod", pod, "--output=jsonpath={.spec.nodeName}").strip()
 
-    def switch_over(self) -> None:
-        """Make the standby the primary."""
+    def switch_over(self, standby: str = "") -> None:
+        """Make a standby the primary, by default the only one."""
         primary = self.primary
-        [standby] = {"db-0-0", "db-1-0"} - {primary}
+        if not standby:
+            [standby] = {"db-0-0", "db-1-0"} - {primary}
         words = ("switchover", "--leader", primary, "--candidate", standby, "--force")
         self.kubectl("exec", primary, "--", *LIST[:3], *words)
         eventually("the other primary", lambda: self.primary == standby)

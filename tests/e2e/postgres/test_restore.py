@@ -4,10 +4,11 @@ import json
 import random
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.postgres.restoring import RestoreStack, moment
+from tests.e2e.postgres.restoring import RestoreStack, moment, new
 from tests.e2e.sandbox.cluster import eventually
 
 IN_SCRATCH = """
@@ -49,24 +50,7 @@ def test_to_a_second_between_two_writes_then_switch(backed_up: RestoreStack) -> 
 
 
 @pytest.mark.soak
-def test_a_restored_database_can_be_restored_and_so_can_a_lost_one(backed_up: RestoreStack) -> None:
-    done = backed_up.slipway("restore", backed_up.name, "--to", "LATEST", "--as", "db-3", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert rows(backed_up, "db-3") == ["first"], "by default from the one that is used, db-2"
-    backed_up.psql("db", "INSERT INTO kept VALUES ('third'); SELECT pg_switch_wal()")
-    eventually(
-        "an archive without waiting segments", lambda: not backed_up.archive_state()["waiting"], seconds=90
-    )
-    backed_up.succeed("config", "set", "restores:own", "false")
-    backed_up.up()
-    backed_up.kubectl("delete", "pvc", "db-0")
-    words = (backed_up.name, "--to", "LATEST", "--as", "db-4", "--database", "db", "--yes")
-    done = backed_up.slipway("restore", *words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert rows(backed_up, "db-4") == ["first", "second", "third"], "from the store alone"
-
-
-@pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_twenty_random_moments(backed_up: RestoreStack) -> None:
     """Each restore has exactly what was acknowledged before its moment."""
     backed_up.psql("db", "CREATE TABLE moments (number bigserial, at timestamptz DEFAULT clock_timestamp())")
@@ -86,6 +70,25 @@ def test_twenty_random_moments(backed_up: RestoreStack) -> None:
         assert answer.splitlines()[-1] == f"rows {place + 1}", (to, answer)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_deleted_stack_leaves_what_was_written_last(tmp_path: Path, replicas: int) -> None:
+    """A server that stops cleanly archives all that it has; the output says where."""
+    stack = new(tmp_path)
+    stack.succeed("config", "set", "replicas", str(replicas))
+    with stack.while_up():
+        stack.sql("CREATE TABLE kept (text text)")
+        stack.sql("INSERT INTO kept VALUES ('last')")
+        assert json.loads(stack.output("drill"))["archive"] == f"s3://backups/{stack.name}/db"
+        stack.succeed("destroy", "--yes", "--skip-preview")
+        stack.succeed("config", "set", "own", "false")
+        words = (stack.name, "--to", "LATEST", "--as", "db-2", "--database", "db", "--yes")
+        done = stack.slipway("restore", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert rows(stack, "db-2") == ["last"]
+
+
 def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
     before = backed_up.file.read_text()
     for words, problem in {
@@ -101,3 +104,19 @@ def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
         assert done.returncode == 1, words
         assert problem in " ".join(done.stderr.split()), done.stderr
     assert backed_up.file.read_text() == before
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_restored_database_can_be_restored_and_so_can_a_lost_one(backed_up: RestoreStack) -> None:
+    done = backed_up.slipway("restore", backed_up.name, "--to", "LATEST", "--as", "db-3", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rows(backed_up, "db-3") == ["first"], "by default from the one that is used, db-2"
+    backed_up.psql("db", "INSERT INTO kept VALUES ('third')")
+    backed_up.succeed("config", "set", "restores:own", "false")
+    backed_up.up()
+    backed_up.kubectl("delete", "pvc", "db-0")
+    words = (backed_up.name, "--to", "LATEST", "--as", "db-4", "--database", "db", "--yes")
+    done = backed_up.slipway("restore", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rows(backed_up, "db-4") == ["first", "second", "third"], "from the store alone"

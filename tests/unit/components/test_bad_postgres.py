@@ -49,6 +49,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "must not have port, which the component",
     ),
     "no fsync": ({"parameters": {"fsync": "off"}}, "must not have fsync"),
+    "no TLS by parameter": ({"parameters": {"ssl": "off"}}, "must not have ssl, which the component"),
     "another archive": ({"parameters": {"archive_command": "true"}}, "must not have archive_command"),
     "a truth": ({"parameters": {"jit": True}}, "jit is True, but must be text or a number"),
     "a value of nothing": ({"parameters": {"jit": None}}, "jit is None, but must be text or a number"),

@@ -47,9 +47,15 @@ class TestMembers:
         recorder = made(engine, replicas=2)
         for item in recorder.of("StatefulSet"):
             assert item.inputs["spec"]["updateStrategy"] == {"type": "OnDelete"}
-            assert item.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+            assert "pulumi.com/skipAwait" not in item.inputs["metadata"]["annotations"]
         dependencies = recorder.request("Job", "db-update").dependencies
         assert [urn for urn in dependencies if ":StatefulSet::" in urn]
+
+    def test_a_member_is_gone_before_its_way_to_the_store(self, engine: Run) -> None:
+        """A server that stops archives its last writes."""
+        request = made(engine, backups=STORE).request("StatefulSet", "db-0")
+        kinds = {urn.rpartition(":")[0].rpartition(":")[0].rpartition(":")[2] for urn in request.dependencies}
+        assert kinds >= {"NetworkPolicy", "Role", "RoleBinding"}
 
     def test_the_claims_outlive_the_stack_and_the_first_is_protected(self, engine: Run) -> None:
         recorder = made(engine, replicas=2)
@@ -58,6 +64,15 @@ class TestMembers:
             assert request.retainOnDelete
             assert bool(request.protect) is protected
         assert not made(engine, protect=False).request("PersistentVolumeClaim", "db-0").protect
+
+    def test_a_member_that_is_not_alive_has_little_time_to_stop(self, engine: Run) -> None:
+        spec = pod(made(engine))
+        [container] = spec["containers"]
+        assert container["livenessProbe"]["exec"]["command"][-1] == "dbserver.alive"
+        assert (
+            container["livenessProbe"]["terminationGracePeriodSeconds"]
+            < spec["terminationGracePeriodSeconds"]
+        )
 
     def test_a_drain_takes_one_member_at_a_time(self, engine: Run) -> None:
         assert not made(engine).of("PodDisruptionBudget")
@@ -134,12 +149,21 @@ class TestClients:
         template = recorder.one("Deployment", "web")["spec"]["template"]
         assert template["metadata"]["labels"]["db-client"] == "true"
         [container] = template["spec"]["containers"]
-        names = ["DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "READ_URL"]
+        names = ["DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD"]
+        names += ["PGSSLMODE", "PGCHANNELBINDING", "READ_URL"]
         assert [variable["name"] for variable in container["env"]] == names
         data = recorder.one("Secret", "db-user-app")["stringData"]
         assert data["url"] == f"postgresql://app:{data['password']}@db:5432/app"
         assert data["read-url"] == f"postgresql://app:{data['password']}@db-read:5432/app"
         assert data["password"] not in str([item for item in recorder.resources if item.kind != "Secret"])
+
+    def test_a_client_may_do_without_tls(self, engine: Run) -> None:
+        def program() -> None:
+            db = Postgres("db", namespace="shop", image="i", storage="1Gi", tls=False)
+            WebService("web", namespace="shop", image="w", env=db.env)
+
+        [container] = engine(program).one("Deployment", "web")["spec"]["template"]["spec"]["containers"]
+        assert [item["name"] for item in container["env"] if "SSL" in item["name"]] == []
 
     def test_a_password_by_another_name_also_opens_the_way(self, engine: Run) -> None:
         def program() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbserver import databases, server
+from dbserver import alive, databases, server
 from dbserver.memory import disk_settings, memory_settings
 
 GIB = 1024**3
@@ -96,3 +96,35 @@ def test_remains_of_a_database_are_set_aside_and_a_database_is_not(tmp_path: Pat
     server.set_aside(data)
     assert not data.exists()
     assert (tmp_path / "pgdata.broken/standby.signal").exists()
+
+
+class Patroni:
+    """Stands in for the connection to Patroni."""
+
+    status = 200
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def request(self, *_: str) -> None:
+        if not self.status:
+            raise ConnectionRefusedError("refused")
+
+    def getresponse(self) -> "Patroni":
+        return self
+
+
+def test_a_member_with_remains_or_a_hung_patroni_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("http.client.HTTPConnection", Patroni)
+    assert not alive.problem(tmp_path), "a copy in progress has no signal yet"
+    (tmp_path / "standby.signal").touch()
+    assert "only remains" in alive.problem(tmp_path)
+    (tmp_path / "global").mkdir()
+    (tmp_path / "global/pg_control").touch()
+    assert not alive.problem(tmp_path)
+    monkeypatch.setattr(Patroni, "status", 503)
+    assert alive.problem(tmp_path) == "Patroni answers 503"
+    monkeypatch.setattr(Patroni, "status", 0)
+    assert alive.problem(tmp_path) == "Patroni does not answer: refused"

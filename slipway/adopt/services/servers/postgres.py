@@ -31,6 +31,7 @@ FIXED = {
     "primary_conninfo", "primary_slot_name", "promote_trigger_file", "restore_command",
     "synchronous_standby_names", "unix_socket_directories", "wal_log_hints", "fsync", "full_page_writes",
     "recovery_target", "recovery_target_time", "recovery_target_timeline", "password_encryption",
+    "ssl", "ssl_cert_file", "ssl_key_file",
     "logging_collector", "log_directory", "log_filename", "log_destination",
 }  # fmt: skip
 """The parameters that the component sets itself, and refuses."""

@@ -12,7 +12,16 @@ from slipway.adopt.services.servers.postgres import Names
 from slipway.adopt.services.settings import escaped
 
 PORT = "5432"
-ENV = ("DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD")
+ENV = (
+    "DATABASE_URL",
+    "PGHOST",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGSSLMODE",
+    "PGCHANNELBINDING",
+)
 """The variables of the component's `env`."""
 _URL = re.compile(
     r"(?P<scheme>postgres(?:ql)?(?:\+\w+)?|postgis)://(?:[^\s:@/]*(?::[^\s@/]*)?@)?(?P<host>[\w.-]+)(?::\d+)?"

@@ -13,6 +13,7 @@ server = AppImage(
     "postgres",
     context=Postgres.image_context,
     repository=config.require("repository"),
+    build_args={"EXTENSIONS": config.get("packages") or ""},
     secrets=build_secrets(),
 )
 db = Postgres(
@@ -33,7 +34,7 @@ SOURCE = "/srv/client.py"
 Worker(
     "client",
     namespace=namespace.name,
-    image=server.ref,
+    image=config.get("client") or server.ref,
     command=["python3", SOURCE],
     env=[
         *db.env,

@@ -41,6 +41,7 @@ def postgres(name: str, restore: Restore | None = None) -> Postgres:
         namespace=namespace.name,
         image=server.ref,
         storage="512Mi",
+        replicas=config.get_int("replicas") or 1,
         backups=backups,
         restore=restore,
         resources=Resources(limits=Compute(cpu="1", memory="384Mi")),
@@ -50,7 +51,7 @@ def postgres(name: str, restore: Restore | None = None) -> Postgres:
 
 databases = {"db": postgres("db")} if config.get_bool("own") is not False else {}
 databases |= {name: postgres(name, restore) for name, restore in settings.restored.items()}
-used = databases[settings.database or "db"]
+used = databases[settings.database or next(iter(databases))]
 Worker(
     "client",
     namespace=namespace.name,

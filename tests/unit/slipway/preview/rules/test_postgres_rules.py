@@ -83,6 +83,15 @@ def test_a_member_less_is_no_lost_database() -> None:
 def test_a_deleted_database_is_dangerous() -> None:
     [found] = about(*(part("StatefulSet", f"db-{n}", Op.DELETE, member(n), {}) for n in (0, 1)))
     assert (found.level, found.concern) == (Level.DANGEROUS, "data")
+    assert "it has no backups" in found.reason
+
+
+def test_a_deleted_database_leaves_its_backups() -> None:
+    archived = member(0)
+    [container] = archived["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "BACKUP_URL", "value": "s3://backups/shop"}]
+    [found] = about(part("StatefulSet", "db-0", Op.DELETE, archived, {}))
+    assert "its backups stay in s3://backups/shop/db" in found.reason
 
 
 def test_smaller_storage_is_refused() -> None:
