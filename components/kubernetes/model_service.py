@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pulumi
-from pydantic import AfterValidator
+import pulumi_kubernetes as k8s
 
 from components.image import registry
 from components.image.reference import ImageReference
 from components.image.registry import RegistryCredentials
-from components.kubernetes.autoscaling import Scale
+from components.kubernetes.autoscaling import Scale, least
+from components.kubernetes.canary import Canary, Model, second_deployment
 from components.kubernetes.component import NamespacedComponent, Transform
 from components.kubernetes.env import EnvVar
 from components.kubernetes.exposure import Exposure
@@ -23,7 +24,7 @@ from components.kubernetes.web_service import WebService
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid, quantity
 from slipway.images.card import CARD as CARD
 from slipway.images.card import SIZE as SIZE
-from slipway.images.model_image import DIRECTORY, SlipwayError, read_model
+from slipway.images.model_image import DIRECTORY, Published, SlipwayError, read_model
 
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
@@ -33,11 +34,6 @@ _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu
 _SHARED = "/srv/shared"
 _PAGE = "/srv/page.html"
 _PROGRAM = "busybox"
-
-
-def _model(value: str) -> str:
-    """Refuse a reference without a digest, and without a repository."""
-    return str(ImageReference.parse(value))
 
 
 class ModelService(NamespacedComponent):
@@ -50,8 +46,10 @@ class ModelService(NamespacedComponent):
     before. ONNX Runtime has as many threads as `resources` has whole CPUs, at least one.
 
     Responses have the headers X-Model-Version and X-Model-Digest; /metrics has both as labels. `page` is an
-    HTML document to serve at /. `space` is the size of the directory for the model. `credentials` are the
-    login to read the card with. Other arguments are those of WebService, which this component consists of.
+    HTML document to serve at /. `canary` is a second version that answers a share of the requests, in pods of
+    its own; with an Autoscaling, it is a share of the fewest replicas. `space` is the size of the directory
+    for the model. `credentials` are the login to read the card with. Other arguments are those of WebService,
+    which this component consists of.
 
         server = AppImage("server", context=MODEL_SERVER, repository="ghcr.io/you/model-server")
         ModelService("digits", namespace=namespace.name, model=config.require("model"), server=server.ref)
@@ -68,8 +66,9 @@ class ModelService(NamespacedComponent):
         name: Name,
         *,
         namespace: InputText,
-        model: Annotated[str, AfterValidator(_model)],
+        model: Model,
         server: InputText,
+        canary: Canary | None = None,
         credentials: RegistryCredentials | None = None,
         page: InputText | None = None,
         space: Memory = "256Mi",
@@ -92,14 +91,18 @@ class ModelService(NamespacedComponent):
         problems = []
         if expose.target_port != PORT:
             problems.append(f"expose.target_port is {expose.target_port}, but the server listens on {PORT}")
-        try:
-            published = read_model(image, registry.client(image.repository, credentials))
-        except SlipwayError as error:
-            problems.append(f"model is refused: {error}")
+        models = {}
+        for argument, text in (("model", model), *([("canary.model", canary.model)] if canary else [])):
+            try:
+                models[argument] = _read(text, credentials)
+            except SlipwayError as error:
+                problems.append(f"{argument} is refused: {error}")
         if problems:
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
+        published = models["model"]
         volume = Volume.scratch(_SHARED, size=space)
+        deployment: dict[str, Any] = {}
 
         def copy_model(kind: str, arguments: dict[str, Any]) -> None:
             if kind == "Deployment":
@@ -115,6 +118,8 @@ class ModelService(NamespacedComponent):
                 ]
             if transform:
                 transform(kind, arguments)
+            if kind == "Deployment":
+                deployment.update(arguments)
 
         service = WebService(
             name,
@@ -139,8 +144,17 @@ class ModelService(NamespacedComponent):
             transform=copy_model,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if canary:
+            second = second_deployment(deployment, canary, models["canary.model"], least(replicas))
+            after = pulumi.ResourceOptions(parent=self, depends_on=[service])
+            k8s.apps.v1.Deployment(f"{name}-canary", opts=after, **second)
         self.host, self.url = service.host, service.url
         self.register_outputs({"host": self.host, "url": self.url})
+
+
+def _read(model: str, credentials: RegistryCredentials | None) -> Published:
+    image = ImageReference.parse(model)
+    return read_model(image, registry.client(image.repository, credentials))
 
 
 def _environment(name: str, digest: str, resources: Resources, has_page: bool) -> list[EnvVar]:

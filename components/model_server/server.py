@@ -123,6 +123,7 @@ class Server:
             answers = self._model.answer(self._tensors(request.get("inputs")))
         except BadRequest as error:
             raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+        self._metrics.predicted(self._model.bins(answers))
         datatypes = {output["name"]: output["datatype"] for output in self._model.outputs}
         outputs = [
             {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pulumi
 
-from components import MODEL_SERVER, AppImage, EnvVar, ModelService, Namespace, Training
+from components import MODEL_SERVER, AppImage, Canary, EnvVar, ModelService, Namespace, Training
 
 config = pulumi.Config()
 repository = config.require("repository")
@@ -35,8 +35,15 @@ if not server:
 
 # `slipway train` writes the model into the stack file.
 if model := config.get("model"):
-    page = Path("page.html").read_text()
-    scorer = ModelService("scorer", namespace=namespace.name, model=model, server=server, page=page)
+    canary = config.get_object("canary")  # `slipway promote --model --canary` sets it
+    scorer = ModelService(
+        "scorer",
+        namespace=namespace.name,
+        model=model,
+        canary=Canary(**canary) if canary else None,
+        server=server,
+        page=Path("page.html").read_text(),
+    )
     pulumi.export("url", scorer.url)
     pulumi.export("model", model)
 pulumi.export("image", server)

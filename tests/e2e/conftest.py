@@ -18,6 +18,7 @@ GROUPS = {
     "slipway/promotion/": "promotion: changes and crashes",
     "slipway/preview/test_commits": "commits",
     "slipway/preview/": "preview",
+    "models/": "models",
 }
 """Files whose tests share what they have deployed, by the beginning of their paths, the longest suites first.
 

@@ -32,6 +32,7 @@ def write(
     accuracy = _check_parity(model, onnx, rows, answers)
     held_out_file = _json({"inputs": {"X": rows.tolist()}, "answers": answers.tolist()})
     trained = [np.ascontiguousarray(part) for part in training]
+    classes, counts = np.unique(model.predict(rows), return_counts=True)
     card = {
         "format": "slipway.dev/card/v1",
         "name": name,
@@ -46,6 +47,7 @@ def write(
             "inputs": {"X": rows[:1].tolist()},
             "outputs": {"label": model.predict(rows[:1]).tolist()},
         },
+        "predictions": {"classes": classes.tolist(), "counts": counts.tolist()},
     }
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "model.onnx").write_bytes(onnx)
