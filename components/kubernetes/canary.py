@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from components.image.reference import ImageReference
+from components.kubernetes.model_reference import Model
 from components.validation import options
 from slipway.images.card import CANARY, CARD, SIZE
 from slipway.images.model_image import Published
-
-
-def by_digest(value: str) -> str:
-    """Refuse a reference without a digest, and without a repository."""
-    return str(ImageReference.parse(value))
-
-
-Model = Annotated[str, AfterValidator(by_digest)]
 
 
 @options

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.image import registry
 from components.image.reference import ImageReference
 from components.image.registry import RegistryCredentials
 from components.kubernetes.autoscaling import Scale, least
-from components.kubernetes.canary import Canary, Model, second_deployment
+from components.kubernetes.canary import Canary, second_deployment
 from components.kubernetes.component import NamespacedComponent, Transform
 from components.kubernetes.env import EnvVar
 from components.kubernetes.exposure import Exposure
+from components.kubernetes.model_reference import Model, SlipwayError, read
 from components.kubernetes.pod import Compute, PodSecurity, Resources, defaulting_to
 from components.kubernetes.probes import Probe, Probes
 from components.kubernetes.process.files import File
@@ -24,7 +24,7 @@ from components.kubernetes.web_service import WebService
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid, quantity
 from slipway.images.card import CARD as CARD
 from slipway.images.card import SIZE as SIZE
-from slipway.images.model_image import DIRECTORY, Published, SlipwayError, read_model
+from slipway.images.model_image import DIRECTORY
 
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
@@ -94,7 +94,7 @@ class ModelService(NamespacedComponent):
         models = {}
         for argument, text in (("model", model), *([("canary.model", canary.model)] if canary else [])):
             try:
-                models[argument] = _read(text, credentials)
+                models[argument] = read(text, credentials)
             except SlipwayError as error:
                 problems.append(f"{argument} is refused: {error}")
         if problems:
@@ -150,11 +150,6 @@ class ModelService(NamespacedComponent):
             k8s.apps.v1.Deployment(f"{name}-canary", opts=after, **second)
         self.host, self.url = service.host, service.url
         self.register_outputs({"host": self.host, "url": self.url})
-
-
-def _read(model: str, credentials: RegistryCredentials | None) -> Published:
-    image = ImageReference.parse(model)
-    return read_model(image, registry.client(image.repository, credentials))
 
 
 def _environment(name: str, digest: str, resources: Resources, has_page: bool) -> list[EnvVar]:

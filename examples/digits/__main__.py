@@ -26,11 +26,14 @@ if not server:
     server = AppImage("server", context=MODEL_SERVER, repository=repository, secrets=secrets).ref
     trainer = AppImage("trainer", context=Path("train"), repository=f"{repository}-trainer", secrets=secrets)
     variables = config.get_object("training") or {}
+    schedule = config.get("schedule")  # such as "30 4 * * *"
     Training(
         "digits",
         namespace=namespace.name,
         image=trainer.ref,
         env=[EnvVar.value(name, value) for name, value in variables.items()],
+        schedule=schedule,
+        model=config.get("model") if schedule else None,
     )
 
 # `slipway train` writes the model into the stack file.

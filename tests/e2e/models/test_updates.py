@@ -14,7 +14,7 @@ import pytest
 from slipway.images.references import Image
 from slipway.images.registry import Repository
 from tests.conftest import SOAK
-from tests.e2e.models.conftest import Pipeline
+from tests.e2e.models.conftest import Pipeline, request
 from tests.e2e.program.conftest import PROJECT
 
 ROLLBACK_S = 30 if SOAK else 90
@@ -62,7 +62,8 @@ def test_a_canary_serves_more_and_more_until_all_and_is_rolled_back(
 def test_a_canary_with_other_predictions_is_rolled_back(pipeline: Pipeline, better: Image) -> None:
     """All requests have the same row, so one class is predicted, and the card has ten."""
     old = pipeline.staging.model.digest
-    with pipeline.staging.load(pause_s=0.005) as load:
+    same = request(pipeline.staging.card.sample.inputs["X"] * 10)
+    with pipeline.staging.load(pause_s=0.02, requests=[same]) as load:
         code, receipt, text = pipeline.promote(*QUICK)
     assert (code, receipt["outcome"]) == (1, "rolled back"), text
     assert "canary 10 %: predictions: population stability index" in receipt["reason"]

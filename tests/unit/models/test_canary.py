@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components import Autoscaling, Canary, ModelService
-from components.kubernetes import model_service
+from components.kubernetes import model_reference
 from components.validation import BadArgument
 from slipway.cli import main
 from slipway.cluster.kubectl import Cluster
@@ -44,7 +44,7 @@ def served(engine: Engine, monkeypatch: pytest.MonkeyPatch, **arguments: Any) ->
     def read(image: Image, client: object) -> Published:
         return Published(card(name=image.digest[7:17]), 1)
 
-    monkeypatch.setattr(model_service, "read_model", read)
+    monkeypatch.setattr(model_reference, "read_model", read)
     given = {"namespace": "n", "model": OLD, "server": "s@sha256:1", **arguments}
     return engine(lambda: ModelService("scorer", **given) and None)
 
@@ -104,7 +104,7 @@ def test_a_canary_that_is_not_a_model_is_refused(engine: Engine, monkeypatch: py
             raise SlipwayError("it is not a model")
         return Published(card(), 1)
 
-    monkeypatch.setattr(model_service, "read_model", read)
+    monkeypatch.setattr(model_reference, "read_model", read)
     arguments: dict[str, Any] = {"namespace": "n", "model": OLD, "server": "s@sha256:1"}
     with pytest.raises(BadArgument, match=r"canary\.model is refused: it is not a model"):
         engine(lambda: ModelService("a", **arguments, canary=Canary(model=NEW, share=1)) and None)
