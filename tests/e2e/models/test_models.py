@@ -92,7 +92,9 @@ def other_inputs(card: dict[str, Any], files: dict[str, bytes]) -> None:
     card["sample"]["inputs"] = {"pixels": card["sample"]["inputs"]["X"]}
 
 
-@pytest.mark.parametrize("spoil", [wrong_answer, not_a_graph, other_inputs])
+@pytest.mark.parametrize(
+    "spoil", [wrong_answer, not_a_graph, pytest.param(other_inputs, marks=pytest.mark.soak)]
+)
 def test_a_bad_model_never_replaces_the_one_before(
     spoil: Callable[[dict[str, Any], dict[str, bytes]], None],
     pipeline: Pipeline,
@@ -147,6 +149,7 @@ def test_the_preview_of_another_interface_is_dangerous(pipeline: Pipeline, serve
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3000)
 def test_updates_and_rollbacks_fail_no_request(pipeline: Pipeline) -> None:
     """20,000 requests over ten changes of the model: five promotions, each with its rollback."""
     staging = pipeline.staging
