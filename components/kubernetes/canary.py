@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from components.image.reference import ImageReference
+from components.kubernetes.component import Transform
 from components.kubernetes.model_reference import Model
 from components.validation import options
 from slipway.images.card import CANARY, CARD, SIZE
@@ -20,8 +21,11 @@ class Canary:
 
     model: Model
     """The image of the second version."""
-    share: Annotated[int, Field(strict=True, ge=1, le=99)]
-    """The percent of all pods that serve it, at least one pod. The first version keeps its pods."""
+    share: Annotated[int, Field(strict=True, ge=0, le=99)]
+    """The percent of all pods that serve it, at least one pod. The first version keeps its pods.
+
+    0 makes it a shadow: it gets copies of requests, and no caller gets its answers.
+    """
 
     def replicas(self, first: int) -> int:
         """Return the number of its pods next to those of the first version."""
@@ -66,6 +70,18 @@ def second_deployment(
             },
         },
     }
+
+
+def labelled(transform: Transform | None) -> Transform:
+    """Return a transform that gives pods the label of a canary."""
+
+    def label(kind: str, arguments: dict[str, Any]) -> None:
+        if kind == "Deployment":
+            arguments["spec"]["template"]["metadata"]["labels"][CANARY] = "true"
+        if transform:
+            transform(kind, arguments)
+
+    return label
 
 
 def _replaced(items: Sequence[Mapping[str, Any]], name: str, **values: Any) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ class Metrics:
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
         self._predictions: Counter[int] = Counter()
+        self._shadowed: Counter[str] = Counter()
 
     def count(self, status: HTTPStatus, seconds: float) -> None:
         """Count one inference."""
@@ -35,11 +36,16 @@ class Metrics:
         with self._lock:
             self._predictions.update(bins)
 
+    def shadowed(self, result: str, count: int) -> None:
+        """Count answers of a shadow that are the same or other, and requests that failed or were left out."""
+        with self._lock:
+            self._shadowed[result] += count
+
     def text(self) -> str:
         """Return all metrics."""
         with self._lock:
             statuses, buckets, seconds = dict(self._statuses), list(self._buckets), self._seconds
-            predictions = sorted(self._predictions.items())
+            predictions, shadowed = sorted(self._predictions.items()), sorted(self._shadowed.items())
         labels = self._labels
         lines = [
             "# TYPE model_info gauge",
@@ -61,4 +67,9 @@ class Metrics:
         ]
         lines.append("# TYPE model_predictions_total counter")
         lines += [f'model_predictions_total{{{labels},bin="{bin_}"}} {count}' for bin_, count in predictions]
+        if shadowed:
+            lines.append("# TYPE model_shadow_total counter")
+            lines += [
+                f'model_shadow_total{{{labels},result="{result}"}} {count}' for result, count in shadowed
+            ]
         return "\n".join(lines) + "\n"

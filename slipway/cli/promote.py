@@ -87,6 +87,9 @@ def promote(
     canary: Annotated[
         bool, _canary("--canary", help="Serve it by a share of the pods first, and roll back by itself.")
     ] = False,
+    shadow: Annotated[
+        bool, _canary("--shadow", help="Copy requests to it first, and compare its answers.")
+    ] = False,
     shares: Annotated[str, _canary(help="Percent of the pods in each step; all follow.")] = ",".join(
         map(str, CanaryOptions.shares)
     ),
@@ -118,9 +121,10 @@ def promote(
     """
     gate = GateOptions(margin, confidence, max_latency, max_size)
     setting, verify = (MODEL, verify.for_model()) if model else (IMAGE, verify)
-    steps = CanaryOptions(_shares(shares), step, min_requests, patience, max_failed, max_latency, max_shift)
+    percents = ((0,) if shadow else ()) + (_shares(shares) if canary else ())
+    steps = CanaryOptions(percents, step, min_requests, patience, max_failed, max_latency, max_shift)
     options = PromotionOptions(
-        verify, gate, pull_request, roll_back, steps if canary else None, with_model, require_drill
+        verify, gate, pull_request, roll_back, steps if percents else None, with_model, require_drill
     )
     _check(options, setting)
     requirements = promotion.SourceRequirements(require_verified, min_age or min_soak)
@@ -166,11 +170,11 @@ def _check(options: PromotionOptions, setting: str) -> None:
     if options.with_model and setting == MODEL:
         problem = "--with-model promotes image and model: leave out --model"
     elif options.canary and setting != MODEL:
-        problem = "--canary is for models: add --model"
+        problem = "--canary and --shadow are for models: add --model"
     elif options.canary and options.pull_request:
-        problem = "--canary updates the stack, and --pull-request only changes the stack file: choose one"
+        problem = "--canary and --shadow update the stack, and --pull-request does not: choose one"
     elif options.canary and not options.roll_back:
-        problem = "--canary rolls back by itself: leave out --no-roll-back"
+        problem = "a canary rolls back by itself: leave out --no-roll-back"
     elif options.canary and options.canary.patience_s <= options.canary.step_s:
         canary = options.canary
         problem = f"--patience is {canary.patience_s:g}, but must be more than --step, {canary.step_s:g}"

@@ -20,15 +20,15 @@ PREDICTIONS_PER_BIN = 20
 COMPARABLE = 20
 """The answers below which a latency is not compared."""
 _SAMPLE = re.compile(
-    r"^model_(?:requests_total|request_seconds_bucket|predictions_total)"
-    r'\{.*\b(?P<label>code|le|bin)="(?P<value>[^"]*)"\} (?P<count>[0-9]+)$',
+    r"^model_(?:requests_total|request_seconds_bucket|predictions_total|shadow_total)"
+    r'\{.*\b(?P<label>code|le|bin|result)="(?P<value>[^"]*)"\} (?P<count>[0-9]+)$',
     re.MULTILINE,
 )
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a version has answered in a period: numbers by label (code, le or bin) and value."""
+    """What a version has answered in a period: numbers by label (code, le, bin or result) and value."""
 
     counts: Counter[tuple[str, str]]
 
@@ -55,6 +55,17 @@ class Answers:
     def predictions(self) -> int:
         """The number of rows that were predicted."""
         return sum(self._by("bin").values())
+
+    @property
+    def agreement(self) -> str:
+        """How the answers of a shadow agree."""
+        counts = self._by("result")
+        same, other = counts.get("same", 0), counts.get("other", 0)
+        share = f"{same / (same + other):.4f}" if same + other else "unknown"
+        return (
+            f"{share}: {same} of {same + other} answers are the champion's;"
+            f" {counts.get('failed', 0)} copies failed, {counts.get('left out', 0)} requests were not copied"
+        )
 
     def by_bin(self, bins: int) -> list[int]:
         """Return the number of predictions in each bin, and in one more if there were other classes."""

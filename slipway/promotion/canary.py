@@ -57,7 +57,7 @@ class Step:
         for name, verdict in found:
             info(f"{'✓' if verdict.passed else '✗'} {name}: {verdict.detail}")
             detail = f"{verdict.detail} ({pods[1]} of {sum(pods)} pods)"
-            check = f"canary {self.share} %: {name}"
+            check = f"{f'canary {self.share} %' if self.share else 'shadow'}: {name}"
             results.append(CheckResult(name=check, passed=verdict.passed, detail=detail, seconds=seconds))
             if not verdict.passed:
                 break
@@ -82,7 +82,8 @@ class Step:
                 if elapsed > self.options.patience_s:
                     return [("requests", Verdict(False, f"{missing} within {self.options.patience_s:g} s"))]
             elif elapsed >= self.options.step_s:
-                return list(verdicts(*answers, self.options, expected))
+                shadow = [] if self.share else [("agreement", Verdict(True, answers[0].agreement))]
+                return [*shadow, *verdicts(*answers, self.options, expected)]
 
     def _missing(self, answers: Answers, expected: Predictions | None) -> str:
         """Return what is missing for a judgement; empty if nothing is."""

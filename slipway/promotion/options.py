@@ -83,7 +83,10 @@ class CanaryOptions:
     """The steps of a canary, and what ends it."""
 
     shares: tuple[int, ...] = (10, 50)
-    """The percent of the pods that serve the model in each step; after the last, all do."""
+    """The percent of the pods that serve the model in each step; after the last, all do.
+
+    In a step with 0, the model is a shadow: it gets copies of requests.
+    """
     step_s: float = 60.0
     """The shortest duration of a step, in seconds."""
     min_requests: int = 200

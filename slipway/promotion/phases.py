@@ -145,11 +145,11 @@ class Promotion:
         """Let the model serve more and more pods; return whether it may serve all, else it is rolled back."""
         [image], first = self.images, ask
         for share in options.shares:
-            self.prompter.info(f"Canary: {share} % of the pods of {self.target.name}…")
+            self.prompter.info(f"Canary: {_step(share)} of {self.target.name}…")
             self._write(canary.entry(image, share))
             if first:
-                shares = ", then ".join(f"{item} %" for item in options.shares)
-                failure = self._apply(Phase.CANARY, f"Serve the model by {shares}, then all pods?")
+                steps = ", ".join(map(_step, options.shares))
+                failure = self._apply(Phase.CANARY, f"Begin a canary ({steps}, then all pods)?")
                 if failure is None:
                     return False
             else:
@@ -255,6 +255,10 @@ class Promotion:
                 f"Stopped while {self.lease.receipt.phase}. Run the same command again, or"
                 f" `slipway recover {self.target.name}`, to continue."
             )
+
+
+def _step(share: int) -> str:
+    return f"{share} % of the pods" if share else "copies of the requests"
 
 
 def restore_file(target: StackSnapshot, receipt: Receipt, *, deployed: bool = False) -> None:

@@ -111,7 +111,9 @@ def _promote(
         return finished
     image = eligible_image(source)
     if options.canary and target.image is None:
-        raise SlipwayError(f"{target.name} serves no model yet, which a canary needs: leave out --canary")
+        raise SlipwayError(
+            f"{target.name} serves no model, which a canary needs: leave out --canary, --shadow"
+        )
     if options.drill_age_s is not None:
         check_fresh(target.cluster, target.objects, target.name, options.drill_age_s)
     check_available(source, image, requirements)

@@ -33,7 +33,7 @@ def better(pipeline: Pipeline) -> Image:
 def has_canary(pipeline: Pipeline) -> bool:
     """Return whether the cluster or the stack file has a canary."""
     names = pipeline.staging.kubectl("get", "deployments", "--output=name")
-    return "scorer-canary" in names or "digits:canary" in pipeline.staging.file.read_text()
+    return "-canary" in names or "-shadow" in names or "digits:canary" in pipeline.staging.file.read_text()
 
 
 def test_a_canary_serves_more_and_more_until_all_and_is_rolled_back(
@@ -72,6 +72,24 @@ def test_a_canary_with_other_predictions_is_rolled_back(pipeline: Pipeline, bett
     assert load.digests == {old, better.digest}
     assert pipeline.staging.model.digest == old
     assert not has_canary(pipeline)
+
+
+@pytest.mark.soak
+def test_a_shadow_is_compared_before_it_serves(
+    pipeline: Pipeline, better: Image, unseen: list[dict[str, Any]]
+) -> None:
+    old = pipeline.staging.model.digest
+    with pipeline.staging.load(pause_s=0.02, requests=unseen) as load:
+        code, receipt, text = pipeline.promote("--shadow", *QUICK[1:])
+        assert (code, receipt["outcome"]) == (0, "verified"), text
+    details = {check["name"]: check["detail"] for check in receipt["checks"]}
+    assert {"shadow: errors", "shadow: latency", "shadow: predictions"} <= details.keys()
+    agreeing, _, answers = details["shadow: agreement"].split(": ")[1].split()[:3]
+    assert 0.9 * int(answers) < int(agreeing) <= int(answers)
+    assert load.failed == []
+    assert load.digests == {old, better.digest}
+    assert not has_canary(pipeline)
+    pipeline.dev.slipway("rollback", pipeline.staging.name, "--model", "--yes")
 
 
 def test_image_and_model_are_promoted_and_rolled_back_together(pipeline: Pipeline, better: Image) -> None:

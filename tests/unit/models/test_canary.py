@@ -85,7 +85,7 @@ def test_with_an_autoscaler_the_share_is_of_its_fewest_pods(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"model": NEW, "share": 0}, "share"),
+        ({"model": NEW, "share": -1}, "share"),
         ({"model": NEW, "share": 100}, "share"),
         ({"model": NEW, "share": "10"}, "share"),
         ({"model": "r/m:v1", "share": 10}, "must name one version by digest"),
@@ -121,6 +121,8 @@ def test_a_canary_that_is_not_a_model_is_refused(engine: Engine, monkeypatch: py
         ("--model --canary --shares 100", "--shares is '100'"),
         ("--model --canary --step 60 --patience 60", "--patience is 60"),
         ("--model --with-model", "leave out --model"),
+        ("--shadow", "add --model"),
+        ("--model --shadow --step 900", "--patience is 900"),
     ],
 )
 def test_options_that_do_not_go_together(words: str, problem: str) -> None:
