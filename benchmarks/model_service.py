@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -102,7 +102,7 @@ def row(name: str, durations: list[float], clients: int) -> str:
     return f"{name:32} {rate:8.0f} a second   p50 {p50:7.3f} ms   p95 {p95:7.3f} ms"
 
 
-def compare(ways: dict[str, Callable[[], list[float]]], rounds: int, clients: int) -> None:
+def compare(ways: Mapping[str, Callable[[], list[float]]], rounds: int, clients: int) -> None:
     """Measure the ways in turns, and print them and the ratio of their medians."""
     found: dict[str, list[list[float]]] = {name: [] for name in ways}
     for _ in range(rounds):

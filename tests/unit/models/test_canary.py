@@ -28,6 +28,7 @@ from slipway.promotion.options import CanaryOptions, PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import CheckResult, Outcome, Phase, Receipt, now
 from slipway.promotion.verification import Target
+from slipway.pulumi.project import Stack
 from slipway.pulumi.run import Run
 from slipway.pulumi.snapshot import StackSnapshot, stack_file
 from tests.unit.conftest import Run as Engine
@@ -147,7 +148,7 @@ class Steps:
         self.stack: Any = SimpleNamespace(
             name="prod", file=path, project=SimpleNamespace(name="digits", directory=tmp_path), up=self.up
         )
-        self.file = stack_file(self.stack, "model")
+        self.file = stack_file(cast(Stack, self.stack), "model")
         self.updates: list[str] = []
         self.changes, self.asked = 1, 0
 
@@ -285,7 +286,9 @@ def test_the_end_of_a_step(
     monkeypatch.setattr(Watch, "begin", lambda self: None)
     monkeypatch.setattr(Watch, "answers", lambda self: challenger if self.workload["canary"] else answers())
     monkeypatch.setattr(Watch, "restarted", lambda self: restarted if self.workload["canary"] else [])
-    targets = [Target("prod", Cluster("nowhere"), (), Image.parse(image), print) for image in (OLD, NEW)]
-    last = Step(*targets, 10, QUICK).run(lambda text: None)[-1]
+    first, second = (
+        Target("prod", Cluster("nowhere"), (), Image.parse(image), print) for image in (OLD, NEW)
+    )
+    last = Step(first, second, 10, QUICK).run(lambda text: None)[-1]
     assert (last.name, last.passed) == (f"canary 10 %: {result[0]}", result[1])
     assert last.detail.endswith("(1 of 2 pods)")
