@@ -11,11 +11,11 @@ METAVARS = {
     "base_ref": "REF", "check_command": "COMMAND", "check_host": "HOST", "check_path": "PATH",
     "check_status": "STATUS", "cwd": "DIRECTORY", "html": "FILE", "last": "N",
     "confidence": "SHARE", "margin": "DIFFERENCE", "max_latency": "TIMES", "max_size": "TIMES",
-    "max_errors": "SHARE",
-    "min_age": "SECONDS", "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT",
-    "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS",
-    "save_plan": "DIRECTORY", "service": "NAME", "soak": "SECONDS",
-    "stack": "STACK", "tail": "N", "to": "N",
+    "max_errors": "SHARE", "max_failed": "SHARE", "max_shift": "INDEX", "min_requests": "N",
+    "min_age": "SECONDS", "output": "FILE", "patience": "SECONDS", "plan": "FILE", "policy_pack": "DIRECTORY",
+    "port": "PORT", "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS",
+    "save_plan": "DIRECTORY", "service": "NAME", "shares": "PERCENTS", "soak": "SECONDS",
+    "stack": "STACK", "step": "SECONDS", "tail": "N", "to": "N",
 }  # fmt: skip
 """What the help calls the value of an option, by the name of the parameter."""
 
