@@ -56,7 +56,7 @@ class Step:
         results = []
         for name, verdict in found:
             info(f"{'✓' if verdict.passed else '✗'} {name}: {verdict.detail}")
-            detail = f"{verdict.detail} ({pods[1]} of {sum(pods)} pods)"
+            detail = f"{verdict.detail} ({pods[1]} of {sum(pods)} pods)" if self.share else verdict.detail
             check = f"{f'canary {self.share} %' if self.share else 'shadow'}: {name}"
             results.append(CheckResult(name=check, passed=verdict.passed, detail=detail, seconds=seconds))
             if not verdict.passed:
