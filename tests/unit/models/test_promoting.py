@@ -1,11 +1,13 @@
 """What is promoted: the receipts, repositories and trainings of a stack's models."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from slipway.cli.train import train
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject
 from slipway.errors import SlipwayError
@@ -199,6 +201,19 @@ def test_the_output_of_the_latest_scheduled_run(
     monkeypatch.setattr(Training, "_delete", lambda self, job, namespace: deleted.append(job))
     files = Training(Cluster("nowhere"), CRON_JOB, print).scheduled()
     assert (list(files) if files else None, deleted) == (read, read or [])
+
+
+def test_without_an_output_nothing_is_proposed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = snapshot(MODEL, tmp_path)
+    read.file.path.write_text("config:\n  digits:model: a\n")
+    monkeypatch.setattr(StackSnapshot, "read", lambda *_: read)
+    monkeypatch.setattr(Training, "find", lambda *_: SimpleNamespace(scheduled=lambda: None))
+    train("prod", scheduled=True, as_json=True)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"model": "a", "changed": False}
+    assert "no output of a scheduled run waits" in printed.err
 
 
 def test_a_scheduled_run_that_failed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
