@@ -10,12 +10,13 @@ a Service. Each round sends requests of one row by CLIENTS connections, and then
 import http.client
 import json
 import secrets
+import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -49,10 +50,10 @@ def kubectl(*words: str, stdin: str | None = None) -> str:
 
 def load(address: str, body: bytes, clients: int) -> list[float]:
     """Send requests for SECONDS by kept connections, and return the durations."""
-    durations: list[float] = []
     deadline = time.monotonic() + SECONDS
 
-    def send() -> None:
+    def send(_: int) -> list[float]:
+        durations = []
         connection = http.client.HTTPConnection(address, timeout=10)
         while (begun := time.monotonic()) < deadline:
             connection.request("POST", "/v2/models/scorer/infer", body)
@@ -62,13 +63,10 @@ def load(address: str, body: bytes, clients: int) -> list[float]:
                 raise SystemExit(f"{address} answers {response.status}")
             durations.append(time.monotonic() - begun)
         connection.close()
+        return durations
 
-    threads = [threading.Thread(target=send) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return durations
+    with ThreadPoolExecutor(clients) as pool:
+        return [duration for durations in pool.map(send, range(clients)) for duration in durations]
 
 
 @contextmanager
@@ -89,9 +87,20 @@ def bare(namespace: str, deployment: dict[str, Any]) -> Iterator[str]:
         address = kubectl(
             "get", f"pod/{name}", f"--namespace={namespace}", "--output=jsonpath={.status.podIP}"
         )
+        while not listens(address):
+            time.sleep(0.5)
         yield f"{address}:8080"
     finally:
         kubectl("delete", f"pod/{name}", f"--namespace={namespace}", "--wait=false")
+
+
+def listens(host: str) -> bool:
+    """Return whether the server accepts connections."""
+    try:
+        socket.create_connection((host, 8080), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def row(name: str, durations: list[float], clients: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from slipway.cli.train import train
+from slipway.cli import train as train_command
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject
 from slipway.errors import SlipwayError
@@ -208,9 +208,10 @@ def test_without_an_output_nothing_is_proposed(
 ) -> None:
     read = snapshot(MODEL, tmp_path)
     read.file.path.write_text("config:\n  digits:model: a\n")
+    monkeypatch.setattr(train_command, "Project", lambda directory: None)
     monkeypatch.setattr(StackSnapshot, "read", lambda *_: read)
     monkeypatch.setattr(Training, "find", lambda *_: SimpleNamespace(scheduled=lambda: None))
-    train("prod", scheduled=True, as_json=True)
+    train_command.train("prod", scheduled=True, as_json=True)
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {"model": "a", "changed": False}
     assert "no output of a scheduled run waits" in printed.err
