@@ -77,13 +77,21 @@ def bare(namespace: str, deployment: dict[str, Any]) -> Iterator[str]:
     for field in ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
         container.pop(field, None)
     name = f"bare-{secrets.token_hex(3)}"
-    labels = {"app.kubernetes.io/name": "bare"}
+    # The network policy admits requests by these labels; a pod that is never ready gets none of the Service.
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
     metadata = {"name": name, "namespace": namespace, "labels": labels}
     spec.pop("topologySpreadConstraints", None)
+    spec["readinessGates"] = [{"conditionType": "slipway/bare"}]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     kubectl("create", "--filename=-", stdin=json.dumps(pod))
     try:
-        kubectl("wait", "--for=condition=Ready", f"pod/{name}", f"--namespace={namespace}", "--timeout=120s")
+        kubectl(
+            "wait",
+            "--for=jsonpath={.status.podIP}",
+            f"pod/{name}",
+            f"--namespace={namespace}",
+            "--timeout=120s",
+        )
         address = kubectl(
             "get", f"pod/{name}", f"--namespace={namespace}", "--output=jsonpath={.status.podIP}"
         )
