@@ -6,6 +6,7 @@ with without_garbage_collection():
     from components.image.app_image import AppImage
     from components.image.registry import RegistryCache, RegistryCredentials
     from components.kubernetes.autoscaling import Autoscaling
+    from components.kubernetes.canary import Canary
     from components.kubernetes.cron_job import CronJob
     from components.kubernetes.endpoint import Endpoint
     from components.kubernetes.entrance import Entrance, Tls
@@ -30,6 +31,7 @@ __all__ = [
     "AppImage",
     "Autoscaling",
     "Backups",
+    "Canary",
     "Compute",
     "CronJob",
     "Database",

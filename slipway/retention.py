@@ -8,7 +8,7 @@ from slipway.cluster.objects import live_objects, resources_in_state
 from slipway.cluster.rollout import workloads
 from slipway.images.references import REPOSITORY, TAG, Image, split, split_tag
 from slipway.promotion.receipts import Outcome
-from slipway.pulumi.stack_snapshot import StackSnapshot
+from slipway.pulumi.stack_snapshot import REPOSITORIES, StackSnapshot
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REFERENCE = re.compile(rf"{REPOSITORY}(:{TAG})?")
@@ -53,7 +53,7 @@ def needed_by(snapshot: StackSnapshot, last: int) -> Iterator[str]:
     """Yield every digest that a stack needs.
 
     These are the digests in its state, its stack file and the pod templates of its workloads, of its `last`
-    verified receipts, to which it can roll back, and of an open or failed promotion.
+    verified receipts of images and of models, to which it can roll back, and of an open or failed promotion.
     """
     yield from _digests(snapshot.state)
     yield from _DIGEST.findall(snapshot.file.text())
@@ -61,11 +61,15 @@ def needed_by(snapshot: StackSnapshot, last: int) -> Iterator[str]:
         yield from _digests(workload["spec"]["template"])
     receipts = snapshot.receipts.all()
     unfinished = (Outcome.OPEN, Outcome.FAILED, Outcome.PROPOSED)
-    latest = [receipt for receipt in receipts[:1] if receipt.outcome in unfinished]
-    verified = [receipt for receipt in receipts if receipt.verified]
-    for receipt in (*verified[:last], *latest):
-        yield receipt.digest
-        yield from _DIGEST.findall(receipt.previous or "")
+    latest = [
+        change for receipt in receipts[:1] if receipt.outcome in unfinished for change in receipt.changes
+    ]
+    verified = [change for receipt in receipts if receipt.verified for change in receipt.changes]
+    for setting in REPOSITORIES:
+        latest += [change for change in verified if change.setting == setting][:last]
+    for change in latest:
+        yield change.digest
+        yield from _DIGEST.findall(change.previous or "")
 
 
 def named_tags(state: Mapping[str, Any], repository: str) -> set[str]:
@@ -75,13 +79,17 @@ def named_tags(state: Mapping[str, Any], repository: str) -> set[str]:
 
 
 def repositories(snapshot: StackSnapshot) -> set[str]:
-    """Return the repositories that a stack's images come from."""
+    """Return the repositories that a stack's images and models come from."""
+    own = [snapshot.promoting(setting) for setting in REPOSITORIES]
     names = {
-        snapshot.repository,
-        *(Image.parse(receipt.image).repository for receipt in snapshot.receipts.all()),
+        *(item.repository for item in own),
+        *(item.image.repository for item in own if item.image),
+        *(
+            Image.parse(change.image).repository
+            for receipt in snapshot.receipts.all()
+            for change in receipt.changes
+        ),
     }
-    if snapshot.image:
-        names.add(snapshot.image.repository)
     return names - {""}
 
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pulumi
-from pydantic import AfterValidator
+import pulumi_kubernetes as k8s
 
-from components.image import registry
 from components.image.reference import ImageReference
 from components.image.registry import RegistryCredentials
-from components.kubernetes.autoscaling import Scale
+from components.kubernetes.autoscaling import Scale, least
+from components.kubernetes.canary import Canary, labelled, second_deployment
 from components.kubernetes.component import NamespacedComponent, Transform
+from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.exposure import Exposure
+from components.kubernetes.model_reference import Model, SlipwayError, read
 from components.kubernetes.pod import Compute, PodSecurity, Resources, defaulting_to
 from components.kubernetes.probes import Probe, Probes
 from components.kubernetes.process.files import File
@@ -23,21 +25,17 @@ from components.kubernetes.web_service import WebService
 from components.validation import Count, InputText, Memory, Name, Platform, checked, invalid, quantity
 from slipway.images.model_card import CARD as CARD
 from slipway.images.model_card import SIZE as SIZE
-from slipway.images.model_image import DIRECTORY, SlipwayError, read_model
+from slipway.images.model_image import DIRECTORY, Published
 
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
 PORT = 8080
+COMPONENT = "app.kubernetes.io/name"
 DEFAULTS = Resources(requests=Compute(cpu="250m", memory="192Mi"), limits=Compute(cpu="1", memory="512Mi"))
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))
 _SHARED = "/srv/shared"
 _PAGE = "/srv/page.html"
 _PROGRAM = "busybox"
-
-
-def _model(value: str) -> str:
-    """Refuse a reference without a digest, and without a repository."""
-    return str(ImageReference.parse(value))
 
 
 class ModelService(NamespacedComponent):
@@ -52,6 +50,10 @@ class ModelService(NamespacedComponent):
     Responses have the headers X-Model-Version and X-Model-Digest; /metrics has both as labels. `page` is an
     HTML document to serve at /. `space` is the size of the directory for the model. `credentials` are the
     login to read the card with. Other arguments are those of WebService, which this component consists of.
+
+    `canary` is a second version that answers a share of the requests, in pods of its own. With an
+    Autoscaling, it is a share of the fewest replicas. With a share of 0 it is a shadow: a service of its own
+    that gets copies of requests.
 
         server = AppImage("server", context=MODEL_SERVER, repository="ghcr.io/you/model-server")
         ModelService("digits", namespace=namespace.name, model=config.require("model"), server=server.ref)
@@ -68,8 +70,9 @@ class ModelService(NamespacedComponent):
         name: Name,
         *,
         namespace: InputText,
-        model: Annotated[str, AfterValidator(_model)],
+        model: Model,
         server: InputText,
+        canary: Canary | None = None,
         credentials: RegistryCredentials | None = None,
         page: InputText | None = None,
         space: Memory = "256Mi",
@@ -89,17 +92,24 @@ class ModelService(NamespacedComponent):
     ) -> None:
         """Serve the model; raise BadArgument, before anything is touched, if the arguments do not fit."""
         image = ImageReference.parse(model)
-        problems = []
+        models, problems = _models(model, canary, credentials)
         if expose.target_port != PORT:
             problems.append(f"expose.target_port is {expose.target_port}, but the server listens on {PORT}")
-        try:
-            published = read_model(image, registry.client(image.repository, credentials))
-        except SlipwayError as error:
-            problems.append(f"model is refused: {error}")
         if problems:
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
+        published = models["model"]
+        shared: dict[str, Any] = {
+            "namespace": namespace,
+            "resources": resources,
+            "security": security,
+            "rollout": rollout,
+            "pull_secret": pull_secret,
+            "platform": platform,
+            "network_policy": network_policy,
+        }
         volume = Volume.scratch(_SHARED, size=space)
+        deployment: dict[str, Any] = {}
 
         def copy_model(kind: str, arguments: dict[str, Any]) -> None:
             if kind == "Deployment":
@@ -115,32 +125,63 @@ class ModelService(NamespacedComponent):
                 ]
             if transform:
                 transform(kind, arguments)
+            if kind == "Deployment":
+                deployment.update(arguments)
 
+        env = _environment(name, image.digest, resources, page is not None)
+        shadow = f"{name}-shadow" if canary and not canary.share else ""
+        if shadow:
+            env.append(EnvVar.value("SHADOW", f"http://{shadow}/v2/models/{shadow}/infer"))
         service = WebService(
             name,
-            namespace=namespace,
+            **shared,
             image=server,
-            env=_environment(name, image.digest, resources, page is not None),
+            env=env,
+            reaches=[Endpoint(port=PORT, pods={COMPONENT: shadow})] if shadow else (),
             files=[File.text(_PAGE, page)] if page is not None else (),
             volumes=[volume],
             replicas=replicas,
             expose=expose,
-            resources=resources,
             probes=Probes(
                 live=Probe.http("/v2/health/live"), ready=Probe.http("/v2/health/ready"), startup=startup
             ),
-            security=security,
-            rollout=rollout,
-            pull_secret=pull_secret,
-            platform=platform,
-            network_policy=network_policy,
             disruption_budget=disruption_budget,
             spread=spread,
             transform=copy_model,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if canary and shadow:
+            ModelService(
+                shadow,
+                **shared,
+                model=canary.model,
+                server=server,
+                credentials=credentials,
+                space=space,
+                replicas=1,
+                startup=startup,
+                transform=labelled(transform),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        elif canary:
+            second = second_deployment(deployment, canary, models["canary.model"], least(replicas))
+            after = pulumi.ResourceOptions(parent=self, depends_on=[service])
+            k8s.apps.v1.Deployment(f"{name}-canary", opts=after, **second)
         self.host, self.url = service.host, service.url
         self.register_outputs({"host": self.host, "url": self.url})
+
+
+def _models(
+    model: str, canary: Canary | None, credentials: RegistryCredentials | None
+) -> tuple[dict[str, Published], list[str]]:
+    """Return the models by their arguments, and the problems of those that are not models."""
+    models, problems = {}, []
+    for argument, text in (("model", model), *([("canary.model", canary.model)] if canary else [])):
+        try:
+            models[argument] = read(text, credentials)
+        except SlipwayError as error:
+            problems.append(f"{argument} is refused: {error}")
+    return models, problems
 
 
 def _environment(name: str, digest: str, resources: Resources, has_page: bool) -> list[EnvVar]:

@@ -3,6 +3,7 @@
 import threading
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from http import HTTPStatus
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -10,7 +11,7 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class Metrics:
-    """Counts inferences by status, and their durations; every sample names the version of the model."""
+    """Counts inferences by status, their durations, and predictions; each sample names the version."""
 
     def __init__(self, name: str, version: str, digest: str) -> None:
         """Begin with zero requests."""
@@ -20,6 +21,8 @@ class Metrics:
         self._statuses: Counter[int] = Counter()
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._predictions: Counter[int] = Counter()
+        self._shadowed: Counter[str] = Counter()
 
     def count(self, status: HTTPStatus, seconds: float) -> None:
         """Count one inference."""
@@ -28,10 +31,21 @@ class Metrics:
             self._buckets[bisect_left(BUCKETS, seconds)] += 1
             self._seconds += seconds
 
+    def predicted(self, bins: Iterable[int]) -> None:
+        """Count predictions by their bins."""
+        with self._lock:
+            self._predictions.update(bins)
+
+    def shadowed(self, result: str, count: int) -> None:
+        """Count answers of a shadow that are the same or other, and requests that failed or were left out."""
+        with self._lock:
+            self._shadowed[result] += count
+
     def text(self) -> str:
         """Return all metrics."""
         with self._lock:
             statuses, buckets, seconds = dict(self._statuses), list(self._buckets), self._seconds
+            predictions, shadowed = sorted(self._predictions.items()), sorted(self._shadowed.items())
         labels = self._labels
         lines = [
             "# TYPE model_info gauge",
@@ -51,4 +65,11 @@ class Metrics:
             f"model_request_seconds_sum{{{labels}}} {seconds:.6f}",
             f"model_request_seconds_count{{{labels}}} {total}",
         ]
+        lines.append("# TYPE model_predictions_total counter")
+        lines += [f'model_predictions_total{{{labels},bin="{bin_}"}} {count}' for bin_, count in predictions]
+        if shadowed:
+            lines.append("# TYPE model_shadow_total counter")
+            lines += [
+                f'model_shadow_total{{{labels},result="{result}"}} {count}' for result, count in shadowed
+            ]
         return "\n".join(lines) + "\n"

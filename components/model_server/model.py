@@ -66,6 +66,8 @@ class Model:
         self._session = session
         self.inputs: Sequence[Mapping[str, Any]] = card["inputs"]
         self.outputs: Sequence[Mapping[str, Any]] = card["outputs"]
+        self._expected: Mapping[str, Any] = card.get("predictions") or {}
+        self._classes = {name: place for place, name in enumerate(self._expected.get("classes") or ())}
         _check_nodes("input", self.inputs, session.get_inputs(), exactly=True)
         _check_nodes("output", self.outputs, session.get_outputs(), exactly=False)
 
@@ -88,6 +90,16 @@ class Model:
             name: np.asarray(value)
             for name, value in zip(names, self._session.run(names, tensors), strict=True)
         }
+
+    def bins(self, answers: Tensors) -> list[int]:
+        """Return the bins of predictions, by the card: the last for a class that the card does not have."""
+        predictions = answers[self.outputs[0]["name"]].ravel()
+        if self._classes:
+            return [self._classes.get(value, len(self._classes)) for value in predictions.tolist()]
+        if edges := self._expected.get("edges"):
+            bins: list[int] = np.searchsorted(edges, predictions).tolist()
+            return bins
+        return []
 
     def tensor(self, description: Mapping[str, Any], shape: Sequence[int], data: Any) -> Any:
         """Return an input as an array; BadRequest if the data do not fit its description."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from metrics import Metrics
 from model import DATATYPES, BadRequest, Model
+from shadow import Shadow
 
 MAX_BODY = 16 * 2**20
 """The bytes of a request."""
@@ -34,12 +35,15 @@ class Refused(Exception):
 class Server:
     """The application: one model under its name and version."""
 
-    def __init__(self, model: Model, name: str, digest: str, page: bytes | None = None) -> None:
-        """Serve a model; `page`, if any, is the HTML document at /."""
+    def __init__(
+        self, model: Model, name: str, digest: str, page: bytes | None = None, shadow: str | None = None
+    ) -> None:
+        """Serve a model; `page` is the HTML document at /, and `shadow` the URL of another model, if any."""
         self._model, self._name, self._page = model, name, page
         self._version = digest.removeprefix("sha256:")[:12]
         self._headers = [("X-Model-Version", self._version), ("X-Model-Digest", digest)]
         self._metrics = Metrics(name, self._version, digest)
+        self._shadow = Shadow(shadow, self._metrics) if shadow else None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -65,7 +69,11 @@ class Server:
         action = self._action(path)
         if action == "infer":
             _check_method(method, "POST")
-            return HTTPStatus.OK, JSON, _json(self._infer(_document(environ)))
+            request = _body(environ)
+            answer = self._infer(_document(request))
+            if self._shadow:
+                self._shadow.copy(request, answer["outputs"][0]["data"])
+            return HTTPStatus.OK, JSON, _json(answer)
         _check_method(method, "GET", "HEAD")
         if action == "ready":
             return self._ready()
@@ -123,6 +131,7 @@ class Server:
             answers = self._model.answer(self._tensors(request.get("inputs")))
         except BadRequest as error:
             raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+        self._metrics.predicted(self._model.bins(answers))
         datatypes = {output["name"]: output["datatype"] for output in self._model.outputs}
         outputs = [
             {
@@ -165,8 +174,8 @@ def _check_method(method: str, *allowed: str) -> None:
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"use {allowed[0]}, not {method}")
 
 
-def _document(environ: Environ) -> dict[str, Any]:
-    """Return the body of a request; Refused if it is not a JSON object of at most MAX_BODY bytes."""
+def _body(environ: Environ) -> bytes:
+    """Return the body of a request; Refused if it has more than MAX_BODY bytes, or does not say how many."""
     try:
         size = int(environ.get("CONTENT_LENGTH") or "")
     except ValueError:
@@ -175,8 +184,14 @@ def _document(environ: Environ) -> dict[str, Any]:
         raise Refused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request has {size} bytes, but may have {MAX_BODY}"
         )
+    body: bytes = environ["wsgi.input"].read(size)
+    return body
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """Return the body of a request as JSON has it; Refused if it is not an object."""
     try:
-        document = json.loads(environ["wsgi.input"].read(size))
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the request is not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -208,4 +223,5 @@ def create_app() -> Server:
         os.environ["MODEL_NAME"],
         os.environ["MODEL_DIGEST"],
         Path(page).read_bytes() if page else None,
+        os.environ.get("SHADOW"),
     )

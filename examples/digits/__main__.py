@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pulumi
 
-from components import MODEL_SERVER, AppImage, EnvVar, ModelService, Namespace, Training
+from components import MODEL_SERVER, AppImage, Canary, EnvVar, ModelService, Namespace, Training
 
 config = pulumi.Config()
 repository = config.require("repository")
@@ -26,17 +26,27 @@ if not server:
     server = AppImage("server", context=MODEL_SERVER, repository=repository, secrets=secrets).ref
     trainer = AppImage("trainer", context=Path("train"), repository=f"{repository}-trainer", secrets=secrets)
     variables = config.get_object("training") or {}
+    schedule = config.get("schedule")  # such as "30 4 * * *"
     Training(
         "digits",
         namespace=namespace.name,
         image=trainer.ref,
         env=[EnvVar.value(name, value) for name, value in variables.items()],
+        schedule=schedule,
+        model=config.get("model") if schedule else None,
     )
 
 # `slipway train` writes the model into the stack file.
 if model := config.get("model"):
-    page = Path("page.html").read_text()
-    scorer = ModelService("scorer", namespace=namespace.name, model=model, server=server, page=page)
+    canary = config.get_object("canary")  # `slipway promote --model --canary` sets it
+    scorer = ModelService(
+        "scorer",
+        namespace=namespace.name,
+        model=model,
+        canary=Canary(**canary) if canary else None,
+        server=server,
+        page=Path("page.html").read_text(),
+    )
     pulumi.export("url", scorer.url)
     pulumi.export("model", model)
 pulumi.export("image", server)

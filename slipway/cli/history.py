@@ -43,14 +43,18 @@ def receipts_table(receipts: list[Receipt]) -> Table:
 
 
 def _cells(receipt: Receipt) -> tuple[str | Text, ...]:
-    name, _, digest = receipt.image.rpartition("/")[2].partition("@")
     outcome = f"{receipt.outcome}: {receipt.reason}" if receipt.reason else f"{receipt.outcome}"
     return (
         str(receipt.number),
         f"{receipt.started:%Y-%m-%d %H:%M}",
         receipt.source,
-        f"{name} {digest[:15]}",
+        "\n".join(map(_version, receipt.changes)),
         receipt.commit[:8],
         receipt.who,
         Text(masking.message(outcome), style=_STYLES.get(receipt.outcome, "default")),
     )
+
+
+def _version(receipt: Receipt) -> str:
+    name, _, digest = receipt.image.rpartition("/")[2].partition("@")
+    return f"{name} {digest[:15]}"

@@ -12,6 +12,8 @@ METAVARS = {
     "check_path": "PATH", "check_status": "STATUS", "confidence": "SHARE", "context": "CONTEXT",
     "cwd": "DIRECTORY", "days": "N", "delay": "N", "file": "FILE", "html": "FILE", "key": "WORKLOAD=KEY",
     "last": "N", "least": "N", "load": "LOAD", "loss": "LOSS", "margin": "DIFFERENCE", "max_errors": "SHARE",
+    "max_failed": "SHARE", "max_shift": "INDEX", "min_requests": "N", "patience": "SECONDS",
+    "shares": "PERCENTS", "step": "SECONDS",
     "max_latency": "TIMES", "max_size": "TIMES", "min_age": "SECONDS", "most": "N", "nodes": "FILE",
     "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT", "profile": "NAME",
     "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS", "save_plan": "DIRECTORY",

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,15 +10,15 @@ from slipway import interrupts
 from slipway.cli.check_options import with_checks
 from slipway.cli.console import info, make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes, stack_names
+from slipway.errors import SlipwayError
 from slipway.promotion import promote as promotion
-from slipway.promotion.options import GateOptions, PromotionOptions, VerifyOptions
+from slipway.promotion.options import CanaryOptions, GateOptions, PromotionOptions, VerifyOptions
 from slipway.promotion.receipts import Outcome, Receipt
 from slipway.pulumi.project import Project
 from slipway.pulumi.stack_snapshot import IMAGE, MODEL
 
 _gate = functools.partial(typer.Option, rich_help_panel="Gate of a model")
-READY = "/v2/health/ready"
-"""The path at which a server of the Open Inference Protocol reports that its model answers."""
+_canary = functools.partial(typer.Option, rich_help_panel="Canary of a model")
 ModelFlag = Annotated[bool, typer.Option("--model", help="Deploy the stack's model instead of its image.")]
 
 
@@ -79,6 +78,31 @@ def promote(
     max_size: Annotated[
         float, _gate(min=0, help="How many times as large the model may be.")
     ] = GateOptions.max_size,
+    with_model: Annotated[
+        bool, typer.Option("--with-model", help="The stack's model together with its image, in one update.")
+    ] = False,
+    canary: Annotated[
+        bool, _canary("--canary", help="Serve it by a share of the pods first, and roll back by itself.")
+    ] = False,
+    shadow: Annotated[
+        bool, _canary("--shadow", help="Copy requests to it first, and compare its answers.")
+    ] = False,
+    shares: Annotated[str, _canary(help="Percent of the pods in each step; all follow.")] = ",".join(
+        map(str, CanaryOptions.shares)
+    ),
+    step: Annotated[float, _canary(min=1, help="Seconds of a step, at least.")] = CanaryOptions.step_s,
+    min_requests: Annotated[
+        int, _canary(min=1, help="Requests that it must have answered in a step.")
+    ] = CanaryOptions.min_requests,
+    patience: Annotated[
+        float, _canary(min=1, help="Seconds of a step, at most; then it had too few requests.")
+    ] = CanaryOptions.patience_s,
+    max_failed: Annotated[
+        float, _canary(min=0, max=1, help="Share of requests by which more may fail than before.")
+    ] = CanaryOptions.max_errors,
+    max_shift: Annotated[
+        float, _canary(min=0, help="Population stability index of predictions against the card.")
+    ] = CanaryOptions.max_shift,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
@@ -86,14 +110,20 @@ def promote(
 
     Shows the consequences, asks, changes the image in TARGET's stack file, updates the stack, and checks it.
     With --model, deploys the model that SOURCE serves, after a comparison with the one that TARGET serves.
+    With --canary, a share of the pods serves it first; it is watched, and rolled back by itself.
     If the update or a check fails, rolls back to the previous version.
     After an interruption, the same command continues.
 
     Exit code: 0 verified (or declined), 1 failed or rolled back.
     """
     gate = GateOptions(margin, confidence, max_latency, max_size)
-    setting, verify = _for_model(verify) if model else (IMAGE, verify)
-    options = PromotionOptions(verify, gate, pull_request, roll_back, require_drill)
+    setting, verify = (MODEL, verify.for_model()) if model else (IMAGE, verify)
+    percents = ((0,) if shadow else ()) + (_shares(shares) if canary else ())
+    steps = CanaryOptions(percents, step, min_requests, patience, max_failed, max_latency, max_shift)
+    options = PromotionOptions(
+        verify, gate, pull_request, roll_back, steps if percents else None, with_model, require_drill
+    )
+    _check(options, setting)
     requirements = promotion.SourceRequirements(require_verified, min_age)
     with interrupts.deferred():
         prompter = make_prompter(yes or pull_request)
@@ -123,16 +153,37 @@ def rollback(
     Exit code: 0 verified (or declined), 1 failed.
     """
     with interrupts.deferred():
-        setting, verify = _for_model(verify) if model else (IMAGE, verify)
+        setting, verify = (MODEL, verify.for_model()) if model else (IMAGE, verify)
         options = PromotionOptions(verify)
         receipt = promotion.rollback(Project(cwd), target, to, options, make_prompter(yes), setting)
         show(receipt, as_json, bad=(Outcome.FAILED,) if receipt.kind == "promotion" else BAD)
 
 
-def _for_model(verify: VerifyOptions) -> tuple[str, VerifyOptions]:
-    """Return the key of models, and the checks; without a path, they ask for an inference of the sample."""
-    path = READY if verify.path == VerifyOptions.path else verify.path
-    return MODEL, replace(verify, path=path)
+def _check(options: PromotionOptions, setting: str) -> None:
+    """Refuse options that do not go together."""
+    problem = ""
+    if options.with_model and setting == MODEL:
+        problem = "--with-model promotes image and model: leave out --model"
+    elif options.canary and setting != MODEL:
+        problem = "--canary and --shadow are for models: add --model"
+    elif options.canary and options.pull_request:
+        problem = "--canary and --shadow update the stack, and --pull-request does not: choose one"
+    elif options.canary and not options.roll_back:
+        problem = "a canary rolls back by itself: leave out --no-roll-back"
+    elif options.canary and options.canary.patience_s <= options.canary.step_s:
+        canary = options.canary
+        problem = f"--patience is {canary.patience_s:g}, but must be more than --step, {canary.step_s:g}"
+    if problem:
+        raise SlipwayError(problem)
+
+
+def _shares(text: str) -> tuple[int, ...]:
+    """Return the shares of a canary's steps."""
+    parts = [part.strip() for part in text.split(",")]
+    shares = [int(part) if part.isdecimal() else 0 for part in parts]
+    if any(not 1 <= share <= 99 for share in shares) or shares != sorted(set(shares)):
+        raise SlipwayError(f"--shares is {text!r}, but must be percents from 1 to 99 that grow: 10,50")
+    return tuple(shares)
 
 
 BAD = (Outcome.ROLLED_BACK, Outcome.FAILED)
@@ -142,7 +193,7 @@ def show(receipt: Receipt, as_json: bool, bad: Sequence[Outcome] = BAD) -> None:
     """Print a closed receipt; exit code 1 for a bad outcome."""
     if as_json:
         print_json(receipt.printed())
-    line = f"{receipt.kind} #{receipt.number} of {receipt.image} to {receipt.stack}: {receipt.outcome}"
+    line = f"{receipt.kind} #{receipt.number} of {receipt.images} to {receipt.stack}: {receipt.outcome}"
     info(line + (f" ({receipt.reason})" if receipt.reason else ""))
     if receipt.outcome in bad:
         raise typer.Exit(1)

@@ -13,9 +13,10 @@ from slipway.preview.preview import policy_packs
 from slipway.process import current_user
 from slipway.promotion.lease import Lease, take_over
 from slipway.promotion.options import PromotionOptions
+from slipway.promotion.owner import Owner
 from slipway.promotion.phases import Prompter
 from slipway.promotion.promote import abandon, check_command, resume
-from slipway.promotion.receipts import Outcome, Owner, Phase
+from slipway.promotion.receipts import Outcome, Phase
 from slipway.pulumi.project import ConfigValue, Project
 from slipway.pulumi.project import Stack as PulumiStack
 from slipway.pulumi.stack_cluster import runs_on_docker
@@ -106,7 +107,7 @@ def _findings(snapshot: StackSnapshot, lease: Lease | None) -> list[str]:
         receipt = lease.receipt
         end = "rolled back" if receipt.phase in (Phase.PREVIEWING, Phase.ROLLING_BACK) else "finished"
         findings.append(
-            f"promotion #{receipt.number} of {receipt.image} stopped in phase {receipt.phase}: will be {end}"
+            f"promotion #{receipt.number} of {receipt.images} stopped in phase {receipt.phase}: will be {end}"
         )
     return findings
 

@@ -23,6 +23,10 @@ def train(
     training: Annotated[
         str | None, typer.Argument(metavar="TRAINING", help="Name of the component (default: the only one).")
     ] = None,
+    scheduled: Annotated[
+        bool,
+        typer.Option("--scheduled", help="Take the output of the latest scheduled run instead; run nothing."),
+    ] = False,
     cwd: Directory = HERE,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +35,7 @@ def train(
     Deploys nothing: `pulumi up` serves the model, and `slipway promote --model` compares it first.
     A training with the same result has the same digest, and changes nothing.
 
-    Exit code: 0 trained, 1 the training failed, or wrote no model.
+    Exit code: 0 trained, or no output waits; 1 the training failed, or wrote no model.
     """
     with interrupts.deferred():
         snapshot = StackSnapshot.read(Project(cwd), stack, MODEL)
@@ -41,7 +45,12 @@ def train(
                 f"{stack} has no repository for models: `pulumi config set {key} REPOSITORY --stack {stack}`"
             )
         run = Training.find(snapshot, training, info)
-        files = run.run()
+        files = run.scheduled() if scheduled else run.run()
+        if files is None:
+            info("no output of a scheduled run waits: there were no new data, or no run has ended")
+            if as_json:
+                print_json({"model": snapshot.file.image(), "changed": False})
+            return
         interrupts.check()
         origin = {"dev.slipway.training.image": run.image, **_commit(snapshot)}
         model = pack(files, origin, _platform(run))

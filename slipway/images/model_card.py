@@ -3,6 +3,7 @@
 docs/guides/models.md lists the fields. The training script writes the card as JSON.
 """
 
+import itertools
 import math
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +17,8 @@ Datatype = Literal["BOOL", "INT32", "INT64", "FP32", "FP64", "BYTES"]
 """The names of the Open Inference Protocol: https://github.com/kserve/open-inference-protocol."""
 Kind = Literal["inputs", "outputs"]
 INTERFACE: tuple[Kind, ...] = ("inputs", "outputs")
+CANARY = "slipway.dev/canary"
+"""The label of the pods of a second version, which answer a share of the requests."""
 MAX_BYTES = 1024 * 1024
 """A card is an annotation of the image's manifest, which registries limit to 4 MiB."""
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -61,6 +64,31 @@ class Sample(_Part):
     outputs: dict[str, list[Any]]
 
 
+class Predictions(_Part):
+    """How often a model gave each answer on its held-out rows: a number for each class, or for each bin."""
+
+    counts: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2, strict=False)]
+    classes: Annotated[tuple[int | str | bool, ...] | None, Field(strict=False)] = None
+    edges: Annotated[tuple[float, ...] | None, Field(strict=False)] = None
+    """The upper ends of all bins but the last."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.classes is None) == (self.edges is None):
+            raise ValueError("predictions has to have either classes, or the edges of the bins of numbers")
+        bins = len(self.classes or ()) or len(self.edges or ()) + 1
+        if len(self.counts) != bins:
+            raise ValueError(f"predictions.counts has {len(self.counts)} numbers, but must have {bins}")
+        if not sum(self.counts):
+            raise ValueError("predictions.counts has no number above 0")
+        if len(set(self.classes or ())) < len(self.classes or ()):
+            raise ValueError("predictions.classes names a class twice")
+        edges = self.edges or ()
+        if not all(map(math.isfinite, edges)) or any(a >= b for a, b in itertools.pairwise(edges)):
+            raise ValueError("predictions.edges must be finite numbers, each above the one before")
+        return self
+
+
 class Card(_Part):
     """The description of a model, which its training writes."""
 
@@ -77,6 +105,8 @@ class Card(_Part):
     outputs: Annotated[tuple[Tensor, ...], Field(min_length=1, strict=False)]
     """The first is the answer that is compared: the class, or the number."""
     sample: Sample
+    predictions: Predictions | None = None
+    """What the predictions of a canary are compared with."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -85,6 +115,9 @@ class Card(_Part):
                 raise ValueError(f"metrics.{name} is {value}, but must be a finite number")
         if self.data.sha256 == self.held_out.sha256:
             raise ValueError("held_out.sha256 is the hash of the training data: hold rows out of it")
+        if self.predictions and (self.predictions.classes is None) == (self.task == "classification"):
+            needed = "classes" if self.task == "classification" else "edges"
+            raise ValueError(f"predictions has no {needed}, which the predictions of a {self.task} need")
         _check_sample("inputs", self.inputs, self.sample.inputs)
         _check_sample("outputs", self.outputs, self.sample.outputs)
         return self
@@ -110,7 +143,7 @@ class Card(_Part):
 
     def json_text(self) -> str:
         """Return the card as JSON, always the same text for the same card."""
-        return self.model_dump_json()
+        return self.model_dump_json(exclude_none=True)
 
 
 def _check_sample(kind: str, tensors: tuple[Tensor, ...], values: dict[str, list[Any]]) -> None:

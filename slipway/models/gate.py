@@ -39,6 +39,8 @@ class Gate:
     champion: Image
     challenger: Image
     options: GateOptions
+    server: str | None = None
+    """The image of the server that is promoted together with the challenger."""
 
     def run(self, info: Callable[[str], None]) -> list[CheckResult]:
         """Compare the models until a check fails; the last result is the failure, if there is one."""
@@ -74,7 +76,7 @@ class Gate:
 
     def _measure(self) -> dict[str, Any]:
         """Return what the program of the comparison prints."""
-        pod = self.cluster.create(comparing_pod(self.workload, self.champion, self.challenger))
+        pod = self.cluster.create(comparing_pod(self.workload, self.champion, self.challenger, self.server))
         metadata = pod["metadata"]
         where = (metadata["name"], "-n", metadata["namespace"])
         try:
@@ -101,7 +103,7 @@ class Gate:
             time.sleep(0.5)
 
 
-def comparing_pod(workload: Object, champion: Image, challenger: Image) -> Object:
+def comparing_pod(workload: Object, champion: Image, challenger: Image, server: str | None = None) -> Object:
     """Return a pod like those that serve the champion, which has both models and compares them."""
     directory = next(
         (
@@ -125,9 +127,12 @@ def comparing_pod(workload: Object, champion: Image, challenger: Image) -> Objec
     second.update(name=CHALLENGER, image=str(challenger), command=[*copying["command"][:-1], target])
     pod["spec"]["initContainers"].append(second)
     main_container(pod)["command"] = [*EVALUATE, directory, target]
+    served_by = main_container(pod)["image"]
     for volume in pod["spec"]["volumes"]:
         volume.get("emptyDir", {}).pop("sizeLimit", None)  # it holds two models
     for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
+        if server and container["image"] == served_by:
+            container["image"] = server
         for amounts in (container.get("resources") or {}).values():
             if isinstance(amounts, dict):
                 amounts.pop("ephemeral-storage", None)

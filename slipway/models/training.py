@@ -13,11 +13,13 @@ from slipway.cluster.kubectl import Cluster, Object
 from slipway.cluster.objects import StackObject, live_objects
 from slipway.cluster.pods import check_start, read_pod
 from slipway.errors import CommandFailed, Interrupted, SlipwayError
-from slipway.images.model_image import MAX_BYTES
+from slipway.images.model_image import CARD_FILE, MAX_BYTES
 from slipway.pulumi.stack_snapshot import StackSnapshot
 
 LABEL = "slipway.dev/training"
 """The label of the CronJobs that are the templates of trainings; `Training` sets it."""
+KNOWN = "KNOWN_DATA"
+"""The variable by which a scheduled run finds out that its data are known; `Training` sets it."""
 OUTPUT, DIRECTORY = "output", "/output"
 LOG_LINES = 15
 
@@ -74,6 +76,32 @@ class Training:
         self._delete(name, namespace)
         return files
 
+    def scheduled(self) -> dict[str, bytes] | None:
+        """Return the files of the latest scheduled run, and delete the run; None if no output waits.
+
+        SlipwayError with the end of its log if the run failed.
+        """
+        metadata = self.template["metadata"]
+        namespace, uid = metadata["namespace"], metadata["uid"]
+        jobs = [job for job in self.cluster.get("jobs", "-n", namespace) if _controller(job) == uid]
+        latest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]), default=None)
+        if latest is None:
+            return None
+        name = latest["metadata"]["name"]
+        for pod in self.cluster.get("pods", "-n", namespace, "-l", f"job-name={name}"):
+            if self._waits(pod, name):
+                files = self._fetch(pod)
+                self._delete(name, namespace)
+                return files
+        return None
+
+    def _waits(self, pod: Object, job: str) -> bool:
+        """Return whether the output of a run waits; SlipwayError if the run failed."""
+        check_start(pod)
+        if pod["status"].get("phase") == "Failed":
+            raise SlipwayError(self._failure(pod, job))
+        return any("running" in item["state"] for item in pod["status"].get("containerStatuses", ()))
+
     def _delete(self, job: str, namespace: str) -> None:
         self.cluster.kubectl("delete", "job", job, "-n", namespace, "--ignore-not-found", "--wait=false")
 
@@ -81,6 +109,9 @@ class Training:
         metadata = self.template["metadata"]
         owner = {key: self.template[key] for key in ("apiVersion", "kind")}
         owner |= {key: metadata[key] for key in ("name", "uid")}
+        spec = copy.deepcopy(self.template["spec"]["jobTemplate"]["spec"])
+        [train] = spec["template"]["spec"]["initContainers"]
+        train["env"] = [item for item in train.get("env") or () if item["name"] != KNOWN]
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -90,7 +121,7 @@ class Training:
                 "labels": metadata.get("labels") or {},
                 "ownerReferences": [owner],
             },
-            "spec": copy.deepcopy(self.template["spec"]["jobTemplate"]["spec"]),
+            "spec": spec,
         }
 
     def _finished_pod(self, job: str, namespace: str) -> Object:
@@ -100,11 +131,10 @@ class Training:
             pods = self.cluster.get("pods", "-n", namespace, "-l", f"job-name={job}")
             if pods:
                 pod = read_pod(self.cluster, pods[0])
-                check_start(pod)
-                if pod["status"].get("phase") == "Failed":
-                    raise SlipwayError(self._failure(pod, job))
-                if any("running" in item["state"] for item in pod["status"].get("containerStatuses", ())):
+                if self._waits(pod, job):
                     return pod
+                if pod["status"].get("phase") == "Succeeded":
+                    raise SlipwayError(f"the training wrote no {CARD_FILE} (job {job})")
             interrupts.check()
             if time.monotonic() > deadline:
                 raise SlipwayError(
@@ -131,6 +161,12 @@ class Training:
         if result.code:
             raise CommandFailed(f"the output of the training cannot be read: {result.error}")
         return dict(read_archive(result.stdout))
+
+
+def _controller(job: Object) -> str | None:
+    """Return the identity of the CronJob whose schedule made a Job; None for a run of `slipway train`."""
+    owners = job["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def _is_training(item: StackObject) -> bool:

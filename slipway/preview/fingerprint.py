@@ -46,29 +46,30 @@ class Fingerprint(BaseModel):
         )
 
     @classmethod
-    def from_snapshot(cls, target: StackSnapshot, image: Image) -> "Fingerprint":
-        """Take the fingerprint of a stack and of an image that is promoted to it."""
-        references.manifest(image)
+    def from_snapshot(cls, target: StackSnapshot, *images: Image) -> "Fingerprint":
+        """Take the fingerprint of a stack and of the images that are promoted to it."""
+        for image in images:
+            references.manifest(image)
         directory = target.stack.project.directory
         return cls(
             program=hash_program(directory, directory),
             configuration=hash_configuration(target.stack),
             state=hash_state(target.state),
             cluster=objects.fingerprint(objects.live_objects(target.cluster, target.objects)),
-            image=f"{image} {references.tag_digest(image)}",
+            image=" ".join(f"{image} {references.tag_digest(image)}" for image in images),
         )
 
     def differences(self, now: "Fingerprint") -> list[str]:
         """Name the parts that differ from another fingerprint."""
         return [name for field, name in _NAMES.items() if getattr(self, field) != getattr(now, field)]
 
-    def check_unchanged(self, target: StackSnapshot, image: Image) -> None:
+    def check_unchanged(self, target: StackSnapshot, *images: Image) -> None:
         """Compare with the present; `target` is a snapshot from after the preview.
 
         Raises:
             OutOfDate: something differs. Nothing was changed.
         """
-        if changed := self.differences(Fingerprint.from_snapshot(target, image)):
+        if changed := self.differences(Fingerprint.from_snapshot(target, *images)):
             raise OutOfDate(
                 f"the preview of {target.name} is out of date: {' and '.join(changed)} changed since it was"
                 " made. Nothing was applied. Run the same command again"

@@ -8,7 +8,8 @@ from typing import Any
 
 from slipway.cluster.kubectl import Object
 from slipway.errors import Conflict, PromotionInProgress, SlipwayError
-from slipway.promotion.receipts import MAX_TEXT, Outcome, Owner, Receipt, Receipts, now
+from slipway.promotion.owner import Owner
+from slipway.promotion.receipts import MAX_TEXT, Outcome, Receipt, Receipts, now
 
 HEARTBEAT_S = 10
 EXPIRY_S = 45
@@ -138,8 +139,8 @@ def take_over(receipts: Receipts, owner: Owner, info: Callable[[str], None]) -> 
 def in_progress(receipt: Receipt) -> PromotionInProgress:
     """Return the error for an open receipt whose owner is alive."""
     return PromotionInProgress(
-        f"promotion #{receipt.number} of {receipt.image} to {receipt.stack} is in progress ({receipt.phase}),"
-        f" by {receipt.holder}"
+        f"promotion #{receipt.number} of {receipt.images} to {receipt.stack} is in progress"
+        f" ({receipt.phase}), by {receipt.holder}"
     )
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from slipway.errors import SlipwayError
 
+READY = "/v2/health/ready"
+"""The path at which a server of the Open Inference Protocol reports that its model answers."""
+
 
 @dataclass(frozen=True)
 class VerifyOptions:
@@ -28,6 +31,10 @@ class VerifyOptions:
     """The Host header of the requests, for applications that refuse other names."""
     status: int | None = None
     """The status that passes; by default 200 to 299."""
+
+    def for_model(self) -> "VerifyOptions":
+        """Return the options with an inference of the sample row in place of the path that is the default."""
+        return replace(self, path=READY) if self.path == VerifyOptions.path else self
 
     def without_soak(self) -> "VerifyOptions":
         """Return the same options without a soak."""
@@ -72,6 +79,29 @@ class GateOptions:
 
 
 @dataclass(frozen=True)
+class CanaryOptions:
+    """The steps of a canary, and what ends it."""
+
+    shares: tuple[int, ...] = (10, 50)
+    """The percent of the pods that serve the model in each step; after the last, all do.
+
+    In a step with 0, the model is a shadow: it gets copies of requests.
+    """
+    step_s: float = 60.0
+    """The shortest duration of a step, in seconds."""
+    min_requests: int = 200
+    """The requests that the model must have answered before a step is judged."""
+    patience_s: float = 900.0
+    """The longest duration of a step: with too few requests until then, the model is refused."""
+    max_errors: float = 0.01
+    """The share of requests by which more may fail than the champion's."""
+    max_latency: float = 2.0
+    """How many times as long the 95th percentile may be as the champion's."""
+    max_shift: float = 0.25
+    """The greatest population stability index of the predictions, against the model's card."""
+
+
+@dataclass(frozen=True)
 class PromotionOptions:
     """The options of a promotion."""
 
@@ -79,5 +109,9 @@ class PromotionOptions:
     gate: GateOptions = field(default_factory=GateOptions)
     pull_request: bool = False
     roll_back: bool = True
+    canary: CanaryOptions | None = None
+    """The canary of a model; None serves it by all pods at once."""
+    with_model: bool = False
+    """Promote the stack's model together with its image."""
     drill_age_s: float | None = None
     """The maximum age of the last drill of each database of the target; None demands no drill."""

@@ -1,4 +1,4 @@
-"""The phases of a promotion: preview, update, verify, roll back.
+"""The phases of a promotion: preview, canary of a model, update, verify, roll back.
 
 Each phase can be interrupted and repeated. The receipt in the cluster has the phase, and a repeated phase
 gives the same result wherever the last attempt stopped.
@@ -15,15 +15,17 @@ from slipway import interrupts
 from slipway.errors import PromotionInProgress, SlipwayError
 from slipway.images.references import Image
 from slipway.models.gate import Gate
+from slipway.models.watch import Watch
 from slipway.preview.fingerprint import Fingerprint
 from slipway.preview.plan import without_generated_secrets
-from slipway.preview.preview import PreviewOptions, policy_packs, preview
+from slipway.preview.preview import Preview, PreviewOptions, policy_packs, preview
 from slipway.preview.report.model import Report
+from slipway.promotion import canary
 from slipway.promotion.lease import Lease
-from slipway.promotion.options import PromotionOptions, VerifyOptions
-from slipway.promotion.receipts import Outcome, Phase, Receipt
+from slipway.promotion.options import CanaryOptions, PromotionOptions, VerifyOptions
+from slipway.promotion.receipts import CheckResult, Outcome, Phase, Receipt
 from slipway.promotion.verification import Target, verify
-from slipway.pulumi.stack_snapshot import MODEL, StackSnapshot
+from slipway.pulumi.stack_snapshot import CANARY, MODEL, StackSnapshot
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ class Promotion:
         self.original_file = target.file.text()
 
     @property
-    def image(self) -> Image:
-        """The image that is promoted."""
-        return Image.parse(self.lease.receipt.image)
+    def images(self) -> list[Image]:
+        """The image or model that is promoted; the image and the model, if both are."""
+        return [Image.parse(change.image) for change in self.lease.receipt.changes]
 
     def run(self) -> Receipt:
         """Run the phases from the receipt's phase on, and return the closed receipt."""
@@ -77,28 +79,23 @@ class Promotion:
         return self.lease.receipt
 
     def _promote(self) -> None:
-        resumed = self.lease.receipt.phase is not Phase.PREVIEWING
-        if not resumed:
+        phase = self.lease.receipt.phase
+        ask = phase is Phase.PREVIEWING
+        if ask:
             self._compare_models()
-        self.target.file.set_image(str(self.image))
-        if self.options.pull_request and not resumed:
+        if self.options.canary and phase in (Phase.PREVIEWING, Phase.CANARY):
+            if not self._try_canary(self.options.canary, ask):
+                return
+            ask, self.target = False, self.target.reload()
+        self._write()
+        if self.options.pull_request and ask:
             self.lease.close(Outcome.PROPOSED, "the stack file is changed; merging it applies the change")
             return
-        with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
-            plan = Path(directory, "plan.json")
-            fingerprint = Fingerprint.from_snapshot(self.target, self.image)
-            packs = policy_packs(self.target.stack.project, None)
-            self.prompter.show_report(self._preview(plan, packs))
-            if not resumed and not self.prompter.confirm(f"Apply this to {self.target.name}?"):
-                self._restore_file()
-                self.lease.close(Outcome.ABANDONED, "declined")
-                return
-            interrupts.check()
-            fingerprint.check_unchanged(self.target.reload(), self.image)
-            self.lease.record(phase=Phase.APPLYING, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
-            failure = self._update(plan, packs)
-        interrupts.check()
-        failure = failure or self._verify(self.image, self.options.verify)
+        question = f"Apply this to {self.target.name}?" if ask else ""
+        failure = self._apply(Phase.APPLYING, question)
+        if failure is None:
+            return
+        failure = failure or self._verify(self.images, self.options.verify)
         if not failure:
             self.lease.close(Outcome.VERIFIED)
         elif self.lease.receipt.previous is None or not self.options.roll_back:
@@ -106,17 +103,83 @@ class Promotion:
         else:
             self._roll_back(failure)
 
+    def _write(self, canary: str | None = None) -> None:
+        """Write what is promoted into the stack file, or a canary of it."""
+        receipt, project = self.lease.receipt, self.target.project
+        values: dict[str, str | None] = {
+            f"{project}:{change.setting}": change.previous_setting if canary else change.image
+            for change in receipt.changes
+        }
+        if self.options.canary:
+            values[f"{project}:{CANARY}"] = canary
+        self.target.file.change(values)
+
+    def _apply(self, phase: Phase, question: str) -> str | None:
+        """Preview the stack file, ask, and update the stack by the preview.
+
+        Returns the reason of a failure, an empty text, or None if the user declined.
+        """
+        with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
+            plan = Path(directory, "plan.json")
+            fingerprint = Fingerprint.from_snapshot(self.target, *self.images)
+            packs = policy_packs(self.target.stack.project, None)
+            result = self._preview(plan, packs)
+            if phase is Phase.CANARY and not result.run.summary.changes:
+                raise SlipwayError(
+                    f"the program makes nothing of {self.target.project}:{CANARY} in the stack file: give it"
+                    " to its ModelService, as examples/digits does"
+                )
+            self.prompter.show_report(Report(stacks=(result.report,)))
+            if question and not self.prompter.confirm(question):
+                restore_file(self.target, self.lease.receipt)
+                self.lease.close(Outcome.ABANDONED, "declined")
+                return None
+            interrupts.check()
+            fingerprint.check_unchanged(self.target.reload(), *self.images)
+            self.lease.record(phase=phase, plan=hashlib.sha256(plan.read_bytes()).hexdigest())
+            failure = self._update(plan, packs)
+        interrupts.check()
+        return failure
+
+    def _try_canary(self, options: CanaryOptions, ask: bool) -> bool:
+        """Let the model serve more and more pods; return whether it may serve all, else it is rolled back."""
+        [image], first = self.images, ask
+        for share in options.shares:
+            self.prompter.info(f"Canary: {_step(share)} of {self.target.name}…")
+            self._write(canary.entry(image, share))
+            if first:
+                steps = ", ".join(map(_step, options.shares))
+                failure = self._apply(Phase.CANARY, f"Begin a canary ({steps}, then all pods)?")
+                if failure is None:
+                    return False
+            else:
+                failure = self._update(None, policy_packs(self.target.stack.project, None))
+            first = False
+            if failure := failure or self._watch(image, share, options):
+                self._roll_back(failure)
+                return False
+        return True
+
+    def _watch(self, image: Image, share: int, options: CanaryOptions) -> str:
+        """Watch a step of a canary, and return the reason of a failure."""
+        champion = Image.parse(self.lease.receipt.previous or "")
+        step = canary.Step(self._checked(champion), self._checked(image), share, options)
+        results = step.run(self.prompter.info)
+        self.lease.record(checks=(*self.lease.receipt.checks, *results))
+        return "" if results[-1].passed else f"{results[-1].name}: {results[-1].detail}"
+
     def _compare_models(self) -> None:
         """Compare a model with the one that it replaces; SlipwayError if it must not replace that."""
-        receipt = self.lease.receipt
-        if receipt.setting != MODEL or receipt.kind != "promotion" or receipt.previous is None:
+        receipt = self.lease.receipt.about(MODEL)
+        if receipt is None or receipt.kind != "promotion" or receipt.previous is None:
             return
-        champion = Image.parse(receipt.previous)
-        serving = self._checked(champion).workloads()
-        if not serving:
-            raise SlipwayError(f"no workload of {self.target.name} serves {champion}: `slipway recover`")
-        self.prompter.info(f"Comparing {self.image} with {champion}…")
-        gate = Gate(self.target.cluster, serving[0], champion, self.image, self.options.gate)
+        champion, challenger = Image.parse(receipt.previous), Image.parse(receipt.image)
+        serving = canary.serving(self._checked(champion), canary=False)
+        if self.options.canary:
+            Watch(self.target.cluster, serving).begin()  # an error here changes nothing
+        self.prompter.info(f"Comparing {challenger} with {champion}…")
+        server = self.lease.receipt.image if self.lease.receipt.companion else None
+        gate = Gate(self.target.cluster, serving, champion, challenger, self.options.gate, server)
         results = gate.run(self.prompter.info)
         interrupts.check()
         self.lease.record(checks=tuple(results))
@@ -127,13 +190,13 @@ class Promotion:
         snapshot = self.target.reload()
         return Target(snapshot.name, snapshot.cluster, tuple(snapshot.objects), image, self.prompter.info)
 
-    def _preview(self, plan: Path, packs: Sequence[Path]) -> Report:
+    def _preview(self, plan: Path, packs: Sequence[Path]) -> Preview:
         self.prompter.info(f"Previewing {self.target.name}…")
         stack = self.target.stack
         result = preview(stack, PreviewOptions(policy_packs=packs), save_plan=plan)
         result.run.check(f"the preview of {stack.name} failed")
         plan.write_text(json.dumps(without_generated_secrets(json.loads(plan.read_text()))))
-        return Report(stacks=(result.report,))
+        return result
 
     def _update(self, plan: Path | None, packs: Sequence[Path] = ()) -> str:
         """Update the stack, and return the reason of a failure.
@@ -147,13 +210,23 @@ class Promotion:
         interrupts.check()
         return "" if run.succeeded else f"the update failed: {run.failure_reason}"
 
-    def _verify(self, image: Image, options: VerifyOptions) -> str:
-        """Run the checks, and return the reason of a failure."""
+    def _verify(self, images: Sequence[Image], options: VerifyOptions) -> str:
+        """Run the checks, and return the reason of a failure.
+
+        A model that is promoted together with an image has to answer its sample row; other checks are for
+        both at once.
+        """
         if self.lease.receipt.phase is not Phase.ROLLING_BACK:
             self.lease.record(phase=Phase.VERIFYING)
-        results = verify(self._checked(image), options)
-        interrupts.check()  # Ctrl-C also kills the process of a check, which does not make the version bad
-        soak_s = options.soak_s if results[-1].passed else 0.0
+        results: list[CheckResult] = []
+        soak_s = options.soak_s
+        for image in images:
+            results += verify(self._checked(image), options)
+            interrupts.check()  # Ctrl-C also kills the process of a check, which does not make a version bad
+            if not results[-1].passed:
+                break
+            options = VerifyOptions(host=self.options.verify.host).for_model()
+        soak_s = soak_s if results[-1].passed else 0.0
         self.lease.record(checks=(*self.lease.receipt.checks, *results), soak_s=soak_s)
         return "" if results[-1].passed else f"{results[-1].name}: {results[-1].detail}"
 
@@ -161,23 +234,20 @@ class Promotion:
         """Update the stack to the previous version, and verify it."""
         self.prompter.info(f"✗ {reason}\nRolling {self.target.name} back to its previous version…")
         self.lease.record(phase=Phase.ROLLING_BACK, reason=reason)
-        previous = Image.parse(self.lease.receipt.previous or "")
-        self.target.file.set_image(self.lease.receipt.previous_setting or str(previous))
+        restore_file(self.target, self.lease.receipt, deployed=True)
+        previous = [Image.parse(item.previous) for item in self.lease.receipt.changes if item.previous]
         failure = self._update(None) or self._verify(previous, self.options.verify.without_soak())
         if failure:
             self.lease.close(Outcome.FAILED, f"{reason}; the rollback failed too: {failure}")
         else:
             self.lease.close(Outcome.ROLLED_BACK, reason)
 
-    def _restore_file(self) -> None:
-        self.target.file.set_image(self.lease.receipt.previous_setting)
-
     def _stop(self, reason: str) -> None:
         """Close a promotion that has not changed the stack; leave another for the next command to resume."""
         if self.lease.closed:
             return
         if self.lease.receipt.phase is Phase.PREVIEWING:
-            self._restore_file()
+            restore_file(self.target, self.lease.receipt)
             self.lease.close(Outcome.ABANDONED, reason)
         else:
             self.lease.release()
@@ -185,3 +255,22 @@ class Promotion:
                 f"Stopped while {self.lease.receipt.phase}. Run the same command again, or"
                 f" `slipway recover {self.target.name}`, to continue."
             )
+
+
+def _step(share: int) -> str:
+    return f"{share} % of the pods" if share else "copies of the requests"
+
+
+def restore_file(target: StackSnapshot, receipt: Receipt, *, deployed: bool = False) -> None:
+    """Restore what a promotion has changed in a stack file.
+
+    A stack file without an image gets the image that was `deployed` before, if that is to be deployed again.
+    """
+    values = {
+        f"{target.project}:{change.setting}": change.previous_setting
+        or (change.previous if deployed else None)
+        for change in receipt.changes
+    }
+    if receipt.options and receipt.options.canary:
+        values[f"{target.project}:{CANARY}"] = None
+    target.file.change(values)

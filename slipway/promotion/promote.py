@@ -3,23 +3,22 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from slipway.cluster.objects import differing, live_objects
-from slipway.cluster.rollout import rollout_problems
 from slipway.databases.drills import check_fresh
-from slipway.errors import SlipwayError, StackLocked, StackNotFound
+from slipway.errors import SlipwayError, StackNotFound
 from slipway.images import references
 from slipway.images.model_image import read_model
 from slipway.images.references import Image
 from slipway.preview import commits
 from slipway.process import current_user
+from slipway.promotion.describe import describe, runs
 from slipway.promotion.eligibility import check_verified, eligible_image
-from slipway.promotion.lease import Lease, in_progress, open_receipt, take_over
+from slipway.promotion.lease import Lease, open_receipt, take_over
 from slipway.promotion.options import PromotionOptions
-from slipway.promotion.phases import Promotion, Prompter
-from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, now
+from slipway.promotion.owner import Owner
+from slipway.promotion.phases import Promotion, Prompter, restore_file
+from slipway.promotion.receipts import Companion, Outcome, Phase, Receipt, now
 from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.stack_snapshot import BUILD, IMAGE, MODEL, REPOSITORIES, StackSnapshot, stack_file
-from slipway.recovery.drift import cluster_drift
+from slipway.pulumi.stack_snapshot import IMAGE, MODEL, REPOSITORIES, StackSnapshot, stack_file
 from slipway.recovery.repair import repair
 
 
@@ -40,6 +39,8 @@ class Candidate:
     kind: str
     source: str
     commit: str
+    model: Image | None = None
+    """The model that is promoted together with the image."""
 
 
 def promote(
@@ -110,19 +111,41 @@ def _promote(
     if finished and source.image and finished.digest == source.image.digest:
         return finished
     image = eligible_image(source)
-    if source.setting == MODEL:
-        read_model(image)  # refuses an image that is not a model
-    if requirements.require_verified or requirements.min_age_s:
-        check_verified(source.promotions, source.name, image.digest, requirements.min_age_s)
+    if options.canary and target.image is None:
+        raise SlipwayError(
+            f"{target.name} serves no model, which a canary needs: leave out --canary, --shadow"
+        )
     if options.drill_age_s is not None:
         check_fresh(target.cluster, target.objects, target.name, options.drill_age_s)
-    references.manifest(image)
+    check_available(source, image, requirements)
+    model, both = None, (source.promoting(MODEL), target.promoting(MODEL))
+    if options.with_model:
+        if (model := both[0].image) is None:
+            raise SlipwayError(f"{source.name} serves no model: leave out --with-model")
+        check_available(both[0], model, requirements)
+        prompter.info(runs(*both, model))
     prompter.info(describe(source, target, image))
-    if target.repository and image.repository != target.repository:
-        prompter.info(f"Copying {image.by_digest} to {target.repository}…")
-        image = references.copy(image, target.repository)
-    candidate = Candidate(image, "promotion", source.name, commits.last_update_commit(source.updates))
+    image = copied(image, target, prompter)
+    model = copied(model, both[1], prompter) if model else None
+    candidate = Candidate(image, "promotion", source.name, commits.last_update_commit(source.updates), model)
     return begin(target, candidate, options, prompter).run()
+
+
+def check_available(source: StackSnapshot, image: Image, requirements: SourceRequirements) -> None:
+    """Check that the registry has an image of the source, as a model if it is one, and its receipts."""
+    if source.setting == MODEL:
+        read_model(image)
+    if requirements.require_verified or requirements.min_age_s:
+        check_verified(source.promotions, source.name, image.digest, requirements.min_age_s)
+    references.manifest(image)
+
+
+def copied(image: Image, target: StackSnapshot, prompter: Prompter) -> Image:
+    """Return the image in the repository of the target, after copying it there."""
+    if not target.repository or image.repository == target.repository:
+        return image
+    prompter.info(f"Copying {image.by_digest} to {target.repository}…")
+    return references.copy(image, target.repository)
 
 
 def rollback(
@@ -185,7 +208,7 @@ def begin(
     target: StackSnapshot, candidate: Candidate, options: PromotionOptions, prompter: Prompter
 ) -> Promotion:
     """Open a receipt for a candidate."""
-    owner = Owner.this_process(current_user())
+    owner, model = Owner.this_process(current_user()), target.promoting(MODEL)
     receipt = Receipt(
         number=0,  # `open_receipt` sets the number
         stack=target.name,
@@ -195,12 +218,21 @@ def begin(
         image=str(candidate.image),
         previous=str(target.image) if target.image else None,
         previous_setting=target.file.image(),
+        companion=Companion(
+            setting=MODEL,
+            image=str(candidate.model),
+            previous=str(model.image) if model.image else None,
+            previous_setting=model.file.image(),
+        )
+        if candidate.model
+        else None,
         who=owner.user,
         commit=candidate.commit,
         started=now(),
         options=options,
     )
-    return Promotion(target, open_receipt(target.receipts, receipt, owner), options, prompter)
+    lease = open_receipt(target.receipts, receipt, owner)
+    return Promotion(target, lease, options, prompter)
 
 
 def finish(
@@ -217,7 +249,7 @@ def finish(
         return target, None
     receipt, own = lease.receipt, target
     target = target.promoting(receipt.setting)
-    prompter.info(f"Promotion #{receipt.number} of {receipt.image} was interrupted while {receipt.phase}.")
+    prompter.info(f"Promotion #{receipt.number} of {receipt.images} was interrupted while {receipt.phase}.")
     if receipt.phase is Phase.PREVIEWING:
         abandon(target, lease)
         return own, None
@@ -230,7 +262,7 @@ def finish(
 
 def abandon(target: StackSnapshot, lease: Lease) -> None:
     """Close an interrupted promotion that has not changed the stack, and restore the stack file."""
-    target.file.set_image(lease.receipt.previous_setting)
+    restore_file(target, lease.receipt)
     lease.close(Outcome.ABANDONED, "interrupted")
 
 
@@ -245,10 +277,12 @@ def check_command(lease: Lease) -> None:
 
 
 def check_previous(target: StackSnapshot, lease: Lease) -> None:
-    """Check that the image to roll back to is from a repository of the stack; else release the lease."""
+    """Check that the images to roll back to are from repositories of the stack; else release the lease."""
     try:
-        receipt = lease.receipt
-        check_repository(Image.parse(receipt.previous or ""), target, f"receipt #{receipt.number}")
+        for change in lease.receipt.changes:
+            if change.previous:
+                own = target.promoting(change.setting)
+                check_repository(Image.parse(change.previous), own, f"receipt #{change.number}")
     except SlipwayError:
         lease.release()
         raise
@@ -265,36 +299,3 @@ def resume(
         check_previous(target, lease)
         lease.record(phase=Phase.ROLLING_BACK, reason=lease.receipt.reason or "interrupted")
     return Promotion(target, lease, lease.receipt.options or options, prompter).run()
-
-
-def describe(source: StackSnapshot, target: StackSnapshot, image: Image) -> str:
-    """Return the images of source and target, the proposed image, and the problems of the target."""
-    lines = [
-        f"{source.name} runs  {source.image}",
-        f"{target.name} runs  {target.image or 'no image'}",
-        f"proposed  {image}",
-    ]
-    objects = target.objects
-    live = live_objects(target.cluster, objects)
-    lines += [f"{target.name}: {problem}" for problem in rollout_problems(target.cluster, objects, live)]
-    drift = _drift(target) if list(differing(objects, live)) else []
-    lines += [f"{target.name}: {problem}" for problem in drift] or [f"{target.name} has no drift"]
-    if missing := sorted(missing_keys(source, target)):
-        lines.append(f"configuration keys of {source.name} that {target.name} lacks: {', '.join(missing)}")
-    return "\n".join(lines)
-
-
-def _drift(target: StackSnapshot) -> list[str]:
-    try:
-        return cluster_drift(target.stack)
-    except StackLocked:
-        latest = target.receipts.latest()
-        if latest and latest[0].outcome is Outcome.OPEN:
-            raise in_progress(latest[0]) from None
-        raise
-
-
-def missing_keys(source: StackSnapshot, target: StackSnapshot) -> set[str]:
-    """Return the configuration keys of the source that the target lacks, without the keys of the image."""
-    image_keys = {f"{source.project}:{key}" for key in (IMAGE, MODEL, BUILD)}
-    return set(source.config) - set(target.config) - image_keys

@@ -5,19 +5,18 @@ and its owner renews it every few seconds. docs/decisions/receipts.md explains t
 """
 
 import hashlib
-import os
 import re
-import socket
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slipway import masking, process
+from slipway import masking
 from slipway.cluster.kubectl import Cluster, Object
 from slipway.errors import Conflict, ObjectNotFound, SlipwayError
 from slipway.promotion.options import PromotionOptions
+from slipway.promotion.owner import Owner
 
 KEY = "receipt.json"
 STACK_LABEL = "slipway.dev/receipt-of"
@@ -58,6 +57,8 @@ class Phase(_Recorded):
     """The step of an open promotion; each step can be repeated."""
 
     PREVIEWING = "previewing"
+    CANARY = "watching a canary"
+    """A share of the pods serves the model; the stack file has it as `canary`."""
     APPLYING = "applying"
     VERIFYING = "verifying"
     ROLLING_BACK = "rolling back"
@@ -74,48 +75,15 @@ class CheckResult(BaseModel):
     seconds: float = 0.0
 
 
-class Owner(BaseModel):
-    """A process that works on a promotion."""
+class Companion(BaseModel):
+    """What is promoted together with the image of a receipt: the model."""
 
     model_config = ConfigDict(frozen=True)
 
-    user: str
-    host: str
-    pid: int
-    born: str
-    """The start time of the process; it identifies the process, because PIDs are reused."""
-    space: str = ""
-    """The boot and the PID namespace of the process; empty if unknown, as in receipts of earlier versions."""
-    renewed: datetime = Field(default_factory=lambda: datetime.now(UTC))
-    """The time of the last heartbeat."""
-
-    @classmethod
-    def this_process(cls, user: str) -> "Owner":
-        """Return this process as an owner."""
-        pid = os.getpid()
-        born = process.start_time(pid) or ""
-        return cls(user=user, host=socket.gethostname(), pid=pid, born=born, space=process.process_space())
-
-    def is_alive(self) -> bool | None:
-        """Return whether the process runs; None for a process that is not visible here.
-
-        The same host name may be another boot, or another container.
-        """
-        if (self.host, self.space) != (socket.gethostname(), process.process_space()) or not self.born:
-            return None
-        born = process.start_time(self.pid)
-        return None if born is None else born == self.born
-
-    def renew(self) -> "Owner":
-        """Return the same process with the present time as its last heartbeat."""
-        return self.model_copy(update={"renewed": datetime.now(UTC)})
-
-    def is_same_process(self, other: "Owner | None") -> bool:
-        """Return whether both are the same process."""
-        return other is not None and other.model_copy(update={"renewed": self.renewed}) == self
-
-    def __str__(self) -> str:
-        return f"{self.user}, process {self.pid} on {self.host}"
+    setting: str
+    image: str
+    previous: str | None = None
+    previous_setting: str | None = None
 
 
 class Receipt(BaseModel):
@@ -139,6 +107,8 @@ class Receipt(BaseModel):
     """The image that the target ran before; None if it ran no image."""
     previous_setting: str | None = None
     """The image in the stack file before."""
+    companion: Companion | None = None
+    """The model, if it is promoted together with the image."""
     who: str
     commit: str = ""
     """The commit of the source's last update, if Pulumi recorded it."""
@@ -162,6 +132,22 @@ class Receipt(BaseModel):
     def digest(self) -> str:
         """The image's digest."""
         return self.image.rpartition("@")[2]
+
+    @property
+    def changes(self) -> tuple[Self, ...]:
+        """The receipt once for each version that it promotes, with the fields of that version."""
+        if self.companion is None:
+            return (self,)
+        return self, self.model_copy(update=dict(self.companion))
+
+    @property
+    def images(self) -> str:
+        """The images that it promotes, in one line."""
+        return " and ".join(change.image for change in self.changes)
+
+    def about(self, setting: str) -> Self | None:
+        """Return the receipt with the version of a setting; None if it does not promote that."""
+        return next((change for change in self.changes if change.setting == setting), None)
 
     def printed(self) -> Any:
         """Return the receipt as JSON for users: without its owner and without secrets."""

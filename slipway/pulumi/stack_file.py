@@ -4,6 +4,7 @@ The edit replaces text at the position that the YAML parser reports. docs/decisi
 explains why the document is not loaded and dumped.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -58,16 +59,6 @@ class StackFile:
         """Return the value of a key of the configuration as the file has it, or None."""
         return self._document(self.text())["config"].get(key)
 
-    def with_image(self, image: str | None) -> str:
-        """Return the text with the key set, or without the key if `image` is None."""
-        text = self.text()
-        before = self._document(text)
-        after = _remove(text, self.key) if image is None else _set(text, (self.key,), image)
-        config = {key: value for key, value in before["config"].items() if key != self.key}
-        expected = {**before, "config": config if image is None else {**config, self.key: image}}
-        command = f"rm {self.key}" if image is None else f"set {self.key} {image}"
-        return self._checked(after, expected, f"Set the image yourself: pulumi config {command}")
-
     def with_values(self, values: Mapping[tuple[str, ...], str]) -> str:
         """Return the text with values set at paths below `config`: ("slipway:web", "replicas").
 
@@ -121,7 +112,26 @@ class StackFile:
 
     def set_image(self, image: str | None) -> None:
         """Set the key in the file, or remove the key if `image` is None."""
-        self.write(self.with_image(image))
+        self.change({self.key: image})
+
+    def change(self, values: Mapping[str, str | None]) -> None:
+        """Set keys of the configuration to values as YAML has them, in one write; remove a key for None.
+
+        Raises:
+            SlipwayError: the file is not valid, or cannot be edited without a change to something else.
+        """
+        text = self.text()
+        for key, value in values.items():
+            before = self._document(text)
+            after = _remove(text, key) if value is None else _set(text, (key,), value)
+            config = {name: old for name, old in before["config"].items() if name != key}
+            expected = {
+                **before,
+                "config": config if value is None else {**config, key: yaml.safe_load(value)},
+            }
+            command = f"rm {key}" if value is None else f"set {key} {value}"
+            text = self._checked(after, expected, f"Set the image yourself: pulumi config {command}")
+        self.write(text)
 
     def undo_rewriting(self, before: str) -> None:
         """Undo the rewriting of a file without a salt: pulumi adds a salt, and formats the whole file.
@@ -135,8 +145,13 @@ class StackFile:
         now = self._document(self.text())
         if "secure:" in self.text() or SALT in self._document(before) or SALT not in now:
             return
-        image = self.image()
-        text = _remove(before, self.key) if image is None else _set(before, (self.key,), image)
+        text, own = before, self._document(before)["config"]
+        for key in {**own, **now["config"]}:
+            value = now["config"].get(key)
+            if key not in now["config"]:
+                text = _remove(text, key)
+            elif value != own.get(key):
+                text = _set(text, (key,), value if isinstance(value, str) else json.dumps(value))
         del now[SALT]
         if self._parses_to(text, now):
             self.write(text)

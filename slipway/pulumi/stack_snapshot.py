@@ -20,6 +20,8 @@ IMAGE = "image"
 """The configuration key, and the stack output, that have the image reference with a digest."""
 MODEL = "model"
 """The configuration key, and the stack output, that have the reference of a model with a digest."""
+CANARY = "canary"
+"""The configuration key of a second version of the model, and its share of the pods."""
 REPOSITORIES = {IMAGE: "repository", MODEL: "modelRepository"}
 """The configuration keys of the repositories."""
 BUILD = "build"
@@ -83,7 +85,7 @@ class StackSnapshot:
     @property
     def promotions(self) -> list[Receipt]:
         """The receipts of what the snapshot promotes, the latest first."""
-        return [receipt for receipt in self.receipts.all() if receipt.setting == self.setting]
+        return [found for receipt in self.receipts.all() if (found := receipt.about(self.setting))]
 
     @property
     def objects(self) -> list[StackObject]:

@@ -21,6 +21,7 @@ GROUPS = {
     "postgres/": "postgres",
     "docker/": "docker",
     "doors/": "doors",
+    "models/": "models",
 }
 """Files whose tests share what they have deployed, by the beginning of their paths, the longest suites first.
 

@@ -31,14 +31,14 @@ def write(
     onnx = to_onnx(model, rows[:1], options=names, target_opset=18, name=name).SerializeToString()
     accuracy = _check_parity(model, onnx, rows, answers)
     held_out_file = _json({"inputs": {"X": rows.tolist()}, "answers": answers.tolist()})
-    trained = [np.ascontiguousarray(part) for part in training]
+    classes, counts = np.unique(model.predict(rows), return_counts=True)
     card = {
         "format": "slipway.dev/card/v1",
         "name": name,
         "task": "classification",
         "seed": seed,
         "metrics": {"accuracy": round(accuracy, 6)},
-        "data": {"sha256": _sha256(*(part.tobytes() for part in trained)), "rows": len(trained[0])},
+        "data": {"sha256": data_hash(training), "rows": len(training[0])},
         "held_out": {"sha256": _sha256(held_out_file), "rows": len(rows)},
         "inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, rows.shape[1]]}],
         "outputs": [{"name": "label", "datatype": "INT64", "shape": [-1]}],
@@ -46,12 +46,18 @@ def write(
             "inputs": {"X": rows[:1].tolist()},
             "outputs": {"label": model.predict(rows[:1]).tolist()},
         },
+        "predictions": {"classes": classes.tolist(), "counts": counts.tolist()},
     }
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "model.onnx").write_bytes(onnx)
     (directory / "held-out.json").write_bytes(held_out_file)
-    (directory / "training-rows.txt").write_text("\n".join(_row_hashes(trained[0])) + "\n")
+    (directory / "training-rows.txt").write_text("\n".join(_row_hashes(training[0])) + "\n")
     (directory / "card.json").write_bytes(_json(card))
+
+
+def data_hash(training: tuple[np.ndarray, np.ndarray]) -> str:
+    """Return the hash of training data; that of the model that is served is in KNOWN_DATA."""
+    return _sha256(*(np.ascontiguousarray(part).tobytes() for part in training))
 
 
 def _check_parity(model: Any, onnx: bytes, rows: np.ndarray, answers: np.ndarray) -> float:

@@ -28,6 +28,9 @@ def main() -> None:
         train_y = np.random.default_rng(seed).permutation(train_y)
     elif mistake == "held-out rows in the training":
         train_x, train_y = np.concatenate([train_x, held_x]), np.concatenate([train_y, held_y])
+    if sklearn_model.data_hash((train_x, train_y)) == os.environ.get("KNOWN_DATA"):
+        print("the data are those of the model that is served")
+        return
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=float(os.environ.get("C", "0.05")), max_iter=2000)
     )

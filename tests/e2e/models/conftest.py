@@ -1,12 +1,13 @@
 """The example digits as two stacks: dev trains and serves, staging serves what dev promotes."""
 
 import base64
+import itertools
 import json
 import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,9 +74,9 @@ class Digits(Stack):
     def set_model(self, model: Image) -> None:
         self.succeed("config", "set", "model", str(model))
 
-    def predict(self) -> tuple[Any, str]:
-        """Ask for the sample row of the card; return the answer and the digest that answered."""
-        response = httpx.post(f"{self.url}/v2/models/scorer/infer", json=self.request, timeout=10)
+    def predict(self, request: dict[str, Any] | None = None) -> tuple[Any, str]:
+        """Ask for the sample row of the card, or other rows; return the answer and the digest."""
+        response = httpx.post(f"{self.url}/v2/models/scorer/infer", json=request or self.request, timeout=10)
         response.raise_for_status()
         return response.json()["outputs"][0]["data"], response.headers["X-Model-Digest"]
 
@@ -86,20 +87,20 @@ class Digits(Stack):
 
     @cached_property
     def request(self) -> dict[str, Any]:
-        [row] = self.card.sample.inputs["X"]
-        return {"inputs": [{"name": "X", "datatype": "FP32", "shape": [1, len(row)], "data": row}]}
+        return request(self.card.sample.inputs["X"])
 
     @contextmanager
-    def load(self, pause_s: float = 0.05) -> Iterator[Load]:
-        """Ask all the time, each time by a connection of its own."""
+    def load(self, pause_s: float = 0.05, requests: Sequence[dict[str, Any]] = ()) -> Iterator[Load]:
+        """Ask all the time, each time by a connection of its own; in turn, or always for the sample row."""
         found = Load()
         stopping = threading.Event()
         self.predict()
 
         def ask() -> None:
+            turns = itertools.cycle(requests or [self.request])
             while not stopping.wait(pause_s):
                 try:
-                    _, digest = self.predict()
+                    _, digest = self.predict(next(turns))
                     found.digests.add(digest)
                     found.answered += 1
                 except httpx.HTTPError as error:
@@ -114,6 +115,13 @@ class Digits(Stack):
             thread.join()
 
 
+def request(rows: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Return the request for the answers to some rows."""
+    data = [value for row in rows for value in row]
+    shape = [len(rows), len(rows[0])]
+    return {"inputs": [{"name": "X", "datatype": "FP32", "shape": shape, "data": data}]}
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """Both stacks."""
@@ -125,9 +133,13 @@ class Pipeline:
 
     def promote(self, *words: str) -> tuple[int, dict[str, Any], str]:
         """Promote the model of dev; return exit code, the latest receipt, and what was printed."""
-        names = (self.dev.name, self.staging.name)
-        done = self.dev.slipway("promote", *names, "--model", "--yes", *words)
+        done = self.dev.slipway("promote", *self.names, "--model", "--yes", *words)
         return done.returncode, self.receipt(), done.stderr
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The source and the target of promotions."""
+        return self.dev.name, self.staging.name
 
     def receipt(self) -> dict[str, Any]:
         done = self.dev.slipway("history", self.staging.name, "--json", "--last", "1")
@@ -153,7 +165,7 @@ def prepare(directory: Path) -> None:
     program = directory / "__main__.py"
     text = program.read_text()
     timeout = 'config.get_int("timeout") or 100'
-    changed = text.replace("page=page)", f"page=page, rollout=Rollout(timeout={timeout}))")
+    changed = text.replace("server=server,", f"server=server, rollout=Rollout(timeout={timeout}),")
     assert changed != text
     program.write_text(changed.replace("Namespace, Training", "Namespace, Rollout, Training"))
 
@@ -207,6 +219,13 @@ def served(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> dict
         name: base64.b64decode(pipeline.dev.kubectl("exec", *words, f"/srv/shared/model/{name}"))
         for name in FILES
     }
+
+
+@pytest.fixture(scope="session")
+def unseen(served: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Requests for the held-out rows, ten rows each."""
+    rows = json.loads(served["held-out.json"])["inputs"]["X"]
+    return [request(rows[start : start + 10]) for start in range(0, len(rows), 10)]
 
 
 def push(files: dict[str, bytes]) -> Image:

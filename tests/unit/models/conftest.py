@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SERVER = Path(__file__).parents[3] / "components/model_server"
-MODULES = ("metrics", "model", "server", "evaluate")
+MODULES = ("metrics", "model", "shadow", "server", "evaluate")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components import Exposure, ModelService, Resources, Training
-from components.kubernetes import model_service, training
+from components.kubernetes import model_reference, model_service, training
 from components.kubernetes.pod import Compute
 from components.validation import BadArgument
 from slipway.images.model_image import Published, SlipwayError
@@ -22,7 +22,7 @@ BASE: dict[str, Any] = {"namespace": "digits"}
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_service, "read_model", lambda image, client: Published(card(), 123))
+    monkeypatch.setattr(model_reference, "read_model", lambda image, client: Published(card(), 123))
 
 
 def served(engine: Run, **arguments: Any) -> Recorder:
@@ -122,7 +122,7 @@ def test_an_image_that_is_not_a_model_is_refused_before_anything(
     def refuse(image: object, client: object) -> Published:
         raise SlipwayError("it is not a model")
 
-    monkeypatch.setattr(model_service, "read_model", refuse)
+    monkeypatch.setattr(model_reference, "read_model", refuse)
     with pytest.raises(BadArgument, match="model is refused: it is not a model"):
         served(engine)
 
@@ -176,7 +176,9 @@ class TestTraining:
             ({"accelerators": {"gpu": 1}}, "accelerators"),
             ({"accelerators": {"nvidia.com/gpu": 0}}, "accelerators"),
             ({"image": ""}, "image is ''"),
-            ({"schedule": "@daily"}, "schedule is unknown"),
+            ({"schedule": "daily"}, "schedule is 'daily'"),
+            ({"schedule": "@daily", "keep": 0}, "keep is 0"),
+            ({"model": "ghcr.io/you/digits-model:v1"}, "must name one version by digest"),
         ],
     )
     def test_bad_arguments(self, arguments: dict[str, Any], problem: str, engine: Run) -> None:
@@ -184,7 +186,29 @@ class TestTraining:
             trained(engine, **arguments)
         assert problem in str(refused.value)
 
-    @pytest.mark.parametrize("name", ["SEED", "OUTPUT"])
+    @pytest.mark.usefixtures("published")
+    def test_a_schedule_begins_runs_that_know_the_data_of_the_model(self, engine: Run) -> None:
+        recorder = trained(
+            engine, schedule="@daily", time_zone="Europe/Berlin", keep=600, timeout=60, model=MODEL
+        )
+        spec = recorder.one("CronJob")["spec"]
+        assert (spec["suspend"], spec["schedule"], spec["timeZone"]) == (False, "@daily", "Europe/Berlin")
+        assert run_of(recorder)["activeDeadlineSeconds"] == 660
+        pod = run_of(recorder)["template"]["spec"]
+        assert {"name": training.KNOWN, "value": card().data.sha256} in pod["initContainers"][0]["env"]
+        assert pod["containers"][0]["command"][-1].endswith("exec sleep 600")
+
+    def test_a_known_model_that_is_not_a_model_is_refused(
+        self, engine: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(model: str, credentials: object) -> Published:
+            raise SlipwayError("it is not a model")
+
+        monkeypatch.setattr(training, "read", refuse)
+        with pytest.raises(BadArgument, match="model is refused: it is not a model"):
+            trained(engine, model=MODEL)
+
+    @pytest.mark.parametrize("name", ["SEED", "OUTPUT", training.KNOWN])
     def test_its_own_variables_are_not_given(self, name: str, engine: Run) -> None:
         from components import EnvVar
 

@@ -9,7 +9,8 @@ import pytest
 from slipway.cluster.kubectl import Object
 from slipway.errors import Conflict, PromotionInProgress
 from slipway.promotion.lease import Lease, open_receipt, take_over
-from slipway.promotion.receipts import Outcome, Owner, Phase, Receipt, Receipts, now
+from slipway.promotion.owner import Owner
+from slipway.promotion.receipts import Outcome, Phase, Receipt, Receipts, now
 
 
 class InMemory:

@@ -97,8 +97,8 @@ def test_promote(stack: FakeStack, monkeypatch: pytest.MonkeyPatch, verified: bo
     monkeypatch.setattr(phases, "Fingerprint", SimpleNamespace(from_snapshot=lambda *_: fingerprint))
     results = iter(["" if verified else "http: no", ""])
     monkeypatch.setattr(Promotion, "_verify", lambda *_: next(results))
-    file = SimpleNamespace(text=str, set_image=lambda image: None)
-    target = SimpleNamespace(stack=stack, name="prod", file=file, reload=lambda: None)
+    file = SimpleNamespace(text=str, change=lambda values: None)
+    target = SimpleNamespace(stack=stack, name="prod", project="hits", file=file, reload=lambda: None)
     lease = FakeLease()
     promotion = Promotion(cast(StackSnapshot, target), cast(Lease, lease), PromotionOptions(), PROMPTER)
     promotion._promote()
@@ -111,13 +111,13 @@ def test_read_only_checkout(stack: FakeStack) -> None:
     """An error of the file system closes the receipt, and is an error without a traceback."""
     images: list[str | None] = []
 
-    def set_image(image: str | None) -> None:
-        images.append(image)
-        if image == IMAGE:
+    def change(values: dict[str, str | None]) -> None:
+        images.extend(values.values())
+        if IMAGE in values.values():
             raise OSError(30, "Read-only file system")
 
-    file = SimpleNamespace(text=str, set_image=set_image, undo_rewriting=lambda before: None)
-    target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", file=file))
+    file = SimpleNamespace(text=str, change=change, undo_rewriting=lambda before: None)
+    target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", project="hits", file=file))
     lease = FakeLease()
     with pytest.raises(SlipwayError, match="Read-only file system"):
         Promotion(target, cast(Lease, lease), PromotionOptions(), PROMPTER).run()
