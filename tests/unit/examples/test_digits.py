@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.kubernetes import model_service
+from components.kubernetes import model_reference
 from slipway.images.model_image import Published
 from tests.unit.conftest import Run
 from tests.unit.models.making import card
@@ -19,7 +19,7 @@ def test_it_serves_the_model_and_the_page_of_its_stack_file(
     engine: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(EXAMPLE)
-    monkeypatch.setattr(model_service, "read_model", lambda image, client: Published(card(), 1))
+    monkeypatch.setattr(model_reference, "read_model", lambda image, client: Published(card(), 1))
     model, server = f"ghcr.io/acme/digits-model@{DIGEST}", f"ghcr.io/acme/digits@{DIGEST}"
     values = {"repository": "ghcr.io/acme/digits", "image": server, "model": model}
     pulumi.runtime.set_all_config({f"slipway:{key}": value for key, value in values.items()}, [])
