@@ -92,6 +92,7 @@ def snapshot(repository: str = "ghcr.io/acme/hits", runs: str | None = None) -> 
     found = SimpleNamespace(
         name="prod", project="shop", repository=repository, image=image, setting="image", promotions=[]
     )
+    found.promoting = lambda setting: found
     return cast(StackSnapshot, found)
 
 
