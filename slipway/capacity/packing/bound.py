@@ -223,6 +223,8 @@ class Relaxation:
 
     def _solve(self, case: _Case, whole_s: float | None = None, gap: float = 0.0) -> Mix:
         """Return the cheapest nodes of a case: whole ones found in `whole_s`, or parts, rounded up."""
+        if not case.kinds:
+            raise NoSolution("no type has the capacity")
         types, program, whole = self.problem.types, LinearProgram(), whole_s is not None
         units = {
             kind: program.variable(

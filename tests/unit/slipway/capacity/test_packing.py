@@ -207,6 +207,12 @@ def test_the_bound_knows_that_pods_exclude_each_other() -> None:
     assert Relaxation(Problem((alone, rest), types)).bound(time_limit_s=300) >= 4.0 - 1e-6
 
 
+def test_pods_that_fill_most_of_a_node_are_placed() -> None:
+    """The largest rest that is tried is larger than the node, so no type is left for the mix."""
+    found = pack(Problem((Workload("web", 3, 3, replicas=5),), (NodeType("only", 4, 4, 1.0),)))
+    assert found.placement.cost == pytest.approx(5.0)
+
+
 def test_a_bound_without_time_is_a_bound() -> None:
     types = (NodeType("small", 2, 2, 5.0), NodeType("large", 8, 8, 1.0))
     relaxation = Relaxation(Problem((Workload("web", 1, 1, replicas=8),), types, loss="node"))
