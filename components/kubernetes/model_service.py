@@ -29,15 +29,20 @@ MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
 PORT = 8080
 DEFAULTS = Resources(requests=Compute(cpu="250m", memory="192Mi"), limits=Compute(cpu="1", memory="512Mi"))
+ServerResources = Annotated[Resources, defaulting_to(DEFAULTS)]
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))
 _SHARED = "/srv/shared"
-_PAGE = "/srv/page.html"
+PAGE = "/srv/page.html"
 _PROGRAM = "busybox"
 
 
 def _model(value: str) -> str:
     """Refuse a reference without a digest, and without a repository."""
     return str(ImageReference.parse(value))
+
+
+Model = Annotated[str, AfterValidator(_model)]
+PROBES = {"live": Probe.http("/v2/health/live"), "ready": Probe.http("/v2/health/ready")}
 
 
 class ModelService(NamespacedComponent):
@@ -68,14 +73,14 @@ class ModelService(NamespacedComponent):
         name: Name,
         *,
         namespace: InputText,
-        model: Annotated[str, AfterValidator(_model)],
+        model: Model,
         server: InputText,
         credentials: RegistryCredentials | None = None,
         page: InputText | None = None,
         space: Memory = "256Mi",
         replicas: Scale = 2,
         expose: Exposure = Exposure(target_port=PORT),
-        resources: Annotated[Resources, defaulting_to(DEFAULTS)] = DEFAULTS,
+        resources: ServerResources = DEFAULTS,
         security: PodSecurity | None = PodSecurity(),
         rollout: Rollout = Rollout(),
         startup: Count = 60,
@@ -120,15 +125,13 @@ class ModelService(NamespacedComponent):
             name,
             namespace=namespace,
             image=server,
-            env=_environment(name, image.digest, resources, page is not None),
-            files=[File.text(_PAGE, page)] if page is not None else (),
+            env=environment(name, image.digest, resources, page is not None, f"{_SHARED}/{DIRECTORY}"),
+            files=[File.text(PAGE, page)] if page is not None else (),
             volumes=[volume],
             replicas=replicas,
             expose=expose,
             resources=resources,
-            probes=Probes(
-                live=Probe.http("/v2/health/live"), ready=Probe.http("/v2/health/ready"), startup=startup
-            ),
+            probes=Probes(**PROBES, startup=startup),
             security=security,
             rollout=rollout,
             pull_secret=pull_secret,
@@ -143,14 +146,15 @@ class ModelService(NamespacedComponent):
         self.register_outputs({"host": self.host, "url": self.url})
 
 
-def _environment(name: str, digest: str, resources: Resources, has_page: bool) -> list[EnvVar]:
+def environment(name: str, digest: str, resources: Resources, has_page: bool, directory: str) -> list[EnvVar]:
+    """Return the variables of the server, which finds the model's files in a directory."""
     cpu = resources.limits.cpu
     values = {
         "MODEL_NAME": name,
         "MODEL_DIGEST": digest,
-        "MODEL_DIRECTORY": f"{_SHARED}/{DIRECTORY}",
+        "MODEL_DIRECTORY": directory,
         "THREADS": str(max(1, math.floor(quantity(cpu)) if cpu else 1)),
-        **({"PAGE": _PAGE} if has_page else {}),
+        **({"PAGE": PAGE} if has_page else {}),
     }
     return [EnvVar.value(key, value) for key, value in values.items()]
 

@@ -40,6 +40,7 @@ class Server:
         self._version = digest.removeprefix("sha256:")[:12]
         self._headers = [("X-Model-Version", self._version), ("X-Model-Digest", digest)]
         self._metrics = Metrics(name, self._version, digest)
+        self._checked = False
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -107,6 +108,7 @@ class Server:
             self._model.check()
         except Exception as error:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        self._checked = True
         return HTTPStatus.OK, JSON, _json({"name": self._name, "ready": True})
 
     def _metadata(self) -> dict[str, Any]:
@@ -119,6 +121,8 @@ class Server:
         }
 
     def _infer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not self._checked:  # a proxy may ask before it knows whether the server is ready
+            self._ready()
         try:
             answers = self._model.answer(self._tensors(request.get("inputs")))
         except BadRequest as error:
