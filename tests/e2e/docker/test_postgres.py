@@ -95,6 +95,7 @@ def database(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_the_application_uses_it_and_nothing_is_left_to_do(database: DatabaseStack) -> None:
+    assert database.sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
     database.sql("CREATE TABLE notes (text text); INSERT INTO notes VALUES ('kept')")
     assert database.sql("SELECT text FROM notes", "REPORT_URL") == "kept"
     with pytest.raises(Exception, match="non-zero exit status"):
