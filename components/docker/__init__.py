@@ -3,13 +3,15 @@
 from typing import NoReturn
 
 from components.docker.job import Job
+from components.docker.model_service import ModelService
 from components.docker.namespace import Namespace
+from components.docker.postgres import Postgres
 from components.docker.redis import Redis
 from components.docker.table import ABSENT
 from components.docker.web_service import WebService
 from components.docker.worker import Worker
 
-__all__ = ["Job", "Namespace", "Redis", "WebService", "Worker"]
+__all__ = ["Job", "ModelService", "Namespace", "Postgres", "Redis", "WebService", "Worker"]
 
 
 def __getattr__(name: str) -> NoReturn:

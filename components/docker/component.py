@@ -11,6 +11,7 @@ import pulumi_docker as docker
 from components.docker.table import NAME_LABEL
 from components.image.reference import ImageReference
 from components.kubernetes.component import Transform
+from components.kubernetes.pod import PodSecurity
 
 R = TypeVar("R", bound=pulumi.Resource)
 LINES = 20
@@ -75,6 +76,65 @@ class EngineComponent(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         return pulled.image_id
+
+    def _made_once(self, suffix: str, password: str) -> pulumi.Output[str]:
+        """Return a password that the stack's state keeps from its first update on."""
+        stash = pulumi.Stash(
+            self.pulumi_resource_name + suffix,
+            input=pulumi.Output.secret(password),
+            # Each run makes another, and only the first counts.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
+        )
+        return pulumi.Output.secret(stash.output)
+
+    def _add_kept(
+        self,
+        path: str,
+        image_id: pulumi.Input[str],
+        security: PodSecurity | None,
+        protect: bool | None = None,
+    ) -> tuple[dict[str, Any], pulumi.Resource]:
+        """Make a named volume, which Pulumi never deletes, for a directory of the image.
+
+        Return the arguments of the container that has it, and what must exist before that starts.
+        """
+        volume = self._add(
+            docker.Volume,
+            suffix="-data",
+            name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-data"),
+            opts=pulumi.ResourceOptions(retain_on_delete=True, protect=protect),
+        )
+        mounts = [{"type": "volume", "source": volume.name, "target": path}]
+        if not security or not (security.user or security.group):
+            return {"mounts": mounts}, volume
+        return {"mounts": mounts}, self._add_owner(path, image_id, mounts, security)
+
+    def _add_owner(
+        self, path: str, image_id: pulumi.Input[str], mounts: list[dict[str, Any]], security: PodSecurity
+    ) -> pulumi.Resource:
+        """Give the volume to the container's user, or its group as fsGroup does, in a container that ends."""
+        group = security.group or security.user
+        give, capabilities = f"chown -R {security.user}:{group} {path}", ["CAP_CHOWN", "CAP_DAC_OVERRIDE"]
+        if not security.user:
+            give = f"chgrp -R {group} {path} && chmod -R g+rwX {path}"
+            capabilities.append("CAP_FOWNER")
+        return self._add_container(
+            "-owner",
+            name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-owner"),
+            image=image_id,
+            # While a volume is empty, each new container gives it the owner that the image has for the path.
+            entrypoints=["sh", "-c", f"touch {path}/.owned && {give}"],
+            user="0:0",
+            mounts=mounts,
+            read_only=True,
+            capabilities={
+                "drops": ["ALL"],
+                "adds": capabilities,
+            },
+            network_mode="none",
+            attach=True,  # the provider waits until it ends
+            must_run=False,
+        )
 
     def _add_container(
         self,

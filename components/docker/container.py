@@ -79,9 +79,13 @@ def stopping(grace: int) -> dict[str, Any]:
     return {"stop_timeout": grace, "destroy_grace_seconds": grace}
 
 
-def joined(networks: Iterable[tuple[pulumi.Input[str], str | None]]) -> dict[str, Any]:
-    """Return the arguments for the networks of a container, each with its name there."""
-    advanced = [{"name": network, **({"aliases": [alias]} if alias else {})} for network, alias in networks]
+Network = tuple[pulumi.Input[str], *tuple[str, ...]]
+"""The name of a network, and the names that the container has there."""
+
+
+def joined(networks: Iterable[Network]) -> dict[str, Any]:
+    """Return the arguments for the networks of a container."""
+    advanced = [{"name": network, **({"aliases": names} if names else {})} for network, *names in networks]
     # Set outright, or the next refresh finds a difference; the provider leaves the bridge at once.
     return {"network_mode": "bridge", "networks_advanced": advanced} if advanced else {"network_mode": "none"}
 

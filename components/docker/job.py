@@ -1,12 +1,10 @@
 """Job on a Docker engine: a process that runs once for each version, such as a migration."""
 
-import subprocess
 from collections.abc import Sequence
 
 import pulumi
 
 from components.docker.answers import check, say
-from components.docker.component import docker_command, end_of_log
 from components.docker.process import ProcessComponent
 from components.docker.table import ANSWERS
 from components.kubernetes.component import Transform
@@ -83,44 +81,6 @@ class Job(ProcessComponent):
             raise invalid(Job, name, problems)
         super().__init__(name, namespace, transform, opts)
         say(said, self)
-        container = self._add_container(
-            **self._prepare(process),
-            attach=True,  # the provider waits until it ends
-            must_run=False,
-            custom_timeouts=pulumi.CustomTimeouts(create=f"{timeout}s"),
-        )
-        # The provider takes every exit code for a success. What names the Job in `after` awaits this too.
-        pulumi.Stash(
-            f"{name}-succeeded",
-            input=pulumi.Output.all(container.name, container.exit_code).apply(_succeeded),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        container, _ = self._add_ending("", timeout, **self._prepare(process))
         self.object_name = container.name
         self.register_outputs({"object_name": self.object_name})
-
-    def _explain(self, failed: pulumi.ErrorHookArgs) -> bool:
-        """Stop a process that ran for too long, and print the end of its log."""
-        if container := (failed.new_inputs or {}).get("name"):
-            try:
-                docker_command("container", "stop", str(container))
-            except (OSError, subprocess.SubprocessError):
-                pulumi.log.warn(f"{container} may still run: `docker stop {container}`", self)
-        return super()._explain(failed)
-
-
-def _succeeded(ended: Sequence[str | int]) -> str:
-    """Return the name of a container that ended with 0.
-
-    Raises:
-        pulumi.RunError: it ended otherwise; with the end of its log, and what to do.
-    """
-    container, code = ended
-    if code == 0:
-        return str(container)
-    raise pulumi.RunError(
-        f"Job {container} failed with exit code {code}. What waits for it was left as it was.\n"
-        f"  The end of its log:\n{end_of_log(str(container))}\n"
-        f"  Its whole log: docker logs {container}\n"
-        "  Correct the cause. Another image, command or variable makes another Job: pulumi up\n"
-        f"  To run this one again, delete it first: docker rm {container} && pulumi up --refresh"
-    )

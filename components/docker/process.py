@@ -1,13 +1,14 @@
 """Base class of the components on a Docker engine that run a process: once, or all the time."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from components.docker.component import EngineComponent
-from components.docker.container import contained, environment, expanded, joined, limits, owned
+from components.docker.component import EngineComponent, docker_command, end_of_log
+from components.docker.container import Network, contained, environment, expanded, joined, limits, owned
 from components.docker.table import NAME_LABEL
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
@@ -15,7 +16,7 @@ from components.kubernetes.process.files import MODE
 from components.kubernetes.process.process import Process
 from components.kubernetes.process.volumes import EmptyDirectory
 
-Networks = Sequence[tuple[pulumi.Input[str], str | None]]
+Networks = Sequence[Network]
 
 
 class ProcessComponent(EngineComponent):
@@ -35,20 +36,67 @@ class ProcessComponent(EngineComponent):
         for replica in range(1, number + 1):
             self._add_container(f"-{replica}", restart="always", **arguments)
 
+    def _add_ending(
+        self, suffix: str, timeout: int, **arguments: Any
+    ) -> tuple[docker.Container, pulumi.Resource]:
+        """Make a container whose process has to end in time, and what exists if it has ended well.
+
+        The provider takes every exit code for a success. What depends on the component awaits both.
+        """
+        container = self._add_container(
+            suffix,
+            attach=True,  # the provider waits until it ends
+            must_run=False,
+            custom_timeouts=pulumi.CustomTimeouts(create=f"{timeout}s"),
+            **arguments,
+        )
+        success = pulumi.Stash(
+            f"{self.pulumi_resource_name}{suffix}-succeeded",
+            input=pulumi.Output.all(container.name, container.exit_code).apply(_succeeded),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return container, success
+
+    def _explain(self, failed: pulumi.ErrorHookArgs) -> bool:
+        """Stop a process that should have ended, and print the end of the log."""
+        arguments = failed.new_inputs or {}
+        if arguments.get("mustRun") is False and (container := arguments.get("name")):
+            try:
+                docker_command("container", "stop", str(container))
+            except (OSError, subprocess.SubprocessError):
+                pulumi.log.warn(f"{container} may still run: `docker stop {container}`", self)
+        return super()._explain(failed)
+
     def _networks(self, endpoints: Sequence[Endpoint]) -> Networks:
         """Return the networks of the endpoints; one that lets everything out if an endpoint is an address."""
         components = {endpoint.pods[NAME_LABEL] for endpoint in endpoints if endpoint.pods}
-        networks: list[tuple[pulumi.Input[str], str | None]] = [
-            (self._network_of(component), None) for component in sorted(components)
-        ]
+        networks: list[Network] = [(self._network_of(component),) for component in sorted(components)]
         if any(endpoint.cidr for endpoint in endpoints):
             outside = self._add(
                 docker.Network,
                 suffix="-outside",
                 name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-outside"),
             )
-            networks.append((outside.name, None))
+            networks.append((outside.name,))
         return networks
+
+
+def _succeeded(ended: Sequence[str | int]) -> str:
+    """Return the name of a container that ended with 0.
+
+    Raises:
+        pulumi.RunError: it ended otherwise; with the end of its log, and what to do.
+    """
+    container, code = ended
+    if code == 0:
+        return str(container)
+    raise pulumi.RunError(
+        f"Job {container} failed with exit code {code}. What waits for it was left as it was.\n"
+        f"  The end of its log:\n{end_of_log(str(container))}\n"
+        f"  Its whole log: docker logs {container}\n"
+        "  Correct the cause. Another image, command or variable makes another Job: pulumi up\n"
+        f"  To run this one again, delete it first: docker rm {container} && pulumi up --refresh"
+    )
 
 
 def _arguments(process: Process) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pulumi
-import pulumi_docker as docker
 
 from components.docker.answers import check, say
 from components.docker.component import EngineComponent
@@ -108,16 +107,10 @@ class Redis(EngineComponent):
         return EnvVar.value(variable, pulumi.Output.secret(url), endpoint=self._endpoint)
 
     def _password(self, password: pulumi.Input[str] | None) -> pulumi.Output[str]:
-        """Return the given password, or one that the stack's state keeps from its first update on."""
+        """Return the given password, or one that is made once."""
         if password is not None:
             return pulumi.Output.secret(password)
-        stash = pulumi.Stash(
-            f"{self.pulumi_resource_name}-password",
-            input=pulumi.Output.secret(secrets.token_urlsafe(32)),
-            # Each run makes another, and only the first counts.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
-        )
-        return pulumi.Output.secret(stash.output)
+        return self._made_once("-password", secrets.token_urlsafe(32))
 
     def _add_data(
         self, storage: str | None, image_id: pulumi.Input[str], security: PodSecurity | None
@@ -125,41 +118,5 @@ class Redis(EngineComponent):
         """Return the container's arguments for /data, and what must exist before it starts."""
         if not storage:
             return contained(security, {"/data": owned(security, "64Mi")}), []
-        volume = self._add(
-            docker.Volume,
-            suffix="-data",
-            name=pulumi.Output.concat(self._namespace, "-", self.pulumi_resource_name, "-data"),
-            opts=pulumi.ResourceOptions(retain_on_delete=True),
-        )
-        mounts = [{"type": "volume", "source": volume.name, "target": "/data"}]
-        arguments = {**contained(security), "mounts": mounts}
-        if not security or not (security.user or security.group):
-            return arguments, [volume]
-        return arguments, [self._add_owner(image_id, mounts, security)]
-
-    def _add_owner(
-        self, image_id: pulumi.Input[str], mounts: list[dict[str, Any]], security: PodSecurity
-    ) -> pulumi.Resource:
-        """Give the volume to the container's user, or its group as fsGroup does, in a container that ends."""
-        group = security.group or security.user
-        give, capabilities = f"chown -R {security.user}:{group} /data", ["CAP_CHOWN", "CAP_DAC_OVERRIDE"]
-        if not security.user:
-            give = f"chgrp -R {group} /data && chmod -R g+rwX /data"
-            capabilities.append("CAP_FOWNER")
-        return self._add_container(
-            "-owner",
-            name=pulumi.Output.concat(self._network_of(self.pulumi_resource_name), "-owner"),
-            image=image_id,
-            # While a volume is empty, each new container gives it the owner that the image has for /data.
-            entrypoints=["sh", "-c", f"touch /data/.owned && {give}"],
-            user="0:0",
-            mounts=mounts,
-            read_only=True,
-            capabilities={
-                "drops": ["ALL"],
-                "adds": capabilities,
-            },
-            network_mode="none",
-            attach=True,  # the provider waits until it ends
-            must_run=False,
-        )
+        arguments, needed = self._add_kept("/data", image_id, security)
+        return {**contained(security), **arguments}, [needed]

@@ -140,7 +140,7 @@ class WebService(ProcessComponent):
             labels={PUBLIC: expose.public} if expose.public else {},
             **contained(PodSecurity()),
             **limits(_PROXY_RESOURCES),
-            **joined([(self._namespace, None), (network.name, name)]),
+            **joined([(self._namespace,), (network.name, name)]),
             **stopping(rollout.termination_grace),
             stop_signal=proxy.STOP_SIGNAL,
             healthcheck=proxy.health_check(expose.port),

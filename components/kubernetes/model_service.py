@@ -32,10 +32,14 @@ MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 PORT = 8080
 COMPONENT = "app.kubernetes.io/name"
 DEFAULTS = Resources(requests=Compute(cpu="250m", memory="192Mi"), limits=Compute(cpu="1", memory="512Mi"))
+ServerResources = Annotated[Resources, defaulting_to(DEFAULTS)]
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))
 _SHARED = "/srv/shared"
-_PAGE = "/srv/page.html"
+PAGE = "/srv/page.html"
 _PROGRAM = "busybox"
+
+
+PROBES = {"live": Probe.http("/v2/health/live"), "ready": Probe.http("/v2/health/ready")}
 
 
 class ModelService(NamespacedComponent):
@@ -78,7 +82,7 @@ class ModelService(NamespacedComponent):
         space: Memory = "256Mi",
         replicas: Scale = 2,
         expose: Exposure = Exposure(target_port=PORT),
-        resources: Annotated[Resources, defaulting_to(DEFAULTS)] = DEFAULTS,
+        resources: ServerResources = DEFAULTS,
         security: PodSecurity | None = PodSecurity(),
         rollout: Rollout = Rollout(),
         startup: Count = 60,
@@ -128,7 +132,7 @@ class ModelService(NamespacedComponent):
             if kind == "Deployment":
                 deployment.update(arguments)
 
-        env = _environment(name, image.digest, resources, page is not None)
+        env = environment(name, image.digest, resources, page is not None, f"{_SHARED}/{DIRECTORY}")
         shadow = f"{name}-shadow" if canary and not canary.share else ""
         if shadow:
             env.append(EnvVar.value("SHADOW", f"http://{shadow}/v2/models/{shadow}/infer"))
@@ -138,13 +142,11 @@ class ModelService(NamespacedComponent):
             image=server,
             env=env,
             reaches=[Endpoint(port=PORT, pods={COMPONENT: shadow})] if shadow else (),
-            files=[File.text(_PAGE, page)] if page is not None else (),
+            files=[File.text(PAGE, page)] if page is not None else (),
             volumes=[volume],
             replicas=replicas,
             expose=expose,
-            probes=Probes(
-                live=Probe.http("/v2/health/live"), ready=Probe.http("/v2/health/ready"), startup=startup
-            ),
+            probes=Probes(**PROBES, startup=startup),
             disruption_budget=disruption_budget,
             spread=spread,
             transform=copy_model,
@@ -184,14 +186,15 @@ def _models(
     return models, problems
 
 
-def _environment(name: str, digest: str, resources: Resources, has_page: bool) -> list[EnvVar]:
+def environment(name: str, digest: str, resources: Resources, has_page: bool, directory: str) -> list[EnvVar]:
+    """Return the variables of the server, which finds the model's files in a directory."""
     cpu = resources.limits.cpu
     values = {
         "MODEL_NAME": name,
         "MODEL_DIGEST": digest,
-        "MODEL_DIRECTORY": f"{_SHARED}/{DIRECTORY}",
+        "MODEL_DIRECTORY": directory,
         "THREADS": str(max(1, math.floor(quantity(cpu)) if cpu else 1)),
-        **({"PAGE": _PAGE} if has_page else {}),
+        **({"PAGE": PAGE} if has_page else {}),
     }
     return [EnvVar.value(key, value) for key, value in values.items()]
 

@@ -44,6 +44,7 @@ class Server:
         self._headers = [("X-Model-Version", self._version), ("X-Model-Digest", digest)]
         self._metrics = Metrics(name, self._version, digest)
         self._shadow = Shadow(shadow, self._metrics) if shadow else None
+        self._checked = False
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -115,6 +116,7 @@ class Server:
             self._model.check()
         except Exception as error:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        self._checked = True
         return HTTPStatus.OK, JSON, _json({"name": self._name, "ready": True})
 
     def _metadata(self) -> dict[str, Any]:
@@ -127,6 +129,8 @@ class Server:
         }
 
     def _infer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not self._checked:  # a proxy may ask before it knows whether the server is ready
+            self._ready()
         try:
             answers = self._model.answer(self._tensors(request.get("inputs")))
         except BadRequest as error:

@@ -9,16 +9,17 @@ import pulumi_kubernetes as k8s
 from components import (
     AppImage,
     Compute,
+    Database,
     EnvVar,
     Exposure,
     Job,
     Namespace,
+    Postgres,
     Probe,
     Probes,
     Redis,
     Resources,
     Tls,
-    Volume,
     WebService,
     Worker,
 )
@@ -45,10 +46,27 @@ if not image:
         secrets=build_secrets,
     ).ref
 
+db_image: pulumi.Input[str] | None = config.get("dbImage")
+if not db_image:
+    db_image = AppImage(
+        "db",
+        context=Postgres.image_context,
+        repository=config.require("repository"),
+        secrets=build_secrets,
+    ).ref
+
 secrets = k8s.core.v1.Secret(
     "secrets",
     metadata={"namespace": namespace.name},
     string_data={"SECRET_KEY": config.require_secret("secretKey")},
+)
+
+db = Postgres(
+    "db",
+    namespace=namespace.name,
+    image=db_image,
+    storage="1Gi",
+    databases=[Database(name="shop")],
 )
 
 redis = Redis("redis", namespace=namespace.name, storage="1Gi")
@@ -59,26 +77,23 @@ migrate = Job(
     image=image,
     args=["python3", "manage.py", "migrate", "--noinput"],
     env=[
+        *db.env,
         EnvVar.secret("SECRET_KEY", secrets.metadata.name, "SECRET_KEY"),
         EnvVar.value("DJANGO_ALLOWED_HOSTS", config.get("djangoAllowedHosts") or "*"),
-        EnvVar.value("DATABASE_PATH", "/srv/data/db.sqlite3"),
         redis.url("CELERY_BROKER_URL"),
     ],
-    volumes=[Volume.claim("/srv/data", name="data", size="1Gi", access="ReadWriteMany")],
 )
 
 web = WebService(
     "web",
     namespace=namespace.name,
     image=image,
-    replicas=1,
     env=[
+        *db.env,
         EnvVar.secret("SECRET_KEY", secrets.metadata.name, "SECRET_KEY"),
         EnvVar.value("DJANGO_ALLOWED_HOSTS", config.get("djangoAllowedHosts") or "*"),
-        EnvVar.value("DATABASE_PATH", "/srv/data/db.sqlite3"),
         redis.url("CELERY_BROKER_URL"),
     ],
-    volumes=[Volume.existing("/srv/data", claim="migrate-data")],
     expose=Exposure(
         target_port=8000,
         host=host or (),
@@ -94,19 +109,18 @@ Worker(
     namespace=namespace.name,
     image=image,
     args=["celery", "--app=shop", "worker", "--concurrency=1", "--loglevel=info"],
-    replicas=1,
     env=[
+        *db.env,
         EnvVar.secret("SECRET_KEY", secrets.metadata.name, "SECRET_KEY"),
         EnvVar.value("DJANGO_ALLOWED_HOSTS", config.get("djangoAllowedHosts") or "*"),
-        EnvVar.value("DATABASE_PATH", "/srv/data/db.sqlite3"),
         redis.url("CELERY_BROKER_URL"),
     ],
-    volumes=[Volume.existing("/srv/data", claim="migrate-data")],
     resources=Resources(limits=Compute(memory="384Mi")),
     grace=120,
     after=[migrate],
 )
 
 pulumi.export("url", web.url)
+pulumi.export("dbImage", db_image)
 pulumi.export("image", image)
 pulumi.export("namespace", namespace.name)

@@ -56,7 +56,7 @@ class Recorder(pulumi.runtime.Mocks):
         if args.typ.endswith(":RemoteImage"):
             state["imageId"] = DIGEST
         if args.typ.endswith("container:Container"):
-            state["exitCode"] = 0
+            state = {"name": f"{args.name}-1a2b3c", **state, "exitCode": 0}
         if "metadata" in state:
             state["metadata"] = {"name": f"{args.name}-1a2b3c", **state["metadata"]}
         return f"{args.name}-id", state

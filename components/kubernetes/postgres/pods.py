@@ -26,6 +26,21 @@ SECURITY = PodSecurity()
 _MODE = 0o440
 
 
+def database_variables(
+    name: str, resources: Resources, parameters: Mapping[str, str], backups: Backups | None
+) -> dict[str, str]:
+    """Return the environment of every process of a database's image."""
+    return {
+        "DB_NAME": name,
+        "DB_MEMORY": str(int(quantity(resources.limits.as_dict["memory"]))),
+        "DB_PARAMETERS": json.dumps(parameters, sort_keys=True),
+        "PGDATA": f"{DATA}/pgdata",
+        "PGHOST": name,
+        "PGPORT": str(PORT),
+        **(backups.variables if backups else {}),
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pods:
     """What all pods of a database have in common."""
@@ -67,8 +82,8 @@ class Pods:
         }
         if self.restore:
             origin = {"RESTORE_SERVER": self.restore.server, "RESTORE_TIME": self.restore.time}
-            variables = [EnvVar.value(name, value).as_dict for name, value in origin.items()]
-            container["env"] = [*self._environment(), *variables]
+            more = [EnvVar.value(name, value).as_dict for name, value in origin.items()]
+            container["env"] = [*self._environment(), *more]
         # Parallel queries share memory there; the default, 64 MiB, is not enough for large joins.
         shared = f"{int(quantity(self.resources.limits.as_dict['memory'])) // 4 // 1024**2}Mi"
         pod = self._pod(
@@ -130,26 +145,18 @@ class Pods:
         }
 
     def _environment(self) -> list[k8s.core.v1.EnvVarArgsDict]:
-        values = {
-            "DB_NAME": self.name,
-            "DB_MEMORY": str(int(quantity(self.resources.limits.as_dict["memory"]))),
-            "DB_PARAMETERS": json.dumps(self.parameters, sort_keys=True),
-            "PGDATA": f"{DATA}/pgdata",
-            "PGHOST": self.name,
-            "PGPORT": str(PORT),
-            **(self.backups.variables if self.backups else {}),
-        }
+        values = database_variables(self.name, self.resources, self.parameters, self.backups)
         fields = {
             "POD_NAME": "metadata.name",
             "POD_NAMESPACE": "metadata.namespace",
             "POD_IP": "status.podIP",
         }
-        variables: list[k8s.core.v1.EnvVarArgsDict] = []
+        entries: list[k8s.core.v1.EnvVarArgsDict] = []
         for name, value in values.items():
-            variables.append({"name": name, "value": value})
+            entries.append({"name": name, "value": value})
         for name, path in fields.items():
-            variables.append({"name": name, "value_from": {"field_ref": {"field_path": path}}})
-        return variables
+            entries.append({"name": name, "value_from": {"field_ref": {"field_path": path}}})
+        return entries
 
     def _pod(
         self,

@@ -13,6 +13,11 @@ _MERGE = "application/merge-patch+json"
 TIMEOUT_S = 10
 
 
+def available() -> bool:
+    """Return whether this is a pod, and not a container of a Docker engine."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
 class Kubernetes:
     """The objects of the pod's own namespace."""
 

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import psycopg
 
 from dbserver import backup, database, verification
-from dbserver.api import Kubernetes
+from dbserver.api import Kubernetes, available
 from dbserver.restore import RestoreFailed, Server, fill, recovery
 from dbserver.store import Backup, Store, StoreError
 
@@ -185,7 +185,9 @@ def check_rows(server: Server, marker: Marker) -> None:
 
 
 def report(result: Result) -> None:
-    """Write the result where the program and `slipway status` read it."""
+    """Write the result where the program and `slipway status` read it; without a cluster, the log has it."""
+    if not available():
+        return
     name = f"{os.environ['DB_NAME']}-drill"
     Kubernetes().write_config_map(name, {"result.json": json.dumps(asdict(result))})
 

@@ -27,7 +27,7 @@ class RestoreFailed(Exception):
 
 
 def bootstrap() -> dict[str, Any]:
-    """Return Patroni's way to make the first member: `main` below."""
+    """Return Patroni's way to make the first member: `begin` below."""
     command = {"command": "python3 -m dbserver.restore", "no_params": True}
     return {"method": "restore", "restore": command}
 
@@ -179,9 +179,8 @@ def moment(text: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def main() -> None:
-    """Restore the database that RESTORE_SERVER names to RESTORE_TIME, into PGDATA."""
-    data = Path(os.environ["PGDATA"])
+def begin(data: Path) -> None:
+    """Restore the database that RESTORE_SERVER names to RESTORE_TIME; exit with the reason if it fails."""
     store = Store.of(os.environ["RESTORE_SERVER"])
     try:
         restore(store, moment(os.environ.get("RESTORE_TIME") or LATEST), data)
@@ -191,4 +190,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    begin(Path(os.environ["PGDATA"]))

@@ -23,9 +23,20 @@ PATIENCE_S = 60
 """How long the primary may refuse connections: a switchover takes seconds, and nodes learn of it later."""
 
 
+EVERYONE = [f"host all all {network} scram-sha-256" for network in ("0.0.0.0/0", "::/0")]
+"""The lines of pg_hba.conf for clients."""
+
+
 def password(user: str) -> str:
     """Return the password of a user, from the file that the pod mounts."""
     return (USERS / user).read_text()
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that no other user may read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
 
 
 def dynamic_configuration(parameters: dict[str, str]) -> dict[str, Any]:
@@ -116,7 +127,6 @@ def configuration(environment: dict[str, str], disk: int) -> dict[str, Any]:
     """Return Patroni's configuration: https://patroni.readthedocs.io/en/latest/yaml_configuration.html."""
     address = environment["POD_IP"]
     host = f"[{address}]" if ":" in address else address
-    everyone = [f"host all all {network} scram-sha-256" for network in ("0.0.0.0/0", "::/0")]
     members = [f"host replication replication {network} scram-sha-256" for network in ("0.0.0.0/0", "::/0")]
     values = parameters(environment, disk)
     return {
@@ -153,7 +163,7 @@ def configuration(environment: dict[str, str], disk: int) -> dict[str, Any]:
                 "local all all scram-sha-256",
                 "local replication all scram-sha-256",
                 *members,
-                *everyone,
+                *EVERYONE,
             ],
             "callbacks": dict.fromkeys(("on_start", "on_role_change"), "python3 -m dbserver.callback"),
             "basebackup": [{"checkpoint": "fast"}],
@@ -175,9 +185,9 @@ def set_aside(data: Path) -> None:
         print(f"{data} has remains of a database: they are now in {broken}", flush=True)
 
 
-def make_certificate() -> None:
-    """Make a key and a certificate of this pod's own: clients trust it by the password (channel binding)."""
-    subject = ("-subj", f"/CN={os.environ['POD_NAME']}", "-days", "3650")
+def make_certificate(name: str) -> None:
+    """Make a key and a certificate: clients trust this server by the password (channel binding)."""
+    subject = ("-subj", f"/CN={name}", "-days", "3650")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", KEY)
     subprocess.run(("openssl", "req", "-x509", *key, "-out", CERTIFICATE, *subject), check=True)
     Path(KEY).chmod(0o600)
@@ -186,13 +196,10 @@ def make_certificate() -> None:
 def main() -> None:
     """Write the configuration and become Patroni."""
     environment = dict(os.environ)
-    make_certificate()
+    make_certificate(environment["POD_NAME"])
     data = Path(environment["PGDATA"])
     set_aside(data)
-    text = json.dumps(configuration(environment, shutil.disk_usage(data.parent).total))
-    CONFIG.unlink(missing_ok=True)
-    with os.fdopen(os.open(CONFIG, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    write_secret(CONFIG, json.dumps(configuration(environment, shutil.disk_usage(data.parent).total)))
     os.execvp("patroni", ["patroni", str(CONFIG)])  # noqa: S606 # it needs no shell
 
 

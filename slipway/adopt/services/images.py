@@ -20,6 +20,9 @@ from slipway.adopt.services.settings import has_secret
 from slipway.errors import BadSource
 from slipway.masking import is_secret_name
 
+_INDEX = {"ca", "pip"}
+"""The secrets with which builds reach a package index; the image of a database takes them too."""
+
 
 @dataclass
 class Images:
@@ -67,6 +70,8 @@ class Images:
             arguments["repository"] = 'config.require("repository")'
             if extension:
                 arguments["build_args"] = code.mapping({"EXTENSIONS": code.text(extension[0])})
+            if self.secrets.keys() & _INDEX:
+                arguments["secrets"] = "build_secrets"
             self.variables[identity] = f"{part.variable}_image"
             self._build(self.variables[identity], part, arguments)
         return self.variables[identity]

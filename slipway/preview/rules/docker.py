@@ -24,7 +24,9 @@ def containers(situation: Situation) -> Iterator[Consequence]:
         if not change.deletes:
             continue
         if _ends(change):
-            if change.op is Op.REPLACE:
+            if change.op is Op.REPLACE and change.new.get("start") is False:
+                yield _of(change, Level.ATTENTION, "pods", "is replaced: other containers read other files")
+            elif change.op is Op.REPLACE:
                 yield _of(change, Level.ATTENTION, "downtime", "is replaced: its process runs once more")
             continue
         ports = ", ".join(sorted(str(get(port, "external")) for port in items(change.old.get("ports"))))

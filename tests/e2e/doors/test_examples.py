@@ -22,7 +22,7 @@ def test_an_adopted_application_answers_under_a_host_name(
 ) -> None:
     """The sandbox has no cert-manager, which would make the Secret of the issuer."""
     host = f"{name}.example.com"
-    with adopted(name, started("--ingress"), tmp_path, host=host, issuer="sandbox") as example:
+    with adopted(name, started("--ingress", "--postgres"), tmp_path, host=host, issuer="sandbox") as example:
         issued = ingress_controller.certificate(INSTANCE, (host,))
         files = (f"--cert={issued.certificate}", f"--key={issued.key}")
         example.kubectl("create", "secret", "tls", "web-tls", *files)

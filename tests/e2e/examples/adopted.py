@@ -26,6 +26,11 @@ class Example(Stack):
         address = self.kubectl("get", "service/web", "--output=jsonpath={.spec.clusterIP}")
         return f"http://{address}"
 
+    def destroy(self) -> None:
+        """Destroy it, with its database, which is protected."""
+        self.succeed("state", "unprotect", "--all", "--yes")
+        super().destroy()
+
 
 @contextmanager
 def adopted(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from slipway.adopt import project as adoption
-from tests.conftest import SOAK
+from tests.conftest import SOAK, started
 from tests.e2e.conftest import Ending
 from tests.e2e.examples.adopted import Example, adopted
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
@@ -32,11 +32,11 @@ def eventually(condition: Callable[[], bool]) -> None:
 )
 def example(
     request: pytest.FixtureRequest,
-    sandbox: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
     ending: Ending,
 ) -> Iterator[Example]:
-    with adopted(request.param, sandbox, tmp_path_factory.mktemp("examples"), ending) as stack:
+    environment = started(*(["--postgres"] if request.param == "django" else []))
+    with adopted(request.param, environment, tmp_path_factory.mktemp("examples"), ending) as stack:
         yield stack
 
 
@@ -56,6 +56,24 @@ def ordered(client: httpx.Client) -> None:
     eventually(lambda: client.get("/orders").json()[0]["fulfilled"] is True)
     assert "Log in" in client.get("/admin/", follow_redirects=True).text
     assert client.get("/static/admin/css/base.css").is_success
+
+
+def test_what_is_ordered_is_in_its_postgres_and_survives_a_restart_of_it(example: Example) -> None:
+    if example.directory.name != "django":
+        pytest.skip("it has no database")
+    with httpx.Client(base_url=example.url, timeout=10) as client:
+        before = client.get("/orders").json()
+        assert before
+        assert rows(example, "shop_order") == len(before)
+        example.kubectl("delete", "pod", "db-0-0")
+        eventually(lambda: client.get("/orders").is_success)
+        assert client.get("/orders").json() == before
+
+
+def rows(example: Example, table: str) -> int:
+    """Return the number of rows, as the database itself knows it."""
+    query = f"PGPASSWORD=$(cat /etc/postgres/users/superuser) psql -XAt -U postgres -c 'TABLE {table}' shop"
+    return len(example.kubectl("exec", "db-0-0", "--", "sh", "-c", query).splitlines())
 
 
 def shouted(client: httpx.Client) -> None:
@@ -80,7 +98,8 @@ def test_a_task_of_a_killed_worker_is_done_by_another(example: Example) -> None:
 def test_a_second_update_changes_nothing(example: Example) -> None:
     """So a migration has run once, and does not run again."""
     jobs = example.kubectl("get", "jobs", "--output=name").split()
-    assert len(jobs) == (example.directory.name == "django")
+    names = sorted(job.rpartition("/")[2].rpartition("-")[0] for job in jobs)
+    assert names == (["db-update", "migrate"] if example.directory.name == "django" else [])
     example.succeed("up", "--yes", "--skip-preview", "--expect-no-changes")
     assert example.kubectl("get", "jobs", "--output=name").split() == jobs
 

@@ -155,6 +155,7 @@ def test_a_model_that_answers_the_sample_wrongly_is_alive_and_not_ready() -> Non
         503,
         "the answer to the sample row is label [4], but the card has [0]",
     )
+    assert client.ask(INFER, {"inputs": [INPUT]})[0] == 503, "also if a proxy asks before it knows"
 
 
 @pytest.mark.parametrize("inputs", [(), ("pixels",), ("X", "more")])

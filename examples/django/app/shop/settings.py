@@ -36,11 +36,12 @@ TEMPLATES = [
         },
     }
 ]
+# libpq itself reads PGHOST, PGUSER and PGPASSWORD.
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("DATABASE_PATH", "db.sqlite3"),
-        "OPTIONS": {"timeout": 20},
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": os.environ.get("PGDATABASE", "shop"),
+        "OPTIONS": {"connect_timeout": 5},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

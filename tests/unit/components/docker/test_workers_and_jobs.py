@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from components import Autoscaling, File, Probe, Volume
-from components.docker import Job, Redis, WebService, Worker, job
+from components.docker import Job, Redis, WebService, Worker, process
 from components.validation import BadArgument
 from tests.unit.components.docker.test_containers import networks
 from tests.unit.conftest import Run
@@ -82,10 +82,10 @@ def test_what_names_a_job_waits_until_it_has_succeeded(engine: Run) -> None:
 
 
 def test_a_job_that_fails_fails_the_update_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "end_of_log", lambda _: "no column price")
-    assert job._succeeded(["migrate-1", 0]) == "migrate-1"
+    monkeypatch.setattr(process, "end_of_log", lambda _: "no column price")
+    assert process._succeeded(["migrate-1", 0]) == "migrate-1"
     with pytest.raises(pulumi.RunError) as failed:
-        job._succeeded(["migrate-1", 3])
+        process._succeeded(["migrate-1", 3])
     text = str(failed.value)
     assert "failed with exit code 3" in text
     assert "no column price" in text

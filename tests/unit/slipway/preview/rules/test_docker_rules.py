@@ -79,6 +79,12 @@ def test_a_container_that_has_ended_serves_nobody() -> None:
     assert found(change("Container", Op.DELETE, job, {})) == []
 
 
+def test_a_container_that_never_starts_runs_nothing() -> None:
+    [consequence] = report(replaced({"start": False, "mustRun": False}))
+    assert (consequence.level, consequence.concern) == (Level.ATTENTION, "pods")
+    assert "other containers read other files" in consequence.reason
+
+
 def test_a_port_that_opens_is_exposed() -> None:
     assert found(change("Container", Op.CREATE, {}, {"ports": [EVERYWHERE]})) == [
         (Level.DANGEROUS, "exposure")
