@@ -59,7 +59,7 @@ WAYS: dict[str, Callable[[Ground], object]] = {
     "a default in Pulumi.yaml": lambda g: g.edit(
         g.pipeline.directory / "Pulumi.yaml", f"default: {REPOSITORY}", f"default: {REPOSITORY}2"
     ),
-    "a line of the program": lambda g: g.program('"port": 80', '"port": 8080'),
+    "a line of the program": lambda g: g.program("= 80, ", "= 8080, "),
     "a comment in the program": lambda g: g.program("import pulumi\n", "# why\nimport pulumi\n"),
     "a new module": lambda g: (g.pipeline.directory / "extra.py").write_text("x = 1\n"),
     "the mode of a file": lambda g: (g.pipeline.directory / "__main__.py").chmod(0o755),

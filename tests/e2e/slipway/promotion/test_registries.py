@@ -70,24 +70,24 @@ def test_an_image_is_copied_in_whole_under_the_same_digest(
 
 
 def test_prune_deletes_unneeded_images_only_with_delete(
-    pipeline: Pipeline, images: dict[str, str], sandbox: dict[str, str]
+    fresh: Pipeline, images: dict[str, str], sandbox: dict[str, str]
 ) -> None:
-    repository = f"{REPOSITORY}-{pipeline.suffix}"
+    repository = f"{REPOSITORY}-{fresh.suffix}"
     plugin = Path(sandbox["DOCKER_CONFIG"], "cli-plugins/docker-buildx")
     for tag in ("one", "two", "broken", "slow"):
         words = ("imagetools", "create", "--prefer-index=false", "--tag", f"{repository}:{tag}", images[tag])
         subprocess.run((plugin, *words), env={**os.environ, **sandbox}, check=True, stderr=subprocess.DEVNULL)
-    pipeline.deploy("prod", f"{repository}:one@{digest(images['one'])}")
-    pipeline.pulumi("staging", "config", "set", "later", images["two"])
-    pruned = pipeline.slipway("prune", "--repository", repository, "--json")
+    fresh.deploy("prod", f"{repository}:one@{digest(images['one'])}")
+    fresh.pulumi("staging", "config", "set", "later", images["two"])
+    pruned = fresh.slipway("prune", "--repository", repository, "--json")
     assert pruned.code == 0, pruned.stderr
     unneeded = json.loads(pruned.stdout)["unneeded"][repository]
     assert sorted(tag for tags in unneeded.values() for tag in tags) == ["broken", "slow"]
     assert set(Repository(repository).tags()) == {"one", "two", "broken", "slow"}, "listed, not deleted"
-    refused = pipeline.slipway("prune", "--repository", repository, "--delete")
+    refused = fresh.slipway("prune", "--repository", repository, "--delete")
     assert refused.code == 1 and "--yes" in refused.stderr
-    done = pipeline.slipway("prune", "--repository", repository, "--delete", "--yes", "--json")
+    done = fresh.slipway("prune", "--repository", repository, "--delete", "--yes", "--json")
     assert done.code == 0 and json.loads(done.stdout)["deleted"] == 2, done.stderr
     assert set(Repository(repository).tags()) == {"one", "two"}
-    pipeline.pulumi("staging", "config", "rm", "later")
-    pipeline.deploy("prod", images["one"])
+    fresh.pulumi("staging", "config", "rm", "later")
+    fresh.deploy("prod", images["one"])
