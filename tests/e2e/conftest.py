@@ -11,6 +11,7 @@ from tests.conftest import SOAK
 from tests.e2e import soak
 
 GROUPS = {
+    "models/": "models",
     "slipway/promotion/test_promotion": "promotion",
     "program/test_make": "make",
     "program/test_readme": "make",
@@ -21,7 +22,6 @@ GROUPS = {
     "postgres/": "postgres",
     "docker/": "docker",
     "doors/": "doors",
-    "models/": "models",
 }
 """Files whose tests share what they have deployed, by the beginning of their paths, the longest suites first.
 
