@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 import pulumi
 import pulumi_docker as docker
 
-from components.docker.table import NAME_LABEL
 from components.image.reference import ImageReference
-from components.kubernetes.component import Transform
+from components.kubernetes.component import NAME_LABEL, Transform
 from components.kubernetes.pod import PodSecurity
 
 R = TypeVar("R", bound=pulumi.Resource)

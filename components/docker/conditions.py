@@ -5,11 +5,9 @@ from typing import Any
 
 from components.docker.answers import Arguments
 from components.kubernetes.autoscaling import Autoscaling
+from components.kubernetes.component import NAME_LABEL
 from components.kubernetes.process.volumes import EmptyDirectory
 from components.validation import quantity
-
-NAME_LABEL = "app.kubernetes.io/name"
-"""The label by which the `selector` of a component names it."""
 
 
 def scales(arguments: Arguments) -> bool:

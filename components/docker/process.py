@@ -9,7 +9,7 @@ import pulumi_docker as docker
 
 from components.docker.component import EngineComponent, docker_command, end_of_log
 from components.docker.container import Network, contained, environment, expanded, joined, limits, owned
-from components.docker.table import NAME_LABEL
+from components.kubernetes.component import NAME_LABEL
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.process.files import MODE

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 import pulumi
 import pulumi_kubernetes as k8s
 
+NAME_LABEL = "app.kubernetes.io/name"
+"""The label by which the `selector` of a component names it."""
+
 NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
 """Annotation of objects that become ready together with pods that Pulumi awaits.
 
@@ -51,7 +54,7 @@ class NamespacedComponent(pulumi.ComponentResource):
     @property
     def selector(self) -> dict[str, str]:
         """The labels by which Services, policies and budgets select this component's pods."""
-        return {"app.kubernetes.io/name": self.pulumi_resource_name}
+        return {NAME_LABEL: self.pulumi_resource_name}
 
     def _add_service_account(
         self, pull_secret: pulumi.Input[str] | None, *, token: bool = False

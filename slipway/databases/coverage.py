@@ -11,12 +11,12 @@ from typing import Any
 
 from slipway import masking
 from slipway.cluster.kubectl import Cluster, Object
+from slipway.cluster.pods import COMPONENT
 from slipway.errors import SlipwayError
 from slipway.pulumi.changes import Change, Op, items, mapping
 
 LATEST = "LATEST"
 _SERVERS = "app.kubernetes.io/component=server"
-_NAME = "app.kubernetes.io/name"
 _STORE = ("BACKUP_URL", "BACKUP_ENDPOINT")
 
 
@@ -58,7 +58,7 @@ def requests(changes: Iterable[Change]) -> Iterator[Request]:
         template = mapping(mapping(change.new.get("spec")).get("template"))
         variables = _variables(mapping(template.get("spec")))
         server = variables.get("RESTORE_SERVER")
-        name = str(mapping(metadata.get("labels")).get(_NAME) or metadata.get("name"))
+        name = str(mapping(metadata.get("labels")).get(COMPONENT) or metadata.get("name"))
         namespace = str(metadata.get("namespace"))
         if server and (namespace, name) not in done:
             done.add((namespace, name))
@@ -96,7 +96,7 @@ def _ends(cluster: Cluster, request: Request) -> list[datetime]:
     """
     pods = cluster.get("pods", "--namespace", request.namespace, "--selector", _SERVERS)
     using = [pod for pod in pods if _runs(pod) and _store(_variables(pod["spec"])) == request.store]
-    using.sort(key=lambda pod: pod["metadata"].get("labels", {}).get(_NAME) != request.server)
+    using.sort(key=lambda pod: pod["metadata"].get("labels", {}).get(COMPONENT) != request.server)
     if not using:
         raise SlipwayError(f"no database that uses {request.store[0]} runs in {request.namespace}")
     pod = using[0]["metadata"]["name"]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from slipway.cluster.pods import COMPONENT
 from slipway.cluster.quantities import amount
 from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.workloads import Workload, restarting
@@ -25,7 +26,7 @@ def is_member(change: Change) -> bool:
 
 def database(item: Object) -> str:
     """Return the name of the database that an object is part of."""
-    return str(item.labels.get("app.kubernetes.io/name") or item.name)
+    return str(item.labels.get(COMPONENT) or item.name)
 
 
 def restarts(situation: Situation) -> Iterator[Consequence]:
