@@ -14,7 +14,7 @@ from components.kubernetes.autoscaling import Scale
 from components.kubernetes.canary import Canary
 from components.kubernetes.component import Transform
 from components.kubernetes.exposure import Exposure
-from components.kubernetes.model_reference import Model, SlipwayError, read
+from components.kubernetes.model_reference import Model
 from components.kubernetes.model_service import (
     DEFAULTS,
     PAGE,
@@ -22,6 +22,7 @@ from components.kubernetes.model_service import (
     PROBES,
     ServerResources,
     environment,
+    read_models,
 )
 from components.kubernetes.pod import PodSecurity
 from components.kubernetes.probes import Probes
@@ -80,13 +81,7 @@ class ModelService(EngineComponent):
         arguments = locals()
         check(ANSWERS["ModelService"], ModelService, arguments)
         image = ImageReference.parse(model)
-        problems = []
-        if expose.target_port != PORT:
-            problems.append(f"expose.target_port is {expose.target_port}, but the server listens on {PORT}")
-        try:
-            read(model, credentials)
-        except SlipwayError as error:
-            problems.append(f"model is refused: {error}")
+        _, problems = read_models(model, canary, credentials, expose)
         if problems:
             raise invalid(ModelService, name, problems)
         super().__init__(name, namespace, transform, opts)

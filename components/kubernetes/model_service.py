@@ -11,7 +11,7 @@ from components.image.reference import ImageReference
 from components.image.registry import RegistryCredentials
 from components.kubernetes.autoscaling import Scale, least
 from components.kubernetes.canary import Canary, labelled, second_deployment
-from components.kubernetes.component import NamespacedComponent, Transform
+from components.kubernetes.component import NAME_LABEL, NamespacedComponent, Transform
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
 from components.kubernetes.exposure import Exposure
@@ -30,7 +30,6 @@ from slipway.images.model_image import DIRECTORY, Published
 MODEL_SERVER = Path(__file__).parent.parent / "model_server"
 """The source of the server's image, for AppImage."""
 PORT = 8080
-COMPONENT = "app.kubernetes.io/name"
 DEFAULTS = Resources(requests=Compute(cpu="250m", memory="192Mi"), limits=Compute(cpu="1", memory="512Mi"))
 ServerResources = Annotated[Resources, defaulting_to(DEFAULTS)]
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))
@@ -96,9 +95,7 @@ class ModelService(NamespacedComponent):
     ) -> None:
         """Serve the model; raise BadArgument, before anything is touched, if the arguments do not fit."""
         image = ImageReference.parse(model)
-        models, problems = _models(model, canary, credentials)
-        if expose.target_port != PORT:
-            problems.append(f"expose.target_port is {expose.target_port}, but the server listens on {PORT}")
+        models, problems = read_models(model, canary, credentials, expose)
         if problems:
             raise invalid(type(self), name, problems)
         super().__init__(name, namespace, transform, opts)
@@ -141,7 +138,7 @@ class ModelService(NamespacedComponent):
             **shared,
             image=server,
             env=env,
-            reaches=[Endpoint(port=PORT, pods={COMPONENT: shadow})] if shadow else (),
+            reaches=[Endpoint(port=PORT, pods={NAME_LABEL: shadow})] if shadow else (),
             files=[File.text(PAGE, page)] if page is not None else (),
             volumes=[volume],
             replicas=replicas,
@@ -173,16 +170,18 @@ class ModelService(NamespacedComponent):
         self.register_outputs({"host": self.host, "url": self.url})
 
 
-def _models(
-    model: str, canary: Canary | None, credentials: RegistryCredentials | None
+def read_models(
+    model: str, canary: Canary | None, credentials: RegistryCredentials | None, expose: Exposure
 ) -> tuple[dict[str, Published], list[str]]:
-    """Return the models by their arguments, and the problems of those that are not models."""
+    """Return the models by their arguments, and the problems of models and of the port."""
     models, problems = {}, []
     for argument, text in (("model", model), *([("canary.model", canary.model)] if canary else [])):
         try:
             models[argument] = read(text, credentials)
         except SlipwayError as error:
             problems.append(f"{argument} is refused: {error}")
+    if expose.target_port != PORT:
+        problems.append(f"expose.target_port is {expose.target_port}, but the server listens on {PORT}")
     return models, problems
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from components import Canary, Exposure, PodSecurity
-from components.docker import ModelService, model_service
+from components.docker import ModelService
+from components.kubernetes import model_service
 from components.validation import BadArgument
 from slipway.images.model_image import Published, SlipwayError
 from tests.unit.components.docker.test_containers import variables
