@@ -91,12 +91,14 @@ class Watch:
     _begun: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     _latest: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     _restarts: dict[str, int] = field(default_factory=dict)
+    """The restarts of the containers of each pod, when its metrics were last read."""
+    _restarts_before: dict[str, int] = field(default_factory=dict)
 
     def begin(self) -> None:
         """Read the metrics of all pods, from which the watch counts."""
         self._read()
         self._begun = dict(self._latest)
-        self._restarts = self._count_restarts()
+        self._restarts_before = self._restarts
 
     def answers(self) -> Answers:
         """Read the metrics again; a pod that cannot be reached counts by its last ones."""
@@ -107,21 +109,19 @@ class Watch:
         return Answers(total)
 
     def restarted(self) -> list[str]:
-        """Return the pods whose containers have restarted since the watch began."""
-        return [pod for pod, count in self._count_restarts().items() if count > self._restarts.get(pod, 0)]
-
-    def _count_restarts(self) -> dict[str, int]:
-        return {
-            pod["metadata"]["name"]: sum(
-                status["restartCount"] for status in pod["status"].get("containerStatuses") or ()
-            )
-            for pod in pods_of(self.cluster, self.workload)
-        }
+        """Return the pods whose containers have restarted between the begin and the last `answers`."""
+        return [pod for pod, count in self._restarts.items() if count > self._restarts_before.get(pod, 0)]
 
     def _read(self) -> None:
         port = main_container(self.workload["spec"]["template"])["ports"][0]["containerPort"]
         errors = []
         pods = pods_of(self.cluster, self.workload)
+        self._restarts = {
+            pod["metadata"]["name"]: sum(
+                status["restartCount"] for status in pod["status"].get("containerStatuses") or ()
+            )
+            for pod in pods
+        }
         for pod in pods:
             metadata = pod["metadata"]
             path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:{port}/proxy/metrics"

@@ -143,18 +143,18 @@ class Promotion:
 
     def _try_canary(self, options: CanaryOptions, ask: bool) -> bool:
         """Let the model serve more and more pods; return whether it may serve all, else it is rolled back."""
-        [image], first = self.images, ask
+        [image] = self.images
         for share in options.shares:
             self.prompter.info(f"Canary: {_step(share)} of {self.target.name}…")
             self._write(canary.entry(image, share))
-            if first:
+            if ask:
                 steps = ", ".join(map(_step, options.shares))
                 failure = self._apply(Phase.CANARY, f"Begin a canary ({steps}, then all pods)?")
                 if failure is None:
                     return False
             else:
                 failure = self._update(None, policy_packs(self.target.stack.project, None))
-            first = False
+            ask = False
             if failure := failure or self._watch(image, share, options):
                 self._roll_back(failure)
                 return False

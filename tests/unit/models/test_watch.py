@@ -124,6 +124,7 @@ def test_what_pods_answered_before_does_not_count(monkeypatch: pytest.MonkeyPatc
     assert watched.answers().requests == 16
     assert watched.restarted() == []
     pods.restarts = 1
+    watched.answers()
     assert watched.restarted() == ["a", "b", "c"]
 
 
