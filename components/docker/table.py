@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 from components.docker import conditions
 from components.docker.answers import Answer, Arguments, Kind
-from components.docker.conditions import NAME_LABEL as NAME_LABEL
 
 
 def _done(argument: str, text: str) -> Answer:
@@ -213,7 +212,7 @@ ANSWERS: Mapping[str, tuple[Answer, ...]] = {
         _done("image", _IMAGE),
         _said("storage", "is a named volume, whose size the engine does not limit"),
         _refused("replicas", "must be 1: a standby on the same machine would fail with it"),
-        _refused("durability", "must be async: there is no standby that a commit could wait for"),
+        _refused("durability", "must be async: a single server has no standby"),
         _done("databases", "a container that ends makes them, with their users, before clients start"),
         _done("password_version", "another one makes other passwords; clients restart with them"),
         _done("tls", "clients with `env` demand TLS; the server makes its certificate when it starts"),

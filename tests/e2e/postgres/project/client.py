@@ -19,7 +19,7 @@ class Client:
     """A client with one connection, which it renews when it fails."""
 
     def __init__(self, url: str, *, again: bool) -> None:
-        """Connect later; with `again`, a connection that the server has closed is no failure, as in pools."""
+        """Connect later; with `again`, a connection that the server closed is not a failure, as in pools."""
         self._url, self._again = url, again
         self._connection: psycopg.Connection | None = None
 
