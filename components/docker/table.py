@@ -121,7 +121,7 @@ _EXPOSED = (
 )
 _ROLLOUT = (
     _said("rollout.max_surge", "is not used: all new containers start before an old one stops"),
-    _said("rollout.max_unavailable", "is not used: no old container stops before all new ones are healthy"),
+    _said("rollout.max_unavailable", "is not used: old containers stop when all new ones are healthy"),
     _done("rollout.timeout", "then the update fails, and the old containers serve on"),
     _refused("rollout.min_ready", "must be 0: the engine counts a container as healthy at once"),
     _said("rollout.pre_stop", "is not waited: the proxy repeats a request that no container accepted"),
