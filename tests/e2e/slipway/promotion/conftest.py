@@ -110,6 +110,11 @@ class Pipeline:
         self.pulumi(name, "config", "set", "image", image)
         self.pulumi(name, "up", "--yes", "--skip-preview")
 
+    def freshen(self, name: str, image: str) -> None:
+        """Let a stack run an image, whatever the test before left."""
+        if self.running(name) != {digest(image)} or self.changes(name):
+            self.deploy(name, image)
+
     def changes(self, name: str) -> list[str]:
         steps = json.loads(self.pulumi(name, "preview", "--json"))["steps"]
         return [step["urn"] for step in steps if step["op"] != "same"]
@@ -211,13 +216,8 @@ def pipeline(
 @pytest.fixture
 def fresh(pipeline: Pipeline, images: dict[str, str]) -> Pipeline:
     """Dev runs version two, staging version one, whatever the test before left."""
-
-    def freshen(name: str, image: str) -> None:
-        if pipeline.running(name) != {digest(image)} or pipeline.changes(name):
-            pipeline.deploy(name, image)
-
     with ThreadPoolExecutor() as pool:
-        list(pool.map(freshen, ("dev", "staging"), (images["two"], images["one"])))
+        list(pool.map(pipeline.freshen, ("dev", "staging"), (images["two"], images["one"])))
     return pipeline
 
 

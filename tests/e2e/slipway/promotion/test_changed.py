@@ -84,6 +84,7 @@ def ground(sandbox: dict[str, str], pipeline: Pipeline, images: dict[str, str]) 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in pipeline.environment.items():
             patch.setenv(name, value)
+        pipeline.freshen("staging", images["one"])
         yield Ground(pipeline, images)
 
 

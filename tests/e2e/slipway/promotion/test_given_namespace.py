@@ -27,7 +27,7 @@ def test_an_https_service_in_a_given_namespace(
     fresh.pulumi("given", "stack", "init")
     request.addfinalizer(lambda: fresh.remove("given"))
     fresh.pulumi("given", "config", "set", "--secret", "certificate", json.dumps(parts))
-    before = set(fresh.kubectl("get", "namespaces", "-o", "name").split())
+    before = namespaces(fresh)
 
     done = fresh.promote("dev", "given", "--check-host", "web.example.com")
     assert done.code == 0, done.stderr
@@ -38,8 +38,17 @@ def test_an_https_service_in_a_given_namespace(
     assert refused.code == 1 and "answers 500" in refused.receipt["reason"], refused.stdout
     assert fresh.running("given") == {digest(images["two"])}
     assert [receipt["outcome"] for receipt in fresh.history("given")] == ["rolled back", "verified"]
-    receipts = fresh.kubectl(
-        "get", "configmaps", "-n", namespace, "-l", "slipway.dev/receipt-of", "-o", "name"
-    )
-    assert len(receipts.split()) == 2
-    assert set(fresh.kubectl("get", "namespaces", "-o", "name").split()) == before
+    assert [receipts(fresh, place) for place in (namespace, "receipts-pm")] == [2, 0]
+    assert namespaces(fresh) == before
+
+
+def namespaces(pipeline: Pipeline) -> set[str]:
+    """The namespaces of these stacks: other tests make theirs at the same time."""
+    names = pipeline.kubectl("get", "namespaces", "-o", "name").split()
+    return {name for name in names if name.endswith(pipeline.suffix)}
+
+
+def receipts(pipeline: Pipeline, namespace: str) -> int:
+    """How many receipts of the stack are in a namespace."""
+    selector = f"slipway.dev/receipt-of={pipeline.stack('given')}"
+    return len(pipeline.kubectl("get", "configmaps", "-n", namespace, "-l", selector, "-o", "name").split())
