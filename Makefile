@@ -38,7 +38,7 @@ test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # These suites break or load the platform, measure, or inspect the whole machine, and so run alone.
 ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
 # These need a store, a Docker engine, and an ingress controller, which take memory: they come last.
-LAST := $(addprefix tests/e2e/,postgres docker doors)
+LAST := $(addprefix tests/e2e/,postgres docker doors prometheus)
 FIRST := tests/e2e $(addprefix --ignore=,$(ALONE) $(LAST))
 # All but those that run alone mostly wait for rollouts: several workers share them.
 WORKERS ?= 3
@@ -57,7 +57,7 @@ e2e: packages venv ## Run the tests on the platform for tests, which stays up (E
 	@$(IN_SANDBOX) failed=; \
 	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
 	$(if $(E2E),run $(E2E),run $(TOGETHER) $(FIRST)$(foreach suite,$(ALONE),; run $(suite)); \
-	$(SANDBOX) up --wait --docker --store --postgres --ingress; run $(TOGETHER) $(LAST)); \
+	$(SANDBOX) up --wait --docker --store --postgres --ingress --prometheus; run $(TOGETHER) $(LAST)); \
 	[ -z "$$failed" ] || { printf 'These tests failed:\n%s' "$$failed" >&2; exit 1; }
 
 .PHONY: soak

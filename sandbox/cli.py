@@ -84,6 +84,13 @@ def up(
             help="Also start an ingress controller for host names, and from then on with every start.",
         ),
     ] = False,
+    prometheus: Annotated[
+        bool,
+        typer.Option(
+            "--prometheus",
+            help="Also start a Prometheus, which measures containers, and from then on with every start.",
+        ),
+    ] = False,
     postgres: Annotated[
         bool,
         typer.Option(
@@ -102,7 +109,7 @@ def up(
     begun = time.monotonic()
     instance = Instance.from_environment()
     with lifecycle.lock(instance), Progress(console) as progress:
-        lifecycle.up(instance, progress, wait, docker, postgres, store, ingress)
+        lifecycle.up(instance, progress, wait, docker, postgres, store, ingress, prometheus)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = f"{time.monotonic() - begun:.1f} s, {used.ru_utime + used.ru_stime:.1f} s of processor time"
     console.print(f"Pulumi plugins: {', '.join(pulumi_plugins.report(instance))}", highlight=False)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.platform import addons, cgroups, images, ingress_controller, object_store, readiness
+from sandbox.platform import addons, cgroups, images, ingress_controller, object_store, prometheus, readiness
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Process, Supervisor
 from sandbox.tools import pulumi_plugins
@@ -47,6 +47,8 @@ class Status:
     """The endpoint and the bucket of the store, and the file with its credentials; empty without a store."""
     ingress: str
     """How clients reach host names; empty without an ingress controller."""
+    prometheus: str
+    """The URL of Prometheus; empty without one."""
     problems: list[str]
 
 
@@ -64,6 +66,7 @@ def collect(instance: Instance) -> Status:
         plugins=pulumi_plugins.report(instance),
         store=_store(instance),
         ingress=ingress_controller.summary(instance) if instance.ingress.exists() else "",
+        prometheus=prometheus.url(instance),
         problems=_problems(instance, tools, processes),
     )
 
@@ -83,7 +86,7 @@ def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) ->
         if not process.healthy
     ]
     unready = readiness.unready(instance, addons.deployments(tools))
-    return broken + unready + ingress_controller.unready(instance)
+    return broken + unready + ingress_controller.unready(instance) + prometheus.unready(instance)
 
 
 def _images(instance: Instance) -> dict[str, str | None]:
@@ -133,10 +136,10 @@ def show(status: Status, console: Console) -> None:
         console.print(f"Image {reference.removeprefix('library/')}: {origin or 'not in the registry'}")
     for plugin in status.plugins:
         console.print(f"Pulumi plugin {plugin}")
-    if status.store:
-        console.print(f"Store: {status.store}")
-    if status.ingress:
-        console.print(f"Host names: {status.ingress}")
+    parts = {"Store": status.store, "Host names": status.ingress, "Prometheus": status.prometheus}
+    for name, address in parts.items():
+        if address:
+            console.print(f"{name}: {address}")
     for family in status.to_build:
         console.print(f"[yellow]not yet compiled[/yellow]: {family}")
     for problem in status.problems:

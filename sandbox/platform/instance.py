@@ -121,6 +121,11 @@ class Instance:
         return self.state / "store-credentials"
 
     @property
+    def prometheus(self) -> Path:
+        """The data of Prometheus; exists after `sandbox up --prometheus`."""
+        return self.state / "prometheus"
+
+    @property
     def ingress(self) -> Path:
         """The authority and the certificates of host names; exists after `sandbox up --ingress`."""
         return self.state / "doors"

@@ -21,6 +21,7 @@ from sandbox.platform import (
     node,
     object_store,
     pki,
+    prometheus,
     readiness,
 )
 from sandbox.platform.instance import NODES, Instance, SandboxError
@@ -50,12 +51,14 @@ def up(
     postgres: bool = False,
     with_store: bool = False,
     ingress: bool = False,
+    with_prometheus: bool = False,
 ) -> None:
     """Start the sandbox.
 
     With `wait`, also compile the tools that otherwise follow in the background. With `docker`, also start a
-    Docker engine, with `postgres` the base image of databases, with `with_store` an object store, and with
-    `ingress` a controller for host names; every later start includes them.
+    Docker engine, with `postgres` the base image of databases, with `with_store` an object store, with
+    `ingress` a controller for host names, and with `with_prometheus` a Prometheus; every later start includes
+    them.
     """
     tools = Toolchain(instance)
     docker, ingress = docker or instance.docker.exists(), ingress or instance.ingress.exists()
@@ -74,6 +77,9 @@ def up(
     if ingress:
         with progress.step("install Envoy"):
             ingress_controller.ensure(instance)
+    if with_prometheus:
+        with progress.step("install Prometheus"):
+            prometheus.ensure(instance)
     if missing:
         _build_and_serve(instance, tools, progress, stages)
     _serve(instance, tools, progress)
@@ -142,6 +148,7 @@ def _serve(
             wait(PODS_TIMEOUT_S, lambda: readiness.stale(instance, begun))
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
     ingress_controller.deploy(instance, tools, progress, PODS_TIMEOUT_S)
+    prometheus.deploy(instance, progress, PODS_TIMEOUT_S)
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -165,6 +172,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
         *(docker_engine.programs(instance, tools) if instance.docker.exists() else ()),
         *object_store.programs(instance, tools),
         *ingress_controller.programs(instance, tools),
+        *prometheus.programs(instance),
         *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
     ]
 

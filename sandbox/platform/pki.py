@@ -40,6 +40,7 @@ def identities(instance: Instance) -> tuple[Identity, ...]:
         Identity("metrics-server", "metrics-server", hosts=("metrics-server.kube-system.svc",)),
         Identity("storage-provisioner", "storage-provisioner"),
         *((Identity("contour", "contour"),) if instance.ingress.exists() else ()),
+        *((Identity("prometheus", "prometheus"),) if instance.prometheus.exists() else ()),
         *(
             Identity(node, f"system:node:{node}", "system:nodes", (node, instance.node_ip(node)))
             for node in NODES

@@ -3,6 +3,7 @@
 https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import httpx
 from slipway.capacity.usage import Sample, Usage, owner_of
 from slipway.errors import SlipwayError
 
-STEP_S = 300
+STEP_S, SHORTEST_STEP_S, STEPS = 300, 60, 100
+"""The seconds of a step: those of a long history, the fewest, and how many steps a shorter history has."""
 POINTS = 10_000
 """The points of one answer; Prometheus refuses more than 11,000."""
 TIMEOUT_S = 60
 
-_SELECTOR = 'namespace="{namespace}",container!="",container!="POD"'
+_CONTAINERS = 'container!="",container!="POD"'
 QUERIES = {
     "cpu": "sum by (pod, container) (rate(container_cpu_usage_seconds_total{{{where}}}[{step}s]))",
     "memory": (
@@ -30,7 +32,8 @@ QUERIES = {
     "periods": "sum by (pod, container) (increase(container_cpu_cfs_periods_total{{{where}}}[{step}s]))",
     "kills": "sum by (pod, container) (increase(container_oom_events_total{{{where}}}[{step}s]))",
 }
-"""What is asked; `rate` and `increase` handle the resets of counters. The metrics are cAdvisor's."""
+REQUESTS = "sum by (pod) (rate({metric}{{{where}}}[{step}s]))"
+"""What is asked; `rate` and `increase` handle the resets of counters. Those of containers are cAdvisor's."""
 
 Series = Mapping[tuple[str, str], Mapping[float, float]]
 """Values by pod and container, then by time."""
@@ -41,7 +44,8 @@ class Prometheus:
     """A Prometheus server."""
 
     url: str
-    step_s: int = STEP_S
+    requests: str = "http_requests_total"
+    """The application's counter of requests."""
 
     def usages(self, namespace: str, workloads: Mapping[str, str], start: float, end: float) -> list[Usage]:
         """Return the use of the containers of workloads.
@@ -55,24 +59,31 @@ class Prometheus:
         Raises:
             SlipwayError: the server does not answer, or not as Prometheus does.
         """
-        where = _SELECTOR.format(namespace=namespace)
+        where, step = f'namespace="{namespace}"', step_s(end - start)
+        queries = {
+            name: query.format(where=f"{where},{_CONTAINERS}", step=step) for name, query in QUERIES.items()
+        }
+        queries["requests"] = REQUESTS.format(metric=self.requests, where=where, step=step)
         with httpx.Client(timeout=TIMEOUT_S) as client:
             series = {
-                name: self._series(client, query.format(where=where, step=self.step_s), start, end)
-                for name, query in QUERIES.items()
+                name: self._series(client, query, (start, end, step)) for name, query in queries.items()
             }
+        requests = _requests(series.pop("requests"), workloads)
         found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         for pod, container in sorted({*series["cpu"], *series["memory"]}):
             if owner := owner_of(pod, workloads):
                 found[owner, container].append((pod, container))
-        return [_usage(owner, container, keys, series) for (owner, container), keys in found.items()]
+        return [
+            _usage(owner, container, keys, series, requests.get(owner))
+            for (owner, container), keys in found.items()
+        ]
 
     def _series(
-        self, client: httpx.Client, query: str, start: float, end: float
+        self, client: httpx.Client, query: str, window: tuple[float, float, int]
     ) -> dict[tuple[str, str], dict[float, float]]:
         found: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
-        for first, last in _chunks(start, end, self.step_s):
-            parameters = {"query": query, "start": f"{first}", "end": f"{last}", "step": f"{self.step_s}"}
+        for first, last in _chunks(*window):
+            parameters = {"query": query, "start": f"{first}", "end": f"{last}", "step": f"{window[2]}"}
             for item in self._ask(client, parameters):
                 labels = item["metric"]
                 values = {float(time): float(value) for time, value in item["values"]}
@@ -96,6 +107,21 @@ class Prometheus:
             ) from None
 
 
+def step_s(span_s: float) -> int:
+    """Return the seconds between two points of a history: a short one still has enough of them."""
+    return round(min(max(span_s / STEPS, SHORTEST_STEP_S), STEP_S))
+
+
+def _requests(series: Series, workloads: Mapping[str, str]) -> dict[str, float]:
+    """Return the highest requests a second of each workload, of all its pods together."""
+    sums: dict[str, dict[float, float]] = defaultdict(lambda: defaultdict(float))
+    for (pod, _), values in series.items():
+        if owner := owner_of(pod, workloads):
+            for time, value in values.items():
+                sums[owner][time] += value if math.isfinite(value) else 0.0
+    return {owner: max(values.values()) for owner, values in sums.items()}
+
+
 def _chunks(start: float, end: float, step_s: int) -> Iterator[tuple[float, float]]:
     length = step_s * POINTS
     while start <= end:
@@ -104,7 +130,11 @@ def _chunks(start: float, end: float, step_s: int) -> Iterator[tuple[float, floa
 
 
 def _usage(
-    owner: str, container: str, keys: Sequence[tuple[str, str]], series: Mapping[str, Series]
+    owner: str,
+    container: str,
+    keys: Sequence[tuple[str, str]],
+    series: Mapping[str, Series],
+    requests: float | None,
 ) -> Usage:
     samples = []
     sums = dict.fromkeys(("throttled", "periods", "kills"), 0.0)
@@ -114,4 +144,4 @@ def _usage(
         for name in sums:
             sums[name] += sum(value for value in series[name].get(key, {}).values() if value == value)
     throttled = sums["throttled"] / sums["periods"] if sums["periods"] else None
-    return Usage(owner, container, tuple(samples), throttled, round(sums["kills"]))
+    return Usage(owner, container, tuple(samples), throttled, round(sums["kills"]), requests)

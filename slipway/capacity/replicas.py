@@ -153,7 +153,7 @@ def rescale(
         update={
             "proposed": Scale(least=best, most=most, target=today.target),
             "saved": (mean(before) - mean(after)) * price * HOURS_A_MONTH,
-            "risks": tuple(_risks(best, after, demand, request, today)),
+            "risks": (*_risks(best, after, demand, request, today), *_served(usage, best)),
         }
     )
 
@@ -169,6 +169,12 @@ def _cost(least: int, demand: Sequence[float], service: Service, target: float |
     """Return the cost of the measured time; of equal costs, more replicas are better."""
     running = _running(least, demand, service, target)
     return cost(running, [[load] for load in demand], service), -least
+
+
+def _served(usage: Usage, replicas: int) -> Iterator[str]:
+    if usage.requests is not None:
+        share = usage.requests / replicas
+        yield f"at most {usage.requests:.1f} requests a second came: {share:.1f} for each of {replicas}"
 
 
 def _risks(

@@ -53,6 +53,8 @@ class Usage:
     """The share of the scheduler's periods in which it was throttled; None if it was not measured."""
     kills: int = 0
     """How often it was killed for lack of memory."""
+    requests: float | None = None
+    """The highest requests a second of all pods together; None if they were not measured."""
     notes: tuple[str, ...] = ()
     """What was left out of the samples, and why."""
 

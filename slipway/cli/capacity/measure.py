@@ -7,8 +7,9 @@ import typer
 
 from slipway.capacity import sampling
 from slipway.capacity.plots import spark
+from slipway.capacity.prometheus import Prometheus
 from slipway.capacity.usage import Usage, refusal
-from slipway.cli.capacity.options import Over, PrometheusUrl, measured, seconds
+from slipway.cli.capacity.options import Over, PrometheusUrl, Requests, measured, seconds
 from slipway.cli.console import info, print_json, print_table, table
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.cluster.objects import live_objects
@@ -25,6 +26,7 @@ History = Annotated[str, typer.Option("--history", help="The shortest history th
 def measure(
     stack: Stack,
     prometheus: PrometheusUrl = None,
+    requests: Requests = Prometheus.requests,
     over: Over = "14d",
     duration_: Annotated[
         str, typer.Option("--for", help="How long to sample the metrics API: 1s for one sample, 20m.")
@@ -49,7 +51,7 @@ def measure(
         count = sampling.record(file, snapshot.cluster, list(live.values()), wait, interval)
         if not as_json:
             info(f"{count} samples were appended to {file}")
-    usages = measured(snapshot, prometheus, over)
+    usages = measured(snapshot, prometheus, requests, over)
     if as_json:
         print_json([_facts(usage, least) for usage in usages])
     else:
@@ -68,6 +70,7 @@ def _facts(usage: Usage, least: float) -> dict[str, object]:
         "memory_peak": max(usage.peaks(), default=None),
         "throttled": usage.throttled,
         "kills": usage.kills,
+        "requests_per_second_peak": usage.requests,
         "leak_bytes_per_hour": usage.leak(),
         "notes": usage.notes,
         "refused": refusal(usage, least) or "",
@@ -77,7 +80,8 @@ def _facts(usage: Usage, least: float) -> dict[str, object]:
 def show(usages: list[Usage], least: float) -> None:
     """Print a table with a row for each container, and what is wrong with its history."""
     columns = (
-        "CONTAINER", "HISTORY", "SAMPLES", "CPU, PEAK", "MEMORY, PEAK", "THROTTLED", "KILLS", "CPU OVER TIME",
+        "CONTAINER", "HISTORY", "SAMPLES", "CPU, PEAK", "MEMORY, PEAK", "THROTTLED", "KILLS",
+        "REQUESTS/S, PEAK", "CPU OVER TIME",
     )  # fmt: skip
     print_table(table(columns, map(_cells, usages)), _problems(usages, least))
 
@@ -92,6 +96,7 @@ def _cells(usage: Usage) -> tuple[str, ...]:
         memory(max(usage.peaks(), default=0)),
         "unknown" if usage.throttled is None else f"{usage.throttled:.1%}",
         str(usage.kills),
+        "unknown" if usage.requests is None else f"{usage.requests:.1f}",
         spark(times, values, 0.0, 24) if times else "",
     )
 

@@ -31,10 +31,28 @@ PrometheusUrl = Annotated[
     str | None,
     typer.Option("--prometheus", metavar="URL", help="Read from this Prometheus instead of the local file."),
 ]
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+
+
+def _metric(name: str) -> str:
+    if not _METRIC.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is not the name of a metric, such as http_requests_total")
+    return name
+
+
+Requests = Annotated[
+    str,
+    typer.Option(
+        "--requests",
+        metavar="METRIC",
+        callback=_metric,
+        help="The application's counter of requests in Prometheus.",
+    ),
+]
 Over = Annotated[str, typer.Option("--over", help="How far back to ask Prometheus: 36h, 14d.")]
 
 
-def measured(snapshot: StackSnapshot, prometheus: str | None, over: str) -> list[Usage]:
+def measured(snapshot: StackSnapshot, prometheus: str | None, requests: str, over: str) -> list[Usage]:
     """Return the cleaned use of the containers of a stack, from Prometheus or from the local file."""
     now = time.time()
     if prometheus is None:
@@ -43,7 +61,7 @@ def measured(snapshot: StackSnapshot, prometheus: str | None, over: str) -> list
         kinds: dict[str, dict[str, str]] = {}
         for item in workloads(snapshot.objects):
             kinds.setdefault(item.namespace, {})[item.name] = item.kind
-        server, start = Prometheus(prometheus), now - seconds(over)
+        server, start = Prometheus(prometheus, requests), now - seconds(over)
         found = [usage for name, names in kinds.items() for usage in server.usages(name, names, start, now)]
     return [clean(usage, now) for usage in found]
 

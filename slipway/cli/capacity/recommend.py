@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 
 from slipway.capacity.plots import spark, svg
+from slipway.capacity.prometheus import Prometheus
 from slipway.capacity.recommend import Recommendation, as_quantities, containers
 from slipway.capacity.recommend import recommend as size
 from slipway.capacity.replicas import Scaling, rescale, scales
 from slipway.capacity.sizing import Prices
 from slipway.capacity.usage import Usage
 from slipway.cli.capacity.measure import LEAST, History
-from slipway.cli.capacity.options import Over, PrometheusUrl, measured, seconds
+from slipway.cli.capacity.options import Over, PrometheusUrl, Requests, measured, seconds
 from slipway.cli.console import info, print_json, print_table, save, table
 from slipway.cli.options import HERE, Directory, Json, Stack
 from slipway.cluster.quantities import duration
@@ -32,6 +33,7 @@ _PRICES = Prices()
 def recommend(
     stack: Stack,
     prometheus: PrometheusUrl = None,
+    requests: Requests = Prometheus.requests,
     over: Over = "14d",
     history: History = LEAST,
     core_hour: Annotated[float, typer.Option(help="Price of a core for an hour.")] = _PRICES.core_hour,
@@ -71,7 +73,9 @@ def recommend(
     prices = Prices(core_hour, gib_hour, throttled_hour, kill)
     least, keys = seconds(history), _keys(key or ())
     snapshot = StackSnapshot.read(Project(cwd), stack)
-    usages = {(item.workload, item.container): item for item in measured(snapshot, prometheus, over)}
+    usages = {
+        (item.workload, item.container): item for item in measured(snapshot, prometheus, requests, over)
+    }
     found = [
         size(item, usages.get((item.workload, item.name)), prices, budget=budget, least_s=least)
         for item in containers([item.manifest for item in snapshot.objects])

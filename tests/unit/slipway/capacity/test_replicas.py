@@ -1,6 +1,7 @@
 """The replicas, or the autoscaler's bounds, of workloads that serve requests."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -167,3 +168,12 @@ def test_without_a_measured_cpu_there_is_no_number(proposed: Amounts) -> None:
     samples = tuple(Sample(slot * 300.0, "web-1", None, GIB) for slot in range(9))
     found = rescale(box, Usage("web", "web", samples), SIX, 2, Prices())
     assert (found.proposed, found.refused) == (None, "its CPU was not measured")
+
+
+def test_measured_requests_are_shared_by_the_replicas() -> None:
+    measured = replace(usage([1.0] * 20), requests=120.0)
+    found = rescale(BOX, measured, SIX, 2, Prices())
+    assert found.proposed
+    share = 120 / found.proposed.least
+    assert f"at most 120.0 requests a second came: {share:.1f} for each" in found.risks[-1]
+    assert not any("requests a second" in risk for risk in rescale(BOX, usage([1.0]), SIX, 2, Prices()).risks)

@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+import typer
 
 from slipway.capacity import sampling
-from slipway.capacity.prometheus import Prometheus
+from slipway.capacity.prometheus import Prometheus, step_s
 from slipway.capacity.usage import Sample, clean, owner_of
+from slipway.cli.capacity.options import _metric
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 
@@ -56,9 +58,43 @@ def test_series_become_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_long_history_is_asked_for_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = serve(monkeypatch, {})
-    assert Prometheus("http://prometheus", step_s=1).usages("hits", WORKLOADS, 0, 25_000) == []
+    assert Prometheus("http://prometheus").usages("hits", WORKLOADS, 0, 7_500_000) == []
     spans = [(float(query["start"]), float(query["end"])) for query in asked if "cpu_usage" in query["query"]]
-    assert spans == [(0, 9999), (10_000, 19_999), (20_000, 25_000)]
+    assert spans == [(0, 2_999_700), (3_000_000, 5_999_700), (6_000_000, 7_500_000)]
+
+
+@pytest.mark.parametrize(("span", "step"), [(600, 60), (14_400, 144), (86_400, 300), (1_209_600, 300)])
+def test_a_short_history_has_enough_points(span: float, step: int) -> None:
+    assert step_s(span) == step
+
+
+def test_requests_are_those_of_all_pods_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {"pod": "web-7d9f-fghij"}
+    asked = serve(
+        monkeypatch,
+        {
+            "cpu_usage": [{"metric": LABELS, "values": [[60, "0.25"]]}],
+            "shop_requests_total": [
+                {"metric": {"pod": LABELS["pod"]}, "values": [[60, "2"], [120, "5"], [180, "NaN"]]},
+                {"metric": other, "values": [[60, "4"], [120, "3"], [180, "7"]]},
+                {"metric": {"pod": "another-1"}, "values": [[60, "100"]]},
+            ],
+        },
+    )
+    [usage] = Prometheus("http://prometheus", "shop_requests_total").usages("hits", WORKLOADS, 0, 600)
+    assert usage.requests == 8
+    assert 'rate(shop_requests_total{namespace="hits"}[60s])' in asked[-1]["query"]
+
+
+def test_without_requests_they_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(monkeypatch, {"cpu_usage": [{"metric": LABELS, "values": [[60, "0.25"]]}]})
+    [usage] = Prometheus("http://prometheus").usages("hits", WORKLOADS, 0, 600)
+    assert usage.requests is None
+
+
+def test_a_name_that_is_no_metric_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match=r"'a\{b\}' is not the name of a metric"):
+        _metric("a{b}")
 
 
 @pytest.mark.parametrize(
