@@ -5,12 +5,13 @@ the machine: the program that dockerd starts for each of them listens there.
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
-from sandbox.platform import debian, files, node
+from sandbox.platform import files, node
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Program
-from sandbox.shell import inside
+from sandbox.shell import inside, run
 from sandbox.tools.toolchain import Toolchain
 
 PACKAGE = "docker.io"
@@ -28,18 +29,32 @@ def ensure(instance: Instance) -> None:
     instance.docker.mkdir(exist_ok=True, mode=0o700)
     if shutil.which("dockerd"):
         return
-    debian.unpack(instance, PACKAGE)
+    with files.locked(instance.cache_home / f"{PACKAGE}.lock"):
+        if not _unpacked(instance).exists():
+            _unpack(instance)
     client = instance.bin / "docker"
     if not shutil.which("docker") and not client.is_symlink():
         client.parent.mkdir(parents=True, exist_ok=True)
-        client.symlink_to(debian.unpacked(instance, PACKAGE) / "usr/bin/docker")
+        client.symlink_to(_unpacked(instance) / "usr/bin/docker")
 
 
 def problems(instance: Instance) -> list[str]:
     """Return why the engine cannot be installed: there is no dockerd, and no way to get Debian's."""
-    if shutil.which("dockerd") or debian.unpacked(instance, PACKAGE).exists() or shutil.which("apt-get"):
+    if shutil.which("dockerd") or _unpacked(instance).exists() or shutil.which("apt-get"):
         return []
     return [f"dockerd is missing: install Docker's engine (Debian's name is {PACKAGE})"]
+
+
+def _unpacked(instance: Instance) -> Path:
+    return instance.cache_home / PACKAGE
+
+
+def _unpack(instance: Instance) -> None:
+    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=instance.cache_home) as scratch:
+        run("sh", "-c", 'cd "$0" && apt-get download "$1"', scratch, PACKAGE)
+        [package] = Path(scratch).glob("*.deb")
+        run("dpkg", "--extract", str(package), f"{scratch}/root")
+        Path(scratch, "root").rename(_unpacked(instance))
 
 
 def ensure_mounts(instance: Instance) -> None:
@@ -64,7 +79,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
 
 
 def _binary(instance: Instance, name: str) -> str:
-    return shutil.which(name) or str(debian.unpacked(instance, PACKAGE) / "usr/sbin" / name)
+    return shutil.which(name) or str(_unpacked(instance) / "usr/sbin" / name)
 
 
 def _config(instance: Instance) -> Path:

@@ -62,7 +62,11 @@ def up(
     """
     tools = Toolchain(instance)
     docker, ingress = docker or instance.docker.exists(), ingress or instance.ingress.exists()
-    stages = _stages(wait, docker, with_store or instance.store.exists(), ingress)
+    with_store, with_prometheus = (
+        with_store or instance.store.exists(),
+        with_prometheus or instance.prometheus.exists(),
+    )
+    stages = _stages(wait, docker, with_store, ingress, with_prometheus)
     missing = tools.missing(*stages)
     preflight.check(instance, bool(missing), docker)
     for directory in (instance.run, instance.etc, instance.logs, instance.state / "etcd"):
@@ -78,20 +82,22 @@ def up(
         with progress.step("install Envoy"):
             ingress_controller.ensure(instance)
     if with_prometheus:
-        with progress.step("install Prometheus"):
-            prometheus.ensure(instance)
+        instance.prometheus.mkdir(exist_ok=True, mode=0o700)
     if missing:
         _build_and_serve(instance, tools, progress, stages)
     _serve(instance, tools, progress)
     pulumi_plugins.ensure(instance, tools, progress, (pulumi_plugins.DOCKER,) if docker else ())
 
 
-def _stages(wait: bool, docker: bool, with_store: bool, ingress: bool) -> tuple[Stage, ...]:
+def _stages(
+    wait: bool, docker: bool, with_store: bool, ingress: bool, with_prometheus: bool
+) -> tuple[Stage, ...]:
     """Return the stages whose tools a start needs."""
     stages: tuple[Stage, ...] = (*PLATFORM, Stage.TESTS) if wait else (Stage.CLUSTER, Stage.ENGINE)
     if docker:
         stages += (Stage.DOCKER, Stage.DOCKER_TESTS) if wait else (Stage.DOCKER,)
-    return stages + (Stage.STORE,) * with_store + (Stage.INGRESS,) * ingress
+    on_demand = {Stage.STORE: with_store, Stage.INGRESS: ingress, Stage.PROMETHEUS: with_prometheus}
+    return (*stages, *(stage for stage, wanted in on_demand.items() if wanted))
 
 
 def _build_and_serve(
@@ -148,7 +154,7 @@ def _serve(
             wait(PODS_TIMEOUT_S, lambda: readiness.stale(instance, begun))
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
     ingress_controller.deploy(instance, tools, progress, PODS_TIMEOUT_S)
-    prometheus.deploy(instance, progress, PODS_TIMEOUT_S)
+    prometheus.deploy(instance, tools, progress, PODS_TIMEOUT_S)
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -172,7 +178,7 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
         *(docker_engine.programs(instance, tools) if instance.docker.exists() else ()),
         *object_store.programs(instance, tools),
         *ingress_controller.programs(instance, tools),
-        *prometheus.programs(instance),
+        *prometheus.programs(instance, tools),
         *([] if tools.missing(Stage.CLUSTER, Stage.ENGINE) else [_late_tools(instance)]),
     ]
 

@@ -1,21 +1,20 @@
 """Prometheus, which measures the containers of the nodes, and the pods whose annotations ask for it.
 
-Debian's program runs in the control plane's network namespace. From there it reaches kubelets and pods, and
+It runs in the control plane's network namespace. From there it reaches kubelets and pods, and
 there the host and the pods reach it.
 """
 
-import shutil
 from typing import Any
 
 import httpx
 
-from sandbox.platform import addons, debian, files, pki
-from sandbox.platform.instance import Instance, SandboxError
+from sandbox.platform import addons, files, pki
+from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Program
 from sandbox.progress import Progress
 from sandbox.shell import inside, wait
+from sandbox.tools.toolchain import Toolchain
 
-PACKAGE = "prometheus"
 PORT = 9090
 INTERVAL_S = 15
 _ANNOTATION = "__meta_kubernetes_pod_annotation_prometheus_io_"
@@ -26,27 +25,14 @@ def url(instance: Instance) -> str:
     return f"http://{instance.control_ip}:{PORT}" if instance.prometheus.exists() else ""
 
 
-def ensure(instance: Instance) -> None:
-    """Create the directory of the data, and unpack the program unless it is on PATH.
-
-    Raises:
-        SandboxError: this machine has no Debian packages.
-    """
-    if not shutil.which(PACKAGE):
-        if not shutil.which("apt-get"):
-            raise SandboxError("prometheus is missing: install it, for example from prometheus.io/download")
-        debian.unpack(instance, PACKAGE)
-    instance.prometheus.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-def programs(instance: Instance) -> list[Program]:
-    """Return Prometheus, if it was asked for."""
-    if not instance.prometheus.exists():
+def programs(instance: Instance, tools: Toolchain) -> list[Program]:
+    """Return Prometheus, if it is installed."""
+    if not (instance.prometheus.exists() and tools.has("prometheus")):
         return []
     kubeconfig = pki.kubeconfig(instance, "prometheus")
     config = files.write_json(instance.etc / "prometheus.json", _config(instance))
     argv = (
-        shutil.which(PACKAGE) or str(debian.unpacked(instance, PACKAGE) / "usr/bin/prometheus"),
+        tools.path("prometheus"),
         f"--config.file={config}",
         f"--storage.tsdb.path={instance.prometheus}",
         "--storage.tsdb.retention.size=1GB",
@@ -56,9 +42,9 @@ def programs(instance: Instance) -> list[Program]:
     return [Program("prometheus", (*inside(instance.control_netns), *argv), (config, kubeconfig))]
 
 
-def deploy(instance: Instance, progress: Progress, timeout: float) -> None:
+def deploy(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
     """Grant Prometheus the right to read the metrics of nodes, and wait until it serves."""
-    if not instance.prometheus.exists():
+    if not programs(instance, tools):
         return
     rights = addons.manifest("prometheus", {})
     if addons.is_applied(instance, "prometheus", rights) and not unready(instance):
@@ -80,7 +66,7 @@ def unready(instance: Instance) -> list[str]:
 
 
 def _config(instance: Instance) -> dict[str, Any]:
-    """Return the configuration: https://prometheus.io/docs/prometheus/2.42/configuration/configuration/."""
+    """Return the configuration: https://prometheus.io/docs/prometheus/latest/configuration/configuration/."""
     kubeconfig = str(instance.etc / "prometheus.kubeconfig")
     tls = {
         "ca_file": pki.certificate(instance, "ca"),

@@ -40,6 +40,7 @@ class Stage(Enum):
     DOCKER_TESTS = "for tests of these alone, by `up --wait --docker`"
     STORE = "for backups of databases, by `up --store`"
     INGRESS = "for host names, by `up --ingress`"
+    PROMETHEUS = "for measured use, by `up --prometheus`"
 
 
 PLATFORM = (Stage.CLUSTER, Stage.ENGINE, Stage.LATE)
@@ -215,6 +216,14 @@ FAMILIES = (
         (Tool("contour", f"{_CONTOUR}/cmd/contour"),),
         # Its own kinds, and those of Gateway API.
         files=(f"{_CONTOUR}//examples/contour/01-crds.yaml", f"{_CONTOUR}//examples/gateway/00-crds.yaml"),
+    ),
+    Family(
+        "prometheus",
+        Stage.PROMETHEUS,
+        "prometheus",
+        # Always compiled: Debian's does not find the pods of a cluster.
+        (Tool("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),),
+        tags=("remove_all_sd", "enable_kubernetes_sd"),
     ),
 )
 

@@ -61,8 +61,12 @@ def test_without_them_nothing_is_compiled_or_started(instance: Instance) -> None
     assert ingress_controller.unready(instance) == []
     assert "contour" not in {identity.file for identity in pki.identities(instance)}
     for wait in (False, True):
-        assert Stage.INGRESS not in _stages(wait, docker=True, with_store=True, ingress=False)
-        assert Stage.INGRESS in _stages(wait, docker=False, with_store=False, ingress=True)
+        assert Stage.INGRESS not in _stages(
+            wait, docker=True, with_store=True, ingress=False, with_prometheus=False
+        )
+        assert Stage.INGRESS in _stages(
+            wait, docker=False, with_store=False, ingress=True, with_prometheus=True
+        )
 
 
 def test_contour_and_envoy_listen_in_the_sandboxs_network_alone(opened: Instance) -> None:
