@@ -35,6 +35,8 @@ ServerResources = Annotated[Resources, defaulting_to(DEFAULTS)]
 _COPY = Resources(requests=Compute(cpu="10m", memory="16Mi"), limits=Compute(cpu="500m", memory="64Mi"))
 _SHARED = "/srv/shared"
 PAGE = "/srv/page.html"
+SCRAPED = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
+"""The usual annotations by which a Prometheus finds the pods that have /metrics."""
 _PROGRAM = "busybox"
 
 
@@ -116,7 +118,9 @@ class ModelService(NamespacedComponent):
             if kind == "Deployment":
                 annotations = arguments["metadata"].setdefault("annotations", {})
                 annotations |= {CARD: published.card.json_text(), SIZE: str(published.size)}
-                pod = arguments["spec"]["template"]["spec"]
+                template = arguments["spec"]["template"]
+                template["metadata"].setdefault("annotations", {}).update(SCRAPED)
+                pod = template["spec"]
                 mount = volume.mount(name)
                 [container] = pod["containers"]
                 pod["init_containers"] = _copying(container, str(image), mount)

@@ -64,6 +64,7 @@ def test_the_second_version_has_pods_of_its_own_behind_the_same_service(
     for deployment, model in ((first, OLD), (second, NEW)):
         pod, digest = deployment["spec"]["template"]["spec"], model.partition("@")[2]
         assert [item["image"] for item in pod["initContainers"]] == ["s@sha256:1", model]
+        assert deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
         assert {"name": "MODEL_DIGEST", "value": digest} in pod["containers"][0]["env"]
         assert json.loads(deployment["metadata"]["annotations"][CARD])["name"] == digest[7:17]
 

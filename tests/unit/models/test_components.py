@@ -47,6 +47,11 @@ class TestModelService:
         [mount] = model["volumeMounts"]
         assert {**mount, "readOnly": True} in container["volumeMounts"]
 
+    def test_a_prometheus_finds_its_metrics(self, engine: Run) -> None:
+        template = served(engine).one("Deployment")["spec"]["template"]
+        asked = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
+        assert template["metadata"]["annotations"].items() >= asked.items()
+
     def test_it_is_ready_when_it_answers_the_sample(self, engine: Run) -> None:
         [container] = pod(served(engine))["containers"]
         paths = {
