@@ -13,8 +13,10 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.platform.instance import Instance
+
 APP = Path(__file__).parent.parent / "app"
-REGISTRY = "localhost:5001"
+REGISTRY = Instance.from_environment().registry
 REPOSITORY = "benchmarks/image-size"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
