@@ -16,7 +16,7 @@ from tests.e2e.conftest import Ending
 from tests.e2e.load.attack import load
 from tests.e2e.program.conftest import PROJECT, Stack, new_stack, program
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 REQUESTS = [
     288,
     236,

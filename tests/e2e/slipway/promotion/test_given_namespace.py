@@ -50,5 +50,5 @@ def namespaces(pipeline: Pipeline) -> set[str]:
 
 def receipts(pipeline: Pipeline, namespace: str) -> int:
     """How many receipts of the stack are in a namespace."""
-    selector = f"slipway.dev/receipt-of={pipeline.stack('given')}"
-    return len(pipeline.kubectl("get", "configmaps", "-n", namespace, "-l", selector, "-o", "name").split())
+    words = ("get", "configmaps", "-n", namespace, "-l", "slipway.dev/receipt-of", "-o", "name")
+    return sum(pipeline.stack("given") in name for name in pipeline.kubectl(*words).split())
