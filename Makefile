@@ -55,14 +55,14 @@ test: packages venv ## Check the code and run all tests, on a new platform for t
 e2e: packages venv ## Run the tests on the platform for tests, which stays up (E2E=… selects some of them)
 	@$(SANDBOX) up --wait
 	@$(IN_SANDBOX) failed=; \
-	run() { $(VENV)/pytest "$$@" || failed+="  pytest $$*"$$'\n'; }; \
+	run() { $(VENV)/pytest --durations=10 --durations-min=20 "$$@" || failed+="  pytest $$*"$$'\n'; }; \
 	$(if $(E2E),run $(E2E),run $(TOGETHER) $(FIRST)$(foreach suite,$(ALONE),; run $(suite)); \
 	$(SANDBOX) up --wait --docker --store --postgres --ingress --prometheus; run $(TOGETHER) $(LAST)); \
 	[ -z "$$failed" ] || { printf 'These tests failed:\n%s' "$$failed" >&2; exit 1; }
 
 .PHONY: soak
 soak: export SOAK := 1
-soak: E2E := $(addprefix tests/e2e/,load doors examples faults docker models postgres slipway/promotion slipway/test_capacity_soak.py sandbox) tests/unit/slipway/preview
+soak: E2E := $(addprefix tests/e2e/,load doors examples faults docker models postgres slipway/promotion slipway/test_capacity_soak.py program/test_stacks.py sandbox) tests/unit/slipway/preview
 soak: e2e ## Run the long forms: many versions under load, kills, promotions interrupted at every step
 
 .PHONY: unit

@@ -120,6 +120,7 @@ def kill_container(service: Service, pod: str) -> None:
     kill(inside)
 
 
+@pytest.mark.soak
 def test_an_autoscaler_that_scales_out_and_in_drops_no_request(
     safe: Service, bare: Service, figures: Figures
 ) -> None:

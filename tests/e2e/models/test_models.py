@@ -61,7 +61,7 @@ def test_too_few_rows_for_the_margin_are_refused_with_their_number(pipeline: Pip
 @pytest.mark.parametrize(
     ("mistake", "check", "reason"),
     [
-        ("shuffled labels", "gate: quality", "worse by 0."),
+        pytest.param("shuffled labels", "gate: quality", "worse by 0.", marks=pytest.mark.soak),
         ("held-out rows in the training", "gate: leak", "600 of 600 held-out rows are in the training data"),
     ],
 )
@@ -93,7 +93,8 @@ def other_inputs(card: dict[str, Any], files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [wrong_answer, not_a_graph, pytest.param(other_inputs, marks=pytest.mark.soak)]
+    "spoil",
+    [wrong_answer, *(pytest.param(spoil, marks=pytest.mark.soak) for spoil in (not_a_graph, other_inputs))],
 )
 def test_a_bad_model_never_replaces_the_one_before(
     spoil: Callable[[dict[str, Any], dict[str, bytes]], None],

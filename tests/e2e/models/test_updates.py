@@ -60,6 +60,7 @@ def test_a_canary_serves_more_and_more_until_all_and_is_rolled_back(
     assert rolled_back_s < ROLLBACK_S
 
 
+@pytest.mark.soak
 def test_a_canary_with_other_predictions_is_rolled_back(pipeline: Pipeline, better: Image) -> None:
     """All requests have the same row, so one class is predicted, and the card has ten."""
     old = pipeline.staging.model.digest

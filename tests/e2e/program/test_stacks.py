@@ -111,6 +111,7 @@ def test_the_namespace_refuses_what_is_not_restricted(staging: Stack) -> None:
     assert 'violates PodSecurity "restricted' in refused.stderr
 
 
+@pytest.mark.soak  # tests/e2e/load has eight causes of it
 def test_a_failed_rollout_is_reported_within_two_minutes_while_the_old_pods_serve(
     staging: Stack, dev: Stack
 ) -> None:

@@ -47,7 +47,9 @@ def test_a_stack_that_does_not_exist_yet_is_made(
 @pytest.mark.parametrize(
     ("version", "words", "reason", "own"),
     [
-        ("two", ("--check-command", REFUSES_TWO), "command: exit code 1", ""),
+        pytest.param(
+            "two", ("--check-command", REFUSES_TWO), "command: exit code 1", "", marks=pytest.mark.soak
+        ),
         ("crash", (), "the update failed", ""),
         pytest.param("slow", (), "the update failed", "", marks=pytest.mark.soak),
         ("rising", ("--soak", "3", "--rate", "10"), "", "500 rising"),
@@ -83,7 +85,7 @@ def test_one_of_two_promotions_to_a_stack_is_refused(fresh: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("phase", "number"),
     [
-        ("previewing", signal.SIGKILL),
+        pytest.param("previewing", signal.SIGKILL, marks=pytest.mark.soak),
         pytest.param("previewing", signal.SIGINT, marks=pytest.mark.soak),
         ("applying", signal.SIGKILL),
         pytest.param("applying", signal.SIGINT, marks=pytest.mark.soak),
