@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dbserver.memory import disk_settings, memory_settings
+from dbserver.volume import lock_volume
 
 CONFIG = Path("/tmp/patroni.json")  # noqa: S108 # in the pod, which has this user alone
 USERS = Path("/etc/postgres/users")
@@ -198,6 +199,7 @@ def main() -> None:
     environment = dict(os.environ)
     make_certificate(environment["POD_NAME"])
     data = Path(environment["PGDATA"])
+    lock_volume(data.parent)
     set_aside(data)
     write_secret(CONFIG, json.dumps(configuration(environment, shutil.disk_usage(data.parent).total)))
     os.execvp("patroni", ["patroni", str(CONFIG)])  # noqa: S606 # it needs no shell

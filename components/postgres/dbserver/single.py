@@ -16,6 +16,7 @@ from dbserver import schedule
 from dbserver.databases import apply_databases, literal, verifier
 from dbserver.restore import begin as restore
 from dbserver.server import BINARIES, EVERYONE, USERS, make_certificate, parameters, password, write_secret
+from dbserver.volume import lock_volume
 
 SECRETS = "DB_SECRETS"
 
@@ -31,6 +32,7 @@ def keep_secrets(environment: MutableMapping[str, str]) -> None:
 def serve(environment: Mapping[str, str]) -> None:
     """Make the database unless the volume has it, and become its server."""
     data = Path(environment["PGDATA"])
+    lock_volume(data.parent)
     if not data.exists() or not any(data.iterdir()):
         make(data, environment)
     configure(data, environment)

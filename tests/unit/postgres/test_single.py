@@ -43,7 +43,7 @@ def test_only_an_empty_volume_gets_a_new_database(tmp_path: Path, monkeypatch: p
     made: list[Path] = []
     certificates: list[str] = []
     monkeypatch.setattr(single, "make", lambda data, environment: made.append(data))
-    for name in ("configure", "set_superuser"):
+    for name in ("configure", "set_superuser", "lock_volume"):
         monkeypatch.setattr(single, name, lambda *_: None)
     monkeypatch.setattr(single, "make_certificate", certificates.append)
     monkeypatch.setattr(os, "execv", lambda *_: None)
