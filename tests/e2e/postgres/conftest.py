@@ -111,15 +111,22 @@ class DatabaseStack(Stack):
         return subprocess.check_output(command, env=self.environment, input=input, text=True)
 
     def settled(self) -> bool:
-        """Return whether there are a primary and standbys that follow it."""
+        """Return whether there are a primary and standbys that follow it.
+
+        With `sync`, one of them has all that was acknowledged: no other may take over.
+        """
+        synchronous = yaml.safe_load(self.file.read_text())["config"].get("postgres:durability") != "async"
         for member in ("db-0-0", "db-1-0"):
             done = subprocess.run(
                 ("kubectl", "--namespace", self.namespace, "exec", member, "--", *LIST),
                 env=self.environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode == 0:
-                states = sorted(item.get("State", "") for item in json.loads(done.stdout))
-                return len(states) > 1 and states == ["running", *["streaming"] * (len(states) - 1)]
+                members = json.loads(done.stdout)
+                states = sorted(item.get("State", "") for item in members)
+                follows = len(states) > 1 and states == ["running", *["streaming"] * (len(states) - 1)]
+                takes_over = any(item["Role"] == "Sync Standby" for item in members)
+                return follows and (takes_over or not synchronous)
         return False
 
     def settle(self, seconds: float = 180) -> None:
