@@ -37,7 +37,7 @@ TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # These suites break or load the platform, measure, or inspect the whole machine, and so run alone.
 ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
-# These need a store, a Docker engine, and an ingress controller, which take memory: they come last.
+# These need a store, a Docker engine, an ingress controller, and a Prometheus, which take memory: they come last.
 LAST := $(addprefix tests/e2e/,postgres docker doors prometheus)
 FIRST := tests/e2e $(addprefix --ignore=,$(ALONE) $(LAST))
 # All but those that run alone mostly wait for rollouts: several workers share them.

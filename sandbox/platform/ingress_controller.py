@@ -12,9 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from sandbox.platform import addons, environment, files, pki
+from sandbox.platform import addons, environment, files, pki, readiness
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.platform.processes import Program
 from sandbox.progress import Progress
@@ -106,9 +104,11 @@ def request(instance: Instance, host: str) -> str:
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     """Return Contour and Envoy, if they are installed."""
-    if not (instance.ingress.exists() and tools.has("contour") and _envoy(instance).exists()):
-        return []
-    return [_contour(instance, tools), _proxy(instance, tools)]
+    return [_contour(instance, tools), _proxy(instance, tools)] if _installed(instance, tools) else []
+
+
+def _installed(instance: Instance, tools: Toolchain) -> bool:
+    return instance.ingress.exists() and tools.has("contour") and _envoy(instance).exists()
 
 
 def _contour(instance: Instance, tools: Toolchain) -> Program:
@@ -155,7 +155,7 @@ def _proxy(instance: Instance, tools: Toolchain) -> Program:
 
 def deploy(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
     """Apply the kinds, the classes and the Gateway if they have changed, and wait until Envoy serves."""
-    if not programs(instance, tools):
+    if not _installed(instance, tools):
         return
     files_of_kinds = (Path(tools.path("contour")).with_name(name) for name in _KINDS)
     kinds = "\n---\n".join(file.read_text() for file in files_of_kinds)
@@ -184,10 +184,5 @@ def unready(instance: Instance) -> list[str]:
     """Return why Envoy does not serve; nothing without an ingress controller."""
     if not instance.ingress.exists():
         return []
-    try:
-        ready = httpx.get(f"http://{instance.control_ip}:{_STATS_PORT}/ready", timeout=2, trust_env=False)
-        ready.raise_for_status()
-    except httpx.HTTPError as error:
-        logs = " and ".join(f"`{instance.command(f'logs {name}')}`" for name in ("contour", "envoy"))
-        return [f"Envoy does not serve ({error}): run {logs}"]
-    return []
+    ready = f"http://{instance.control_ip}:{_STATS_PORT}/ready"
+    return readiness.unserved(instance, "Envoy", ready, "contour", "envoy")

@@ -62,10 +62,8 @@ def up(
     """
     tools = Toolchain(instance)
     docker, ingress = docker or instance.docker.exists(), ingress or instance.ingress.exists()
-    with_store, with_prometheus = (
-        with_store or instance.store.exists(),
-        with_prometheus or instance.prometheus.exists(),
-    )
+    with_store = with_store or instance.store.exists()
+    with_prometheus = with_prometheus or instance.prometheus.exists()
     stages = _stages(wait, docker, with_store, ingress, with_prometheus)
     missing = tools.missing(*stages)
     preflight.check(instance, bool(missing), docker)

@@ -6,9 +6,7 @@ there the host and the pods reach it.
 
 from typing import Any
 
-import httpx
-
-from sandbox.platform import addons, files, pki
+from sandbox.platform import addons, files, pki, readiness
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Program
 from sandbox.progress import Progress
@@ -27,7 +25,7 @@ def url(instance: Instance) -> str:
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     """Return Prometheus, if it is installed."""
-    if not (instance.prometheus.exists() and tools.has("prometheus")):
+    if not _installed(instance, tools):
         return []
     kubeconfig = pki.kubeconfig(instance, "prometheus")
     config = files.write_json(instance.etc / "prometheus.json", _config(instance))
@@ -42,9 +40,13 @@ def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     return [Program("prometheus", (*inside(instance.control_netns), *argv), (config, kubeconfig))]
 
 
+def _installed(instance: Instance, tools: Toolchain) -> bool:
+    return instance.prometheus.exists() and tools.has("prometheus")
+
+
 def deploy(instance: Instance, tools: Toolchain, progress: Progress, timeout: float) -> None:
     """Grant Prometheus the right to read the metrics of nodes, and wait until it serves."""
-    if not programs(instance, tools):
+    if not _installed(instance, tools):
         return
     rights = addons.manifest("prometheus", {})
     if addons.is_applied(instance, "prometheus", rights) and not unready(instance):
@@ -58,11 +60,7 @@ def unready(instance: Instance) -> list[str]:
     """Return why Prometheus does not serve; nothing if it was not asked for."""
     if not instance.prometheus.exists():
         return []
-    try:
-        httpx.get(f"{url(instance)}/-/ready", timeout=2, trust_env=False).raise_for_status()
-    except httpx.HTTPError as error:
-        return [f"Prometheus does not serve ({error}): run `{instance.command('logs prometheus')}`"]
-    return []
+    return readiness.unserved(instance, "Prometheus", f"{url(instance)}/-/ready", "prometheus")
 
 
 def _config(instance: Instance) -> dict[str, Any]:

@@ -38,6 +38,16 @@ def unready(instance: Instance, deployments: tuple[str, ...]) -> list[str]:
         return [f"the API server is unreachable: {error}"]
 
 
+def unserved(instance: Instance, name: str, url: str, *processes: str) -> list[str]:
+    """Return why a URL of the platform is not served, and the logs that say more; nothing if it is."""
+    try:
+        httpx.get(url, timeout=2, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        logs = " and ".join(f"`{instance.command(f'logs {process}')}`" for process in processes)
+        return [f"{name} does not serve ({error}): run {logs}"]
+    return []
+
+
 def _unready_nodes(nodes: list[dict[str, Any]]) -> list[str]:
     conditions = {
         node["metadata"]["name"]: {c["type"]: c["status"] for c in node["status"].get("conditions", [])}

@@ -12,12 +12,9 @@ from sandbox.tools.toolchain import Toolchain
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Instance:
-    made = Instance("test", tmp_path / "state", tmp_path / "cache")
-    for directory in (made.libexec, made.etc):
-        directory.mkdir(parents=True)
-    (made.libexec / "socat").symlink_to("/usr/bin/socat")
-    return made
+def instance(instance: Instance) -> Instance:
+    (instance.libexec / "socat").symlink_to("/usr/bin/socat")
+    return instance
 
 
 @pytest.fixture

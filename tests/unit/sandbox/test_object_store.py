@@ -1,21 +1,9 @@
 """The S3 store of the sandbox."""
 
-from pathlib import Path
-
-import pytest
-
 from sandbox import status
 from sandbox.platform import environment, object_store
 from sandbox.platform.instance import Instance
 from sandbox.tools.toolchain import Toolchain
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Instance:
-    made = Instance("test", tmp_path / "state", tmp_path / "cache")
-    for directory in (made.libexec, made.etc):
-        directory.mkdir(parents=True)
-    return made
 
 
 def test_without_it_nothing_is_different(instance: Instance) -> None:

@@ -3,19 +3,9 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from sandbox.platform import pki, prometheus
 from sandbox.platform.instance import Instance
 from sandbox.tools.toolchain import Toolchain
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Instance:
-    made = Instance("test", tmp_path / "state", tmp_path / "cache")
-    for directory in (made.libexec, made.etc):
-        directory.mkdir(parents=True)
-    return made
 
 
 def test_without_it_nothing_is_different(instance: Instance) -> None:
