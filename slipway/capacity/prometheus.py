@@ -20,7 +20,7 @@ POINTS = 10_000
 """The points of one answer; Prometheus refuses more than 11,000."""
 TIMEOUT_S = 60
 
-_CONTAINERS = 'container!="",container!="POD"'
+_CONTAINERS = 'namespace="{namespace}",container!="",container!="POD"'
 QUERIES = {
     "cpu": "sum by (pod, container) (rate(container_cpu_usage_seconds_total{{{where}}}[{step}s]))",
     "memory": (
@@ -31,8 +31,8 @@ QUERIES = {
     ),
     "periods": "sum by (pod, container) (increase(container_cpu_cfs_periods_total{{{where}}}[{step}s]))",
     "kills": "sum by (pod, container) (increase(container_oom_events_total{{{where}}}[{step}s]))",
+    "requests": 'sum by (pod) (rate({requests}{{namespace="{namespace}"}}[{step}s]))',
 }
-REQUESTS = "sum by (pod) (rate({metric}{{{where}}}[{step}s]))"
 """What is asked; `rate` and `increase` handle the resets of counters. Those of containers are cAdvisor's."""
 
 Series = Mapping[tuple[str, str], Mapping[float, float]]
@@ -59,16 +59,19 @@ class Prometheus:
         Raises:
             SlipwayError: the server does not answer, or not as Prometheus does.
         """
-        where, step = f'namespace="{namespace}"', step_s(end - start)
-        queries = {
-            name: query.format(where=f"{where},{_CONTAINERS}", step=step) for name, query in QUERIES.items()
+        step = step_s(end - start)
+        values = {
+            "namespace": namespace,
+            "where": _CONTAINERS.format(namespace=namespace),
+            "requests": self.requests,
+            "step": step,
         }
-        queries["requests"] = REQUESTS.format(metric=self.requests, where=where, step=step)
         with httpx.Client(timeout=TIMEOUT_S) as client:
             series = {
-                name: self._series(client, query, (start, end, step)) for name, query in queries.items()
+                name: self._series(client, query.format(**values), (start, end, step))
+                for name, query in QUERIES.items()
             }
-        requests = _requests(series.pop("requests"), workloads)
+        requests = _requests(series["requests"], workloads)
         found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         for pod, container in sorted({*series["cpu"], *series["memory"]}):
             if owner := owner_of(pod, workloads):

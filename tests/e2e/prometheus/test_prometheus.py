@@ -45,9 +45,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[
         yield stack
 
 
-def capacity(stack: Stack, command: str) -> dict[str, Any]:
-    words = (f"--prometheus={prometheus.url(INSTANCE)}", "--over=20m", "--history=1m", "--json")
-    done = stack.slipway("capacity", command, stack.name, *words)
+def measured(stack: Stack, *options: str) -> dict[str, Any]:
+    words = (f"--prometheus={prometheus.url(INSTANCE)}", "--over=20m", "--history=1m", "--json", *options)
+    done = stack.slipway("capacity", "measure", stack.name, *words)
     assert done.stdout, done.stderr
     [web] = json.loads(done.stdout)
     found: dict[str, Any] = web
@@ -58,7 +58,7 @@ def test_prometheus_has_the_use_and_the_requests_of_a_stack(stack: MeasuredStack
     with load(stack.output("url"), RATE) as sent:
         time.sleep(LOAD_S)
     assert sent.failed == 0, sent
-    found = capacity(stack, "measure")
+    found = measured(stack)
     assert found["requests_per_second_peak"] == pytest.approx(RATE, rel=0.2)
     assert 0.005 < found["cpu_peak"] < 0.1
     assert 5 * 2**20 < found["memory_peak"] < 64 * 2**20
@@ -67,6 +67,4 @@ def test_prometheus_has_the_use_and_the_requests_of_a_stack(stack: MeasuredStack
 
 
 def test_a_counter_that_nobody_exposes_is_unknown(stack: MeasuredStack) -> None:
-    words = (f"--prometheus={prometheus.url(INSTANCE)}", "--over=20m", "--requests=shop_orders_total")
-    done = stack.slipway("capacity", "measure", stack.name, *words, "--json")
-    assert [item["requests_per_second_peak"] for item in json.loads(done.stdout)] == [None]
+    assert measured(stack, "--requests=shop_orders_total")["requests_per_second_peak"] is None
