@@ -27,12 +27,19 @@ def forms(secret: str) -> set[bytes]:
 
 
 def holding(directory: Path, needles: Iterable[bytes]) -> list[str]:
-    """The files below a directory that hold any of these, found by grep because there may be gigabytes."""
+    """The files below a directory that hold any of these, found by grep because there may be gigabytes.
+
+    The builder deletes files of its cache at any time, so a search that misses one starts again.
+    """
     patterns = b"\n".join(needles)
     words = ("grep", "--recursive", "--files-with-matches", "--text", "--fixed-strings", "--file=-")
-    done = subprocess.run((*words, "--devices=skip", directory), input=patterns, capture_output=True)
-    assert done.returncode in (0, 1), done.stderr.decode()
-    return done.stdout.decode().splitlines()
+    for _ in range(5):
+        done = subprocess.run((*words, "--devices=skip", directory), input=patterns, capture_output=True)
+        if done.returncode in (0, 1):
+            return done.stdout.decode().splitlines()
+        missed = done.stderr.decode().splitlines()
+        assert all(line.endswith(": No such file or directory") for line in missed), missed
+    raise AssertionError(f"each search missed files that were deleted meanwhile: {missed}")
 
 
 def image(reference: str) -> Iterator[bytes]:

@@ -1,9 +1,11 @@
 """Secrets of a stack are in no place; the plain values, which prove the search, are in each."""
 
 import base64
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +109,19 @@ def test_a_secret_in_base64_would_be_found(before: bytes, tmp_path: Path) -> Non
     (tmp_path / "file").write_bytes(base64.b64encode(before + b"canary-1234567890" + b"after"))
     assert holding(tmp_path, forms("canary-1234567890"))
     assert not holding(tmp_path, forms("parrot-1234567890"))
+
+
+def test_a_search_that_misses_a_deleted_file_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("canary-1234567890")
+    run, missed = subprocess.run, [b"grep: snapshots/340: No such file or directory\n"]
+
+    def grep(words: tuple[str | Path, ...], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(words, 2, b"", missed.pop()) if missed else run(words, **options)
+
+    monkeypatch.setattr(subprocess, "run", grep)
+    assert holding(tmp_path, [b"canary-1234567890"])
+    missed.append(b"grep: file: Permission denied\n")
+    with pytest.raises(AssertionError, match="Permission denied"):
+        holding(tmp_path, [b"canary-1234567890"])
