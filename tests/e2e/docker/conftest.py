@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-import yaml
 
 from sandbox.platform import docker_engine as platform_engine
 from sandbox.platform.processes import Supervisor
@@ -29,11 +28,11 @@ AS_DEPLOYED: dict[str, Any] = {"build": "app", "redis": KEPT}
 class DockerStack(Stack):
     """A stack that runs on the engine."""
 
+    settings: ClassVar = {}
+
     def configure(self, **config: Any) -> None:
         web = {"replicas": 1, "servicePort": PORT, **config.pop("web", {})}
-        config = {"runtime": "docker", "repository": f"{INSTANCE.registry}/hits", "web": web, **config}
-        own = {f"slipway:{key}": value for key, value in config.items()}
-        self.file.write_text(yaml.safe_dump({"config": own}))
+        self.set(**{"runtime": "docker", "repository": f"{INSTANCE.registry}/hits", "web": web, **config})
 
     def docker(self, *command: str) -> str:
         return subprocess.check_output(("docker", *command), env=self.environment, text=True)

@@ -1,21 +1,19 @@
 """ModelService on the Docker engine: it answers, and only a model that answers rightly replaces another."""
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from slipway.images.model_image import MODEL, pack
 from slipway.images.references import Image
 from slipway.images.registry import Repository
 from tests.e2e.docker.conftest import PORT, TIMEOUT, DockerStack
 from tests.e2e.load.attack import load
-from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.own_program import own_stack, write_project
+from tests.e2e.program.conftest import INSTANCE
 from tests.unit.models.making import files
 
 pytestmark = TIMEOUT
@@ -64,17 +62,9 @@ def push(label: int, seed: int) -> Image:
 class ModelStack(DockerStack):
     """The stack of the program of these tests."""
 
-    @property
-    def namespace(self) -> str:
-        return f"model-{self.name}"
-
-    def set(self, model: Image, timeout: int = 100) -> None:
-        config = {
-            "repository": f"{INSTANCE.registry}/digits", "model": str(model), "port": str(PORT + 4),
-            "timeout": str(timeout),
-        }  # fmt: skip
-        own = {f"model:{key}": value for key, value in config.items()}
-        self.file.write_text(yaml.safe_dump({"config": own}))
+    def set(self, **config: Any) -> None:
+        own = {"repository": f"{INSTANCE.registry}/digits", "port": str(PORT + 4), "timeout": "100"}
+        super().set(**{**own, **config})
 
 
 def infer() -> tuple[Any, str]:
@@ -95,18 +85,10 @@ def scorer(
     engine: dict[str, str], model: Image, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ModelStack]:
     directory = tmp_path_factory.mktemp("model")
-    for part in ("components", "stack", "slipway"):
-        (directory / part).symlink_to(PROJECT / part)
-    (directory / "state").mkdir()
-    shutil.copy(Path(__file__).parent / "model/__main__.py", directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "model", "runtime": runtime}))
-    environment = {**engine, "PULUMI_BACKEND_URL": f"file://{directory}/state"}
-    stack = ModelStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    stack.set(model)
-    stack.succeed("stack", "init")
-    with stack.while_up() as up:
-        yield up
+    program = Path(__file__).parent / "model/__main__.py"
+    write_project(directory, "model", [program], ("components", "stack", "slipway"))
+    with own_stack(ModelStack, directory, engine, model=str(model)).while_up() as stack:
+        yield stack
 
 
 def test_it_answers_by_the_protocol_and_names_its_model(scorer: ModelStack, model: Image) -> None:
@@ -130,12 +112,12 @@ def test_the_server_only_reads_the_model(scorer: ModelStack) -> None:
 def test_only_a_model_that_answers_rightly_replaces_another(scorer: ModelStack, model: Image) -> None:
     before = files_of(scorer)["Name"]
     with load(f"{URL}/v2/models/scorer", 10) as seen:
-        scorer.set(push(label=0, seed=2), timeout=25)
+        scorer.set(model=str(push(label=0, seed=2)), timeout="25")
         failed = scorer.run("up", "--yes", "--skip-preview")
         assert failed.returncode != 0
         assert infer()[1] == model.digest
         better = push(label=1, seed=3)
-        scorer.set(better)
+        scorer.set(model=str(better))
         scorer.up()
         assert infer() == ([0, 1], better.digest)
     assert seen.failed == 0, seen

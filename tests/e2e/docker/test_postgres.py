@@ -1,13 +1,11 @@
 """Postgres on the Docker engine: used, replaced, backed up, restored, and protected."""
 
-import configparser
 import json
 import os
 import re
 import shutil
 import signal
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.platform.object_store import BUCKET, find
+from sandbox.platform.object_store import BUCKET
 from tests.conftest import started
 from tests.e2e.docker.conftest import PORT, TIMEOUT, DockerStack, engine_answers
-from tests.e2e.program.conftest import INSTANCE, PROJECT
+from tests.e2e.own_program import object_store, own_stack, tell_keys, write_project
+from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
 
 pytestmark = TIMEOUT
@@ -27,21 +26,14 @@ pytestmark = TIMEOUT
 class DatabaseStack(DockerStack):
     """The stack of the program of these tests."""
 
-    @property
-    def namespace(self) -> str:
-        return f"database-{self.name}"
-
     def set(self, **config: str) -> None:
-        store = find(INSTANCE)
-        assert store is not None
         own = {
-            "repository": f"{INSTANCE.registry}/postgres", "endpoint": store.endpoint, "port": str(PORT + 3),
-            **config,
+            "repository": f"{INSTANCE.registry}/postgres", "endpoint": object_store().endpoint,
+            "port": str(PORT + 3), **config,
         }  # fmt: skip
         kept = yaml.safe_load(self.file.read_text())["config"] if self.file.exists() else {}
         secret = {key: value for key, value in kept.items() if isinstance(value, dict)}
-        settings = {f"database:{key}": value for key, value in own.items()}
-        self.file.write_text(yaml.safe_dump({"config": {**secret, **settings}}))
+        super().set(**secret, **own)
 
     @property
     def server(self) -> str:
@@ -65,24 +57,10 @@ class DatabaseStack(DockerStack):
 @pytest.fixture(scope="module")
 def database(engine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseStack]:
     directory = tmp_path_factory.mktemp("database")
-    for part in ("components", "stack", "slipway"):
-        (directory / part).symlink_to(PROJECT / part)
-    (directory / "state").mkdir()
-    shutil.copy(Path(__file__).parent / "database/__main__.py", directory)
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (directory / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "database", "runtime": runtime}))
-    environment = {
-        **engine, **started("--postgres", "--store"), "PULUMI_BACKEND_URL": f"file://{directory}/state"
-    }  # fmt: skip
-    stack = DatabaseStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    stack.set()
-    stack.succeed("stack", "init")
-    store = find(INSTANCE)
-    assert store is not None
-    keys = configparser.ConfigParser()
-    keys.read(store.credentials)
-    stack.tell_secret("accessKey", keys["default"]["aws_access_key_id"])
-    stack.tell_secret("secretKey", keys["default"]["aws_secret_access_key"])
+    program = Path(__file__).parent / "database/__main__.py"
+    write_project(directory, "database", [program], ("components", "stack", "slipway"))
+    stack = own_stack(DatabaseStack, directory, {**engine, **started("--postgres", "--store")})
+    tell_keys(stack)
     try:
         stack.up()
         yield stack

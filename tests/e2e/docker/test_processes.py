@@ -3,17 +3,15 @@
 import re
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from tests.e2e.docker.conftest import PORT, TIMEOUT, DockerStack
-from tests.e2e.own_program import write_project
+from tests.e2e.own_program import own_stack, write_project
 from tests.e2e.sandbox.cluster import IMAGE, eventually
 
 pytestmark = TIMEOUT
@@ -28,13 +26,9 @@ REPORTED_WITHIN_S = 60
 class System(DockerStack):
     """A stack of the program of these tests."""
 
-    @property
-    def namespace(self) -> str:
-        return f"processes-{self.name}"
-
     def set(self, **config: str) -> None:
         own = {"migration": MIGRATION, "work": WORK, "serve": SERVE, "port": str(PORT + 2), **config}
-        self.file.write_text(yaml.safe_dump({"config": {f"processes:{key}": own[key] for key in own}}))
+        super().set(**own)
 
     def redis(self, *words: str) -> str:
         [cache] = self.containers(f"{self.namespace}-cache$")
@@ -53,11 +47,8 @@ class System(DockerStack):
 @contextmanager
 def new_system(directory: Path, engine: dict[str, str]) -> Iterator[System]:
     """Make a stack that is not deployed, and leave nothing of it behind."""
-    backend = write_project(directory, "processes", [Path(__file__).parent / "project/__main__.py"])
-    environment = {**engine, "PULUMI_BACKEND_URL": backend}
-    stack = System(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    stack.set()
-    stack.succeed("stack", "init")
+    write_project(directory, "processes", [Path(__file__).parent / "project/__main__.py"])
+    stack = own_stack(System, directory, engine)
     try:
         yield stack
     finally:

@@ -1,19 +1,17 @@
 """A stack with host names, and clients that reach it through the doors of the sandbox."""
 
 import ssl
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from sandbox.platform import ingress_controller
 from tests.conftest import started
 from tests.e2e.conftest import Ending
-from tests.e2e.own_program import write_project
+from tests.e2e.own_program import own_stack, write_project
 from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.sandbox.cluster import IMAGE
 
@@ -58,11 +56,7 @@ def answer(url: str) -> str:
 class DoorStack(Stack):
     """The deployed stack of the program of these tests."""
 
-    @property
-    def namespace(self) -> str:
-        return f"doors-{self.name}"
-
-    def specify(self, **change: Any) -> None:
+    def set(self, **change: Any) -> None:
         """Write the stack's file, with what differs from the base."""
         issued = ingress_controller.certificate(INSTANCE, (HOST, f"*.{HOST}"))
         own = {
@@ -73,17 +67,12 @@ class DoorStack(Stack):
             "key": str(issued.key),
             **change,
         }
-        config = {f"doors:{key}": value for key, value in own.items()}
-        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **config}}))
+        super().set(**own)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[DoorStack]:
     directory = tmp_path_factory.mktemp("doors")
-    backend = write_project(directory, "doors", HERE.glob("*.py"))
-    environment = {**started("--ingress"), "PULUMI_BACKEND_URL": backend}
-    stack = DoorStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    stack.specify()
-    stack.succeed("stack", "init")
-    with stack.while_up(ending):
+    write_project(directory, "doors", HERE.glob("*.py"))
+    with own_stack(DoorStack, directory, started("--ingress")).while_up(ending) as stack:
         yield stack

@@ -109,7 +109,7 @@ def test_a_rollout_fails_no_request(stack: DoorStack) -> None:
         clients = [pool.submit(asks, keep) for keep in (True, False, True, False)]
         try:
             for change in ({"version": "2"}, {}):
-                stack.specify(**change)
+                stack.set(**change)
                 stack.up()
         finally:
             ended.set()
@@ -122,7 +122,7 @@ def test_adding_a_host_is_previewed_as_an_opening_and_then_serves(stack: DoorSta
     with pytest.raises(httpx.ConnectError):
         ask(f"https://{ADDED}/")
     try:
-        stack.specify(hosts=[HOST, SECOND, ADDED])
+        stack.set(hosts=[HOST, SECOND, ADDED])
         done = stack.slipway("preview", stack.name, "--json")
         [report] = json.loads(done.stdout)["stacks"]
         assert done.returncode == 3, "dangerous"
@@ -132,5 +132,5 @@ def test_adding_a_host_is_previewed_as_an_opening_and_then_serves(stack: DoorSta
         eventually("the new host serves", lambda: answer(f"https://{ADDED}/") == "shop /")
         assert answer(f"https://{HOST}/") == "shop /"
     finally:
-        stack.specify()
+        stack.set()
         stack.up()

@@ -18,10 +18,6 @@ class Example(Stack):
     """The deployed stack of an example."""
 
     @property
-    def namespace(self) -> str:
-        return f"{self.directory.name}-{self.name}"
-
-    @property
     def url(self) -> str:
         address = self.kubectl("get", "service/web", "--output=jsonpath={.spec.clusterIP}")
         return f"http://{address}"

@@ -1,18 +1,16 @@
 """Two stacks of the same web service under load: one as the components make it, one without protection."""
 
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.conftest import SOAK
 from tests.e2e import soak
 from tests.e2e.conftest import Ending
 from tests.e2e.load.attack import Load
-from tests.e2e.own_program import write_project
+from tests.e2e.own_program import own_stack, write_project
 from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
 from tests.e2e.pushing import push
 
@@ -40,14 +38,6 @@ Figures = Callable[[str, Load, Load], None]
 
 class Service(Stack):
     """A deployed stack of the program for these tests."""
-
-    def configure(self, **config: object) -> None:
-        own = {f"load:{key}": value for key, value in config.items()}
-        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **own}}))
-
-    @property
-    def namespace(self) -> str:
-        return f"load-{self.name}"
 
     def run_version(self, image: str) -> None:
         self.succeed("config", "set", "image", image)
@@ -92,11 +82,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployed(
     directory: Path, sandbox: dict[str, str], name: str, ending: Ending, **config: object
 ) -> Iterator[Service]:
-    own = {"PULUMI_BACKEND_URL": f"file://{directory}/state"}
-    stack = Service(f"{name}-{uuid.uuid4().hex[:6]}", directory, {**sandbox, **own})
-    stack.configure(**config)
-    stack.succeed("stack", "init")
-    with stack.while_up(ending):
+    with own_stack(Service, directory, sandbox, name, **config).while_up(ending) as stack:
         yield stack
 
 

@@ -46,10 +46,6 @@ class Load:
 class Digits(Stack):
     """A stack of the example."""
 
-    @property
-    def namespace(self) -> str:
-        return f"digits-{self.name}"
-
     @cached_property
     def url(self) -> str:
         address = self.kubectl("get", "service/scorer", "--output=jsonpath={.spec.clusterIP}")

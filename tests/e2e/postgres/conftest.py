@@ -3,7 +3,6 @@
 import json
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import yaml
 
 from tests.conftest import started
 from tests.e2e.conftest import Ending
-from tests.e2e.own_program import write_project
+from tests.e2e.own_program import own_stack, write_project
 from tests.e2e.postgres.attempts import Attempts
 from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.sandbox.cluster import eventually
@@ -37,10 +36,6 @@ class Measured:
 
 class DatabaseStack(Stack):
     """The deployed stack of the program of these tests."""
-
-    @property
-    def namespace(self) -> str:
-        return f"postgres-{self.name}"
 
     def pod_of(self, *labels: str) -> str:
         """Return the only pod with these labels that is not being deleted."""
@@ -160,13 +155,9 @@ class DatabaseStack(Stack):
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[DatabaseStack]:
     directory = tmp_path_factory.mktemp("postgres")
-    backend = write_project(directory, "postgres", HERE.glob("*.py"), ("components", "stack"))
-    environment = {**started("--postgres"), "PULUMI_BACKEND_URL": backend}
-    stack = DatabaseStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    config = {"kubernetes:context": INSTANCE.name, "postgres:repository": f"{INSTANCE.registry}/postgres"}
-    stack.file.write_text(yaml.safe_dump({"config": config | {"postgres:durability": "sync"}}))
-    stack.succeed("stack", "init")
-    with stack.while_up(ending):
+    write_project(directory, "postgres", HERE.glob("*.py"), ("components", "stack"))
+    config = {"repository": f"{INSTANCE.registry}/postgres", "durability": "sync"}
+    with own_stack(DatabaseStack, directory, started("--postgres"), **config).while_up(ending) as stack:
         yield stack
 
 

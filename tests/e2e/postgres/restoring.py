@@ -1,6 +1,5 @@
 """A stack with backups in the sandbox's store, its drills, and its restores."""
 
-import configparser
 import json
 import re
 import time
@@ -8,11 +7,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sandbox.platform.object_store import BUCKET, find
+from sandbox.platform.object_store import BUCKET
 from tests.conftest import started
-from tests.e2e.own_program import write_project
+from tests.e2e.own_program import object_store, own_stack, tell_keys, write_project
 from tests.e2e.postgres.conftest import DatabaseStack
 from tests.e2e.program.conftest import INSTANCE
 from tests.e2e.sandbox.cluster import eventually
@@ -23,10 +20,6 @@ DRILL_S = 300
 
 class RestoreStack(DatabaseStack):
     """The deployed stack of the program with backups."""
-
-    @property
-    def namespace(self) -> str:
-        return f"restores-{self.name}"
 
     @property
     def archive(self) -> Path:
@@ -80,19 +73,11 @@ class RestoreStack(DatabaseStack):
 def new(directory: Path) -> RestoreStack:
     """Return a stack that is not deployed yet."""
     folders = ("components", "stack", "slipway")
-    backend = write_project(directory, "restores", [PROGRAM / "__main__.py"], folders)
-    environment = {**started("--postgres", "--store"), "PULUMI_BACKEND_URL": backend}
-    stack = RestoreStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    store = find(INSTANCE)
-    assert store is not None
-    config = {"repository": f"{INSTANCE.registry}/postgres", "endpoint": store.endpoint}
-    own = {f"restores:{key}": value for key, value in config.items()}
-    stack.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **own}}))
-    stack.succeed("stack", "init")
-    keys = configparser.ConfigParser()
-    keys.read(store.credentials)
-    stack.tell_secret("accessKey", keys["default"]["aws_access_key_id"])
-    stack.tell_secret("secretKey", keys["default"]["aws_secret_access_key"])
+    write_project(directory, "restores", [PROGRAM / "__main__.py"], folders)
+    environment = started("--postgres", "--store")
+    config = {"repository": f"{INSTANCE.registry}/postgres", "endpoint": object_store().endpoint}
+    stack = own_stack(RestoreStack, directory, environment, **config)
+    tell_keys(stack)
     return stack
 
 

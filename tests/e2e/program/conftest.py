@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pytest
 import yaml
@@ -28,6 +29,9 @@ PARTS = ("Pulumi.yaml", "__main__.py", "stack", "components", "app", ".venv")
 class Stack:
     """One stack, in a directory with the project's program."""
 
+    settings: ClassVar = {"kubernetes:context": INSTANCE.name}
+    """What every stack's file says."""
+
     name: str
     directory: Path
     environment: dict[str, str]
@@ -36,15 +40,24 @@ class Stack:
     def file(self) -> Path:
         return self.directory / f"Pulumi.{self.name}.yaml"
 
+    @cached_property
+    def project(self) -> str:
+        name: str = yaml.safe_load((self.directory / "Pulumi.yaml").read_text())["name"]
+        return name
+
     @property
     def namespace(self) -> str:
-        return f"slipway-{self.name}"
+        return f"{self.project}-{self.name}"
+
+    def set(self, **config: Any) -> None:
+        """Write the stack's file with these keys, of the project unless they name another."""
+        own = {key if ":" in key else f"{self.project}:{key}": value for key, value in config.items()}
+        self.file.write_text(yaml.safe_dump({"config": self.settings | own}))
 
     def configure(self, **config: Any) -> None:
+        """Write the stack's file for the repository's program."""
         web = {"resources": LITTLE, **config.pop("web", {})}
-        config = {"repository": f"{INSTANCE.registry}/hits", "web": web, **config}
-        own = {f"slipway:{key}": value for key, value in config.items()}
-        self.file.write_text(yaml.safe_dump({"config": {"kubernetes:context": INSTANCE.name, **own}}))
+        self.set(**{"repository": f"{INSTANCE.registry}/hits", "web": web, **config})
 
     def tell_secret(self, key: str, value: str) -> None:
         """As a user would: on standard input, so that it is in no argument list."""

@@ -2,19 +2,17 @@
 
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sandbox.platform import prometheus
 from tests.conftest import started
 from tests.e2e.conftest import Ending
 from tests.e2e.load.attack import load
-from tests.e2e.own_program import write_project
+from tests.e2e.own_program import own_stack, write_project
 from tests.e2e.program.conftest import INSTANCE, Stack
 from tests.e2e.sandbox.cluster import IMAGE
 
@@ -24,24 +22,11 @@ LOAD_S = 150
 """Longer than two of the steps in which `measure` asks for a short history."""
 
 
-class MeasuredStack(Stack):
-    """The deployed stack of the program of these tests."""
-
-    @property
-    def namespace(self) -> str:
-        return f"measured-{self.name}"
-
-
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[MeasuredStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, ending: Ending) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("measured")
-    backend = write_project(directory, "measured", HERE.glob("*.py"))
-    environment = {**started("--prometheus"), "PULUMI_BACKEND_URL": backend}
-    stack = MeasuredStack(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
-    config = {"kubernetes:context": INSTANCE.name, "measured:image": IMAGE}
-    stack.file.write_text(yaml.safe_dump({"config": config}))
-    stack.succeed("stack", "init")
-    with stack.while_up(ending):
+    write_project(directory, "measured", HERE.glob("*.py"))
+    with own_stack(Stack, directory, started("--prometheus"), image=IMAGE).while_up(ending) as stack:
         yield stack
 
 
@@ -54,7 +39,7 @@ def measured(stack: Stack, *options: str) -> dict[str, Any]:
     return found
 
 
-def test_prometheus_has_the_use_and_the_requests_of_a_stack(stack: MeasuredStack) -> None:
+def test_prometheus_has_the_use_and_the_requests_of_a_stack(stack: Stack) -> None:
     with load(stack.output("url"), RATE) as sent:
         time.sleep(LOAD_S)
     assert sent.failed == 0, sent
@@ -66,5 +51,5 @@ def test_prometheus_has_the_use_and_the_requests_of_a_stack(stack: MeasuredStack
     assert found["kills"] == 0
 
 
-def test_a_counter_that_nobody_exposes_is_unknown(stack: MeasuredStack) -> None:
+def test_a_counter_that_nobody_exposes_is_unknown(stack: Stack) -> None:
     assert measured(stack, "--requests=shop_orders_total")["requests_per_second_peak"] is None

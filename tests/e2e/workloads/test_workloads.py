@@ -2,18 +2,16 @@
 
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests.e2e.conftest import Ending
-from tests.e2e.own_program import write_project
-from tests.e2e.program.conftest import INSTANCE, Stack
+from tests.e2e.own_program import own_stack, write_project
+from tests.e2e.program.conftest import Stack
 from tests.e2e.program.test_stacks import REPORTED_WITHIN_S
 from tests.e2e.sandbox.cluster import IMAGE, eventually
 
@@ -23,10 +21,6 @@ HERE = Path(__file__).parent / "project"
 
 class System(Stack):
     """The deployed stack of the program of these tests."""
-
-    @property
-    def namespace(self) -> str:
-        return f"workloads-{self.name}"
 
     def redis(self, *words: str) -> str:
         return self.kubectl("exec", "statefulset/cache", "--", "redis-cli", *words).strip()
@@ -52,15 +46,10 @@ def system(
     sandbox: dict[str, str], tmp_path_factory: pytest.TempPathFactory, ending: Ending
 ) -> Iterator[System]:
     directory = tmp_path_factory.mktemp("workloads")
-    backend = write_project(directory, "workloads", HERE.glob("*.py"))
-    environment = {**sandbox, "PULUMI_BACKEND_URL": backend}
-    stack = System(f"test-{uuid.uuid4().hex[:6]}", directory, environment)
+    write_project(directory, "workloads", HERE.glob("*.py"))
     own = {"image": IMAGE, "migration": "1", "password": PASSWORD}
-    config = {f"workloads:{key}": value for key, value in own.items()}
-    config |= {"kubernetes:context": INSTANCE.name, "kubernetes:upsertExistingObjects": "true"}
-    stack.file.write_text(yaml.safe_dump({"config": config}))
-    stack.succeed("stack", "init")
-    with stack.while_up(ending):
+    config = {**own, "kubernetes:upsertExistingObjects": "true"}
+    with own_stack(System, directory, sandbox, **config).while_up(ending) as stack:
         yield stack
 
 
