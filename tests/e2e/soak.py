@@ -1,6 +1,6 @@
 """The figures of `make soak`, written under reports/."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,19 @@ class Kill:
     command: str
     command_failed: bool = False
     repaired: bool = False
+
+
+def disturb(disturbed: Callable[[float], bool | None], moment: float) -> bool:
+    """Disturb a command some seconds after its start, and return whether it failed.
+
+    `disturbed` returns None for a command that had ended before: it may be much faster than the one that was
+    timed, and is then started again, and disturbed after half of the time.
+    """
+    for attempt in range(5):
+        failed = disturbed(moment / 2**attempt)
+        if failed is not None:
+            return failed
+    raise AssertionError("nothing was disturbed")
 
 
 class Kills(list[Kill]):

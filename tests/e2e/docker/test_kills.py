@@ -3,9 +3,11 @@
 SEED=… repeats the moments of a run that failed; the failure has the seed.
 """
 
+import itertools
 import random
 import subprocess
 import time
+from functools import partial
 
 import pytest
 
@@ -17,7 +19,7 @@ from tests.e2e.leftovers import locks, plugins
 from tests.e2e.processes import descendants, process_files
 from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill
-from tests.e2e.soak import Kills
+from tests.e2e.soak import Kills, disturb
 
 pytestmark = TIMEOUT
 
@@ -33,13 +35,15 @@ VICTIMS: dict[str, tuple[Choice, int]] = {
     "the engine, on Docker": (lambda pid, rng: [engine_process()], 6),
 }
 """What is killed, and at how many moments in the long form: 20 in all."""
+CHANGES = itertools.count()
 POINTS = [
     (victim, number) for victim, (_, times) in VICTIMS.items() for number in range(times if SOAK else 1)
 ]
 
 
-def change(stack: DockerStack, number: int) -> None:
+def change(stack: DockerStack) -> None:
     """Make the next update replace the containers of Redis and of the application."""
+    number = next(CHANGES)
     redis = {**AS_DEPLOYED["redis"], "resources": {"limits": {"memory": f"{129 + number}Mi"}}}
     web = {"resources": {"limits": {"cpu": f"{300 + number}m"}}}
     stack.configure(**{**AS_DEPLOYED, "redis": redis}, web=web)
@@ -48,7 +52,7 @@ def change(stack: DockerStack, number: int) -> None:
 @pytest.fixture(scope="module")
 def seconds(local: DockerStack) -> float:
     """Seconds of an update without a kill."""
-    change(local, 99)
+    change(local)
     begun = time.monotonic()
     local.up()
     return time.monotonic() - begun
@@ -62,13 +66,7 @@ def test_a_killed_update_is_finished_by_one_command(
     moment = rng.uniform(0.2, 0.85) * seconds
     before, expected = hits(), len(local.containers(""))
     with kills.record(victim, "up") as record:
-        for attempt in range(4):  # the update may be much faster than the one that was timed
-            change(local, POINTS.index((victim, number)) + 100 * attempt)
-            failed = disturbed(local, victim, moment / 2**attempt, rng)
-            if failed is not None:
-                break
-        assert failed is not None, "nothing was disturbed"
-        record.command_failed = failed
+        record.command_failed = disturb(partial(disturbed, local, victim, rng), moment)
         eventually("the engine answers", lambda: engine_answers(local))
         recovered = local.slipway("recover", local.name, "--yes")
         assert recovered.returncode == 0, recovered.stdout + recovered.stderr
@@ -79,11 +77,12 @@ def test_a_killed_update_is_finished_by_one_command(
         local.unchanged()
 
 
-def disturbed(stack: DockerStack, victim: str, moment: float, rng: random.Random) -> bool | None:
+def disturbed(stack: DockerStack, victim: str, rng: random.Random, moment: float) -> bool | None:
     """Run an update, kill a victim at some moment of it, and return whether the update failed.
 
     Returns None if the update had ended before that moment.
     """
+    change(stack)
     words = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", stack.name)
     with subprocess.Popen(
         words, cwd=stack.directory, env=stack.environment, stdout=subprocess.PIPE, text=True

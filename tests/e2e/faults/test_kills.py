@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -22,11 +23,13 @@ from tests.e2e.processes import descendants
 from tests.e2e.program.conftest import INSTANCE, PROJECT
 from tests.e2e.sandbox.cluster import eventually
 from tests.e2e.sandbox.killing import kill
-from tests.e2e.soak import Kills
+from tests.e2e.soak import Kills, disturb
 
 SEED = os.environ.get("SEED") or os.urandom(4).hex()
 UPDATES, DESTROYS = (5, 2) if SOAK else (1, 1)
 """At how many moments of each command each victim is killed."""
+SHARES = 0.15, 0.75
+"""Between which shares of its time a command is disturbed: neither at once nor when it may be over."""
 SHORT_FORM = {"up": ["a plugin", "the builder", "the registry", "everything"], "destroy": ["the API server"]}
 Choice = Callable[[int, random.Random], list[int]]
 """Returns the processes to kill, given the pid of the CLI."""
@@ -73,19 +76,26 @@ def seconds(breakable: Breakable) -> float:
     return time.monotonic() - begun
 
 
-def disturb(stack: Breakable, command: str, victim: str, number: int, seconds: float) -> bool:
-    """Run a command and kill a victim at some moment of it, neither at once nor when it may be over.
+def disturbed(stack: Breakable, command: str, victim: str, rng: random.Random, moment: float) -> bool | None:
+    """Run a command, kill a victim at some moment of it, and return whether the command failed.
 
-    Returns whether the command failed.
+    Returns None if the command had ended before that moment.
     """
-    rng = random.Random(f"{SEED} {command} {victim} {number}")  # noqa: S311 # chooses a moment
-    moment = rng.uniform(0.15, 0.75) * seconds
+    if command == "up":
+        stack.change()
+    else:
+        stack.up()
     with stack.start(command) as process:
         try:
             time.sleep(moment)
+            # Without a lock it has not begun, or only its end is left, where there is nothing to repair.
+            while process.poll() is None and not stack.locks():
+                time.sleep(0.05)
             victims = VICTIMS[victim](process.pid, rng)
+            if process.poll() is not None or not any(victims):
+                print(process.communicate(timeout=200)[0][-3000:])
+                return None
             print(f"SEED={SEED}: {victim} ({victims}) killed {moment:.2f} s into {command}")
-            assert process.poll() is None and any(victims), "nothing was disturbed"
             kill(victims)
             print(process.communicate(timeout=200)[0][-3000:])
         finally:
@@ -109,9 +119,11 @@ def sandbox(command: str) -> "subprocess.CompletedProcess[str]":
 def test_a_disturbed_update_is_finished_by_one_command(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
-    breakable.change()
+    rng = random.Random(f"{SEED} up {victim} {number}")  # noqa: S311 # chooses a moment
     with kills.record(victim, "up") as kill:
-        kill.command_failed = disturb(breakable, "up", victim, number, seconds)
+        kill.command_failed = disturb(
+            partial(disturbed, breakable, "up", victim, rng), rng.uniform(*SHARES) * seconds
+        )
         if victim in ("the CLI", "everything"):
             assert breakable.locks(), "nothing was left to repair"
         print(breakable.recover())
@@ -124,9 +136,12 @@ def test_a_disturbed_update_is_finished_by_one_command(
 def test_a_disturbed_destroy_can_be_repeated(
     victim: str, number: int, breakable: Breakable, seconds: float, kills: Kills
 ) -> None:
+    rng = random.Random(f"{SEED} destroy {victim} {number}")  # noqa: S311 # chooses a moment
     try:
         with kills.record(victim, "destroy") as kill:
-            kill.command_failed = disturb(breakable, "destroy", victim, number, seconds)
+            kill.command_failed = disturb(
+                partial(disturbed, breakable, "destroy", victim, rng), rng.uniform(*SHARES) * seconds
+            )
             print(breakable.recover("--no-up"))
             breakable.succeed("destroy", "--yes", "--skip-preview")
             assert breakable.known() == breakable.there() == set()

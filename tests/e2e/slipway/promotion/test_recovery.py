@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import SOAK
 from tests.e2e.leftovers import in_the_cluster, in_the_state, locks, plugins
 from tests.e2e.slipway.promotion.conftest import INSTANCE, Pipeline
-from tests.e2e.soak import Kills
+from tests.e2e.soak import Kills, disturb
 
 KILLS = 10 if SOAK else 1
 """At how many points of an update, and of a destroy, spread over its length."""
@@ -41,8 +41,12 @@ def seconds(crashing: Pipeline) -> dict[str, float]:
     return took
 
 
-def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
-    """Kill the CLI alone: its plugins live on, as they do when the kernel kills it for want of memory."""
+def killed(pipeline: Pipeline, command: str, moment: float) -> bool | None:
+    """Kill the CLI alone: its plugins live on, as they do when the kernel kills it for want of memory.
+
+    Returns None if the command had ended before that moment, True otherwise: a killed command has failed.
+    """
+    pipeline.pulumi("crash", {"up": "destroy", "destroy": "up"}[command], "--yes", "--skip-preview")
     process = subprocess.Popen(
         (
             "pulumi",
@@ -58,10 +62,14 @@ def kill_after(pipeline: Pipeline, command: str, after_s: float) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(after_s)
-    assert process.poll() is None, "nothing was disturbed"
+    time.sleep(moment)
+    # Without a lock it has not begun, or only its end is left, where there is nothing to repair.
+    while process.poll() is None and not locks(pipeline.state, pipeline.stack("crash")):
+        time.sleep(0.05)
+    ended = process.poll() is not None
     process.send_signal(signal.SIGKILL)
     process.wait()
+    return None if ended else True
 
 
 def known_and_there(pipeline: Pipeline) -> tuple[set[str], set[str]]:
@@ -76,8 +84,8 @@ def test_one_command_repairs_a_killed_update(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
     with kills.record("the CLI, creating", "up") as kill:
-        kill_after(crashing, "up", seconds["up"] * (point + 1) / (KILLS + 2))
-        kill.command_failed = True
+        moment = seconds["up"] * (point + 1) / (KILLS + 2)
+        kill.command_failed = disturb(partial(killed, crashing, "up"), moment)
         done = crashing.slipway("recover", crashing.stack("crash"), "--yes")
         assert done.code == 0, done.stderr
         known, there = known_and_there(crashing)
@@ -85,17 +93,15 @@ def test_one_command_repairs_a_killed_update(
         assert crashing.changes("crash") == []
         assert locks(crashing.state, crashing.stack("crash")) == []
         assert plugins(crashing.directory) == []
-    crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
 
 
 @pytest.mark.parametrize("point", range(KILLS))
 def test_a_killed_destroy_can_be_repeated(
     point: int, crashing: Pipeline, seconds: dict[str, float], kills: Kills
 ) -> None:
-    crashing.pulumi("crash", "up", "--yes", "--skip-preview")
     with kills.record("the CLI", "destroy") as kill:
-        kill_after(crashing, "destroy", seconds["destroy"] * (point + 1) / (KILLS + 2))
-        kill.command_failed = True
+        moment = seconds["destroy"] * (point + 1) / (KILLS + 2)
+        kill.command_failed = disturb(partial(killed, crashing, "destroy"), moment)
         done = crashing.slipway("recover", crashing.stack("crash"), "--yes", "--no-up")
         assert done.code == 0, done.stderr
         crashing.pulumi("crash", "destroy", "--yes", "--skip-preview")
