@@ -19,20 +19,23 @@ PASSING = {"events", "events.events.k8s.io", "endpoints", "leases.coordination.k
 
 def in_the_cluster(kubectl: Kubectl) -> set[str]:
     """Return every object of a namespace that no other object owns, of any kind."""
-    kinds = eventually("all APIs answer", lambda: _kinds(kubectl))
-    expected = ",".join(kind for kind in kinds if kind not in PASSING)
-    items = json.loads(kubectl("get", expected, "--output=json", "--ignore-not-found") or "{}").get(
-        "items", []
-    )
+    [items] = eventually("all APIs answer", lambda: _items(kubectl))
     own = (item for item in items if not item["metadata"].get("ownerReferences"))
     return {_name(item) for item in own} - OF_THE_CLUSTER
 
 
-def _kinds(kubectl: Kubectl) -> list[str]:
+def _items(kubectl: Kubectl) -> list[list[Any]]:
+    """Return the list of all objects; nothing if some kind cannot be listed now.
+
+    Another server that answers for one may need a while after a restart, and a test may delete its own kind.
+    """
     try:
-        return kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
-    except CalledProcessError:  # one that another server answers for may need a while after a restart
+        kinds = kubectl("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
+        expected = ",".join(kind for kind in kinds if kind not in PASSING)
+        found = kubectl("get", expected, "--output=json", "--ignore-not-found")
+    except CalledProcessError:
         return []
+    return [json.loads(found or "{}").get("items", [])]
 
 
 def in_the_state(deployment: Mapping[str, Any]) -> set[str]:

@@ -13,8 +13,9 @@ import pytest
 
 from tests.conftest import SOAK
 from tests.e2e.docker.conftest import AS_DEPLOYED, TIMEOUT, DockerStack, engine_answers, engine_process
-from tests.e2e.docker.test_local import hits
+from tests.e2e.docker.test_local import URL
 from tests.e2e.faults.test_kills import SEED, Choice
+from tests.e2e.hits import hits
 from tests.e2e.leftovers import locks, plugins
 from tests.e2e.processes import descendants, process_files
 from tests.e2e.sandbox.cluster import eventually
@@ -64,13 +65,13 @@ def test_a_killed_update_is_finished_by_one_command(
 ) -> None:
     rng = random.Random(f"{SEED} {victim} {number}")  # noqa: S311 # chooses a moment
     moment = rng.uniform(0.2, 0.85) * seconds
-    before, expected = hits(), len(local.containers(""))
+    before, expected = hits(URL), len(local.containers(""))
     with kills.record(victim, "up") as record:
         record.command_failed = disturb(partial(disturbed, local, victim, rng), moment)
         eventually("the engine answers", lambda: engine_answers(local))
         recovered = local.slipway("recover", local.name, "--yes")
         assert recovered.returncode == 0, recovered.stdout + recovered.stderr
-        assert hits() > before, "the volume is intact"
+        assert hits(URL) > before, "the volume is intact"
         assert len(local.containers("")) == expected
         assert locks(local.directory / "state", local.name) == []
         assert plugins(local.directory) == []

@@ -1,13 +1,10 @@
 """A stack on the Docker engine: it serves, it settles, and a bad version leaves the old one serving."""
 
 import os
-import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.e2e.docker.conftest import (
@@ -19,57 +16,47 @@ from tests.e2e.docker.conftest import (
     engine_answers,
     engine_process,
 )
+from tests.e2e.hits import hits
 from tests.e2e.sandbox.cluster import eventually
 
 pytestmark = TIMEOUT
 
-URL = f"http://127.0.0.1:{PORT}/?format=text"
-
-
-def hits() -> int:
-    """Return the count of one visit, as soon as the only web container serves and reaches Redis."""
-    deadline = time.monotonic() + 30
-    while True:
-        answer = httpx.get(URL, timeout=10)
-        if found := re.match(r"hits=(\d+) ", answer.text):
-            return int(found[1])
-        assert time.monotonic() < deadline, f"{answer.status_code}: {answer.text}"
-        time.sleep(1)
+URL = f"http://127.0.0.1:{PORT}"
 
 
 def test_it_counts_and_nothing_is_left_to_do(local: DockerStack) -> None:
     assert local.output("url") == f"http://127.0.0.1:{PORT}"
-    first = hits()
-    assert hits() == first + 1
+    first = hits(URL)
+    assert hits(URL) > first
     local.unchanged()
 
 
 def test_a_restart_of_a_container_is_no_difference(local: DockerStack) -> None:
-    before = hits()
+    before = hits(URL)
     local.docker("restart", *local.containers("web-1"), *local.containers(f"{local.namespace}-cache$"))
-    assert hits() > before
+    assert hits(URL) > before
     local.unchanged()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_an_engine_that_restarts_is_no_difference(local: DockerStack, how: signal.Signals) -> None:
     """Its supervisor starts it again, and it starts the containers. The volume has what Redis kept."""
-    before, known = hits(), local.containers("")
+    before, known = hits(URL), local.containers("")
     engine = engine_process()
     os.kill(engine, how)
     eventually("the engine has ended", lambda: not Path(f"/proc/{engine}").exists())
     eventually("the engine answers", lambda: engine_answers(local))
     assert local.containers("") == known
-    assert hits() > before
+    assert hits(URL) > before
     local.unchanged()
 
 
 def test_a_killed_container_is_a_difference_that_an_update_repairs(local: DockerStack) -> None:
-    before = hits()
+    before = hits(URL)
     local.docker("kill", *local.containers(f"{local.namespace}-cache$"))
     assert local.run("preview", "--refresh", "--expect-no-changes").returncode != 0
     local.succeed("up", "--yes", "--skip-preview", "--refresh")
-    assert hits() > before
+    assert hits(URL) > before
     local.unchanged()
 
 

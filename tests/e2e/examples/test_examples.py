@@ -19,8 +19,8 @@ WITHIN_S = 60
 ROLLOUTS = 10
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
+def eventually(condition: Callable[[], bool], seconds: float = WITHIN_S) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(1)
@@ -85,13 +85,13 @@ def test_a_task_of_a_killed_worker_is_done_by_another(example: Example) -> None:
     if example.directory.name != "fastapi":
         pytest.skip("its tasks are too short to be interrupted")
     with httpx.Client(base_url=example.url, timeout=10) as client:
-        task = client.post("/tasks", params={"text": "again", "seconds": 5}).json()
+        task = client.post("/tasks", params={"text": "again", "seconds": 15}).json()
         time.sleep(1)
         select = ("--selector=app.kubernetes.io/name=worker", "--output=name")
         before = example.kubectl("get", "pods", *select).split()
         example.kubectl("delete", *before, "--grace-period=0", "--force")
         assert client.get(f"/tasks/{task}").json() is None, "it was done before the kill"
-        eventually(lambda: client.get(f"/tasks/{task}").json() == "AGAIN")
+        eventually(lambda: client.get(f"/tasks/{task}").json() == "AGAIN", seconds=120)
         assert not {*before} & {*example.kubectl("get", "pods", *select).split()}
 
 

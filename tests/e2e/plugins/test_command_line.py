@@ -94,7 +94,7 @@ def test_interrupting_an_update_ends_the_wait_and_the_next_one_goes_on(project: 
         running.send_signal(signal.SIGINT)
         began = time.monotonic()
         output = running.stdout.read()
-    assert time.monotonic() - began < 10, "not the wait's 600 seconds"
+    assert time.monotonic() - began < 60, "not the wait's 600 seconds"
     assert running.returncode != 0
     assert "cancel" in output
     made.pulumi("config", "set", "image", IMAGE)

@@ -35,7 +35,7 @@ def test_make_up_deploys_and_shows_what_runs(clone: Clone) -> None:
     assert first
     again = re.search(r"hits=(\d+) version=(\w+) pod=web-", clone.run("make", "up"))
     assert again
-    assert int(again[1]) == int(first[1]) + 1, "the count rises"
+    assert int(again[1]) > int(first[1]), "the count rises"
     assert again[2] == first[2], "nothing was built anew"
     assert clone.git("status", "--porcelain") == ""
     assert clone.files() == before, "the user's own login and files are left alone"

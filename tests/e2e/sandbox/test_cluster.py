@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sandbox.platform.images import MANIFESTS
-from sandbox.platform.instance import Instance
+from sandbox.platform.instance import NODES, Instance
 from tests.e2e.sandbox.cluster import PORT, Cluster, container, deployment, eventually, pod, service
 
 
@@ -21,14 +21,14 @@ def test_a_pod_resolves_a_service_and_reaches_a_pod_on_the_other_node(cluster: C
     assert address == cluster.get("service", "web")["spec"]["clusterIP"]
     assert eventually("an answer", lambda: cluster.fetches("client", "http://web/"))
     direct = cluster.get("pod", "web")["status"]["podIP"]
-    assert cluster.fetches("client", f"http://{direct}:{PORT}/")
+    assert eventually("a direct answer", lambda: cluster.fetches("client", f"http://{direct}:{PORT}/"))
 
 
 def test_a_default_deny_policy_blocks_and_an_allow_rule_opens(cluster: Cluster) -> None:
     cluster.apply(pod("web"), service("web"), pod("friend", team="friends"), pod("stranger"))
     cluster.do("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
     eventually("friend reaches web without a policy", lambda: cluster.fetches("friend", "http://web/"))
-    assert cluster.fetches("stranger", "http://web/")
+    eventually("stranger reaches it too", lambda: cluster.fetches("stranger", "http://web/"))
 
     cluster.apply(_policy("deny", {"podSelector": {}, "policyTypes": ["Ingress"]}))
     eventually("default-deny blocks", lambda: not cluster.fetches("friend", "http://web/"), 20)
@@ -51,7 +51,7 @@ def test_an_egress_policy_keeps_a_pod_from_the_api_server(cluster: Cluster) -> N
     def connects() -> bool:
         return cluster.kubectl("exec", "client", "--", "python", "-c", connect).returncode == 0
 
-    assert connects()
+    eventually("the API server is in reach", connects)
     dns = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
     spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [dns]}
     cluster.apply(_policy("dns-only", spec))
@@ -126,7 +126,7 @@ def test_a_service_is_reached_from_the_host_by_cluster_ip_and_node_port(cluster:
     cluster.apply(pod("web"), service("web", type="NodePort"))
     cluster.do("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     spec = cluster.get("service", "web")["spec"]
-    nodes = [node["status"]["addresses"][0]["address"] for node in cluster.get("nodes")["items"]]
+    nodes = [node["status"]["addresses"][0]["address"] for node in cluster.get("nodes", *NODES)["items"]]
     urls = [
         f"http://{spec['clusterIP']}/",
         *(f"http://{node}:{spec['ports'][0]['nodePort']}/" for node in nodes),
@@ -142,8 +142,10 @@ def test_port_forward_logs_exec_and_top_work(cluster: Cluster) -> None:
     with subprocess.Popen(command, env=cluster.env, stdout=subprocess.PIPE, text=True) as forward:
         assert forward.stdout
         port = int(forward.stdout.readline().split(" -> ")[0].rpartition(":")[2])
-        assert _answers(f"http://127.0.0.1:{port}/")
-        forward.terminate()
+        try:
+            eventually("an answer", lambda: _answers(f"http://127.0.0.1:{port}/"))
+        finally:
+            forward.terminate()
     assert "GET / " in cluster.do("logs", "web")
     usage = ("kubectl", "top", "pods", "--namespace=kube-system")  # a new pod has none for 10 s
     eventually("usage of pods", lambda: cluster.run(*usage).returncode == 0)

@@ -14,7 +14,7 @@ namespace = Namespace(f"processes-{pulumi.get_stack()}")
 def impatient(kind: str, args: dict[str, Any]) -> None:
     """Give a container less time to become healthy than the component does."""
     if kind == "Container" and "wait_timeout" in args:
-        args["wait_timeout"] = 20
+        args["wait_timeout"] = 30
 
 
 cache = Redis(
@@ -37,8 +37,8 @@ def process(script: str) -> dict[str, Any]:
     }
 
 
-migrate = Job("migrate", **process(config.require("migration")), timeout=20)
-Worker("tasks", **process(config.require("work")), after=[migrate], timeout=20, grace=5)
+migrate = Job("migrate", **process(config.require("migration")), timeout=30)
+Worker("tasks", **process(config.require("work")), after=[migrate], timeout=30, grace=5)
 WebService(
     "web",
     namespace=namespace.name,
@@ -47,5 +47,5 @@ WebService(
     replicas=1,
     expose=Exposure(port=config.require_int("port"), target_port=8000),
     probes=Probes(ready=Probe.http("/")),
-    rollout=Rollout(timeout=20, termination_grace=6),
+    rollout=Rollout(timeout=30, termination_grace=6),
 )
