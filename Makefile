@@ -36,9 +36,10 @@ destroy: sandbox ## Delete everything that the stack created
 TEST_SANDBOX ?= slipway-test
 test e2e: export SANDBOX_NAME = $(TEST_SANDBOX)
 # These suites break or load the platform, measure, or inspect the whole machine, and so run alone.
-ALONE := $(addprefix tests/e2e/,faults load security sandbox/test_machine.py)
-# These need a store, a Docker engine, an ingress controller, and a Prometheus, which take memory: they come last.
-LAST := $(addprefix tests/e2e/,postgres docker doors prometheus)
+ALONE := $(addprefix tests/e2e/,faults load/test_load.py security sandbox/test_machine.py)
+# Most of these need a store, a Docker engine, an ingress controller or a Prometheus, which take memory: they come
+# last. The bad versions mostly wait, and need much of the nodes.
+LAST := $(addprefix tests/e2e/,postgres docker doors prometheus load/test_bad_versions.py)
 FIRST := tests/e2e $(addprefix --ignore=,$(ALONE) $(LAST))
 # All but those that run alone mostly wait for rollouts: several workers share them.
 WORKERS ?= 3

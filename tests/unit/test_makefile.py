@@ -45,8 +45,8 @@ def test_a_suite_that_fails_fails_the_target_and_hides_no_other(tmp_path: Path, 
     code, calls = make(tmp_path, "e2e", bad=bad)
     assert code != 0
     assert [suites(call) for call in calls][1:] == [
-        ["faults"], ["load"], ["security"], ["sandbox/test_machine.py"],
-        ["postgres", "docker", "doors", "prometheus"],
+        ["faults"], ["load/test_load.py"], ["security"], ["sandbox/test_machine.py"],
+        ["postgres", "docker", "doors", "prometheus", "load/test_bad_versions.py"],
     ]  # fmt: skip
 
 
