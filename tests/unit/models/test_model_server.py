@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -217,3 +218,13 @@ def test_rows_are_hashed_as_the_example_hashes_them() -> None:
     hashes = evaluate.row_hashes([("X", rows)])
     assert hashes[0] != hashes[1]
     assert evaluate.row_hashes([("X", rows[1:])]) == hashes[1:]
+
+
+def test_held_out_answers_that_are_no_numbers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model would have errors of NaN, and the challenger would be blamed for them."""
+    evaluate = importlib.import_module("evaluate")
+    model = importlib.import_module("model").Model(document(task="regression"), Session())
+    monkeypatch.setattr(evaluate.Model, "load", lambda directory: model)
+    (tmp_path / "held-out.json").write_text('{"inputs": {"X": [[1, 2], [3, 4]]}, "answers": [0.5, NaN]}')
+    with pytest.raises(ValueError, match=r"held-out\.json has answers that are no finite numbers"):
+        evaluate.compare([tmp_path, tmp_path])
