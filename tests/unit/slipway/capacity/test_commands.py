@@ -95,6 +95,8 @@ def test_schedule_prints_the_minimum_of_each_hour(tmp_path: Path) -> None:
         ("pack", "types: [{name: a, cpu: 1, memory: 1Gi}]", r"types\[0\] has no price"),
         ("pack", NODES.replace("4Gi", "4 gigs"), r"types\[0\].memory is '4 gigs'"),
         ("pack", NODES.replace("price: 0.1}", "price: free}"), r"types\[0\].price is 'free'"),
+        ("pack", NODES.replace("most: 3", "most: .nan"), r"types\[1\].most is nan, but must be a number"),
+        ("pack", NODES.replace("pods: 20", "pods: .inf"), r"types\[1\].pods is inf, but must be a number"),
         ("pack", NODES.replace("500m", "50"), "a pod of web .* fits on no node type"),
         ("pack", NODES.replace("replicas: 3", "replica: 3"), r"workloads\[0\]: the key 'replica' is unknown"),
         ("pack", NODES.replace("perNode: 1}", "apart: cache}"), r"workloads\[0\].apart is 'cache'"),
