@@ -220,7 +220,9 @@ def test_rows_are_hashed_as_the_example_hashes_them() -> None:
     assert evaluate.row_hashes([("X", rows[1:])]) == hashes[1:]
 
 
-def test_held_out_answers_that_are_no_numbers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_answers_that_are_no_numbers_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every model would have errors of NaN, and the challenger would be blamed for them."""
     evaluate = importlib.import_module("evaluate")
     model = importlib.import_module("model").Model(document(task="regression"), Session())
