@@ -100,6 +100,11 @@ def test_schedule_prints_the_minimum_of_each_hour(tmp_path: Path) -> None:
         ("pack", NODES.replace("500m", "50"), "a pod of web .* fits on no node type"),
         ("pack", NODES.replace("replicas: 3", "replica: 3"), r"workloads\[0\]: the key 'replica' is unknown"),
         ("pack", NODES.replace("perNode: 1}", "apart: cache}"), r"workloads\[0\].apart is 'cache'"),
+        (
+            "pack",
+            NODES.replace("perNode: 1}", "apart: [cahce]}"),
+            "workload web: apart names cahce, but the workloads are cache, web",
+        ),
         ("schedule", "time,load\nnoon,1", "line 2: 'noon,1' is not a time and a number"),
         ("schedule", "time,load\n2026-01-01,nan", "line 2: the load is nan"),
         ("schedule", "time,load\n", "has no load"),
