@@ -7,7 +7,7 @@ from typer.core import TyperCommand, TyperGroup
 _DURATION = dict.fromkeys(("over", "duration_", "every", "history", "slot"), "DURATION")
 _PRICE = dict.fromkeys(("core_hour", "gib_hour", "throttled_hour", "kill", "unmet", "change"), "PRICE")
 METAVARS = {
-    **_DURATION, **_PRICE,
+    **_DURATION, **_PRICE, "autoscaled": "BOUND",
     "base_ref": "REF", "budget": "SHARE", "check_command": "COMMAND", "check_host": "HOST",
     "check_path": "PATH", "check_status": "STATUS", "confidence": "SHARE", "context": "CONTEXT",
     "cwd": "DIRECTORY", "days": "N", "delay": "N", "file": "FILE", "html": "FILE", "job": "NAME",
