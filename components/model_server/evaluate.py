@@ -65,6 +65,8 @@ def compare(directories: list[Path]) -> dict[str, Any]:
         for item in models[0].inputs
     }
     answers = np.asarray(document["answers"])
+    if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+        raise ValueError("held-out.json has answers that are no finite numbers")
     rows = len(answers)
     trained = set((directories[1] / "training-rows.txt").read_text().split())
     leaked = sum(digest in trained for digest in row_hashes(list(inputs.items())))

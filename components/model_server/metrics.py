@@ -1,12 +1,13 @@
 """The metrics of a model server, in the text format of Prometheus."""
 
 import threading
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the durations, in seconds."""
 
 
@@ -18,6 +19,7 @@ class Metrics:
         self._labels = f'model="{name}",version="{version}"'
         self._digest = digest
         self._lock = threading.Lock()
+        self._started = time.time()
         self._statuses: Counter[int] = Counter()
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -48,6 +50,8 @@ class Metrics:
             predictions, shadowed = sorted(self._predictions.items()), sorted(self._shadowed.items())
         labels = self._labels
         lines = [
+            "# TYPE process_start_time_seconds gauge",
+            f"process_start_time_seconds {self._started:.3f}",
             "# TYPE model_info gauge",
             f'model_info{{{labels},digest="{self._digest}"}} 1',
             "# TYPE model_requests_total counter",

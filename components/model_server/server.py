@@ -6,11 +6,13 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from metrics import Metrics
 from model import DATATYPES, BadRequest, Model
 from shadow import Shadow
@@ -55,6 +57,10 @@ class Server:
             status, media_type, body = self._answer(method, path, environ)
         except Refused as error:
             status, media_type, body = error.status, JSON, _json({"error": str(error)})
+        except Exception:  # the error of a model may be of any class, and a canary has to see it
+            traceback.print_exc()
+            status, media_type = HTTPStatus.INTERNAL_SERVER_ERROR, JSON
+            body = _json({"error": "the request failed; the log of the server has the reason"})
         if inference:
             self._metrics.count(status, time.perf_counter() - start)
         start_response(
@@ -135,8 +141,14 @@ class Server:
             answers = self._model.answer(self._tensors(request.get("inputs")))
         except BadRequest as error:
             raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
-        self._metrics.predicted(self._model.bins(answers))
         datatypes = {output["name"]: output["datatype"] for output in self._model.outputs}
+        requested = _requested(request.get("outputs"), list(answers))
+        for name in requested:
+            if answers[name].dtype.kind == "f" and not np.isfinite(answers[name]).all():
+                raise Refused(
+                    HTTPStatus.INTERNAL_SERVER_ERROR,
+                    f"the answer has no number, or an infinite one, in the output {name}: JSON has neither",
+                )
         outputs = [
             {
                 "name": name,
@@ -144,8 +156,9 @@ class Server:
                 "shape": list(answers[name].shape),
                 "data": answers[name].ravel().tolist(),
             }
-            for name in _requested(request.get("outputs"), list(answers))
+            for name in requested
         ]
+        self._metrics.predicted(self._model.bins(answers))
         identity = {"id": request["id"]} if "id" in request else {}
         return {"model_name": self._name, "model_version": self._version, **identity, "outputs": outputs}
 

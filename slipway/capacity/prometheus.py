@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from slipway.capacity.usage import Sample, Usage, owner_of
+from slipway.capacity.usage import Sample, Throttling, Usage, owner_of
 from slipway.errors import SlipwayError
 
 STEP_S, SHORTEST_STEP_S, STEPS = 300, 60, 100
@@ -30,10 +30,22 @@ QUERIES = {
         "sum by (pod, container) (increase(container_cpu_cfs_throttled_periods_total{{{where}}}[{step}s]))"
     ),
     "periods": "sum by (pod, container) (increase(container_cpu_cfs_periods_total{{{where}}}[{step}s]))",
+    "cpu_limit": (
+        'max by (pod, container) (kube_pod_container_resource_limits{{{where},resource="cpu"}}) or'
+        " max by (pod, container)"
+        " (container_spec_cpu_quota{{{where}}} / container_spec_cpu_period{{{where}}} > 0)"
+    ),
+    "memory_limit": (
+        'max by (pod, container) (kube_pod_container_resource_limits{{{where},resource="memory"}}) or'
+        " max by (pod, container) (container_spec_memory_limit_bytes{{{where}}} > 0)"
+    ),
     "kills": "sum by (pod, container) (increase(container_oom_events_total{{{where}}}[{step}s]))",
     "requests": 'sum by (pod) (rate({requests}{{namespace="{namespace}"}}[{step}s]))',
 }
-"""What is asked; `rate` and `increase` handle the resets of counters. Those of containers are cAdvisor's."""
+"""What is asked; `rate` and `increase` handle the resets of counters.
+
+The metrics of containers are cAdvisor's. Where a Prometheus drops its limits, kube-state-metrics has them.
+"""
 
 Series = Mapping[tuple[str, str], Mapping[float, float]]
 """Values by pod and container, then by time."""
@@ -77,7 +89,14 @@ class Prometheus:
             if owner := owner_of(pod, workloads):
                 found[owner, container].append((pod, container))
         return [
-            _usage(owner, container, keys, series, requests.get(owner))
+            Usage(
+                owner,
+                container,
+                _samples(keys, series),
+                _throttling(keys, series, step),
+                _kills(keys, series),
+                requests.get(owner),
+            )
             for (owner, container), keys in found.items()
         ]
 
@@ -132,19 +151,43 @@ def _chunks(start: float, end: float, step_s: int) -> Iterator[tuple[float, floa
         start += length
 
 
-def _usage(
-    owner: str,
-    container: str,
-    keys: Sequence[tuple[str, str]],
-    series: Mapping[str, Series],
-    requests: float | None,
-) -> Usage:
+def _samples(keys: Sequence[tuple[str, str]], series: Mapping[str, Series]) -> tuple[Sample, ...]:
     samples = []
-    sums = dict.fromkeys(("throttled", "periods", "kills"), 0.0)
     for key in keys:
         cpu, memory = series["cpu"].get(key, {}), series["memory"].get(key, {})
         samples += [Sample(time, key[0], cpu.get(time), memory.get(time)) for time in {*cpu, *memory}]
-        for name in sums:
-            sums[name] += sum(value for value in series[name].get(key, {}).values() if value == value)
-    throttled = sums["throttled"] / sums["periods"] if sums["periods"] else None
-    return Usage(owner, container, tuple(samples), throttled, round(sums["kills"]), requests)
+    return tuple(samples)
+
+
+def _throttling(
+    keys: Sequence[tuple[str, str]], series: Mapping[str, Series], step: int
+) -> tuple[Throttling, ...]:
+    """Return the throttling of all pods by the CPU limit that each had at that time."""
+    periods: dict[float | None, float] = defaultdict(float)
+    throttled: dict[float | None, float] = defaultdict(float)
+    times: dict[float | None, set[float]] = defaultdict(set)
+    for key in keys:
+        limits, counts = series["cpu_limit"].get(key, {}), series["throttled"].get(key, {})
+        for time, number in series["periods"].get(key, {}).items():
+            count = counts.get(time, 0.0)
+            if math.isfinite(number) and math.isfinite(count):
+                limit = limits.get(time)
+                periods[limit] += number
+                throttled[limit] += count
+                times[limit].add(time)
+    return tuple(
+        Throttling(limit, number, throttled[limit], len(times[limit]) * step)
+        for limit, number in periods.items()
+    )
+
+
+def _kills(keys: Sequence[tuple[str, str]], series: Mapping[str, Series]) -> dict[float | None, int]:
+    """Return the kills by the memory limit at that time, or at the nearest time that has one."""
+    kills: dict[float | None, float] = defaultdict(float)
+    for key in keys:
+        limits = series["memory_limit"].get(key, {})
+        for time, number in series["kills"].get(key, {}).items():
+            if math.isfinite(number) and number > 0:
+                nearest = min(limits, key=lambda other: abs(other - time), default=None)
+                kills[None if nearest is None else limits[nearest]] += number
+    return {limit: round(number) for limit, number in kills.items() if round(number)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from slipway.capacity.sizing import Prices, cpu_limit, cpu_size, memory_size
+from slipway.capacity.sizing import Prices, cpu_limit, cpu_size, is_measured, memory_size
 from slipway.capacity.usage import Usage, full_name, refusal
 from slipway.cluster.objects import WORKLOADS
 from slipway.cluster.quantities import amount, memory
@@ -117,7 +117,8 @@ def recommend(
     today = container.today
     cores = cpu_size(usage.cpu, prices.core_hour, prices.throttled_hour)
     request = max(_up(cores.amount, 0.001), LEAST_CPU)
-    limit = cpu_limit(usage.cpu, request, budget, throttled=usage.throttled, today=today.cpu_limit)
+    throttled = usage.throttled_by_limit(least_s)
+    limit = cpu_limit(usage.cpu, request, budget, throttled=throttled, today=today.cpu_limit)
     space = memory_size(usage.peaks(), prices.gib_hour / GIB, prices.kill, most=_most(usage, today))
     size = max(_up(_with_floor(space.amount, usage, today), MIB), LEAST_MEMORY)
     proposed = Amounts(
@@ -131,7 +132,10 @@ def recommend(
             **found,
             "proposed": proposed,
             "saved": container.replicas * HOURS_A_MONTH * (hourly(today, prices) - hourly(proposed, prices)),
-            "risks": tuple(_risks(usage, cores.quantile, space.quantile, proposed)),
+            "risks": (
+                *_risks(usage, cores.quantile, space.quantile, proposed),
+                *_unmeasured(usage, throttled, today),
+            ),
             "cpu_quantile": cores.quantile,
             "memory_quantile": space.quantile,
             "cpu_peak": cores.peak,
@@ -141,17 +145,23 @@ def recommend(
 
 
 def _most(usage: Usage, today: Amounts) -> float:
-    """Return the limit of today if it never came near to cutting the use off."""
+    """Return the limit of today if it, or one as low, never came near to cutting the use off."""
     limit = today.memory_limit
-    reached = usage.kills or (limit is not None and max(usage.peaks()) > NEAR * limit)
-    return math.inf if limit is None or reached else limit
+    if limit is None:
+        return math.inf
+    killed = any(at is None or at > NEAR * limit for at in usage.kills)
+    return math.inf if killed or max(usage.peaks()) > NEAR * limit else limit
 
 
 def _with_floor(size: float, usage: Usage, today: Amounts) -> float:
-    """Return a size that is enough for what no sample shows: what a kill cut off."""
-    if usage.kills and today.memory_limit is not None:
-        return max(size, KILLED * today.memory_limit)
-    return size
+    """Return a size that is enough for what no sample shows: what a kill cut off.
+
+    The floor follows from the limit at the kill, so it stays the same when it is applied. After a kill at an
+    unknown limit, the limit of today stays at least.
+    """
+    if today.memory_limit is None:
+        return size
+    return max([size, *(today.memory_limit if at is None else KILLED * at for at in usage.kills)])
 
 
 def _up(value: float, step: float) -> float:
@@ -172,10 +182,17 @@ def _risks(usage: Usage, cpu_covered: float, memory_covered: float, proposed: Am
     else:
         spare = (proposed.memory_request or 0) / max(max(usage.peaks()), 1) - 1
         yield f"it is killed if it needs {spare:.0%} more memory than ever measured"
+    for at, count in usage.kills.items():
+        limit = "an unknown limit" if at is None else f"a limit of {memory(at)}"
+        yield f"it was killed for lack of memory {count} times, at {limit}: the measured memory is cut off"
+
+
+def _unmeasured(usage: Usage, throttled: Mapping[float, float], today: Amounts) -> Iterator[str]:
+    """Yield why the CPU limit is not lowered, if throttling under it is unknown."""
     if usage.throttled is None:
         yield "throttling was not measured, so the CPU limit is not lowered"
-    if usage.kills:
-        yield f"it was killed for lack of memory {usage.kills} times: the measured memory is cut off"
+    elif today.cpu_limit is not None and not is_measured(today.cpu_limit, throttled):
+        yield "throttling was not measured long enough under the CPU limit of today, so that is not lowered"
 
 
 def as_quantities(amounts: Amounts) -> dict[tuple[str, str], str]:

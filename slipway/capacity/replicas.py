@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -72,16 +73,11 @@ def scales(objects: Sequence[StackObject]) -> dict[str, tuple[Scale, int]]:
             continue
         number = item.manifest["spec"].get("replicas")
         scale = Scale(least=1 if number is None else int(number), most=1 if number is None else int(number))
-        specs = [other.manifest["spec"] for other in near if other.kind == "HorizontalPodAutoscaler"]
-        own = [spec for spec in specs if spec["scaleTargetRef"].get("name") == item.name]
-        if own:
-            least, most, target = (
-                int(own[0].get("minReplicas", 1)),
-                int(own[0]["maxReplicas"]),
-                _target(own[0]),
-            )
+        if spec := autoscaler(item, objects):
+            target = _target(spec)
             if target is None:
                 continue
+            least, most = bounds(spec)
             scale = Scale(least=least, most=most, target=target)
         labels = template["metadata"].get("labels") or {}
         budget = any(
@@ -90,6 +86,22 @@ def scales(objects: Sequence[StackObject]) -> dict[str, tuple[Scale, int]]:
         )
         found[item.name] = scale, KEPT if budget or scale.least >= KEPT else 1
     return found
+
+
+def autoscaler(item: StackObject, objects: Sequence[StackObject]) -> Mapping[str, Any] | None:
+    """Return the spec of the HorizontalPodAutoscaler of a workload; None without one."""
+    for other in objects:
+        if other.kind == "HorizontalPodAutoscaler" and other.namespace == item.namespace:
+            spec: Mapping[str, Any] = other.manifest["spec"]
+            target = spec["scaleTargetRef"]
+            if (target.get("kind"), target.get("name")) == (item.kind, item.name):
+                return spec
+    return None
+
+
+def bounds(spec: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the lowest and the highest number of replicas of an autoscaler."""
+    return int(spec.get("minReplicas", 1)), int(spec["maxReplicas"])
 
 
 def _target(spec: Mapping[str, object]) -> float | None:

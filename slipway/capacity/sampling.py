@@ -7,7 +7,7 @@ sample, as JSON. https://kubernetes.io/docs/tasks/debug/debug-cluster/resource-m
 import json
 import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -79,13 +79,17 @@ def current_use(
 
 
 def _lines(workload: str, pod: Object, measured: Object) -> Iterator[dict[str, Any]]:
-    kills = {
-        status["name"]: status["restartCount"]
+    ends = {
+        status["name"]: status.get("lastState", {}).get("terminated", {})
         for status in pod["status"].get("containerStatuses", ())
-        if status.get("lastState", {}).get("terminated", {}).get("reason") == "OOMKilled"
+    }
+    limits = {
+        container["name"]: ((container.get("resources") or {}).get("limits") or {}).get("memory")
+        for container in pod["spec"]["containers"]
     }
     for container in measured["containers"]:
-        usage = container["usage"]
+        usage, limit = container["usage"], limits.get(container["name"])
+        end = ends.get(container["name"], {})
         yield {
             "time": measured["timestamp"],
             "workload": workload,
@@ -93,7 +97,8 @@ def _lines(workload: str, pod: Object, measured: Object) -> Iterator[dict[str, A
             "pod": pod["metadata"]["name"],
             "cpu": amount(usage.get("cpu")),
             "memory": amount(usage.get("memory")),
-            "kills": kills.get(container["name"], 0),
+            "memory_limit": amount(limit) if limit else None,
+            "killed": end.get("finishedAt") if end.get("reason") == "OOMKilled" else None,
         }
 
 
@@ -126,7 +131,7 @@ def read(file: Path) -> list[Usage]:
         SlipwayError: the file cannot be read, or a line is not a sample.
     """
     found: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    kills: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    kills: dict[tuple[str, str], dict[tuple[str, str], float | None]] = defaultdict(dict)
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -138,13 +143,22 @@ def read(file: Path) -> list[Usage]:
             item = json.loads(line)
             key = str(item["workload"]), str(item["container"])
             found[key].append(_sample(item))
-            pods = kills[key]
-            pods[item["pod"]] = max(pods.get(item["pod"], 0), int(item.get("kills", 0)))
+            if killed := _killed(item):
+                limit = item.get("memory_limit")
+                kills[key].setdefault((str(item["pod"]), killed), None if limit is None else float(limit))
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise SlipwayError(
                 f"{file}, line {number} is not a sample ({error!r}): delete the line"
             ) from None
-    return [Usage(*key, tuple(samples), None, sum(kills[key].values())) for key, samples in found.items()]
+    return [Usage(*key, tuple(samples), kills=Counter(kills[key].values())) for key, samples in found.items()]
+
+
+def _killed(item: Mapping[str, Any]) -> str:
+    """Return when the container of a sample was killed for lack of memory; empty if it was not.
+
+    Samples of earlier versions have the restarts of its pod instead, of which at least one was such a kill.
+    """
+    return str(item.get("killed") or ("at an unknown time" if item.get("kills") else ""))
 
 
 def _sample(item: Mapping[str, Any]) -> Sample:

@@ -7,7 +7,7 @@ docs/decisions/capacity.md has the formulation and its units.
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.errors import SlipwayError
@@ -18,6 +18,8 @@ UNSEEN = 3.0
 It is the upper bound at 95 % confidence for an event that was never observed: the "rule of three".
 https://doi.org/10.1001/jama.1983.03330370053031 (Hanley and Lippman-Hand 1983)
 """
+RAISED = 1.5
+"""How far above a CPU limit that throttled too often the next limit lies, at least."""
 TAIL = 0.25
 """How far above the highest peak an unseen peak lies on average, as a share of the highest peak."""
 
@@ -110,30 +112,35 @@ def cpu_limit(
     request: float,
     budget: float,
     *,
-    throttled: float | None = None,
+    throttled: Mapping[float, float],
     today: float | None = None,
 ) -> float | None:
     """Return a CPU limit, or None to keep the limit of today.
 
-    Means over an interval hide bursts, so only measured throttling can justify a lower limit: without it, the
-    limit of today stays, or rises to the request.
+    Means over an interval hide bursts, so only measured throttling can justify another limit. It is known for
+    the limits of the past alone. One at which the container was throttled too often gives a floor, which
+    stays the same when it is applied. Only a measurement under the limit of today can lower that one.
 
     Args:
         demand: the measured cores.
         request: the request, which the limit never is below.
         budget: the share of time that may be throttled.
-        throttled: the share of the scheduler's periods that were throttled; None if it was not measured.
-        today: the limit during the measurement.
+        throttled: the share of the scheduler's periods that were throttled, by the limit at that time.
+        today: the limit that it has now.
     """
     if today is None:
         return None
-    if throttled is None:
-        return request if request > today else None
-    if throttled > budget:
-        return max(request, 1.5 * today)
+    floor = max([request, *(RAISED * limit for limit, share in throttled.items() if share > budget)])
+    if not is_measured(today, throttled):
+        return floor if floor > today else None
     ordered = sorted(demand)
     covered = ordered[min(math.ceil((1 - budget) * len(ordered)), len(ordered)) - 1]
-    return max(request, min(2 * covered, today))
+    return max(floor, min(2 * covered, today))
+
+
+def is_measured(limit: float, limits: Iterable[float]) -> bool:
+    """Return whether a CPU limit is among those of a measurement, which are whole millicores."""
+    return any(math.isclose(limit, other, abs_tol=0.0005) for other in limits)
 
 
 def _size(amount: float, ordered: Sequence[float]) -> Size:

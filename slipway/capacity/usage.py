@@ -5,7 +5,7 @@ import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from slipway.cluster.quantities import duration
 
@@ -43,16 +43,30 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Throttling:
+    """How often the scheduler throttled a container while it had one CPU limit."""
+
+    limit: float | None
+    """Cores; None if the source does not have the limit."""
+    periods: float
+    """The scheduler's periods in which it ran."""
+    throttled: float
+    """Those in which it was throttled."""
+    seconds: float
+    """How long that was measured."""
+
+
+@dataclass(frozen=True)
 class Usage:
     """The samples of the container of a workload, over all its pods."""
 
     workload: str
     container: str
     samples: tuple[Sample, ...]
-    throttled: float | None = None
-    """The share of the scheduler's periods in which it was throttled; None if it was not measured."""
-    kills: int = 0
-    """How often it was killed for lack of memory."""
+    throttling: tuple[Throttling, ...] = ()
+    """How often it was throttled, once for each CPU limit that it had."""
+    kills: Mapping[float | None, int] = field(default_factory=dict)
+    """How often it was killed for lack of memory, by its limit at that time in bytes; None if unknown."""
     requests: float | None = None
     """The highest requests a second of all pods together; None if they were not measured."""
     notes: tuple[str, ...] = ()
@@ -62,6 +76,20 @@ class Usage:
     def name(self) -> str:
         """Workload and container, or one of them if they are the same."""
         return full_name(self.workload, self.container)
+
+    @property
+    def throttled(self) -> float | None:
+        """The share of the scheduler's periods in which it was throttled; None if it was not measured."""
+        periods = sum(item.periods for item in self.throttling)
+        return sum(item.throttled for item in self.throttling) / periods if periods else None
+
+    def throttled_by_limit(self, least_s: float) -> dict[float, float]:
+        """Return the share of throttled periods for each CPU limit that was measured long enough."""
+        return {
+            item.limit: item.throttled / item.periods
+            for item in self.throttling
+            if item.limit is not None and item.periods and item.seconds >= least_s
+        }
 
     @property
     def span_s(self) -> float:

@@ -7,13 +7,13 @@ from typer.core import TyperCommand, TyperGroup
 _DURATION = dict.fromkeys(("over", "duration_", "every", "history", "slot"), "DURATION")
 _PRICE = dict.fromkeys(("core_hour", "gib_hour", "throttled_hour", "kill", "unmet", "change"), "PRICE")
 METAVARS = {
-    **_DURATION, **_PRICE,
+    **_DURATION, **_PRICE, "autoscaled": "BOUND",
     "base_ref": "REF", "budget": "SHARE", "check_command": "COMMAND", "check_host": "HOST",
     "check_path": "PATH", "check_status": "STATUS", "confidence": "SHARE", "context": "CONTEXT",
-    "cwd": "DIRECTORY", "days": "N", "delay": "N", "file": "FILE", "html": "FILE", "key": "WORKLOAD=KEY",
-    "last": "N", "least": "N", "load": "LOAD", "loss": "LOSS", "margin": "DIFFERENCE", "max_errors": "SHARE",
-    "max_failed": "SHARE", "max_shift": "INDEX", "min_requests": "N", "patience": "SECONDS",
-    "shares": "PERCENTS", "step": "SECONDS",
+    "cwd": "DIRECTORY", "days": "N", "delay": "N", "file": "FILE", "html": "FILE", "job": "NAME",
+    "key": "WORKLOAD=KEY", "last": "N", "least": "N", "load": "LOAD", "loss": "LOSS", "margin": "DIFFERENCE",
+    "max_errors": "SHARE", "max_failed": "SHARE", "max_shift": "INDEX", "min_requests": "N",
+    "patience": "SECONDS", "shares": "PERCENTS", "step": "SECONDS",
     "max_latency": "TIMES", "max_size": "TIMES", "min_age": "SECONDS", "most": "N", "nodes": "FILE",
     "output": "FILE", "plan": "FILE", "policy_pack": "DIRECTORY", "port": "PORT", "profile": "NAME",
     "rate": "N", "repository": "REPOSITORY", "require_drill": "SECONDS", "save_plan": "DIRECTORY",

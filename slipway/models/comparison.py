@@ -89,16 +89,23 @@ def compare_errors(
     """Compare two regressions by the absolute error of each row.
 
     The challenger passes if, with this confidence, its mean error is not above the champion's by more than
-    the share `margin` of that. The bound is the percentile of a bootstrap over the rows.
+    the share `margin` of that. The bound is the percentile of a bootstrap over the rows. An error that is no
+    finite number has no order and no mean: a challenger with one is refused, whatever its other errors are,
+    and rows to which only the champion has no answer are left out, because the challenger is better there.
     """
-    rows, mean = len(champion), fmean(champion)
-    differences = [b - a for a, b in zip(champion, challenger, strict=True)]
+    if unanswered := sum(not math.isfinite(error) for error in challenger):
+        return Verdict(False, f"it answers {unanswered} of {len(challenger)} rows with no finite number")
+    pairs = [(a, b) for a, b in zip(champion, challenger, strict=True) if math.isfinite(a)]
+    if not pairs:
+        return Verdict(False, "the champion answers no row with a finite number: there is nothing to compare")
+    rows, mean = len(pairs), fmean(a for a, _ in pairs)
+    differences = [b - a for a, b in pairs]
     resamples = max(200, min(MAX_RESAMPLES, _DRAWS // rows))
     generator = random.Random(SEED)  # noqa: S311 # a bootstrap, no secret
     means = sorted(fmean(generator.choices(differences, k=rows)) for _ in range(resamples))
     bound = means[min(resamples - 1, math.ceil(confidence * resamples))]
     allowed = margin * mean
-    text = f"mean absolute error {mean:.4g} → {fmean(challenger):.4g} on {rows} rows"
+    text = f"mean absolute error {mean:.4g} → {fmean(b for _, b in pairs):.4g} on {rows} rows"
     if bound <= allowed and rows >= _least_rows(confidence):
         return Verdict(True, f"{text}; at most {max(bound, 0):.4g} worse with {confidence:.0%} confidence")
     difference = fmean(differences)

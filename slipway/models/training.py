@@ -25,6 +25,15 @@ LOG_LINES = 15
 
 
 @dataclass(frozen=True)
+class Output:
+    """The files of the model that a run wrote, by their names. The run keeps them until it is deleted."""
+
+    files: Mapping[str, bytes]
+    job: str
+    namespace: str
+
+
+@dataclass(frozen=True)
 class Training:
     """A run of a training."""
 
@@ -63,37 +72,56 @@ class Training:
         container: Object = pod["initContainers"][0]
         return container
 
-    def run(self) -> dict[str, bytes]:
-        """Train, and return the files of the model by their names; a run that failed stays, with its log."""
+    def run(self) -> Output:
+        """Train, and return the output; a run that failed stays, with its log."""
         job = self.cluster.create(self._manifest())
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         self.info(f"Training: job {name} in namespace {namespace}, with {self.image}…")
         try:
-            files = self._fetch(self._finished_pod(name, namespace))
+            pod = self._finished_pod(name, namespace)
         except Interrupted:
             self._delete(name, namespace)
             raise
-        self._delete(name, namespace)
-        return files
+        return Output(self._fetch(pod), name, namespace)
 
-    def scheduled(self) -> dict[str, bytes] | None:
-        """Return the files of the latest scheduled run, and delete the run; None if no output waits.
+    def scheduled(self) -> Output | None:
+        """Return the output of the latest scheduled run; None if no output waits.
 
         SlipwayError with the end of its log if the run failed.
         """
-        metadata = self.template["metadata"]
-        namespace, uid = metadata["namespace"], metadata["uid"]
-        jobs = [job for job in self.cluster.get("jobs", "-n", namespace) if _controller(job) == uid]
+        jobs = self._jobs(scheduled=True)
         latest = max(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]), default=None)
-        if latest is None:
-            return None
-        name = latest["metadata"]["name"]
-        for pod in self.cluster.get("pods", "-n", namespace, "-l", f"job-name={name}"):
-            if self._waits(pod, name):
-                files = self._fetch(pod)
-                self._delete(name, namespace)
-                return files
+        return self._waiting(latest["metadata"]["name"]) if latest else None
+
+    def of_job(self, job: str) -> Output:
+        """Return the output of a run by the name of its Job; SlipwayError if none waits there."""
+        if job not in (names := [item["metadata"]["name"] for item in self._jobs()]):
+            raise SlipwayError(f"the training has no job {job}, but {', '.join(sorted(names)) or 'none'}")
+        output = self._waiting(job)
+        if output is None:
+            raise SlipwayError(f"no output waits in job {job}: it has not ended, or it ended without one")
+        return output
+
+    def _jobs(self, *, scheduled: bool = False) -> list[Object]:
+        """Return the runs of the training: those of its schedule alone, or also those of `slipway train`."""
+        metadata = self.template["metadata"]
+        return [
+            job
+            for job in self.cluster.get("jobs", "-n", metadata["namespace"])
+            for owner in job["metadata"].get("ownerReferences") or ()
+            if owner["uid"] == metadata["uid"] and (owner.get("controller") or not scheduled)
+        ]
+
+    def _waiting(self, job: str) -> Output | None:
+        namespace = self.template["metadata"]["namespace"]
+        for pod in self.cluster.get("pods", "-n", namespace, "-l", f"job-name={job}"):
+            if self._waits(pod, job):
+                return Output(self._fetch(pod), job, namespace)
         return None
+
+    def delete(self, output: Output) -> None:
+        """Delete the run that has an output, which is safe elsewhere."""
+        self._delete(output.job, output.namespace)
 
     def _waits(self, pod: Object, job: str) -> bool:
         """Return whether the output of a run waits; SlipwayError if the run failed."""
@@ -161,12 +189,6 @@ class Training:
         if result.code:
             raise CommandFailed(f"the output of the training cannot be read: {result.error}")
         return dict(read_archive(result.stdout))
-
-
-def _controller(job: Object) -> str | None:
-    """Return the identity of the CronJob whose schedule made a Job; None for a run of `slipway train`."""
-    owners = job["metadata"].get("ownerReferences") or ()
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def _is_training(item: StackObject) -> bool:

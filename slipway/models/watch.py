@@ -24,6 +24,7 @@ _SAMPLE = re.compile(
     r'\{.*\b(?P<label>code|le|bin|result)="(?P<value>[^"]*)"\} (?P<count>[0-9]+)$',
     re.MULTILINE,
 )
+_STARTED = re.compile(r"^process_start_time_seconds (?P<time>\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Answers:
             if count >= rank and count > before:
                 return low if math.isinf(bound) else low + (bound - low) * (rank - before) / (count - before)
             low, before = bound, count
-        return low
+        return 0.0
 
 
 @dataclass
@@ -88,8 +89,10 @@ class Watch:
 
     cluster: Cluster
     workload: Object
-    _begun: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    _total: Counter[tuple[str, str]] = field(default_factory=Counter)
     _latest: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    _started: dict[str, set[str]] = field(default_factory=dict)
+    """When the server of each pod has started, by its metrics: each time that was read."""
     _restarts: dict[str, int] = field(default_factory=dict)
     """The restarts of the containers of each pod, when its metrics were last read."""
     _restarts_before: dict[str, int] = field(default_factory=dict)
@@ -97,20 +100,24 @@ class Watch:
     def begin(self) -> None:
         """Read the metrics of all pods, from which the watch counts."""
         self._read()
-        self._begun = dict(self._latest)
+        self._total.clear()
         self._restarts_before = self._restarts
 
     def answers(self) -> Answers:
         """Read the metrics again; a pod that cannot be reached counts by its last ones."""
         self._read()
-        total: Counter[tuple[str, str]] = Counter()
-        for pod, counts in self._latest.items():
-            total += counts - self._begun.get(pod, Counter())
-        return Answers(total)
+        return Answers(self._total.copy())
 
     def restarted(self) -> list[str]:
-        """Return the pods whose containers have restarted between the begin and the last `answers`."""
-        return [pod for pod, count in self._restarts.items() if count > self._restarts_before.get(pod, 0)]
+        """Return the pods that have restarted between the begin and the last `answers`.
+
+        A server may restart within its container, as the worker of gunicorn does after a crash.
+        """
+        return [
+            pod
+            for pod, count in self._restarts.items()
+            if count > self._restarts_before.get(pod, 0) or len(self._started.get(pod, ())) > 1
+        ]
 
     def _read(self) -> None:
         port = main_container(self.workload["spec"]["template"])["ports"][0]["containerPort"]
@@ -130,11 +137,23 @@ class Watch:
             except SlipwayError as error:
                 errors.append(error)
             else:
-                self._latest[metadata["name"]] = Answers.parse(metrics).counts
+                self._count(metadata["name"], metrics)
         if errors and len(errors) == len(pods):
             raise SlipwayError(
                 f"the metrics of {self.workload['metadata']['name']} cannot be read: {errors[0]}"
             )
+
+    def _count(self, pod: str, metrics: str) -> None:
+        """Add what a pod has answered since its metrics were last read."""
+        counts = Answers.parse(metrics).counts
+        # A new pod counts from zero. One that was there at the begin, and could not be read, from now.
+        before = self._latest.get(pod, counts if pod in self._restarts_before else Counter())
+        if any(counts[key] < count for key, count in before.items()):
+            before = Counter()  # the server has restarted, and counts from zero
+        # `update` keeps the zeros, which `+` drops: an empty bucket of a histogram is a fact.
+        self._total.update({key: count - before[key] for key, count in counts.items()})
+        self._latest[pod] = counts
+        self._started.setdefault(pod, set()).update(_STARTED.findall(metrics))
 
 
 def verdicts(

@@ -86,10 +86,7 @@ class Problem:
         """For each workload, the numbers of those that may not share a node with it."""
         numbers = {item.name: number for number, item in enumerate(self.workloads)}
         pairs = {
-            (number, numbers[other])
-            for number, item in enumerate(self.workloads)
-            for other in item.apart
-            if other in numbers
+            (number, numbers[other]) for number, item in enumerate(self.workloads) for other in item.apart
         }
         both = pairs | {(second, first) for first, second in pairs}
         return tuple(
@@ -165,6 +162,12 @@ def _check_workload(problem: Problem, workload: Workload) -> None:
     for key in ("replicas", "per_node"):
         if (value := getattr(workload, key)) is not None and value < 1:
             raise SlipwayError(f"workload {workload.name}: {key} is {value}, but must be at least 1")
+    names = {item.name for item in problem.workloads}
+    if unknown := sorted(workload.apart - names):
+        raise SlipwayError(
+            f"workload {workload.name}: apart names {unknown[0]}, but the workloads are"
+            f" {', '.join(sorted(names))}"
+        )
     if not any(problem.fits(workload, kind) for kind in range(len(problem.types))):
         raise SlipwayError(
             f"a pod of {workload.name} ({workload.cpu:g} cores, {workload.memory / 2**20:.0f} MiB) fits on no"

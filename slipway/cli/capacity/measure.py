@@ -69,7 +69,12 @@ def _facts(usage: Usage, least: float) -> dict[str, object]:
         "cpu_peak": max(usage.cpu, default=None),
         "memory_peak": max(usage.peaks(), default=None),
         "throttled": usage.throttled,
-        "kills": usage.kills,
+        "throttling": [
+            {"limit": item.limit, "share": item.throttled / item.periods, "seconds": item.seconds}
+            for item in usage.throttling
+            if item.periods
+        ],
+        "kills": sum(usage.kills.values()),
         "requests_per_second_peak": usage.requests,
         "leak_bytes_per_hour": usage.leak(),
         "notes": usage.notes,
@@ -95,7 +100,7 @@ def _cells(usage: Usage) -> tuple[str, ...]:
         cpu(max(usage.cpu, default=0)),
         memory(max(usage.peaks(), default=0)),
         "unknown" if usage.throttled is None else f"{usage.throttled:.1%}",
-        str(usage.kills),
+        str(sum(usage.kills.values())),
         "unknown" if usage.requests is None else f"{usage.requests:.1f}",
         spark(times, values, 0.0, 24) if times else "",
     )

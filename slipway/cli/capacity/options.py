@@ -1,5 +1,6 @@
 """Options and inputs that the capacity commands share."""
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -88,7 +89,7 @@ def mapping(file: Path, keys: Mapping[str, type | tuple[type, ...]]) -> dict[str
 
 
 def number(where: str, value: Any) -> float:
-    """Return a number of a YAML file; SlipwayError, with the place, if it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Return a finite number of a YAML file; SlipwayError, with the place, if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise SlipwayError(f"{where} is {value!r}, but must be a number")
     return float(value)

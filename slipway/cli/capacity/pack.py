@@ -9,6 +9,7 @@ import typer
 
 from slipway.capacity.packing.model import Loss, NodeType, Problem, Vector, Workload
 from slipway.capacity.recommend import containers
+from slipway.capacity.replicas import autoscaler, bounds
 from slipway.capacity.solver import MISSING
 from slipway.cli.capacity.options import mapping, number
 from slipway.cli.console import print_json, print_table, table
@@ -36,6 +37,9 @@ def pack(
     loss: Annotated[
         str, typer.Option(help="What may be lost, so that all pods still fit: none, node or zone.")
     ] = "node",
+    autoscaled: Annotated[
+        str, typer.Option(help="Pods of a workload with an autoscaler: its lowest or its highest number.")
+    ] = "highest",
     time_limit: Annotated[
         float, typer.Option(min=0.1, help="Seconds after which the best found is printed.")
     ] = 10.0,
@@ -50,13 +54,16 @@ def pack(
     """
     if loss not in ("none", "node", "zone"):
         raise SlipwayError(f"--loss is {loss!r}, but must be none, node or zone")
+    if autoscaled not in ("lowest", "highest"):
+        raise SlipwayError(f"--autoscaled is {autoscaled!r}, but must be lowest or highest")
     lists = mapping(nodes, {"types": list, "workloads": list, "daemons": list})
     workloads = [_workload(nodes, index, item) for index, item in enumerate(lists.get("workloads") or ())]
     daemons = [
         _vector(f"{nodes}: daemons[{index}]", item) for index, item in enumerate(lists.get("daemons") or ())
     ]
     for name in stack or ():
-        more, always = of_stack(StackSnapshot.read(Project(cwd), name).objects, name)
+        objects = StackSnapshot.read(Project(cwd), name).objects
+        more, always = of_stack(objects, name, highest=autoscaled == "highest")
         workloads += more
         daemons += always
     types = [_type(nodes, index, item) for index, item in enumerate(lists.get("types") or ())]
@@ -78,8 +85,13 @@ def _search(problem: Problem, time_limit_s: float) -> "Packing":
     return search(problem, time_limit_s=time_limit_s)
 
 
-def of_stack(objects: list[StackObject], stack: str) -> tuple[list[Workload], list[Vector]]:
-    """Return the workloads of a stack by their requests, and the requests of its daemon sets."""
+def of_stack(
+    objects: list[StackObject], stack: str, *, highest: bool = True
+) -> tuple[list[Workload], list[Vector]]:
+    """Return the workloads of a stack by their requests, and the requests of its daemon sets.
+
+    A workload with an autoscaler has the `highest` number of pods, or the lowest.
+    """
     workloads: list[Workload] = []
     daemons: list[Vector] = []
     for item in objects:
@@ -92,7 +104,9 @@ def of_stack(objects: list[StackObject], stack: str) -> tuple[list[Workload], li
             daemons.append((cores, size, 1.0))
         elif pods[0][1]:
             alone = 1 if _one_per_node(item) else None
-            workloads.append(Workload(f"{stack}/{item.name}", cores, size, pods[0][1], alone))
+            spec = autoscaler(item, objects)
+            replicas = bounds(spec)[highest] if spec else pods[0][1]
+            workloads.append(Workload(f"{stack}/{item.name}", cores, size, replicas, alone))
     return workloads, daemons
 
 

@@ -1,6 +1,7 @@
 """Models on a cluster: trained, compared, served, and rolled back while requests are answered."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from slipway.images.model_card import Card
 from slipway.images.model_image import read_model
 from tests.conftest import SOAK
 from tests.e2e import soak
-from tests.e2e.models.conftest import SOON_S, Digits, Pipeline, push
+from tests.e2e.models.conftest import MODELS, SOON_S, Digits, Pipeline, push
 
 FIRST_ANSWER_S = 180 if SOAK else 400
 """Machines that run other tests at the same time need longer, mostly to pull 200 MB."""
@@ -30,6 +31,25 @@ def test_the_same_training_is_the_same_model(pipeline: Pipeline) -> None:
     again = pipeline.dev.train()
     assert again["model"] == str(pipeline.dev.model)
     assert again["changed"] is False
+
+
+@pytest.mark.soak
+def test_a_training_is_not_lost_if_the_registry_is_away(pipeline: Pipeline) -> None:
+    """The Job keeps its output until the model is in the stack file."""
+    dev = pipeline.dev
+    dev.succeed("config", "set", "modelRepository", "127.0.0.1:1/digits-model")
+    try:
+        failed = dev.slipway("train", dev.name)
+    finally:
+        dev.succeed("config", "set", "modelRepository", MODELS)
+    assert failed.returncode == 1, failed.stderr
+    job = re.search(r"--job (\S+) to take it", failed.stderr)
+    assert job, failed.stderr
+    done = dev.slipway("train", dev.name, f"--job={job[1]}", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == str(dev.model)
+    left = dev.kubectl("get", "jobs", f"--field-selector=metadata.name={job[1]}", "--output=name")
+    assert left == "", "the run is deleted"
 
 
 def test_the_first_promotion_serves_the_digest(pipeline: Pipeline) -> None:

@@ -49,6 +49,7 @@ def test_prometheus_has_the_use_and_the_requests_of_a_stack(stack: Stack) -> Non
     assert 5 * 2**20 < found["memory_peak"] < 64 * 2**20
     assert found["throttled"] is not None and 0 <= found["throttled"] < 1
     assert found["kills"] == 0
+    assert [item["limit"] for item in found["throttling"]] == [pytest.approx(0.1)], "the limit of its pods"
 
 
 def test_a_counter_that_nobody_exposes_is_unknown(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """The statistics of the gate, by controls whose result is known."""
 
+import math
 import random
 
 import pytest
@@ -87,6 +88,28 @@ def errors(rows: int, more: float, noise: float = 0.1) -> tuple[list[float], lis
 def test_errors(rows: int, more: float, noise: float, passed: bool, text: str) -> None:
     verdict = compare_errors(*errors(rows, more, noise), MARGIN, CONFIDENCE)
     assert (verdict.passed, text in verdict.detail) == (passed, True), verdict.detail
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("row", [0, 250, 499])
+def test_a_challenger_with_an_answer_that_is_no_number_is_refused(number: float, row: int) -> None:
+    champion, challenger = errors(500, -0.1)
+    challenger[row] = number
+    verdict = compare_errors(champion, challenger, MARGIN, CONFIDENCE)
+    assert not verdict.passed
+    assert verdict.detail == "it answers 1 of 500 rows with no finite number"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_rows_without_an_answer_of_the_champion_are_left_out(number: float) -> None:
+    """An infinite mean error would allow every other error."""
+    for more, passed in ((-0.1, True), (0.5, False)):
+        champion, challenger = errors(500, more)
+        champion[:100] = [number] * 100
+        verdict = compare_errors(champion, challenger, MARGIN, CONFIDENCE)
+        assert (verdict.passed, "on 400 rows" in verdict.detail) == (passed, True), verdict.detail
+    verdict = compare_errors([number] * 500, challenger, MARGIN, CONFIDENCE)
+    assert (verdict.passed, "nothing to compare" in verdict.detail) == (False, True)
 
 
 def test_the_bootstrap_gives_the_same_answer_each_time() -> None:

@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,13 +19,15 @@ INFER = "/v2/models/scorer/infer"
 
 
 class Session:
-    """A model whose label is whether the sum of a row is above 5."""
+    """A model whose label is whether the sum of a row is above 5; it has no answer to a row of zeros."""
 
     def __init__(self, answer: int | None = None, inputs: tuple[str, ...] = ("X",)) -> None:
         self.answer, self.inputs = answer, inputs
 
     def run(self, outputs: list[str], tensors: dict[str, Any]) -> list[Any]:
         assert outputs == ["label"]
+        if not tensors["X"].any():
+            raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Unknown Category")
         labels = (tensors["X"].sum(axis=1) > 5).astype(np.int64)
         return [labels if self.answer is None else np.full_like(labels, self.answer)]
 
@@ -176,6 +179,32 @@ def test_metrics_name_the_version() -> None:
     assert f"model_request_seconds_count{{{labels}}} 2" in lines
 
 
+def test_a_request_that_crashes_the_model_is_answered_and_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = Client(Session())
+    status, answer = client.ask(INFER, {"inputs": [{**INPUT, "data": [0, 0]}]})
+    assert (status, answer) == (500, {"error": "the request failed; the log of the server has the reason"})
+    assert client.headers["X-Model-Digest"] == DIGEST
+    assert 'code="500"} 1' in client.ask("/metrics")[1]
+    assert "RuntimeError: [ONNXRuntimeError]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_not_sent_as_broken_json(
+    number: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(Session())
+    assert client.ask("/v2/health/ready")[0] == 200
+    monkeypatch.setattr(Session, "run", lambda *_: [np.array([number], dtype=np.float32)])
+    status, answer = client.ask(INFER, {"inputs": [INPUT]})
+    assert status == 500
+    assert "no number, or an infinite one, in the output label" in answer["error"]
+    metrics = client.ask("/metrics")[1]
+    assert 'code="500"} 1' in metrics
+    assert "model_predictions_total{" not in metrics
+
+
 def test_no_pickle_is_ever_loaded() -> None:
     """Neither by its own code, nor through numpy, joblib or torch."""
     source = "\n".join(file.read_text() for file in SERVER.glob("*.py"))
@@ -189,3 +218,15 @@ def test_rows_are_hashed_as_the_example_hashes_them() -> None:
     hashes = evaluate.row_hashes([("X", rows)])
     assert hashes[0] != hashes[1]
     assert evaluate.row_hashes([("X", rows[1:])]) == hashes[1:]
+
+
+def test_held_out_answers_that_are_no_numbers_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every model would have errors of NaN, and the challenger would be blamed for them."""
+    evaluate = importlib.import_module("evaluate")
+    model = importlib.import_module("model").Model(document(task="regression"), Session())
+    monkeypatch.setattr(evaluate.Model, "load", lambda directory: model)
+    (tmp_path / "held-out.json").write_text('{"inputs": {"X": [[1, 2], [3, 4]]}, "answers": [0.5, NaN]}')
+    with pytest.raises(ValueError, match=r"held-out\.json has answers that are no finite numbers"):
+        evaluate.compare([tmp_path, tmp_path])

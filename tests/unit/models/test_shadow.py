@@ -88,6 +88,16 @@ def test_answers_are_compared(other: Any, agreement: str, monkeypatch: pytest.Mo
     assert shadowed(metrics.text()).startswith(agreement)
 
 
+def test_no_answer_of_a_shadow_ends_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deep(url: str, body: bytes, timeout: float) -> io.BytesIO:
+        return io.BytesIO(b"[" * 100_000)
+
+    monkeypatch.setattr(urlopen.__module__ + ".urlopen", deep)
+    metrics = importlib.import_module("metrics").Metrics("m", "1", DIGEST)
+    importlib.import_module("shadow").Shadow("http://other", metrics).compare(b"request", [1])
+    assert "1 copies failed" in shadowed(metrics.text())
+
+
 def test_callers_do_not_wait_for_a_shadow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shadow that answers nothing: requests are answered, and those that cannot wait are left out."""
     other = Other(monkeypatch, [0], waits=True)

@@ -52,6 +52,30 @@ def test_the_metrics_of_the_server_can_be_read() -> None:
     assert 0.1 < read.quantile(0.99) <= 0.25
 
 
+@pytest.mark.usefixtures("model_server")
+@pytest.mark.parametrize(
+    ("seconds", "passed"),
+    [((0.4, 0.4), True), ((0.4, 4.0), False), ((4.0, 0.4), True), ((4.0, 4.0), True), ((4.0, 90.0), False)],
+)
+def test_versions_whose_fastest_buckets_are_empty(
+    seconds: tuple[float, float], passed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All requests of a version are slow, so the buckets of fast ones stay at zero."""
+    pods = Pods(monkeypatch)
+    found = []
+    for duration in seconds:
+        metrics = importlib.import_module("metrics").Metrics("m", "1", DIGEST)
+        monkeypatch.setattr(pods, "metrics", lambda path, metrics=metrics: metrics.text())
+        pods.requests = {"a": 0}
+        watched = Watch(Cluster("nowhere"), WORKLOAD)
+        watched.begin()
+        for _ in range(100):
+            metrics.count(HTTPStatus.OK, duration)
+        found.append(watched.answers())
+    assert found[0].quantile(0.95) == pytest.approx(seconds[0], rel=0.6)
+    assert dict(verdicts(found[0], found[1], OPTIONS, (None, None)))["latency"].passed is passed
+
+
 @pytest.mark.parametrize(
     ("champion", "challenger", "failed", "detail"),
     [
@@ -99,6 +123,7 @@ class Pods:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.requests: dict[str, int | None] = {"a": 5, "b": 7}
         self.restarts = 0
+        self.started = {"a": 1.0, "b": 2.0}
         monkeypatch.setattr(watch, "pods_of", lambda *_: list(map(self.pod, self.requests)))
         monkeypatch.setattr(Cluster, "kubectl", lambda _, *words: self.metrics(words[-1]))
 
@@ -110,7 +135,10 @@ class Pods:
         name = path.removeprefix("/api/v1/namespaces/n/pods/").removesuffix(":8080/proxy/metrics")
         if (count := self.requests[name]) is None:
             raise SlipwayError("no route to host")
-        return f'model_requests_total{{model="m",version="1",code="200"}} {count}\n'
+        return (
+            f"process_start_time_seconds {self.started.get(name, 3.0)}\n"
+            f'model_requests_total{{model="m",version="1",code="200"}} {count}\n'
+        )
 
 
 def test_what_pods_answered_before_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +154,32 @@ def test_what_pods_answered_before_does_not_count(monkeypatch: pytest.MonkeyPatc
     pods.restarts = 1
     watched.answers()
     assert watched.restarted() == ["a", "b", "c"]
+
+
+def test_a_server_that_restarts_in_its_container_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts from zero again; what it answered before still counts."""
+    pods = Pods(monkeypatch)
+    watched = Watch(Cluster("nowhere"), WORKLOAD)
+    watched.begin()
+    pods.requests["a"] = 8
+    assert watched.answers().requests == 3
+    assert watched.restarted() == []
+    pods.requests["a"], pods.started["a"] = 2, 9.0
+    assert watched.answers().requests == 5
+    assert watched.restarted() == ["a"]
+
+
+def test_a_pod_that_cannot_be_read_at_the_begin_counts_from_when_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pods = Pods(monkeypatch)
+    pods.requests["a"] = None
+    watched = Watch(Cluster("nowhere"), WORKLOAD)
+    watched.begin()
+    pods.requests["a"] = 5000
+    assert watched.answers().requests == 0
+    pods.requests["a"] = 5001
+    assert watched.answers().requests == 1
 
 
 def test_pods_that_all_cannot_be_reached_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from slipway import status
 from slipway.capacity import sampling
 from slipway.capacity.recommend import Amounts, Container, as_quantities, containers, recommend
 from slipway.capacity.sizing import Prices
-from slipway.capacity.usage import Sample, Usage
+from slipway.capacity.usage import Sample, Throttling, Usage
 from slipway.cli.capacity import capacity
 from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject
@@ -45,8 +45,12 @@ def proposal(measured: Usage | None, prices: Prices = PRICES, today: Amounts = T
     return recommend(Container("web", "web", 3, today), measured, prices, budget=0.01, least_s=DAY)
 
 
+def throttling(limit: float | None, share: float, seconds: float = DAY) -> Throttling:
+    return Throttling(limit, 1000, 1000 * share, seconds)
+
+
 def test_requests_fall_to_what_is_used() -> None:
-    found = proposal(usage(throttled=0.0))
+    found = proposal(usage(throttling=(throttling(0.5, 0.0),)))
     assert found.proposed.cpu_request == pytest.approx(0.09)
     assert 50 < found.proposed.memory_request / MIB < 200
     assert found.proposed.memory_request == found.proposed.memory_limit
@@ -67,9 +71,61 @@ def test_the_margin_ends_at_a_limit_that_was_never_reached() -> None:
 
 
 def test_a_kill_raises_the_limit() -> None:
-    found = proposal(usage(kills=1))
+    found = proposal(usage(kills={256 * MIB: 1}))
     assert found.proposed.memory_limit == math.ceil(1.2 * 256) * MIB
-    assert any("killed for lack of memory 1 times" in risk for risk in found.risks)
+    assert any("killed for lack of memory 1 times, at a limit of 256Mi" in risk for risk in found.risks)
+
+
+def applied(measured: Usage) -> list[Any]:
+    """Return four proposals, of which each is applied, and nothing new is measured."""
+    found = [TODAY]
+    for _ in range(4):
+        found.append(proposal(measured, Prices(kill=0.0001), found[-1]).proposed)
+    return found[1:]
+
+
+@pytest.mark.parametrize(
+    ("at", "limits"), [(256 * MIB, [308] * 4), (200 * MIB, [240] * 4), (None, [256] * 4)], ids=str
+)
+def test_a_kill_of_the_past_raises_the_limit_once(at: float | None, limits: list[int]) -> None:
+    """A kill at an unknown limit, as files of earlier versions have it, keeps the limit of today."""
+    assert [item.memory_limit / MIB for item in applied(usage(kills={at: 1}))] == limits
+
+
+def test_a_kill_under_a_lower_limit_than_that_of_today_does_not_lift_the_cap() -> None:
+    today, dear = TODAY.model_copy(update={"memory_limit": 320 * MIB}), Prices(kill=1e9)
+    assert proposal(usage(kills={256 * MIB: 1}), dear, today).proposed.memory_limit == 320 * MIB
+    assert proposal(usage(kills={320 * MIB: 1}), dear, today).proposed.memory_limit > 1.2 * 320 * MIB
+
+
+def test_throttling_of_the_past_raises_the_limit_once() -> None:
+    found = applied(usage(throttling=(throttling(0.5, 0.2),)))
+    assert [item.cpu_limit for item in found] == pytest.approx([0.75] * 4)
+
+
+def test_a_limit_under_which_it_was_throttled_is_not_proposed_again() -> None:
+    """Under 0.75 it is not throttled, and uses little; but that it was throttled under 0.5 is known."""
+    measured = usage(throttling=(throttling(0.5, 0.2), throttling(0.75, 0.0)))
+    assert [item.cpu_limit for item in applied(measured)] == pytest.approx([0.75] * 4)
+
+
+@pytest.mark.parametrize(
+    ("measured", "risk"),
+    [
+        ((), "throttling was not measured, so"),
+        ((throttling(None, 0.2),), "not measured long enough under the CPU limit of today"),
+        ((throttling(0.4, 0.0),), "not measured long enough under the CPU limit of today"),
+        ((throttling(0.5, 0.2, seconds=DAY / 2),), "not measured long enough under the CPU limit of today"),
+        ((throttling(0.5, 0.0),), None),
+    ],
+    ids=str,
+)
+def test_the_cpu_limit_stays_unless_throttling_is_known_for_it(
+    measured: tuple[Throttling, ...], risk: str | None
+) -> None:
+    found = proposal(usage(throttling=measured))
+    assert (found.proposed.cpu_limit == TODAY.cpu_limit) is (risk is not None)
+    assert [text for text in found.risks if "throttling" in text and risk and risk in text] or not risk
 
 
 def test_without_measured_throttling_the_cpu_limit_stays() -> None:

@@ -14,6 +14,7 @@ from slipway.capacity.recommend import Amounts, Recommendation
 from slipway.capacity.replicas import Scale, Scaling, loads, rescale, scales
 from slipway.capacity.sizing import Prices
 from slipway.capacity.usage import Sample, Usage
+from slipway.cli.capacity.pack import of_stack
 from slipway.cli.capacity.recommend import _write
 from slipway.cluster.objects import StackObject
 from slipway.pulumi.stack_file import StackFile
@@ -117,7 +118,8 @@ BUDGET = stack_object("PodDisruptionBudget", "web", {"selector": {"matchLabels":
 def autoscaler(resource: str) -> StackObject:
     metric = {"type": "Resource", "resource": {"name": resource, "target": {"averageUtilization": 70}}}
     spec = {
-        "scaleTargetRef": {"name": "web"}, "minReplicas": 3, "maxReplicas": 9, "metrics": [metric],
+        "scaleTargetRef": {"kind": "Deployment", "name": "web"},
+        "minReplicas": 3, "maxReplicas": 9, "metrics": [metric],
     }  # fmt: skip
     return stack_object("HorizontalPodAutoscaler", "web", spec)
 
@@ -127,6 +129,18 @@ def test_only_what_a_service_selects_is_scaled() -> None:
     assert scales([WEB, SERVICE]) == {"web": (Scale(least=2, most=2), 2)}
     assert scales([WEB, SERVICE, autoscaler("memory")]) == {}
     assert scales([WEB, SERVICE, autoscaler("cpu")]) == {"web": (Scale(least=3, most=9, target=0.7), 2)}
+
+
+@pytest.mark.parametrize(("highest", "pods"), [(True, 9), (False, 3)])
+def test_a_workload_with_an_autoscaler_is_packed_by_its_bounds(highest: bool, pods: int) -> None:
+    other = StackObject("urn", "apps/v1", "StatefulSet", "shop", "web", workload(replicas=1))
+    scaled = replace(other, kind="Deployment", manifest={**other.manifest, "kind": "Deployment"})
+    for resource in ("cpu", "memory"):
+        objects = [scaled, autoscaler(resource)]
+        [found] = of_stack(objects, "dev", highest=highest)[0]
+        assert (found.name, found.replicas) == ("dev/web", pods)
+    [alone] = of_stack([other, autoscaler("cpu")], "dev", highest=highest)[0]
+    assert alone.replicas == 1, "the autoscaler is that of a Deployment"
 
 
 def test_a_disruption_budget_keeps_two_pods() -> None:

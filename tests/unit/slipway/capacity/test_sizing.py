@@ -76,18 +76,32 @@ def test_a_limit_that_was_never_reached_caps_the_margin_alone(
     assert capped == (min(free, max(most, max(values))) if free > max(values) else free)
 
 
-@given(AMOUNTS, st.floats(0, 10), st.floats(0, 1), st.none() | st.floats(0, 1), st.floats(0.01, 10))
+LIMITS = st.floats(0.01, 10)
+
+
+@given(AMOUNTS, st.floats(0, 10), st.floats(0, 1), st.dictionaries(LIMITS, st.floats(0, 1)), LIMITS)
 def test_a_cpu_limit_is_never_below_the_request(
-    values: list[float], request_: float, budget: float, throttled: float | None, today: float
+    values: list[float], request_: float, budget: float, throttled: dict[float, float], today: float
 ) -> None:
     limit = cpu_limit(values, request_, budget, throttled=throttled, today=today)
     assert (today if limit is None else limit) >= request_
 
 
 def test_a_container_that_is_throttled_beyond_the_budget_gets_a_higher_limit() -> None:
-    assert cpu_limit([0.4] * 20, 0.4, 0.01, throttled=0.2, today=0.5) == 0.75
-    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled=0.0, today=0.5) == 0.2
-    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled=None, today=0.5) is None
+    assert cpu_limit([0.4] * 20, 0.4, 0.01, throttled={0.5: 0.2}, today=0.5) == 0.75
+    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled={0.5: 0.0}, today=0.5) == 0.2
+    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled={}, today=0.5) is None
+
+
+@given(AMOUNTS, st.floats(0, 10), st.dictionaries(LIMITS, st.floats(0, 1)), LIMITS)
+def test_a_cpu_limit_that_was_applied_is_proposed_again(
+    values: list[float], request_: float, throttled: dict[float, float], today: float
+) -> None:
+    """The measurement of the past says nothing new about the limit that follows from it."""
+    first = cpu_limit(values, request_, 0.01, throttled=throttled, today=today)
+    applied = today if first is None else first
+    again = cpu_limit(values, request_, 0.01, throttled=throttled, today=applied)
+    assert again is None or again <= applied
 
 
 @pytest.mark.parametrize("name", ["core_hour", "gib_hour", "throttled_hour", "kill"])

@@ -11,7 +11,7 @@ import typer
 
 from slipway.capacity import sampling
 from slipway.capacity.prometheus import Prometheus, step_s
-from slipway.capacity.usage import Sample, clean, owner_of
+from slipway.capacity.usage import Sample, Throttling, clean, owner_of
 from slipway.cli.capacity.options import _metric
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
@@ -47,13 +47,54 @@ def test_series_become_samples(monkeypatch: pytest.MonkeyPatch) -> None:
             "throttled": [{"metric": LABELS, "values": [[300, "5"], [600, "NaN"]]}],
             "cfs_periods": [{"metric": LABELS, "values": [[300, "100"]]}],
             "oom_events": [{"metric": LABELS, "values": [[300, "1.0"]]}],
+            "spec_cpu_quota": [{"metric": LABELS, "values": [[300, "0.5"]]}],
+            "spec_memory_limit": [{"metric": LABELS, "values": [[300, "2e8"]]}],
         },
     )
     [usage] = Prometheus("http://prometheus/").usages("hits", WORKLOADS, 0, 600)
     assert (usage.workload, usage.container) == ("web", "web")
-    assert (usage.throttled, usage.kills) == (0.05, 1)
+    assert (usage.throttled, usage.kills) == (0.05, {2e8: 1})
+    assert usage.throttling == (Throttling(0.5, 100, 5, 60),)
     assert set(clean(usage, 1000).samples) == {Sample(300, LABELS["pod"], 0.25, 1e8)}
     assert all('namespace="hits"' in query["query"] for query in asked)
+
+
+def test_throttling_and_kills_have_the_limit_of_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update gave new pods higher limits, and the last kill has none at its time."""
+    new = {"pod": "web-8e0a-fghij", "container": "web"}
+    serve(
+        monkeypatch,
+        {
+            "cpu_usage": [{"metric": labels, "values": [[60, "0.25"]]} for labels in (LABELS, new)],
+            "throttled": [
+                {"metric": LABELS, "values": [[60, "20"], [120, "30"]]},
+                {"metric": new, "values": [[180, "1"], [240, "NaN"]]},
+            ],
+            "cfs_periods": [
+                {"metric": LABELS, "values": [[60, "100"], [120, "100"]]},
+                {"metric": new, "values": [[180, "100"], [240, "100"], [300, "100"]]},
+            ],
+            "oom_events": [
+                {"metric": LABELS, "values": [[60, "1.1"], [120, "NaN"], [180, "0.9"]]},
+                {"metric": new, "values": [[240, "0"]]},
+            ],
+            "spec_cpu_quota": [
+                {"metric": LABELS, "values": [[60, "0.5"], [120, "0.5"]]},
+                {"metric": new, "values": [[180, "0.75"], [240, "0.75"]]},
+            ],
+            "spec_memory_limit": [
+                {"metric": LABELS, "values": [[60, "2e8"], [120, "2e8"]]},
+                {"metric": new, "values": [[180, "3e8"]]},
+            ],
+        },
+    )
+    [usage] = Prometheus("http://prometheus/").usages("hits", WORKLOADS, 0, 600)
+    assert usage.kills == {2e8: 2}
+    assert set(usage.throttling) == {
+        Throttling(0.5, 200, 50, 120), Throttling(0.75, 100, 1, 60), Throttling(None, 100, 0, 60)
+    }  # fmt: skip
+    assert usage.throttled_by_limit(120) == {0.5: 0.25}
+    assert usage.throttled_by_limit(60) == {0.5: 0.25, 0.75: 0.01}
 
 
 def test_a_long_history_is_asked_for_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +177,14 @@ def test_a_pod_belongs_to_the_workload_in_its_name(pod: str, owner: str | None) 
 
 POD = {
     "metadata": {"name": "web-1", "namespace": "hits"},
+    "spec": {"containers": [{"name": "web", "resources": {"limits": {"memory": "64Mi"}}}]},
     "status": {
         "containerStatuses": [
-            {"name": "web", "restartCount": 2, "lastState": {"terminated": {"reason": "OOMKilled"}}}
+            {
+                "name": "web",
+                "restartCount": 2,
+                "lastState": {"terminated": {"reason": "OOMKilled", "finishedAt": "2026-11-26T20:59:00Z"}},
+            }
         ]
     },
 }
@@ -178,7 +224,7 @@ def test_samples_are_appended_once(cluster: Cluster, tmp_path: Path, monkeypatch
     assert waited == [10, 10]
     [usage] = sampling.read(file)
     assert [(sample.cpu, sample.memory) for sample in usage.samples] == [(0.0125, 20 * 2**20)] * 2
-    assert usage.kills == 2
+    assert usage.kills == {64 * 2**20: 1}, "the other restart was another crash"
     assert usage.samples[1].time - usage.samples[0].time == 15
 
 
@@ -214,6 +260,36 @@ def test_a_line_that_is_no_sample_is_named(tmp_path: Path, line: str) -> None:
     file.write_text(f"{json.dumps(GOOD)}\n{line}\n")
     with pytest.raises(SlipwayError, match=r"usage.jsonl, line 2 is not a sample"):
         sampling.read(file)
+
+
+def test_a_kill_is_counted_once_with_its_limit(tmp_path: Path) -> None:
+    """Each sample names the last kill, until there is another, also after the pod has another limit."""
+    file = tmp_path / "usage.jsonl"
+    kills: list[dict[str, Any]] = [
+        {"killed": None, "memory_limit": 64},
+        {"killed": "2026-11-26T20:00:00Z", "memory_limit": 64},
+        {"killed": "2026-11-26T20:00:00Z", "memory_limit": 96},
+        {"killed": "2026-11-26T20:30:00Z", "memory_limit": 96},
+        {"pod": "q", "killed": "2026-11-26T20:00:00Z", "memory_limit": 64},
+        {"pod": "r", "killed": "2026-11-26T20:00:00Z", "memory_limit": None},
+    ]
+    file.write_text("".join(json.dumps({**GOOD, **kill}) + "\n" for kill in kills))
+    [usage] = sampling.read(file)
+    assert usage.kills == {64: 2, 96: 1, None: 1}
+
+
+def test_files_of_earlier_versions_have_restarts_without_a_limit(tmp_path: Path) -> None:
+    file = tmp_path / "usage.jsonl"
+    lines: list[dict[str, Any]] = [
+        {"kills": 0},
+        {"kills": 1},
+        {"kills": 3},
+        {"pod": "q", "kills": 2},
+        {"pod": "r", "kills": 0},
+    ]
+    file.write_text("".join(json.dumps({**GOOD, **line}) + "\n" for line in lines))
+    [usage] = sampling.read(file)
+    assert usage.kills == {None: 2}
 
 
 def test_a_null_is_not_a_number(tmp_path: Path) -> None:
