@@ -12,6 +12,7 @@ from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 
 _COMPONENT = "slipway:components:Postgres$"
+_RESTORE = ("RESTORE_SERVER", "RESTORE_TIME")
 
 
 def is_part(change: Change) -> bool:
@@ -112,6 +113,21 @@ def restores(situation: Situation) -> Iterator[Consequence]:
         else:
             reason = f"Database {name} is restored from backups that were not examined: {found.reason}"
             yield Consequence(Level.ATTENTION, "data", reason, urn)
+
+
+def other_origins(situation: Situation) -> Iterator[Consequence]:
+    """Yield databases that exist, and whose restore is changed: only an empty volume is ever restored."""
+    done: set[tuple[str, str]] = set()
+    for old, new in situation.updates("StatefulSet"):
+        key = (new.namespace, database(new))
+        before, after = ([_variable(item, name) for name in _RESTORE] for item in (old, new))
+        if is_member(new.change) and after[0] and before != after and key not in done:
+            done.add(key)
+            reason = (
+                f"Database {key[1]} is not restored to {after[1]} if it has data: it keeps them."
+                " Restore under another name"
+            )
+            yield Consequence(Level.ATTENTION, "data", reason, new.change.urn)
 
 
 def _settings(job: Object) -> dict[str, Any]:

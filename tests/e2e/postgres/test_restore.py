@@ -98,6 +98,7 @@ def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
         ("--to", "LATEST", "--as", "db-9", "--database", "none"): "restored.db-9.server is none",
         ("--to", "LATEST", "--as", "DB"): "--as is 'DB'",
         ("--to", "LATEST", "--as", "db"): "has a database of this name",
+        ("--to", "LATEST", "--as", "db-2", "--database", "db"): "is never restored again",
         ("--switch", "--as", "db-9"): "has no database db-9",
     }.items():
         done = backed_up.slipway("restore", backed_up.name, *words, "--yes")

@@ -114,3 +114,22 @@ def test_less_durability_needs_attention_and_more_does_not() -> None:
 def test_a_user_who_leaves_may_not_log_in() -> None:
     [found] = about(part("Job", "db-update", Op.REPLACE, update(True, "report"), update(True)))
     assert "no longer lets the user report log in" in found.reason
+
+
+def restored(number: int, time: str) -> dict[str, Any]:
+    made = member(number)
+    [container] = made["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "RESTORE_SERVER", "value": "old"}, {"name": "RESTORE_TIME", "value": time}]
+    return made
+
+
+def test_a_database_that_exists_is_not_restored_again() -> None:
+    def changes(before: str, after: str) -> list[Change]:
+        return [
+            part("StatefulSet", f"db-{n}", Op.UPDATE, restored(n, before), restored(n, after)) for n in (0, 1)
+        ]
+
+    [found] = [item for item in about(*changes("LATEST", "20260131T120000Z")) if item.concern == "data"]
+    assert found.level is Level.ATTENTION
+    assert "is not restored to 20260131T120000Z if it has data" in found.reason
+    assert "not restored" not in reasons(*changes("LATEST", "LATEST"))
