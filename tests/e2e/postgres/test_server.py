@@ -114,3 +114,17 @@ def test_a_version_that_does_not_start_leaves_the_primary_alone(db: DatabaseStac
     assert db.primary == primary
     assert measured.writes.longest_gap < LONGEST_GAP_S
     assert db.lost() == set()
+
+
+@pytest.mark.soak
+def test_a_corrected_version_reaches_a_database_that_lost_its_primary(db: DatabaseStack) -> None:
+    """Both pods have the version that does not start: only an update replaces them."""
+    db.succeed("config", "set", "libraries", "no_such_library")
+    db.succeed("config", "set", "timeout", "40")
+    assert db.run("up", "--yes", "--skip-preview").returncode != 0
+    db.kubectl("delete", "pod", db.primary)
+    db.succeed("config", "rm", "libraries")
+    db.succeed("config", "rm", "timeout")
+    db.up()
+    db.settle()
+    assert db.lost() == set()

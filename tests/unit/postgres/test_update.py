@@ -1,11 +1,13 @@
 """The order in which an update reaches the members of a database, on members that stand in for pods."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 from dbserver.apply import Update
 from dbserver.members import Member, Members, NotReached
+from dbserver.server import TIMES
 
 
 class Pods:
@@ -14,7 +16,11 @@ class Pods:
     A deleted primary first hands its role over.
     """
 
-    def __init__(self, count: int, leader: int = 0, outdated: bool = True) -> None:
+    def __init__(
+        self, count: int, leader: int = 0, outdated: bool = True, lost: Collection[str] = ()
+    ) -> None:
+        """Make pods; those in `lost` do not work until they are replaced, and no other may take over."""
+        self.lost = set(lost)
         self.revisions = {f"db-{n}-0": "old" if outdated else "new" for n in range(count)}
         self.uids = dict.fromkeys(self.revisions, 0)
         self.leader = f"db-{leader}-0"
@@ -31,6 +37,7 @@ class Pods:
             self.leader = others[0] if name == self.leader else self.leader
         self.revisions[name] = "new"
         self.uids[name] += 1
+        self.lost.discard(name)
 
 
 class Standing(Members):
@@ -42,11 +49,15 @@ class Standing(Members):
         self.configuration: dict[str, Any] = {}
 
     def pods(self) -> dict[str, dict[str, Any]]:
-        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        def status(name: str) -> dict[str, Any]:
+            if name in self._pods.lost:
+                return {"phase": "Pending"}
+            return {"conditions": [{"type": "Ready", "status": "True"}]}
+
         return {
             name: {
                 "metadata": {"uid": self._pods.uids[name], "labels": {"controller-revision-hash": revision}},
-                "status": ready,
+                "status": status(name),
             }
             for name, revision in self._pods.revisions.items()
         }
@@ -59,7 +70,8 @@ class Standing(Members):
             failed = name in self._pods.broken and self._pods.revisions[name] == "new"
             return "start failed" if failed else "running" if role(name) == "leader" else "streaming"
 
-        return [Member(name, role(name), state(name), 0, False) for name in self._pods.revisions]
+        working = [name for name in self._pods.revisions if name not in self._pods.lost]
+        return [Member(name, role(name), state(name), 0, False) for name in working]
 
     def switch(self, leader: str, candidate: str) -> None:
         assert leader == self._pods.leader
@@ -112,3 +124,38 @@ def test_a_standby_that_does_not_come_back_stops_the_update_before_the_primary()
         updated(pods, kept=2)
     assert pods.steps == ["restart db-1-0"]
     assert pods.leader == "db-0-0"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No failover is waited for."""
+    monkeypatch.setitem(TIMES, "ttl", -1)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_database_that_never_got_a_primary_gets_the_corrected_version(count: int) -> None:
+    """The StatefulSet leaves a broken pod as it is: with OnDelete, it has to be deleted."""
+    pods = Pods(count, lost={f"db-{number}-0" for number in range(count)})
+    assert updated(pods, kept=count) == [f"restart db-{number}-0" for number in range(count)]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lost_primary_is_replaced_and_a_standby_that_answers_is_not_until_then() -> None:
+    pods = Pods(3, leader=1, lost={"db-1-0"})
+    assert updated(pods, kept=3)[0] == "restart db-1-0"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_broken_pods_of_the_newest_version_are_left_to_be_examined() -> None:
+    pods = Pods(1, outdated=False, lost={"db-0-0"})
+    with pytest.raises(NotReached, match="a primary: not within the time"):
+        updated(pods, kept=1)
+    assert pods.steps == []
+
+
+def test_a_failover_has_its_time_before_anything_is_replaced() -> None:
+    pods = Pods(1, lost={"db-0-0"})
+    with pytest.raises(NotReached, match="a primary"):
+        updated(pods, kept=1)
+    assert pods.steps == []
