@@ -1,8 +1,8 @@
 """The Job of an update: brings pods, configuration, databases and users to what the program says.
 
 New settings reach the standbys first, then one of them becomes the primary, then the old primary follows.
-If a standby does not come back, the Job fails, and the primary serves on as it was. Without any primary, there
-is nothing to spare: pods that do not work are replaced at once.
+If a standby does not come back, the Job fails, and the primary serves on as it was. Without a primary,
+broken pods are replaced first.
 """
 
 import json
