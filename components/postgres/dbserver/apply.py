@@ -15,7 +15,7 @@ from typing import Any
 from dbserver.api import Kubernetes
 from dbserver.databases import apply_databases
 from dbserver.members import Member, Members, NotReached
-from dbserver.server import TIMES, dynamic_configuration
+from dbserver.server import SHARED, TIMES, dynamic_configuration
 
 
 class Update:
@@ -142,11 +142,22 @@ class Update:
         return able >= set(self._names())
 
     def _restart_pending(self) -> None:
-        """Restart the PostgreSQL of members whose parameters need it, the primary last."""
-        for member in sorted(self._members.all(), key=lambda m: m.leads):
-            if member.pending_restart and self._kept(member):
-                self._members.restart(member.name)
-                self._members.wait("all members", self._complete)
+        """Restart the PostgreSQL of members whose parameters need it, the primary last.
+
+        A standby never has less than its primary: of a smaller value, it learns after the primary has it.
+        """
+        for _ in range(2):
+            for member in sorted(self._members.all(), key=lambda m: m.leads):
+                if member.pending_restart and self._kept(member):
+                    self._members.restart(member.name)
+                    self._members.wait("all members", self._complete)
+
+
+def configuration(parameters: dict[str, str], synchronous: bool) -> dict[str, Any]:
+    """Return what the members agree on. Patroni merges it into what it has: null takes a value back."""
+    agreed = dynamic_configuration(parameters)
+    agreed["postgresql"]["parameters"] = {key: parameters.get(key) for key in sorted(SHARED)}
+    return agreed | {"synchronous_mode": synchronous}
 
 
 def _ready(pod: dict[str, Any]) -> bool:
@@ -161,9 +172,9 @@ def main() -> None:
     cluster = os.environ["DB_NAME"]
     members = Members(cluster, Kubernetes(), deadline)
     parameters = json.loads(os.environ.get("DB_PARAMETERS", "{}"))
-    configuration = dynamic_configuration(parameters) | {"synchronous_mode": settings["synchronous"]}
+    agreed = configuration(parameters, settings["synchronous"])
     try:
-        Update(members, settings["members"], settings["synchronous"]).run(configuration)
+        Update(members, settings["members"], settings["synchronous"]).run(agreed)
         apply_databases(settings["databases"])
     except NotReached as reason:
         sys.exit(str(reason))

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
-from dbserver.apply import Update
+from dbserver.apply import Update, configuration
 from dbserver.members import Member, Members, NotReached
-from dbserver.server import TIMES
+from dbserver.server import TIMES, dynamic_configuration
 
 
 class Pods:
@@ -25,6 +25,7 @@ class Pods:
         self.uids = dict.fromkeys(self.revisions, 0)
         self.leader = f"db-{leader}-0"
         self.broken: set[str] = set()
+        self.pending: set[str] = set()
         self.steps: list[str] = []
 
     def stateful_set(self, _: str) -> dict[str, Any]:
@@ -71,12 +72,18 @@ class Standing(Members):
             return "start failed" if failed else "running" if role(name) == "leader" else "streaming"
 
         working = [name for name in self._pods.revisions if name not in self._pods.lost]
-        return [Member(name, role(name), state(name), 0, False) for name in working]
+        return [Member(name, role(name), state(name), 0, name in self._pods.pending) for name in working]
 
     def switch(self, leader: str, candidate: str) -> None:
         assert leader == self._pods.leader
         self._pods.steps.append(f"switch to {candidate}")
         self._pods.leader = candidate
+
+    def restart(self, name: str) -> None:
+        """Restart a server; a standby keeps the values of its primary."""
+        self._pods.steps.append(f"restart PostgreSQL of {name}")
+        if name == self._pods.leader or self._pods.leader not in self._pods.pending:
+            self._pods.pending.discard(name)
 
     def patch_configuration(self, values: Any) -> None:
         self.configuration = dict(values)
@@ -159,3 +166,32 @@ def test_a_failover_has_its_time_before_anything_is_replaced() -> None:
     with pytest.raises(NotReached, match="a primary"):
         updated(pods, kept=1)
     assert pods.steps == []
+
+
+def test_a_smaller_value_reaches_the_standby_after_the_primary() -> None:
+    pods = Pods(2, outdated=False)
+    pods.pending = {"db-0-0", "db-1-0"}
+    names = ("db-1-0", "db-0-0", "db-1-0")
+    assert updated(pods, kept=2) == [f"restart PostgreSQL of {name}" for name in names]
+    assert not pods.pending
+
+
+def merged(values: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """Do what Patroni does with a PATCH: https://patroni.readthedocs.io/en/latest/rest_api.html."""
+    values = dict(values)
+    for key, value in patch.items():
+        if value is None:
+            values.pop(key, None)
+        elif isinstance(value, dict) and isinstance(values.get(key), dict):
+            values[key] = merged(values[key], value)
+        else:
+            values[key] = value
+    return values
+
+
+def test_a_parameter_that_is_no_longer_asked_for_is_taken_back() -> None:
+    before = dynamic_configuration({"max_connections": "400", "wal_level": "logical"})
+    after = merged(before, configuration({"wal_level": "logical", "work_mem": "8MB"}, synchronous=True))
+    assert after["postgresql"]["parameters"] == {"wal_level": "logical"}
+    assert after["synchronous_mode"] is True
+    assert merged(before, configuration({}, synchronous=False))["postgresql"]["parameters"] == {}
