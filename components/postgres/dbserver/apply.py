@@ -15,6 +15,7 @@ from typing import Any
 from dbserver.api import Kubernetes
 from dbserver.databases import apply_databases
 from dbserver.members import Member, Members, NotReached
+from dbserver.restore import check_origin
 from dbserver.server import SHARED, TIMES, dynamic_configuration
 
 
@@ -29,13 +30,13 @@ class Update:
 
     def run(self, configuration: dict[str, Any]) -> None:
         """Run all steps."""
-        self._primary()
+        self.primary()
         self._members.patch_configuration(configuration)
         self._replace_pods()
         self._members.wait("all members", self._complete)
         self._restart_pending()
 
-    def _primary(self) -> Member:
+    def primary(self) -> Member:
         """Wait for a primary, and return it; without one, replace broken pods.
 
         Such a pod keeps what is wrong with it until it is deleted: its StatefulSet never does that itself.
@@ -62,7 +63,7 @@ class Update:
         while outdated := self._members.wait("StatefulSets as they should be", self._outdated):
             if outdated == ["none"]:
                 return
-            leader = self._primary()
+            leader = self.primary()
             standbys = [name for name in outdated if name != leader.name]
             if standbys:
                 self._replace(standbys[0])
@@ -174,7 +175,10 @@ def main() -> None:
     parameters = json.loads(os.environ.get("DB_PARAMETERS", "{}"))
     agreed = configuration(parameters, settings["synchronous"])
     try:
-        Update(members, settings["members"], settings["synchronous"]).run(agreed)
+        update = Update(members, settings["members"], settings["synchronous"])
+        update.primary()
+        check_origin(os.environ)
+        update.run(agreed)
         apply_databases(settings["databases"])
     except NotReached as reason:
         sys.exit(str(reason))

@@ -32,11 +32,11 @@ _NOT_CONNECTED = 2
 def apply_databases(databases: Sequence[Mapping[str, Any]]) -> None:
     """Make the databases and their users, and set rights and passwords."""
     users = [user for database in databases for user in _users(database)]
-    _run("postgres", "\n".join((*_roles(users), _disconnected(databases))))
+    query_primary("postgres", "\n".join((*_roles(users), _disconnected(databases))))
     for database in databases:
         print(f"database {database['name']}", flush=True)
-        _run("postgres", "\n".join(_database(database)))
-        _run(database["name"], "\n".join(_inside(database)))
+        query_primary("postgres", "\n".join(_database(database)))
+        query_primary(database["name"], "\n".join(_inside(database)))
 
 
 def _users(database: Mapping[str, Any]) -> list[str]:
@@ -150,15 +150,24 @@ def _rows(values: Iterable[Sequence[str]]) -> str:
     return ", ".join(f"({', '.join(map(literal, row))})" for row in values)
 
 
-def _run(database: str, script: str) -> None:
-    """Run a script as the superuser; it comes by standard input, so that no argument shows it."""
+def query_primary(database: str, script: str) -> str:
+    """Run a script as the superuser, and return what it prints.
+
+    It comes by standard input, so that no argument shows it.
+    """
     environment = {**os.environ, "PGPASSWORD": password("superuser"), "PGUSER": "postgres"}
-    command = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
+    options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
+    command = ("psql", *options, "--tuples-only", "--no-align")
     deadline = time.monotonic() + PATIENCE_S
-    # Nodes learn a moment later than Patroni where the primary is; every statement can be repeated.
-    while code := subprocess.run(command, env=environment, input=script, text=True, check=False).returncode:
-        if code != _NOT_CONNECTED or time.monotonic() > deadline:
-            raise SystemExit(f"the databases and users were not made: psql ended with {code}")
+    while True:
+        done = subprocess.run(
+            command, env=environment, input=script, text=True, stdout=subprocess.PIPE, check=False
+        )
+        if not done.returncode:
+            return done.stdout
+        # Nodes learn a moment later than Patroni where the primary is; every statement can be repeated.
+        if done.returncode != _NOT_CONNECTED or time.monotonic() > deadline:
+            raise SystemExit(f"the primary did not do what was asked: psql ended with {done.returncode}")
         time.sleep(1)
 
 

@@ -139,7 +139,7 @@ def other_origins(situation: Situation) -> Iterator[Consequence]:
         if is_member(new.change) and after[0] and before != after and key not in done:
             done.add(key)
             reason = (
-                f"Database {key[1]} is not restored to {after[1]} if it has data: it keeps them."
+                f"Database {key[1]} is not restored to {after[1]} if it has data: the update fails."
                 " Restore under another name"
             )
             yield Consequence(Level.ATTENTION, "data", reason, new.change.urn)

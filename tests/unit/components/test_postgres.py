@@ -230,6 +230,8 @@ class TestBackups:
 
     def test_a_database_begins_with_the_archive_of_another(self, engine: Run) -> None:
         recorder = made(engine, backups=STORE, restore=Restore(server="old"))
-        [container] = pod(recorder)["containers"]
-        values = {variable["name"]: variable.get("value") for variable in container["env"]}
-        assert (values["RESTORE_SERVER"], values["RESTORE_TIME"]) == ("old", "LATEST")
+        update = recorder.one("Job", "db-update")["spec"]["template"]["spec"]
+        for spec in (pod(recorder), update):
+            [container] = spec["containers"]
+            values = {variable["name"]: variable.get("value") for variable in container["env"]}
+            assert (values["RESTORE_SERVER"], values["RESTORE_TIME"]) == ("old", "LATEST")

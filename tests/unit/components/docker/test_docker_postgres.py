@@ -135,8 +135,10 @@ def test_the_result_of_a_drill_is_the_last_line_of_its_log() -> None:
 
 
 def test_a_database_begins_with_the_archive_of_another(engine: Run) -> None:
-    found = variables(made(engine, backups=STORE, restore=Restore(server="old")).one("Container", "db"))
-    assert (found["RESTORE_SERVER"], found["RESTORE_TIME"]) == ("old", "LATEST")
+    recorder = made(engine, backups=STORE, restore=Restore(server="old"))
+    for container in ("db", "db-update"):
+        found = variables(recorder.one("Container", container))
+        assert (found["RESTORE_SERVER"], found["RESTORE_TIME"]) == ("old", "LATEST")
 
 
 @pytest.mark.parametrize(
