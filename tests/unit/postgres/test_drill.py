@@ -29,7 +29,7 @@ class Database:
     """Stands in for a connection to the primary, with the table of base backups."""
 
     def __init__(self, *backups: Backup) -> None:
-        self.rows = {backup.id: [backup.ended, False] for backup in backups}
+        self.rows: dict[str, list[Any]] = {backup.id: [backup.ended, False] for backup in backups}
         self.store: list[Backup] = list(backups)
         self.retained_days = 14.0
         self.answer: dict[str, Any] = {}
