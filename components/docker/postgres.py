@@ -120,11 +120,12 @@ class Postgres(ProcessComponent):
         )
         self._superuser = self._made_once("-superuser", secrets.token_urlsafe(32))
         self._backups, self._timeout = backups, timeout
+        self._origin = restore.variables if restore else {}
         network = self._add_own_network()
         self._own = [(network.name,), *(self._networks([backups.destination]) if backups else ())]
         self._variables = database_variables(name, resources, parameters, backups)
         self._container = {"image": self._pull(image, platform), **limits(resources)}
-        server = self._add_server(restore, protect)
+        server = self._add_server(protect)
         applied = self._add_databases(databases, server)
         self.drill = pulumi.Output.from_input({})
         if backups:
@@ -145,15 +146,14 @@ class Postgres(ProcessComponent):
         """Return a variable with a password, for a process that wants it by another name."""
         return self._users.password(variable, user, self._endpoint)
 
-    def _add_server(self, restore: Restore | None, protect: bool) -> docker.Container:
+    def _add_server(self, protect: bool) -> docker.Container:
         """Make the container that has the data."""
         name = self.pulumi_resource_name
         data, owner = self._add_kept(DATA, self._container["image"], SECURITY, protect)
-        origin = {"RESTORE_SERVER": restore.server, "RESTORE_TIME": restore.time} if restore else {}
         network, *outside = self._own
         return self._add_container(
             name=self._network_of(name),
-            **self._running("serve", {}, origin),
+            **self._running("serve", {}, self._origin),
             **contained(SECURITY, self._secrets_in_memory),
             **joined([(*network, self.host, self.read_host), *outside]),
             **data,
@@ -175,6 +175,7 @@ class Postgres(ProcessComponent):
         settings: dict[str, pulumi.Input[str]] = {
             "DB_SETTINGS": json.dumps([database.as_dict for database in databases], sort_keys=True),
             "DB_VERSION": server.id,  # another server may have another volume
+            **self._origin,
         }
         return [
             *self._add_ending(

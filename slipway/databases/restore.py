@@ -45,24 +45,29 @@ def restore(project: Project, stack: str, order: Order, prompter: Prompter) -> N
     """Make a new database with what another one had at a moment; the other one is not touched.
 
     Raises:
-        SlipwayError: nothing was changed, or the update failed; the same command continues.
+        SlipwayError: nothing was changed, or the update failed; the message says how to continue.
     """
     target = _idle(project, stack)
-    server = order.server or _used(target)
-    _check_name(target, order.name, server)
+    server, time = order.server or _used(target), moment(order.to)
+    _check_name(target, order.name, server, time)
     values: dict[tuple[str, ...], str] = {
         (f"{target.project}:{RESTORED}", order.name, "server"): server,
-        (f"{target.project}:{RESTORED}", order.name, "time"): moment(order.to),
+        (f"{target.project}:{RESTORED}", order.name, "time"): time,
     }
     made = f"{order.name}{SUFFIX}"
     failure = _change(target, values, f"Restore {server} of {stack} as {order.name}?", prompter, creates=made)
+    after = target.reload()
+    if failure and order.name in _names(after):
+        raise SlipwayError(
+            f"{order.name} is restored, but the update failed after that: {failure}\n{server} is as it was."
+            " Correct the cause, then `pulumi up`"
+        )
     if failure:
         raise SlipwayError(
             f"{order.name} was not restored: {failure}\n{server} is as it was. The Job {made}… and the pod"
             f" {order.name}-0-0 have the reason. Correct it, and run the same command again; or remove"
             f" {RESTORED}.{order.name} from {target.file.path.name}, then `pulumi up`"
         )
-    after = target.reload()
     for drill in drills(after.cluster, after.objects):
         if drill.database == order.name:
             prompter.info(f"✓ {order.name} is restored, and its own first backup was restored in a drill")
@@ -146,7 +151,7 @@ def _used(target: StackSnapshot) -> str:
     return own[0]
 
 
-def _check_name(target: StackSnapshot, name: str, server: str) -> None:
+def _check_name(target: StackSnapshot, name: str, server: str, time: str) -> None:
     if not re.fullmatch("[a-z]([a-z0-9-]*[a-z0-9])?", name) or len(name) > LONGEST:
         raise SlipwayError(
             f"--as is {name!r}, but must be at most {LONGEST} lower-case letters, digits and dashes: db-2"
@@ -157,6 +162,15 @@ def _check_name(target: StackSnapshot, name: str, server: str) -> None:
     if known is not None and known.get("server") != server:
         raise SlipwayError(
             f"--as is {name!r}, but that was restored from {known.get('server')}: choose another"
+        )
+    # A database that has data is never restored again. What LATEST meant then is not what it means now.
+    if known is None or name not in _names(target):
+        return
+    before = moment(str(known.get("time", LATEST)))
+    if time == LATEST or before != time:
+        raise SlipwayError(
+            f"--as is {name!r}, but that was restored before, to {before}, and is never restored again:"
+            f" choose another name, or use it as it is: slipway restore {target.name} --as {name} --switch"
         )
 
 

@@ -49,6 +49,7 @@ class Jobs:
         variables: dict[str, pulumi.Input[str]] = {
             "DB_SETTINGS": json.dumps(settings, sort_keys=True),
             "DB_VERSION": version,
+            **(self._pods.restore.variables if self._pods.restore else {}),
         }
         pod = self._pods.job("apply", self._users, variables)
         explain = pulumi.ErrorHook(f"Postgres {self._pods.name} {next(_numbers)} failed", self._explain)

@@ -171,6 +171,11 @@ class Restore:
     """The name of the database whose archive is read; it may still run, and is not touched."""
     time: Annotated[str, AfterValidator(_moment)] = "LATEST"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of what restores, and of what checks that it was restored."""
+        return {"RESTORE_SERVER": self.server, "RESTORE_TIME": self.time}
+
 
 def _store(value: str) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.=-]+)*", value):

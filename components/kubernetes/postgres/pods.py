@@ -81,8 +81,7 @@ class Pods:
             "lifecycle": {"pre_stop": {"exec_": {"command": ["python3", "-m", "dbserver.leave"]}}},
         }
         if self.restore:
-            origin = {"RESTORE_SERVER": self.restore.server, "RESTORE_TIME": self.restore.time}
-            more = [EnvVar.value(name, value).as_dict for name, value in origin.items()]
+            more = [EnvVar.value(name, value).as_dict for name, value in self.restore.variables.items()]
             container["env"] = [*self._environment(), *more]
         # Parallel queries share memory there; the default, 64 MiB, is not enough for large joins.
         shared = f"{int(quantity(self.resources.limits.as_dict['memory'])) // 4 // 1024**2}Mi"

@@ -110,5 +110,8 @@ def new_password() -> str:
 
 
 def suffix(user: str, version: int) -> str:
-    """Return the end of the name of what keeps a user's password; another version is another one."""
-    return (f"-user-{user}" + (f"-{version}" if version > 1 else "")).replace("_", "-")
+    """Return the end of the name of what keeps a user's password; another version is another one.
+
+    The version is before the user, whose name begins with no digit: `app` in version 2 is never `app_2`.
+    """
+    return ("-user-" + (f"{version}-" if version > 1 else "") + user).replace("_", "-")

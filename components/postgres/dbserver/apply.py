@@ -1,19 +1,22 @@
 """The Job of an update: brings pods, configuration, databases and users to what the program says.
 
 New settings reach the standbys first, then one of them becomes the primary, then the old primary follows.
-If a standby does not come back, the Job fails, and the primary serves on as it was.
+If a standby does not come back, the Job fails, and the primary serves on as it was. Without a primary,
+broken pods are replaced first.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from dbserver.api import Kubernetes
 from dbserver.databases import apply_databases
 from dbserver.members import Member, Members, NotReached
-from dbserver.server import dynamic_configuration
+from dbserver.restore import check_origin
+from dbserver.server import SHARED, TIMES, dynamic_configuration
 
 
 class Update:
@@ -27,17 +30,40 @@ class Update:
 
     def run(self, configuration: dict[str, Any]) -> None:
         """Run all steps."""
-        self._members.wait("a primary", self._members.leader)
+        self.primary()
         self._members.patch_configuration(configuration)
         self._replace_pods()
         self._members.wait("all members", self._complete)
         self._restart_pending()
 
+    def primary(self) -> Member:
+        """Wait for a primary, and return it; without one, replace broken pods.
+
+        Such a pod keeps what is wrong with it until it is deleted: its StatefulSet never does that itself.
+        """
+        patience = time.monotonic() + TIMES["ttl"]  # until then, a failover may be under way
+
+        def look() -> Member | None:
+            leader = self._members.leader()
+            if leader is None and time.monotonic() > patience:
+                self._delete_broken()
+            return leader
+
+        return self._members.wait("a primary", look)
+
+    def _delete_broken(self) -> None:
+        """Delete the pods of earlier versions that are not ready; ready ones still answer reads."""
+        pods = self._members.pods()
+        for name in self._earlier(pods) or []:
+            if not _ready(pods[name]):
+                print(f"there is no primary: {name} is not ready, and is replaced", flush=True)
+                self._members.kubernetes.delete_pod(name)
+
     def _replace_pods(self) -> None:
         while outdated := self._members.wait("StatefulSets as they should be", self._outdated):
             if outdated == ["none"]:
                 return
-            leader = self._members.wait("a primary", self._members.leader)
+            leader = self.primary()
             standbys = [name for name in outdated if name != leader.name]
             if standbys:
                 self._replace(standbys[0])
@@ -50,7 +76,16 @@ class Update:
 
     def _outdated(self) -> list[str] | None:
         """Return the pods of earlier versions, and a primary that is to go; None while it is not known."""
-        pods = self._members.pods()
+        names = self._earlier(self._members.pods())
+        if names is None:
+            return None
+        leader = self._members.leader()
+        if leader and not self._kept(leader):
+            names.append(leader.name)
+        return names or ["none"]
+
+    def _earlier(self, pods: Mapping[str, dict[str, Any]]) -> list[str] | None:
+        """Return the pods of earlier versions; None while a StatefulSet has not seen its change."""
         names = []
         for name in self._sets:
             found = self._members.kubernetes.stateful_set(name)
@@ -60,10 +95,7 @@ class Update:
             pod = pods.get(f"{name}-0")
             if pod and pod["metadata"]["labels"].get("controller-revision-hash") != status["updateRevision"]:
                 names.append(f"{name}-0")
-        leader = self._members.leader()
-        if leader and not self._kept(leader):
-            names.append(leader.name)
-        return names or ["none"]
+        return names
 
     def _names(self) -> list[str]:
         return [f"{name}-0" for name in self._sets]
@@ -111,11 +143,22 @@ class Update:
         return able >= set(self._names())
 
     def _restart_pending(self) -> None:
-        """Restart the PostgreSQL of members whose parameters need it, the primary last."""
-        for member in sorted(self._members.all(), key=lambda m: m.leads):
-            if member.pending_restart and self._kept(member):
-                self._members.restart(member.name)
-                self._members.wait("all members", self._complete)
+        """Restart the PostgreSQL of members whose parameters need it, the primary last.
+
+        A standby never has less than its primary: of a smaller value, it learns after the primary has it.
+        """
+        for _ in range(2):
+            for member in sorted(self._members.all(), key=lambda m: m.leads):
+                if member.pending_restart and self._kept(member):
+                    self._members.restart(member.name)
+                    self._members.wait("all members", self._complete)
+
+
+def configuration(parameters: dict[str, str], synchronous: bool) -> dict[str, Any]:
+    """Return what the members agree on. Patroni merges it into what it has: null takes a value back."""
+    agreed = dynamic_configuration(parameters)
+    agreed["postgresql"]["parameters"] = {key: parameters.get(key) for key in sorted(SHARED)}
+    return agreed | {"synchronous_mode": synchronous}
 
 
 def _ready(pod: dict[str, Any]) -> bool:
@@ -130,9 +173,12 @@ def main() -> None:
     cluster = os.environ["DB_NAME"]
     members = Members(cluster, Kubernetes(), deadline)
     parameters = json.loads(os.environ.get("DB_PARAMETERS", "{}"))
-    configuration = dynamic_configuration(parameters) | {"synchronous_mode": settings["synchronous"]}
+    agreed = configuration(parameters, settings["synchronous"])
     try:
-        Update(members, settings["members"], settings["synchronous"]).run(configuration)
+        update = Update(members, settings["members"], settings["synchronous"])
+        update.primary()
+        check_origin(os.environ)
+        update.run(agreed)
         apply_databases(settings["databases"])
     except NotReached as reason:
         sys.exit(str(reason))

@@ -7,8 +7,10 @@ barman reads the files of the server, so the primary's own pod has to run it: th
 import json
 import os
 import sys
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
 
 import psycopg
 
@@ -17,13 +19,24 @@ from dbserver.server import SOCKETS, password
 from dbserver.store import Backup, Store, StoreError
 
 _COMMAND = "python3 -m dbserver.backup --here"
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A base backup that the store should have."""
+
+    id: str
+    ended: datetime
+    reported: bool
+    """Whether a drill has reported it as lost."""
 
 
 class BackupFailed(Exception):
     """A base backup was not made; the message has the reason."""
 
 
-def make(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
+def make(connection: Connection) -> str:
     """Let the primary make a base backup, and return its identifier."""
     connection.execute(database.SCHEMA)
     connection.execute("CREATE TEMPORARY TABLE IF NOT EXISTS answer (line text)")
@@ -35,15 +48,33 @@ def make(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
     answer = json.loads(line)
     if "id" not in answer:
         raise BackupFailed(answer.get("reason", "the primary gave no reason"))
-    connection.execute(
-        "INSERT INTO slipway.backup VALUES (%s, %s, %s)",
-        (os.environ["DB_NAME"], answer["id"], answer["ended"]),
-    )
-    connection.execute(
-        "DELETE FROM slipway.backup WHERE server = %s AND id = ANY(%s)",
-        (os.environ["DB_NAME"], answer["deleted"]),
-    )
+    times = {name: datetime.fromisoformat(text) for name, text in answer["kept"].items()}
+    record(connection, [Backup(name, time, time) for name, time in times.items()])
     return str(answer["id"])
+
+
+def record(connection: Connection, kept: Sequence[Backup]) -> None:
+    """Record which base backups there should be, after a new one: all that the store has.
+
+    Others are forgotten if the recovery window needs them no more, or if a drill has reported them as lost:
+    the new one covers the loss.
+    """
+    server = os.environ["DB_NAME"]
+    for backup in kept:  # also of earlier runs, whose connection ended too early
+        connection.execute(
+            "INSERT INTO slipway.backup (server, id, ended) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (server, backup.id, backup.ended),
+        )
+    begin = datetime.now(UTC) - timedelta(days=int(os.environ["BACKUP_WINDOW_DAYS"]))
+    over = [each.id for each in recorded(connection) if _is_over(each, kept, begin)]
+    connection.execute("DELETE FROM slipway.backup WHERE server = %s AND id = ANY(%s)", (server, over))
+
+
+def _is_over(expected: Expected, kept: Sequence[Backup], begin: datetime) -> bool:
+    """Return whether a base backup is neither in the store nor a loss that a drill has yet to report."""
+    if expected.id in {backup.id for backup in kept}:
+        return False
+    return expected.reported or any(expected.ended < backup.ended <= begin for backup in kept)
 
 
 def here(store: Store, window_days: int) -> dict[str, Any]:
@@ -59,18 +90,22 @@ def here(store: Store, window_days: int) -> dict[str, Any]:
     # At least the newest stays, whatever the window is.
     window = f"RECOVERY WINDOW OF {window_days} DAYS"
     store.run("backup-delete", options=("--retention-policy", window, "--minimum-redundancy", "1"))
-    kept = {backup.id for backup in store.backups()}
-    return {
-        "id": made[-1].id,
-        "ended": made[-1].ended.isoformat(),
-        "deleted": sorted(before - kept),
-    }
+    kept = {backup.id: backup.ended.isoformat() for backup in store.backups()}
+    return {"id": made[-1].id, "kept": kept}
 
 
-def recorded(connection: psycopg.Connection[tuple[Any, ...]]) -> list[Backup]:
-    """Return the base backups that the database knows of, the oldest first."""
-    query = "SELECT id, ended, ended FROM slipway.backup WHERE server = %s ORDER BY ended"
-    return [Backup(*row) for row in connection.execute(query, (os.environ["DB_NAME"],))]
+def recorded(connection: Connection) -> list[Expected]:
+    """Return the base backups that there should be, the oldest first."""
+    query = "SELECT id, ended, reported FROM slipway.backup WHERE server = %s ORDER BY ended"
+    return [Expected(*row) for row in connection.execute(query, (os.environ["DB_NAME"],))]
+
+
+def report_lost(connection: Connection, lost: Sequence[str]) -> None:
+    """Remember which base backups a drill has reported as lost, and only these."""
+    connection.execute(
+        "UPDATE slipway.backup SET reported = (id = ANY(%s)) WHERE server = %s",
+        (list(lost), os.environ["DB_NAME"]),
+    )
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ SCHEMA = """
     REVOKE ALL ON SCHEMA slipway FROM PUBLIC;
     CREATE TABLE IF NOT EXISTS slipway.backup (
         server text, id text, ended timestamptz, PRIMARY KEY (server, id));
+    ALTER TABLE slipway.backup ADD COLUMN IF NOT EXISTS reported boolean NOT NULL DEFAULT false;
     CREATE TABLE IF NOT EXISTS slipway.drill (
         id bigserial PRIMARY KEY, note text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 """

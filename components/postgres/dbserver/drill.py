@@ -6,27 +6,26 @@ moment after the row. The row has to be there, a later row not, and all data has
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import psycopg
 
 from dbserver import backup, database, verification
 from dbserver.api import Kubernetes, available
+from dbserver.backup import Connection
 from dbserver.restore import RestoreFailed, Server, fill, recovery
 from dbserver.store import Backup, Store, StoreError
 
 ARCHIVE_TIMEOUT_S = 180
 LIE_S = 15
 """How long the store may lack what PostgreSQL reports as archived."""
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 
 class DrillFailed(Exception):
@@ -109,7 +108,9 @@ def newest_backup(store: Store, connection: Connection) -> Backup:
         backup.make(connection)
         known = backup.recorded(connection)
     stored = {found.id: found for found in store.backups()}
-    if lost := [each for each in known if each.id not in stored]:
+    lost = [each for each in known if each.id not in stored]
+    backup.report_lost(connection, [each.id for each in lost])
+    if lost:
         names = ", ".join(f"{each.id} of {each.ended:%Y-%m-%d %H:%M} UTC" for each in lost)
         raise DrillFailed(f"the store {store.place} has lost the base backup {names}")
     return stored[known[-1].id]
@@ -192,16 +193,23 @@ def report(result: Result) -> None:
     Kubernetes().write_config_map(name, {"result.json": json.dumps(asdict(result))})
 
 
+def _stop(*_: object) -> None:
+    raise DrillFailed("it was stopped before it had ended: see the events of its pod")
+
+
 def main() -> None:
     """Run the drill and report; exit code 1 if it failed."""
     result = Result()
+    signal.signal(signal.SIGTERM, _stop)
     try:
         for result in run(Store.of()):
             print(json.dumps(asdict(result)), flush=True)
     except (DrillFailed, RestoreFailed, StoreError, backup.BackupFailed, verification.Damaged) as error:
         result = replace(result, status="failed", reason=str(error))
-    except (psycopg.Error, OSError) as error:
-        result = replace(result, status="failed", reason=f"the drill could not run: {error}")
+    except Exception as error:  # whatever it is: else the last result goes on to say that all is well
+        traceback.print_exc()
+        reason = f"the drill could not run: {str(error) or type(error).__name__}"
+        result = replace(result, status="failed", reason=reason)
     result = replace(result, finished=datetime.now(UTC).isoformat(timespec="seconds"))
     report(result)
     if result.status != "passed":

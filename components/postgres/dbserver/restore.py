@@ -1,12 +1,13 @@
 """Restores from the store alone: into the data directory of a new database, or into scratch space."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from dbserver.archive import restore_command
+from dbserver.databases import query_primary
 from dbserver.server import BINARIES
 from dbserver.store import Backup, Store, StoreError
 
 LATEST = "LATEST"
 START_TIMEOUT_S = 6 * 3600
+ORIGIN = "slipway.origin"
+"""The file of a restored database that says what it began with; standbys copy it with the data."""
 _NOT_REACHED = "recovery ended before configured recovery target was reached"
 
 
@@ -181,12 +185,35 @@ def moment(text: str) -> datetime | None:
 
 def begin(data: Path) -> None:
     """Restore the database that RESTORE_SERVER names to RESTORE_TIME; exit with the reason if it fails."""
-    store = Store.of(os.environ["RESTORE_SERVER"])
+    server, time = _origin(os.environ)
     try:
-        restore(store, moment(os.environ.get("RESTORE_TIME") or LATEST), data)
+        restore(Store.of(server), moment(time), data)
     except (RestoreFailed, StoreError) as error:
         shutil.rmtree(data, ignore_errors=True)
         sys.exit(f"not restored: {error}")
+    (data / ORIGIN).write_text(json.dumps((server, time)))
+
+
+def check_origin(environment: Mapping[str, str]) -> None:
+    """Exit if the database began with another restore than the program says now.
+
+    Nothing is restored into a database that has data: an update would report what did not happen.
+    """
+    if not environment.get("RESTORE_SERVER"):
+        return
+    text = query_primary("postgres", f"SELECT pg_read_file('{ORIGIN}', 0, 1000, true);").strip()
+    if not text:  # it began empty, or before this file was written
+        return
+    (server, time), (asked, to) = json.loads(text), _origin(environment)
+    if (server, moment(time)) != (asked, moment(to)):
+        sys.exit(
+            f"this database was restored from {server} to {time}, and is never restored again: not from"
+            f" {asked} to {to}. Restore under another name"
+        )
+
+
+def _origin(environment: Mapping[str, str]) -> tuple[str, str]:
+    return environment["RESTORE_SERVER"], environment.get("RESTORE_TIME") or LATEST
 
 
 if __name__ == "__main__":

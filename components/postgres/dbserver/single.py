@@ -15,6 +15,7 @@ from pathlib import Path
 from dbserver import schedule
 from dbserver.databases import apply_databases, literal, verifier
 from dbserver.restore import begin as restore
+from dbserver.restore import check_origin
 from dbserver.server import BINARIES, EVERYONE, USERS, make_certificate, parameters, password, write_secret
 from dbserver.volume import lock_volume
 
@@ -82,6 +83,7 @@ def main() -> None:
     if name == "serve":
         serve(os.environ)
     elif name == "apply":
+        check_origin(os.environ)
         apply_databases(json.loads(os.environ["DB_SETTINGS"]))
     elif name == "drill":
         os.execvp("python3", ["python3", "-m", "dbserver.drill"])  # noqa: S606 # of the image

@@ -91,10 +91,13 @@ class Store:
         where = ("--endpoint-url", self.endpoint) if self.endpoint else ()
         command = (f"barman-cloud-{program}", *options, *where, self.url, self.server, *arguments)
         with self._environment() as store:
-            done = subprocess.run(
-                command, env={**os.environ, **env, **store}, capture_output=True, text=True, check=False,
-                timeout=TIMEOUT_S,
-            )  # fmt: skip
+            try:
+                done = subprocess.run(
+                    command, env={**os.environ, **env, **store}, capture_output=True, text=True, check=False,
+                    timeout=TIMEOUT_S,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                raise StoreError(f"{command[0]} did not end within {TIMEOUT_S} s") from None
         if done.returncode:
             lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
             said = re.sub(r"^\S+ \S+ \[\d+\] ", "", lines[-1]) if lines else "no output"
@@ -138,15 +141,21 @@ class Store:
         session = boto3.Session(*keys, region_name=self.region)
         return session.client("s3", endpoint_url=self.endpoint or None)
 
-    def keys(self, path: str) -> list[str]:
-        """Return what is below a path of the database, without the path of the database."""
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Turn the errors of the SDK into StoreError, also those in the middle of an answer."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        pages = self._client.get_paginator("list_objects_v2")
         try:
+            yield
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise StoreError(f"the store {self.endpoint or self.url} refuses or fails: {error}") from None
+
+    def keys(self, path: str) -> list[str]:
+        """Return what is below a path of the database, without the path of the database."""
+        with self._asked():
+            pages = self._client.get_paginator("list_objects_v2")
             listed = list(pages.paginate(Bucket=self._bucket, Prefix=self._key(path)))
-        except (BotoCoreError, ClientError) as error:
-            raise StoreError(f"the store {self.endpoint or self.url} cannot be read: {error}") from None
         found = [item["Key"] for page in listed for item in page.get("Contents", ())]
         return [key.removeprefix(self._key("")) for key in found]
 
@@ -154,12 +163,14 @@ class Store:
         """Return an object; None if there is none."""
         if path not in self.keys(path):
             return None
-        content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(path))["Body"].read()
+        with self._asked():
+            content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(path))["Body"].read()
         return content
 
     def write(self, path: str, content: bytes) -> None:
         """Write an object."""
-        self._client.put_object(Bucket=self._bucket, Key=self._key(path), Body=content)
+        with self._asked():
+            self._client.put_object(Bucket=self._bucket, Key=self._key(path), Body=content)
 
     def segments(self, timeline: str) -> list[str]:
         """Return the archived segments of a timeline, the oldest first."""
@@ -176,11 +187,12 @@ class Store:
         if not archives:
             raise StoreError(f"the base backup {backup.id} has no archive in the store")
         for key in archives:
-            body = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
             unpacking = zlib.decompressobj(31)
             try:
-                for block in body.iter_chunks(1 << 20):
-                    unpacking.decompress(block)
+                with self._asked():
+                    body = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
+                    for block in body.iter_chunks(1 << 20):
+                        unpacking.decompress(block)
             except zlib.error as error:
                 raise StoreError(f"the base backup {backup.id} is damaged: {key}: {error}") from None
             if not unpacking.eof:

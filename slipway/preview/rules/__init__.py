@@ -62,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     postgres.claims,
     postgres.durability,
     postgres.restores,
+    postgres.other_origins,
     pods.rollouts,
     pods.probes,
     pods.scaling,

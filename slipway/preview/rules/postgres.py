@@ -12,6 +12,7 @@ from slipway.preview.rules.workloads import Workload, restarting
 from slipway.pulumi.changes import Change, Op
 
 _COMPONENT = "slipway:components:Postgres$"
+_RESTORE = ("RESTORE_SERVER", "RESTORE_TIME")
 
 
 def is_part(change: Change) -> bool:
@@ -97,9 +98,24 @@ def durability(situation: Situation) -> Iterator[Consequence]:
                 f"Database {name} waits for a standby: commits take a round trip longer, and none is lost"
             )
             yield Consequence(Level.SAFE, "data", reason, new.change.urn)
-        for lost in sorted(_users(before) - _users(after)):
-            reason = f"Database {name} no longer lets the user {lost} log in"
-            yield Consequence(Level.ATTENTION, "identity", reason, new.change.urn)
+        yield from _other_users(name, before, after, new.change.urn)
+
+
+def _other_users(name: str, before: dict[str, Any], after: dict[str, Any], urn: str) -> Iterator[Consequence]:
+    """Yield the users of a database that may no longer log in, or have other rights."""
+    users, now = _users(before), _users(after)
+    for user, (role, place) in sorted(users.items()):
+        if user not in now:
+            reason = f"Database {name} no longer lets the user {user} log in"
+        elif now[user] != (role, place):
+            reason = (
+                f"Database {name} makes the user {user} {' of '.join(now[user])}; it was {role} of {place}"
+            )
+            if now[user][1] != place:
+                reason += f". Its URL names {place} until password_version is another"
+        else:
+            continue
+        yield Consequence(Level.ATTENTION, "identity", reason, urn)
 
 
 def restores(situation: Situation) -> Iterator[Consequence]:
@@ -112,6 +128,21 @@ def restores(situation: Situation) -> Iterator[Consequence]:
         else:
             reason = f"Database {name} is restored from backups that were not examined: {found.reason}"
             yield Consequence(Level.ATTENTION, "data", reason, urn)
+
+
+def other_origins(situation: Situation) -> Iterator[Consequence]:
+    """Yield databases that exist, and whose restore is changed: only an empty volume is ever restored."""
+    done: set[tuple[str, str]] = set()
+    for old, new in situation.updates("StatefulSet"):
+        key = (new.namespace, database(new))
+        before, after = ([_variable(item, name) for name in _RESTORE] for item in (old, new))
+        if is_member(new.change) and after[0] and before != after and key not in done:
+            done.add(key)
+            reason = (
+                f"Database {key[1]} is not restored to {after[1]} if it has data: the update fails."
+                " Restore under another name"
+            )
+            yield Consequence(Level.ATTENTION, "data", reason, new.change.urn)
 
 
 def _settings(job: Object) -> dict[str, Any]:
@@ -130,6 +161,11 @@ def _variable(item: Object, name: str) -> str:
     return ""
 
 
-def _users(settings: dict[str, Any]) -> set[str]:
-    databases = settings.get("databases", [])
-    return {str(user) for item in databases for user in (item["name"], *item["readers"], *item["writers"])}
+def _users(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return what each user is, and in which database."""
+    found: dict[str, tuple[str, str]] = {}
+    for item in settings.get("databases", []):
+        found[item["name"]] = ("the owner", item["name"])
+        found |= {user: ("a reader", item["name"]) for user in item["readers"]}
+        found |= {user: ("a writer", item["name"]) for user in item["writers"]}
+    return found

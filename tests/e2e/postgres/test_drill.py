@@ -42,12 +42,6 @@ def newest_backup(stack: RestoreStack) -> Path:
 
 
 @contextmanager
-def lost_backup(stack: RestoreStack) -> Iterator[None]:
-    with moved(newest_backup(stack)):
-        yield
-
-
-@contextmanager
 def flipped_bytes(stack: RestoreStack) -> Iterator[None]:
     file = newest_backup(stack) / "data.tar.gz"
     kept = file.read_bytes()
@@ -78,7 +72,6 @@ def wrong_credentials(stack: RestoreStack) -> Iterator[None]:
     ("fault", "reason"),
     [
         (flipped_bytes, "is damaged"),
-        (lost_backup, "has lost the base backup"),
         (wrong_credentials, "SignatureDoesNotMatch"),
         (missing_segment, "the store lacks"),
         (archive_that_lies, "archive_command is 'true'"),
@@ -91,6 +84,11 @@ def test_it_fails_with_the_reason(backed_up: RestoreStack, fault, reason: str) -
 
 
 def test_a_new_base_backup_covers_what_was_lost(backed_up: RestoreStack) -> None:
+    lost = newest_backup(backed_up)
+    lost.rename(backed_up.archive.parent / f"lost-{lost.name}")
+    result = backed_up.drill()
+    assert result["status"] == "failed", result
+    assert f"has lost the base backup {lost.name}" in result["reason"], result
     backed_up.back_up()
     result = backed_up.drill()
     assert result["status"] == "passed", result

@@ -50,6 +50,18 @@ def test_to_a_second_between_two_writes_then_switch(backed_up: RestoreStack) -> 
 
 
 @pytest.mark.soak
+def test_a_moment_that_is_changed_afterwards_is_refused(backed_up: RestoreStack) -> None:
+    before = backed_up.file.read_text()
+    backed_up.succeed("config", "set", "--path", "restores:restored.db-2.time", "20200101T000000Z")
+    failed = backed_up.run("up", "--yes", "--skip-preview")
+    assert failed.returncode != 0
+    assert "is never restored again" in " ".join((failed.stdout + failed.stderr).split())
+    backed_up.file.write_text(before)
+    backed_up.up()
+    assert rows(backed_up, "db-2") == ["first"]
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_twenty_random_moments(backed_up: RestoreStack) -> None:
     """Each restore has exactly what was acknowledged before its moment."""
@@ -98,6 +110,7 @@ def test_bad_words_change_nothing(backed_up: RestoreStack) -> None:
         ("--to", "LATEST", "--as", "db-9", "--database", "none"): "restored.db-9.server is none",
         ("--to", "LATEST", "--as", "DB"): "--as is 'DB'",
         ("--to", "LATEST", "--as", "db"): "has a database of this name",
+        ("--to", "LATEST", "--as", "db-2", "--database", "db"): "is never restored again",
         ("--switch", "--as", "db-9"): "has no database db-9",
     }.items():
         done = backed_up.slipway("restore", backed_up.name, *words, "--yes")

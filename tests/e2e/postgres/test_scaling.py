@@ -71,6 +71,20 @@ def test_a_primary_that_leaves_hands_its_role_over_first(db: DatabaseStack) -> N
 
 
 @pytest.mark.soak
+def test_a_parameter_that_is_no_longer_asked_for_is_taken_back(db: DatabaseStack) -> None:
+    """The members agree on it: Patroni keeps what nobody removes. A smaller one reaches the standby last."""
+    script = 'PGUSER=postgres PGDATABASE=app PGPASSWORD="$(cat /etc/postgres/users/superuser)" psql -XAt'
+    for connections, expected in (("default", "100"), ("50", "50")):
+        db.succeed("config", "set", "connections", connections)
+        db.up()
+        db.settle()
+        for member in ("db-0-0", "db-1-0"):
+            assert db.exec(member, f"{script} -h /tmp", "SHOW max_connections").strip() == expected, member
+    db.succeed("config", "rm", "connections")
+    assert db.lost() == set()
+
+
+@pytest.mark.soak
 def test_another_minor_version_forth_and_back(db: DatabaseStack) -> None:
     db.succeed("config", "set", "client", db.output("image"))  # its records end with its pod
     newest = db.sql("SHOW server_version").partition(" ")[0]

@@ -38,6 +38,23 @@ def test_the_owner_and_the_reader_have_the_rights_they_need_and_no_more(db: Data
     assert db.sql("SELECT digest('a', 'sha256') IS NOT NULL") == "t", "an extension that was asked for"
 
 
+def test_rights_that_a_user_no_longer_has_are_gone(db: DatabaseStack) -> None:
+    assert db.sql("CREATE TABLE moved (id serial, x int)") == "CREATE TABLE"
+    db.succeed("config", "set", "writes", "true")
+    db.up()
+    assert db.sql("INSERT INTO moved (x) VALUES (7)", "REPORT_URL") == "INSERT 0 1"
+    db.succeed("config", "rm", "writes")
+    db.up()
+    assert db.sql("CREATE TABLE later (x int)") == "CREATE TABLE"
+    for statement in (
+        "INSERT INTO moved (x) VALUES (8)",
+        "DELETE FROM moved",
+        "INSERT INTO later VALUES (1)",
+    ):
+        assert "permission denied" in db.sql(statement, "REPORT_URL"), statement
+    assert db.sql("SELECT x FROM moved", "REPORT_URL") == "7"
+
+
 def test_the_memory_follows_from_the_limit(db: DatabaseStack) -> None:
     assert db.sql("SHOW shared_buffers") == "96MB"
     assert db.sql("SHOW max_connections") == "50"
@@ -113,4 +130,18 @@ def test_a_version_that_does_not_start_leaves_the_primary_alone(db: DatabaseStac
         db.up()
     assert db.primary == primary
     assert measured.writes.longest_gap < LONGEST_GAP_S
+    assert db.lost() == set()
+
+
+@pytest.mark.soak
+def test_a_corrected_version_reaches_a_database_that_lost_its_primary(db: DatabaseStack) -> None:
+    """Both pods have the version that does not start: only an update replaces them."""
+    db.succeed("config", "set", "libraries", "no_such_library")
+    db.succeed("config", "set", "timeout", "40")
+    assert db.run("up", "--yes", "--skip-preview").returncode != 0
+    db.kubectl("delete", "pod", db.primary)
+    db.succeed("config", "rm", "libraries")
+    db.succeed("config", "rm", "timeout")
+    db.up()
+    db.settle()
     assert db.lost() == set()

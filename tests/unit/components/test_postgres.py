@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import Backups, Compute, Postgres, Resources, Restore, WebService
+from components import Backups, Compute, Database, Postgres, Resources, Restore, WebService
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
@@ -192,7 +192,21 @@ class TestClients:
             [item.name for item in made(engine, password_version=version).of("Secret") if "user" in item.name]
             for version in (1, 2)
         ]
-        assert names == [["db-user-app"], ["db-user-app-2"]]
+        assert names == [["db-user-app"], ["db-user-2-app"]]
+
+    def test_no_version_of_a_password_has_the_secret_of_another_user(self, engine: Run) -> None:
+        """Pulumi keeps what a Secret of this name has: a user would get the password of another one."""
+        databases = [Database(name="app"), Database(name="app_2")]
+        first, second = (
+            {
+                item.name
+                for item in made(engine, databases=databases, password_version=version).of("Secret")
+                if "-user-" in item.name
+            }
+            for version in (1, 2)
+        )
+        assert (len(first), len(second)) == (2, 2)
+        assert not first & second
 
     def test_a_user_who_is_unknown_is_named(self, engine: Run) -> None:
         def program() -> None:
@@ -216,6 +230,8 @@ class TestBackups:
 
     def test_a_database_begins_with_the_archive_of_another(self, engine: Run) -> None:
         recorder = made(engine, backups=STORE, restore=Restore(server="old"))
-        [container] = pod(recorder)["containers"]
-        values = {variable["name"]: variable.get("value") for variable in container["env"]}
-        assert (values["RESTORE_SERVER"], values["RESTORE_TIME"]) == ("old", "LATEST")
+        update = recorder.one("Job", "db-update")["spec"]["template"]["spec"]
+        for spec in (pod(recorder), update):
+            [container] = spec["containers"]
+            values = {variable["name"]: variable.get("value") for variable in container["env"]}
+            assert (values["RESTORE_SERVER"], values["RESTORE_TIME"]) == ("old", "LATEST")

@@ -1,12 +1,14 @@
 """What backups and restores decide without a store."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from dbserver import restore
 from dbserver.archive import ABORT, claim, fetch, restore_command
 from dbserver.restore import RestoreFailed, Server, choose, moment, recovery
 from dbserver.store import NOT_FOUND, Backup, Store, StoreError, main
@@ -113,6 +115,43 @@ def test_a_recovery_never_writes_to_the_archive_that_it_reads(store: FakeStore) 
     assert recovery(store, at(2))["recovery_target_time"] == "2026-01-31 02:00:00.000000+0000"
     assert "recovery_target_time" not in recovery(store, None)
     assert moment("20260131T020000Z") == at(2)
+
+
+@pytest.fixture
+def restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data of a database that was restored."""
+    monkeypatch.setattr(restore, "restore", lambda store, target, data: data.mkdir())
+    environment = {
+        "BACKUP_URL": "s3://backups/shop",
+        "RESTORE_SERVER": "db",
+        "RESTORE_TIME": "20260131T020000Z",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    data = tmp_path / "pgdata"
+    restore.begin(data)
+    monkeypatch.setattr(
+        restore,
+        "query_primary",
+        lambda *_: (data / restore.ORIGIN).read_text() + "\n" if data.exists() else "\n",
+    )
+    return data
+
+
+def test_a_restored_database_refuses_to_pass_for_another_restore(restored: Path) -> None:
+    """A moment that is changed after the restore changes nothing, and must not be reported as reached."""
+    for server, time in (("db", "20260131T030000Z"), ("db", "LATEST"), ("other", "20260131T020000Z")):
+        with pytest.raises(
+            SystemExit, match="restored from db to 20260131T020000Z, and is never restored again"
+        ):
+            restore.check_origin({"RESTORE_SERVER": server, "RESTORE_TIME": time})
+
+
+def test_the_same_moment_in_other_words_is_the_same_restore(restored: Path) -> None:
+    restore.check_origin({"RESTORE_SERVER": "db", "RESTORE_TIME": "2026-01-31T02:00:00+00:00"})
+    restore.check_origin({})
+    shutil.rmtree(restored)
+    restore.check_origin({"RESTORE_SERVER": "db"})  # it was restored before the file was written
 
 
 def test_the_reason_of_a_failed_recovery_is_ours_or_the_first_that_is_fatal(tmp_path: Path) -> None:

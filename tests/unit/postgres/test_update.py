@@ -1,11 +1,13 @@
 """The order in which an update reaches the members of a database, on members that stand in for pods."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 import pytest
-from dbserver.apply import Update
+from dbserver.apply import Update, configuration
 from dbserver.members import Member, Members, NotReached
+from dbserver.server import TIMES, dynamic_configuration
 
 
 class Pods:
@@ -14,11 +16,16 @@ class Pods:
     A deleted primary first hands its role over.
     """
 
-    def __init__(self, count: int, leader: int = 0, outdated: bool = True) -> None:
+    def __init__(
+        self, count: int, leader: int = 0, outdated: bool = True, lost: Collection[str] = ()
+    ) -> None:
+        """Make pods; those in `lost` do not work until they are replaced, and no other may take over."""
+        self.lost = set(lost)
         self.revisions = {f"db-{n}-0": "old" if outdated else "new" for n in range(count)}
         self.uids = dict.fromkeys(self.revisions, 0)
         self.leader = f"db-{leader}-0"
         self.broken: set[str] = set()
+        self.pending: set[str] = set()
         self.steps: list[str] = []
 
     def stateful_set(self, _: str) -> dict[str, Any]:
@@ -31,6 +38,7 @@ class Pods:
             self.leader = others[0] if name == self.leader else self.leader
         self.revisions[name] = "new"
         self.uids[name] += 1
+        self.lost.discard(name)
 
 
 class Standing(Members):
@@ -42,11 +50,15 @@ class Standing(Members):
         self.configuration: dict[str, Any] = {}
 
     def pods(self) -> dict[str, dict[str, Any]]:
-        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        def status(name: str) -> dict[str, Any]:
+            if name in self._pods.lost:
+                return {"phase": "Pending"}
+            return {"conditions": [{"type": "Ready", "status": "True"}]}
+
         return {
             name: {
                 "metadata": {"uid": self._pods.uids[name], "labels": {"controller-revision-hash": revision}},
-                "status": ready,
+                "status": status(name),
             }
             for name, revision in self._pods.revisions.items()
         }
@@ -59,12 +71,19 @@ class Standing(Members):
             failed = name in self._pods.broken and self._pods.revisions[name] == "new"
             return "start failed" if failed else "running" if role(name) == "leader" else "streaming"
 
-        return [Member(name, role(name), state(name), 0, False) for name in self._pods.revisions]
+        working = [name for name in self._pods.revisions if name not in self._pods.lost]
+        return [Member(name, role(name), state(name), 0, name in self._pods.pending) for name in working]
 
     def switch(self, leader: str, candidate: str) -> None:
         assert leader == self._pods.leader
         self._pods.steps.append(f"switch to {candidate}")
         self._pods.leader = candidate
+
+    def restart(self, name: str) -> None:
+        """Restart a server; a standby keeps the values of its primary."""
+        self._pods.steps.append(f"restart PostgreSQL of {name}")
+        if name == self._pods.leader or self._pods.leader not in self._pods.pending:
+            self._pods.pending.discard(name)
 
     def patch_configuration(self, values: Any) -> None:
         self.configuration = dict(values)
@@ -112,3 +131,67 @@ def test_a_standby_that_does_not_come_back_stops_the_update_before_the_primary()
         updated(pods, kept=2)
     assert pods.steps == ["restart db-1-0"]
     assert pods.leader == "db-0-0"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No failover is waited for."""
+    monkeypatch.setitem(TIMES, "ttl", -1)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_database_that_never_got_a_primary_gets_the_corrected_version(count: int) -> None:
+    """The StatefulSet leaves a broken pod as it is: with OnDelete, it has to be deleted."""
+    pods = Pods(count, lost={f"db-{number}-0" for number in range(count)})
+    assert updated(pods, kept=count) == [f"restart db-{number}-0" for number in range(count)]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lost_primary_is_replaced_and_a_standby_that_answers_is_not_until_then() -> None:
+    pods = Pods(3, leader=1, lost={"db-1-0"})
+    assert updated(pods, kept=3)[0] == "restart db-1-0"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_broken_pods_of_the_newest_version_are_left_to_be_examined() -> None:
+    pods = Pods(1, outdated=False, lost={"db-0-0"})
+    with pytest.raises(NotReached, match="a primary: not within the time"):
+        updated(pods, kept=1)
+    assert pods.steps == []
+
+
+def test_a_failover_has_its_time_before_anything_is_replaced() -> None:
+    pods = Pods(1, lost={"db-0-0"})
+    with pytest.raises(NotReached, match="a primary"):
+        updated(pods, kept=1)
+    assert pods.steps == []
+
+
+def test_a_smaller_value_reaches_the_standby_after_the_primary() -> None:
+    pods = Pods(2, outdated=False)
+    pods.pending = {"db-0-0", "db-1-0"}
+    names = ("db-1-0", "db-0-0", "db-1-0")
+    assert updated(pods, kept=2) == [f"restart PostgreSQL of {name}" for name in names]
+    assert not pods.pending
+
+
+def merged(values: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """Do what Patroni does with a PATCH: https://patroni.readthedocs.io/en/latest/rest_api.html."""
+    values = dict(values)
+    for key, value in patch.items():
+        if value is None:
+            values.pop(key, None)
+        elif isinstance(value, dict) and isinstance(values.get(key), dict):
+            values[key] = merged(values[key], value)
+        else:
+            values[key] = value
+    return values
+
+
+def test_a_parameter_that_is_no_longer_asked_for_is_taken_back() -> None:
+    before = dynamic_configuration({"max_connections": "400", "wal_level": "logical"})
+    after = merged(before, configuration({"wal_level": "logical", "work_mem": "8MB"}, synchronous=True))
+    assert after["postgresql"]["parameters"] == {"wal_level": "logical"}
+    assert after["synchronous_mode"] is True
+    assert merged(before, configuration({}, synchronous=False))["postgresql"]["parameters"] == {}

@@ -16,6 +16,9 @@ server = AppImage(
     build_args={"EXTENSIONS": config.get("packages") or ""},
     secrets=build_secrets(),
 )
+report = ["report"]
+writes = config.get_bool("writes") or False
+connections = config.get("connections") or "50"
 db = Postgres(
     "db",
     namespace=namespace.name,
@@ -23,8 +26,19 @@ db = Postgres(
     storage=config.get("storage") or "512Mi",
     replicas=config.get_int("replicas") or 2,
     durability="sync" if config.get("durability") == "sync" else "async",
-    databases=[Database(name="app", readers=["report"], extensions=["pgcrypto"]), Database(name="other")],
-    parameters={"max_connections": "50", "shared_preload_libraries": config.get("libraries") or ""},
+    databases=[
+        Database(
+            name="app",
+            readers=[] if writes else report,
+            writers=report if writes else [],
+            extensions=["pgcrypto"],
+        ),
+        Database(name="other"),
+    ],
+    parameters={
+        "shared_preload_libraries": config.get("libraries") or "",
+        **({} if connections == "default" else {"max_connections": connections}),
+    },
     timeout=config.get_int("timeout") or 300,
     resources=Resources(limits=Compute(cpu="1", memory=config.get("memory") or "384Mi")),
     password_version=config.get_int("passwords") or 1,

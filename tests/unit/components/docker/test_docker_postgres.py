@@ -82,9 +82,23 @@ def test_a_client_gets_a_url_its_parts_and_the_way(engine: Run) -> None:
 
 
 def test_passwords_are_made_once_for_each_version(engine: Run) -> None:
-    for version, name in ((1, "db-user-app"), (2, "db-user-app-2")):
+    for version, name in ((1, "db-user-app"), (2, "db-user-2-app")):
         stash = made(engine, password_version=version).request("Stash", name)
         assert list(stash.ignoreChanges) == ["input"]
+
+
+def test_no_version_of_a_password_is_that_of_another_user(engine: Run) -> None:
+    databases = [Database(name="app"), Database(name="app_2")]
+    first, second = (
+        {
+            item.name
+            for item in made(engine, databases=databases, password_version=version).of("Stash")
+            if "-user-" in item.name
+        }
+        for version in (1, 2)
+    )
+    assert (len(first), len(second)) == (2, 2)
+    assert not first & second
 
 
 def test_other_users_restart_no_server(engine: Run) -> None:
@@ -121,8 +135,10 @@ def test_the_result_of_a_drill_is_the_last_line_of_its_log() -> None:
 
 
 def test_a_database_begins_with_the_archive_of_another(engine: Run) -> None:
-    found = variables(made(engine, backups=STORE, restore=Restore(server="old")).one("Container", "db"))
-    assert (found["RESTORE_SERVER"], found["RESTORE_TIME"]) == ("old", "LATEST")
+    recorder = made(engine, backups=STORE, restore=Restore(server="old"))
+    for container in ("db", "db-update"):
+        found = variables(recorder.one("Container", container))
+        assert (found["RESTORE_SERVER"], found["RESTORE_TIME"]) == ("old", "LATEST")
 
 
 @pytest.mark.parametrize(

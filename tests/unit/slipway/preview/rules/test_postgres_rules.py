@@ -1,6 +1,7 @@
 """Rules for databases of the component Postgres."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from slipway.preview.rules import Consequence, Level, Situation, consequences
@@ -40,8 +41,13 @@ def claim(size: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
 
 
-def update(synchronous: bool, *users: str) -> dict[str, Any]:
-    databases = [{"name": "app", "readers": list(users), "writers": [], "extensions": []}]
+def update(
+    synchronous: bool, *users: str, writers: Sequence[str] = (), others: Sequence[str] = ()
+) -> dict[str, Any]:
+    databases = [
+        {"name": "app", "readers": list(users), "writers": list(writers), "extensions": []},
+        {"name": "other", "readers": list(others), "writers": [], "extensions": []},
+    ]
     settings = json.dumps({"synchronous": synchronous, "databases": databases})
     container = {"name": "apply", "image": "i", "env": [{"name": "DB_SETTINGS", "value": settings}]}
     metadata = {"name": "db-update-1", "namespace": "shop", "labels": LABELS}
@@ -114,3 +120,36 @@ def test_less_durability_needs_attention_and_more_does_not() -> None:
 def test_a_user_who_leaves_may_not_log_in() -> None:
     [found] = about(part("Job", "db-update", Op.REPLACE, update(True, "report"), update(True)))
     assert "no longer lets the user report log in" in found.reason
+
+
+def test_a_user_with_other_rights_is_named() -> None:
+    before, after = update(True, writers=["report"]), update(True, "report")
+    [found] = about(part("Job", "db-update", Op.REPLACE, before, after))
+    assert found.level is Level.ATTENTION
+    assert "makes the user report a reader of app; it was a writer of app" in found.reason
+    assert "URL" not in found.reason
+
+
+def test_the_url_of_a_user_that_moves_is_that_of_its_password() -> None:
+    before, after = update(True, "report"), update(True, others=["report"])
+    [found] = about(part("Job", "db-update", Op.REPLACE, before, after))
+    assert "a reader of other; it was a reader of app. Its URL names app until" in found.reason
+
+
+def restored(number: int, time: str) -> dict[str, Any]:
+    made = member(number)
+    [container] = made["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "RESTORE_SERVER", "value": "old"}, {"name": "RESTORE_TIME", "value": time}]
+    return made
+
+
+def test_a_database_that_exists_is_not_restored_again() -> None:
+    def changes(before: str, after: str) -> list[Change]:
+        return [
+            part("StatefulSet", f"db-{n}", Op.UPDATE, restored(n, before), restored(n, after)) for n in (0, 1)
+        ]
+
+    [found] = [item for item in about(*changes("LATEST", "20260131T120000Z")) if item.concern == "data"]
+    assert found.level is Level.ATTENTION
+    assert "is not restored to 20260131T120000Z if it has data" in found.reason
+    assert "not restored" not in reasons(*changes("LATEST", "LATEST"))
