@@ -22,6 +22,9 @@ from sandbox.shell import run, wait
 # objects, and buildkitd a quarter more to compress.
 FOR_MEMORY = {"GOGC": "50"}
 FOR_SPEED = {"GOGC": "100"}
+# The soft limit of open files. Supervisord closes each possible file before it starts a process: the hard
+# limit of a container, up to a billion, would take minutes. Programs in Go raise their own limit further.
+OPEN_FILES = 65_536
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,7 @@ class Supervisor:
                 "pidfile": str(self._instance.supervisor_pid_file),
                 "directory": "/",
                 "umask": "022",
-                # The soft limit of all processes: the user's hard limit.
-                "minfds": str(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+                "minfds": str(min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], OPEN_FILES)),
                 "silent": "true",
             },
             "supervisorctl": {"serverurl": f"unix://{self._socket}"},
