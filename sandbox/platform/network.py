@@ -147,15 +147,23 @@ def _links(netns: str | None) -> set[str]:
 
 
 def overlaps(instance: Instance, docker: bool) -> list[str]:
-    """Return the host's routes that overlap this instance, or with `docker` its containers."""
+    """Return the host's routes that this instance, or with `docker` its containers, would break.
+
+    A wider route, such as that of a VPN, only loses the sandbox's addresses, because the more specific route
+    wins. But its gateway must not be one of them.
+    """
     cidrs = (instance.lan, instance.pod_cidr, instance.service_cidr)
-    own = [ipaddress.ip_network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
+    own = [ipaddress.IPv4Network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
     taken = []
     for route in json.loads(run("ip", "-json", "-4", "route", "show")):
-        if route["dst"] == "default" or route["dev"] == instance.host_link:
-            continue
-        if any(ipaddress.ip_network(route["dst"]).overlaps(cidr) for cidr in own):
-            taken.append(f"{route['dst']} dev {route['dev']}")
+        # A route has several hops or, if it is a blackhole, no device.
+        hops = (route, *route.get("nexthops", ()))
+        devices = [hop["dev"] for hop in hops if "dev" in hop]
+        needed = [hop[key] for hop in hops for key in ("dst", "gateway", "prefsrc") if key in hop]
+        networks = [ipaddress.IPv4Network(address) for address in needed if address != "default"]
+        if instance.host_link not in devices and any(a.subnet_of(b) for a in networks for b in own):
+            words = (route.get("type", ""), route["dst"], *(f"dev {device}" for device in devices))
+            taken.append(" ".join(word for word in words if word))
     return taken
 
 

@@ -47,3 +47,33 @@ def test_addresses_of_containers_need_to_be_free_for_an_engine_only(
     routes = json.dumps([{"dst": instance.container_cidr, "dev": "vpn0"}])
     monkeypatch.setattr(network, "run", lambda *_: routes)
     assert len(network.overlaps(instance, docker)) == count
+
+
+ROUTES = {
+    "a VPN's half of all addresses": ({"dst": "0.0.0.0/1", "gateway": "192.168.7.1", "dev": "tun0"}, None),
+    "a VPN for all private addresses": ({"dst": "10.0.0.0/8", "dev": "tun0"}, None),
+    "the sandbox's own": ({"dst": "10.192.0.0/24", "dev": "slipway0"}, None),
+    "the same addresses": ({"dst": "10.64.0.0/16", "dev": "tun0"}, "10.64.0.0/16 dev tun0"),
+    "a part": ({"dst": "10.192.0.7", "dev": "tun0"}, "10.192.0.7 dev tun0"),
+    "a gateway": ({"dst": "default", "gateway": "10.128.0.1", "dev": "eth0"}, "default dev eth0"),
+    "the host's address": (
+        {"dst": "10.0.0.0/8", "prefsrc": "10.64.3.4", "dev": "eth0"},
+        "10.0.0.0/8 dev eth0",
+    ),
+    "a blackhole": ({"type": "blackhole", "dst": "10.64.0.0/16"}, "blackhole 10.64.0.0/16"),
+    "an unreachable network elsewhere": ({"type": "unreachable", "dst": "172.16.0.0/12"}, None),
+    "several paths": (
+        {"dst": "10.64.1.0/24", "nexthops": [{"dev": "eth0"}, {"dev": "eth1"}]},
+        "10.64.1.0/24 dev eth0 dev eth1",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+def test_only_routes_that_the_sandbox_would_break_overlap(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route, overlap = ROUTES[kind]
+    monkeypatch.setattr(network, "run", lambda *_: json.dumps([route]))
+    found = network.overlaps(Instance("sandbox", tmp_path, tmp_path), docker=False)
+    assert found == ([overlap] if overlap else [])
