@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import ssl
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from platform import machine
 
 import httpx
 
-from sandbox.platform import files
+from sandbox.platform import files, readiness
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.shell import run
 from sandbox.tools.reachability import DOCKER_HUB, reachable
@@ -35,6 +34,7 @@ MANIFESTS = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+_NAME, _PROCESSES = "the registry", ("registry", "registry-loopback")
 
 
 @dataclass(frozen=True)
@@ -80,21 +80,32 @@ def component(name: str, executable: Path) -> str:
     return f"sandbox/{name}:{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
+def unready(instance: Instance) -> list[str]:
+    """Return why the registry does not serve; nothing if it does."""
+    return readiness.unserved(instance, _NAME, _url(instance.registry_port), *_PROCESSES)
+
+
 def _annotations(instance: Instance, reference: str) -> dict[str, str] | None:
     """Return the annotations of an image in the registry; None if it does not exist."""
     repository, tag = reference.rsplit(":", 1)
-    response = _registry(instance.registry_port).get(f"{repository}/manifests/{tag}")
-    if response.status_code == httpx.codes.NOT_FOUND:
-        return None
-    return dict(response.raise_for_status().json().get("annotations", {}))
+    try:
+        response = _registry(instance.registry_port).get(f"{repository}/manifests/{tag}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return dict(response.raise_for_status().json().get("annotations", {}))
+    except httpx.HTTPError as error:
+        raise SandboxError(readiness.silent(instance, _NAME, error, *_PROCESSES)) from error
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/v2/"
 
 
 @cache
 def _registry(port: int) -> httpx.Client:
-    # The registry uses plain HTTP; an empty context avoids loading the machine's certificates.
-    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    accept = {"Accept": MANIFESTS}
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}/v2/", headers=accept, timeout=10, verify=no_tls)
+    client = readiness.plain_client(_url(port), timeout=10)
+    client.headers["Accept"] = MANIFESTS
+    return client
 
 
 def ensure_component(instance: Instance, env: dict[str, str], name: str, executable: Path) -> None:

@@ -34,7 +34,7 @@ from sandbox.tools.reachability import DOCKER_HUB, reachable
 from sandbox.tools.toolchain import Toolchain
 
 # Much longer than on a machine under load.
-API_TIMEOUT_S = 180
+SERVERS_TIMEOUT_S = 180
 PODS_TIMEOUT_S = 300
 
 
@@ -143,8 +143,8 @@ def _serve(
         sweep(instance)
     with progress.step("start network and processes"):
         _start(instance, tools, supervisor)
-    with progress.step("wait for the API server"):
-        wait(API_TIMEOUT_S, lambda: readiness.api_unready(instance))
+    with progress.step("wait for the servers"):
+        wait(SERVERS_TIMEOUT_S, lambda: _unserved(instance))
     environment.ensure_builder(instance)
     _fill_registry(instance, tools, progress, archives)
     if first:
@@ -166,6 +166,11 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
         docker_engine.ensure_mounts(instance)
     supervisor.configure(programs(instance, tools))
     supervisor.ensure()
+
+
+def _unserved(instance: Instance) -> list[str]:
+    """Return why the servers that the next steps need do not serve."""
+    return readiness.api_unready(instance) + images.unready(instance)
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:

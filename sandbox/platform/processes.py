@@ -1,6 +1,7 @@
 """The platform's long-running processes, which supervisord keeps alive."""
 
 import hashlib
+import http.client
 import resource
 import shlex
 import sys
@@ -25,6 +26,8 @@ FOR_SPEED = {"GOGC": "100"}
 # The soft limit of open files. Supervisord closes each possible file before it starts a process: the hard
 # limit of a container, up to a billion, would take minutes. Programs in Go raise their own limit further.
 OPEN_FILES = 65_536
+# The errors of a call to a supervisord that does not run, or is ending.
+_UNAVAILABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Supervisor:
         """Return whether supervisord responds."""
         try:
             return bool(self._rpc.getState()["statename"] == "RUNNING")
-        except (OSError, xmlrpc.client.Fault):
+        except _UNAVAILABLE:
             return False
 
     def ensure(self) -> None:
@@ -161,8 +164,10 @@ class Supervisor:
             time.sleep(0.1)
 
     def processes(self) -> list[Process]:
-        """Return all processes, sorted by name; none if supervisord does not run."""
-        if not self.alive():
+        """Return all processes, sorted by name; none if supervisord does not run, or is ending."""
+        try:
+            infos = self._rpc.getAllProcessInfo()
+        except _UNAVAILABLE:
             return []
         return [
             Process(
@@ -170,5 +175,5 @@ class Supervisor:
                 info["now"] - info["start"] if info["statename"] == "RUNNING" else 0,
                 info["exitstatus"],
             )
-            for info in self._rpc.getAllProcessInfo()
+            for info in infos
         ]  # fmt: skip

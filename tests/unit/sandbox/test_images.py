@@ -1,8 +1,12 @@
-"""The age of the stand-ins for official base images."""
+"""The images in the registry, and the age of the stand-ins for official ones."""
 
+import json
 import os
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -119,3 +123,41 @@ def test_the_base_of_databases_is_made_only_where_it_was_asked_for(tmp_path: Pat
     assert images.POSTGRES_IMAGE not in images.base_images(instance)
     asked.touch()
     assert images.POSTGRES_IMAGE in images.base_images(instance)
+
+
+class Registry(BaseHTTPRequestHandler):
+    """A registry that has every image."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"annotations": {}}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Keep the output of the tests clean."""
+
+
+@pytest.fixture
+def serving(instance: Instance) -> Iterator[Instance]:
+    """An instance whose registry serves."""
+    with HTTPServer(("127.0.0.1", 0), Registry) as server:
+        instance.registry_port = server.server_port
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield instance
+        server.shutdown()
+
+
+def test_a_proxy_of_the_machine_is_not_asked_for_the_registry(
+    serving: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert images.unready(serving) == []
+    assert images.origin(serving, IMAGE) == "official, copied from Docker Hub"
+
+
+def test_a_registry_that_does_not_serve_ends_up_without_a_traceback(instance: Instance) -> None:
+    instance.registry_port = 1
+    assert "the registry does not serve" in images.unready(instance)[0]
+    with pytest.raises(SandboxError, match="the registry does not serve .*logs registry"):
+        images.ensure_base(instance, {}, IMAGE)

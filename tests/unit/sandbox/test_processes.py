@@ -1,8 +1,11 @@
 """Supervisord, and the processes that it keeps alive."""
 
 import configparser
+import http.client
 import resource
+import xmlrpc.client
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,3 +27,17 @@ def _configuration(instance: Instance) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
     parser.read(Path(instance.etc, "supervisord.conf"))
     return parser
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(), http.client.BadStatusLine(""), xmlrpc.client.Fault(6, "SHUTDOWN_STATE")]
+)
+def test_a_supervisord_that_ends_meanwhile_has_no_processes(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> None:
+        raise error
+
+    ending = SimpleNamespace(getState=lambda: {"statename": "RUNNING"}, getAllProcessInfo=fail)
+    monkeypatch.setattr(Supervisor, "_rpc", ending)
+    assert Supervisor(instance).processes() == []

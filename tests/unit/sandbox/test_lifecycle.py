@@ -1,0 +1,52 @@
+"""The steps to start and stop an instance."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from sandbox.platform import environment, images, lifecycle, readiness
+from sandbox.platform.instance import Instance
+from sandbox.platform.processes import Supervisor
+from sandbox.progress import Progress
+from sandbox.tools.toolchain import Toolchain
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the steps that follow the start of processes; the servers respond at the second request."""
+    recorded: list[str] = []
+
+    def records(name: str) -> Any:
+        return lambda *_: recorded.append(name)
+
+    def responds(name: str) -> Any:
+        def unready(*_: object) -> list[str]:
+            recorded.append(name)
+            return [f"{name} is silent"] if recorded.count(name) == 1 else []
+
+        return unready
+
+    monkeypatch.setattr(Supervisor, "alive", lambda _: True)
+    monkeypatch.setattr(lifecycle, "_start", records("start"))
+    monkeypatch.setattr(environment, "ensure_builder", records("builder"))
+    monkeypatch.setattr(lifecycle, "_fill_registry", records("fill the registry"))
+    for module, function in (("addons", "ensure"), ("ingress_controller", "deploy"), ("prometheus", "deploy")):
+        monkeypatch.setattr(getattr(lifecycle, module), function, records(module))
+    monkeypatch.setattr(readiness, "api_unready", responds("API server"))
+    monkeypatch.setattr(images, "unready", responds("registry"))
+    return recorded
+
+
+@pytest.mark.parametrize("server", ["API server", "registry"])
+def test_up_waits_for_the_servers_that_its_next_steps_need(
+    instance: Instance, steps: list[str], server: str
+) -> None:
+    serve(instance)
+    assert steps.index("fill the registry") > [at for at, step in enumerate(steps) if step == server][1]
+
+
+def serve(instance: Instance) -> None:
+    tools = cast(Toolchain, SimpleNamespace(link=lambda: None, has=lambda _: False))
+    lifecycle._serve(instance, tools, Progress(Console(quiet=True)))
