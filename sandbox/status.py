@@ -8,7 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.platform import addons, cgroups, images, ingress_controller, object_store, prometheus, readiness
+from sandbox.platform import (
+    addons,
+    cgroups,
+    docker_engine,
+    images,
+    ingress_controller,
+    object_store,
+    prometheus,
+    readiness,
+)
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.platform.processes import Process, Supervisor
 from sandbox.tools import pulumi_plugins
@@ -81,13 +90,14 @@ def _memory(instance: Instance) -> Memory:
 def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) -> list[str]:
     if not processes:
         return [f"the sandbox is not running: run `{instance.command('up')}`"]
-    broken = [
-        f"{process.name} is {process.state}: run `{instance.command(f'logs {process.name}')}`"
-        for process in processes
-        if not process.healthy
+    return [
+        *(process.problem(instance) for process in processes if not process.healthy),
+        *readiness.unready(instance, addons.deployments(tools)),
+        *docker_engine.unready(instance),
+        *object_store.unready(instance, tools),
+        *ingress_controller.unready(instance),
+        *prometheus.unready(instance),
     ]
-    unready = readiness.unready(instance, addons.deployments(tools))
-    return broken + unready + ingress_controller.unready(instance) + prometheus.unready(instance)
 
 
 def _images(instance: Instance) -> tuple[dict[str, str | None], list[str]]:

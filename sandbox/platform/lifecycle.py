@@ -144,7 +144,7 @@ def _serve(
     with progress.step("start network and processes"):
         _start(instance, tools, supervisor)
     with progress.step("wait for the servers"):
-        wait(SERVERS_TIMEOUT_S, lambda: _unserved(instance))
+        wait(SERVERS_TIMEOUT_S, lambda: _unserved(instance, tools))
     environment.ensure_builder(instance)
     _fill_registry(instance, tools, progress, archives)
     if first:
@@ -153,6 +153,8 @@ def _serve(
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
     ingress_controller.deploy(instance, tools, progress, PODS_TIMEOUT_S)
     prometheus.deploy(instance, tools, progress, PODS_TIMEOUT_S)
+    with progress.step("wait for the other processes"):
+        wait(SERVERS_TIMEOUT_S, lambda: [process.problem(instance) for process in supervisor.failing()])
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -168,9 +170,14 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
     supervisor.ensure()
 
 
-def _unserved(instance: Instance) -> list[str]:
-    """Return why the servers that the next steps need do not serve."""
-    return readiness.api_unready(instance) + images.unready(instance)
+def _unserved(instance: Instance, tools: Toolchain) -> list[str]:
+    """Return why the servers that the next steps and the user need do not serve."""
+    return [
+        *readiness.api_unready(instance),
+        *images.unready(instance),
+        *docker_engine.unready(instance),
+        *object_store.unready(instance, tools),
+    ]
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:

@@ -82,6 +82,10 @@ class Process:
         """Whether the process is running, or has succeeded."""
         return self.state == "RUNNING" or (self.state == "EXITED" and self.exit_code == 0)
 
+    def problem(self, instance: Instance) -> str:
+        """Return the problem of an unhealthy process."""
+        return f"{self.name} is {self.state}: run `{instance.command(f'logs {self.name}')}`"
+
 
 def _ini(section: str, options: dict[str, str]) -> str:
     lines = (f"{key} = {value.replace('%', '%%')}" for key, value in options.items())
@@ -177,3 +181,7 @@ class Supervisor:
             )
             for info in infos
         ]  # fmt: skip
+
+    def failing(self) -> list[Process]:
+        """Return the processes that do not stay up. A process that runs once is not one of them."""
+        return [process for process in self.processes() if not process.healthy and process.state != "EXITED"]

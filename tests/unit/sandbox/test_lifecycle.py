@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from sandbox.platform import environment, images, lifecycle, readiness
-from sandbox.platform.instance import Instance
-from sandbox.platform.processes import Supervisor
+from sandbox.platform import docker_engine, environment, images, lifecycle, object_store, readiness
+from sandbox.platform.instance import Instance, SandboxError
+from sandbox.platform.processes import Process, Supervisor
 from sandbox.progress import Progress
 from sandbox.tools.toolchain import Toolchain
 
@@ -32,19 +32,35 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(lifecycle, "_start", records("start"))
     monkeypatch.setattr(environment, "ensure_builder", records("builder"))
     monkeypatch.setattr(lifecycle, "_fill_registry", records("fill the registry"))
-    for module, function in (("addons", "ensure"), ("ingress_controller", "deploy"), ("prometheus", "deploy")):
+    for module, function in (
+        ("addons", "ensure"),
+        ("ingress_controller", "deploy"),
+        ("prometheus", "deploy"),
+    ):
         monkeypatch.setattr(getattr(lifecycle, module), function, records(module))
     monkeypatch.setattr(readiness, "api_unready", responds("API server"))
     monkeypatch.setattr(images, "unready", responds("registry"))
+    monkeypatch.setattr(docker_engine, "unready", responds("Docker engine"))
+    monkeypatch.setattr(object_store, "unready", responds("store"))
     return recorded
 
 
-@pytest.mark.parametrize("server", ["API server", "registry"])
-def test_up_waits_for_the_servers_that_its_next_steps_need(
+@pytest.mark.parametrize("server", ["API server", "registry", "Docker engine", "store"])
+def test_up_waits_for_the_servers_that_its_next_steps_and_the_user_need(
     instance: Instance, steps: list[str], server: str
 ) -> None:
     serve(instance)
     assert steps.index("fill the registry") > [at for at, step in enumerate(steps) if step == server][1]
+
+
+def test_up_does_not_succeed_while_a_process_ends_again_and_again(
+    instance: Instance, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = [Process("buildkitd", "BACKOFF", 0, 0, 1), Process("late-tools", "EXITED", 0, 0, 1)]
+    monkeypatch.setattr(Supervisor, "processes", lambda _: processes)
+    monkeypatch.setattr(lifecycle, "SERVERS_TIMEOUT_S", 1)
+    with pytest.raises(SandboxError, match=r"buildkitd is BACKOFF: run .*logs buildkitd`$"):
+        serve(instance)
 
 
 def serve(instance: Instance) -> None:
