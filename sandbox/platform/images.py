@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -115,12 +115,15 @@ def ensure_component(instance: Instance, env: dict[str, str], name: str, executa
         _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
 
 
-def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
+def ensure_base(
+    instance: Instance, env: dict[str, str], image: BaseImage, note: Callable[[str], None]
+) -> None:
     """Push a base image to the registry: the official one, or its stand-in.
 
-    An existing image is kept, unless it is a stand-in with another definition, or older than MAX_AGE. If the
-    packages of an old one cannot be renewed, it is kept too.
+    An existing image is kept, unless it is a stand-in with another definition, or older than MAX_AGE. It is
+    kept too if its packages cannot be downloaded. `note` is called with what did not succeed.
     """
+    name = image.reference.removeprefix("library/")
     content, annotations = _hash(image), _annotations(instance, image.reference)
     current = annotations if annotations and annotations.get(CONTENT) == content else {}
     if annotations is not None and CONTENT not in annotations:
@@ -128,19 +131,33 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> No
     if current and not _is_old(current.get(CREATED, "")):
         return
     if reachable(DOCKER_HUB):
-        copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
-        return
+        try:
+            copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
+            return
+        except SandboxError as error:  # such as a limit of downloads, or a firewall's refusal
+            note(f"{name} is a stand-in, because the official image cannot be copied: {_last_line(error)}")
     labels = {
-        f"{LABEL}.title": image.reference.removeprefix("library/"),
+        f"{LABEL}.title": name,
         f"{LABEL}.description": STAND_IN,
         f"{LABEL}.vendor": "Slipway sandbox",
         CONTENT: content,
     }
-    archive = rootfs(instance, image)
+    try:
+        archive = rootfs(instance, image)
+    except SandboxError as error:
+        if annotations is None:
+            raise
+        note(f"{name} stays an old stand-in, because its packages cannot be downloaded: {_last_line(error)}")
+        return
     labels[CREATED] = _changed(archive).isoformat()
     if current.get(CREATED) == labels[CREATED]:
         return  # its packages are the newest that this machine has
     _build(instance, env, SOURCES / image.directory, image.reference, archive, "rootfs.tar", labels)
+
+
+def _last_line(error: SandboxError) -> str:
+    """Return the last line of a program's output, which has the reason."""
+    return str(error).splitlines()[-1]
 
 
 def origin(instance: Instance, image: BaseImage) -> str | None:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,9 +124,11 @@ def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
 
 def _base_archives(instance: Instance) -> None:
     """Create the archives of the stand-ins while the tools compile."""
-    if not reachable(DOCKER_HUB):
-        for image in images.BASE_IMAGES:
-            images.rootfs(instance, image)
+    # Without packages, an image that the registry has already is enough: `_fill_registry` decides.
+    with suppress(SandboxError):
+        if not reachable(DOCKER_HUB):
+            for image in images.BASE_IMAGES:
+                images.rootfs(instance, image)
 
 
 def _serve(
@@ -218,7 +220,7 @@ def _fill_registry(
             archives.result()
     for image in images.base_images(instance):
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
-            images.ensure_base(instance, env, image)
+            images.ensure_base(instance, env, image, progress.note)
 
 
 def down(instance: Instance) -> None:

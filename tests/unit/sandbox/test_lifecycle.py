@@ -63,6 +63,17 @@ def test_up_does_not_succeed_while_a_process_ends_again_and_again(
         serve(instance)
 
 
+def test_packages_that_are_not_to_be_had_do_not_end_up_before_the_registry_is_asked(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rootfs(*_: object) -> None:
+        raise SandboxError("no network")
+
+    monkeypatch.setattr(images, "rootfs", rootfs)
+    monkeypatch.setattr(lifecycle, "reachable", lambda _: False)
+    lifecycle._base_archives(instance)
+
+
 def serve(instance: Instance) -> None:
     tools = cast(Toolchain, SimpleNamespace(link=lambda: None, has=lambda _: False))
     lifecycle._serve(instance, tools, Progress(Console(quiet=True)))
