@@ -2,8 +2,9 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,9 +39,17 @@ SERVERS_TIMEOUT_S = 180
 PODS_TIMEOUT_S = 300
 
 
-def lock(instance: Instance) -> AbstractContextManager[None]:
-    """Return the lock of an instance: other commands that change it wait."""
-    return files.locked(instance.state / "lock", mode=0o700)
+@contextmanager
+def lock(instance: Instance) -> Iterator[None]:
+    """Hold the lock of an instance: other commands that change it wait."""
+    with files.locked(_lock(instance), mode=0o700):
+        # Volumes in it are open to every user. As a parent of other directories it may have another mode.
+        instance.state.chmod(0o700)
+        yield
+
+
+def _lock(instance: Instance) -> Path:
+    return instance.state / "lock"
 
 
 def up(
@@ -242,9 +251,9 @@ def sweep(instance: Instance) -> None:
 
 
 def purge(instance: Instance, tools: bool) -> None:
-    """Delete the data of a stopped instance; with `tools`, also the user's cache of compiled tools."""
+    """Delete the data of a stopped and locked instance; with `tools`, also the user's cache of tools."""
     if cgroups.processes(instance):
         raise SandboxError(f"the sandbox is running: run `{instance.command('down')}` first")
-    for directory in (instance.state, *((instance.cache_home,) if tools else ())):
-        if directory.exists():
-            shutil.rmtree(directory)
+    if tools and instance.cache_home.exists():
+        shutil.rmtree(instance.cache_home)
+    files.delete(instance.state, _lock(instance))

@@ -74,6 +74,21 @@ def test_packages_that_are_not_to_be_had_do_not_end_up_before_the_registry_is_as
     lifecycle._base_archives(instance)
 
 
+def test_no_other_user_reaches_the_state(instance: Instance) -> None:
+    """Its volumes are open to every user."""
+    instance.state.chmod(0o755)
+    with lifecycle.lock(instance):
+        assert instance.state.stat().st_mode & 0o777 == 0o700
+
+
+def test_purge_leaves_nothing(instance: Instance) -> None:
+    (instance.state / "volumes/data").mkdir(parents=True)
+    (instance.state / "link").symlink_to(instance.state / "volumes")
+    with lifecycle.lock(instance):
+        lifecycle.purge(instance, tools=True)
+    assert not instance.state.exists()
+
+
 def serve(instance: Instance) -> None:
     tools = cast(Toolchain, SimpleNamespace(link=lambda: None, has=lambda _: False))
     lifecycle._serve(instance, tools, Progress(Console(quiet=True)))
