@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import os
 import resource
 import shlex
 import sys
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped] # it has no type hints
 
-from sandbox.platform import cgroups
+from sandbox.platform import cgroups, network
 from sandbox.platform.instance import Instance
 from sandbox.shell import run, wait
 
@@ -154,7 +155,8 @@ class Supervisor:
         """Start supervisord in the instance's cgroup, which its descendants inherit."""
         supervisord = Path(sys.executable).with_name("supervisord")
         join = f'echo $$ > "{cgroups.platform(self._instance)}" && exec "$0" -c "$1"'
-        run("sh", "-c", join, str(supervisord), str(self._config))
+        environment = {**os.environ, **network.unproxied(self._instance)}
+        run("sh", "-c", join, str(supervisord), str(self._config), env=environment)
         silent = f"supervisord does not respond: see {self._instance.logs}/supervisord.log"
         wait(10, lambda: [] if self.alive() else [silent])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.platform import network
+from sandbox.platform import environment, network, processes
 from sandbox.platform.instance import Instance
 
 
@@ -77,3 +77,47 @@ def test_only_routes_that_the_sandbox_would_break_overlap(
     monkeypatch.setattr(network, "run", lambda *_: json.dumps([route]))
     found = network.overlaps(Instance("sandbox", tmp_path, tmp_path), docker=False)
     assert found == ([overlap] if overlap else [])
+
+
+@pytest.fixture
+def proxied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
+    """An instance on a machine with a proxy for other servers."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "intranet.example, .corp")
+    monkeypatch.delenv("no_proxy", raising=False)
+    return Instance("test", tmp_path, tmp_path)
+
+
+def test_a_proxy_is_not_asked_for_the_addresses_of_the_sandbox(proxied: Instance) -> None:
+    variables = network.unproxied(proxied)
+    assert variables["NO_PROXY"] == variables["no_proxy"]
+    direct = variables["NO_PROXY"].split(",")
+    assert direct[:2] == ["intranet.example", ".corp"], "the user's own stay"
+    assert {"localhost", proxied.control_ip, proxied.pod_cidr, proxied.service_cidr} <= set(direct)
+
+
+def test_a_second_eval_repeats_nothing(proxied: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = network.unproxied(proxied)
+    for name, value in once.items():
+        monkeypatch.setenv(name, value)
+    assert network.unproxied(proxied) == once
+
+
+def test_without_a_proxy_nothing_is_different(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in network._PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    assert network.unproxied(Instance("test", tmp_path, tmp_path)) == {}
+
+
+def test_programs_that_use_the_sandbox_and_its_processes_ask_no_proxy(
+    proxied: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = network.unproxied(proxied)
+    assert expected.items() <= environment.variables(proxied).items()
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(processes, "run", lambda *_, env=None: started.append(env or {}))
+    monkeypatch.setattr(processes, "wait", lambda *_: None)
+    processes.Supervisor(proxied).ensure()
+    [variables] = started
+    assert expected.items() <= variables.items()
+    assert variables["HTTPS_PROXY"], "downloads need it"
