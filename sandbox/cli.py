@@ -4,7 +4,10 @@ import json
 import os
 import resource
 import shlex
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -167,11 +170,7 @@ def env(as_json: Json = False) -> None:
 
     On an error this prints the command `false`, so that the eval fails too: a shell with `set -e` exits.
     """
-    try:
-        variables = environment.variables(_started())
-    except SandboxError:
-        print("null" if as_json else FAILS)
-        raise
+    variables = environment.variables(_started())
     if as_json:
         print(json.dumps(variables, indent=2))
     else:
@@ -253,7 +252,27 @@ def main() -> None:
         if directory not in os.environ.get("PATH", "").split(os.pathsep):
             os.environ["PATH"] = f"{os.environ.get('PATH', '')}{os.pathsep}{directory}"
     try:
-        app(prog_name="sandbox")
+        with _failing_eval():
+            app(prog_name="sandbox")
     except SandboxError as error:
-        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        raise _exit(str(error)) from None
+    except PermissionError as error:
+        if os.geteuid() == 0:
+            raise
+        raise _exit(f"the sandbox belongs to root ({error}): run this in a shell of `sudo -E -s`") from None
+
+
+@contextmanager
+def _failing_eval() -> Iterator[None]:
+    """On any failure of `env`, print what makes its eval fail too: a wrong option counts as well."""
+    try:
+        yield
+    except BaseException as error:
+        if sys.argv[1:2] == ["env"] and not (isinstance(error, SystemExit) and not error.code):
+            print("null" if "--json" in sys.argv else FAILS)
+        raise
+
+
+def _exit(message: str) -> SystemExit:
+    console.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
+    return SystemExit(1)

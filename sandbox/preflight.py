@@ -63,7 +63,7 @@ def _machine(instance: Instance, to_build: bool) -> Iterator[str]:
         yield f"this is {platform.system()}: the sandbox needs Linux (a virtual machine will do)"
         return
     if os.geteuid() != 0:
-        yield "not root: network namespaces and mounts need root; run as root (sudo -E)"
+        yield "not root: network namespaces and mounts need root; run as root, in a shell of `sudo -E -s`"
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if total < MEMORY_GIB:
         yield f"the machine has {total:.1f} GiB of memory: {MEMORY_GIB} GiB are needed"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from rich import progress
 from rich.console import Console
+from rich.markup import escape
 
 Part = Callable[[int, int], None]
 SHOW_AFTER_S = 0.5
@@ -46,6 +47,10 @@ class Progress(progress.Progress):
             self.remove_task(task)
         if (took := time.monotonic() - begun) >= SHOW_AFTER_S:
             self._print(f"[green]✓[/green] {title} [dim]{_clock(took)}[/dim]")
+
+    def note(self, text: str) -> None:
+        """Print what a user should know although the step succeeds."""
+        self._print(f"[yellow]![/yellow] {escape(text)}")
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)

@@ -8,8 +8,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sandbox.platform import addons, cgroups, images, ingress_controller, object_store, prometheus, readiness
-from sandbox.platform.instance import Instance
+from sandbox.platform import (
+    addons,
+    cgroups,
+    docker_engine,
+    images,
+    ingress_controller,
+    object_store,
+    prometheus,
+    readiness,
+)
+from sandbox.platform.instance import Instance, SandboxError
 from sandbox.platform.processes import Process, Supervisor
 from sandbox.tools import pulumi_plugins
 from sandbox.tools.catalogue import PLATFORM
@@ -56,18 +65,19 @@ def collect(instance: Instance) -> Status:
     """Return the status of the processes, the cluster, the registry and the tools."""
     processes = Supervisor(instance).processes()
     tools = Toolchain(instance)
+    origins, unserved = _images(instance) if processes else ({}, [])
     return Status(
         name=instance.name,
         processes=processes,
         rss_bytes={process.name: _rss(process.pid) for process in processes},
         memory=_memory(instance) if processes else Memory(0, 0, 0),
         to_build=[family.name for family in tools.missing(*PLATFORM)],
-        images=_images(instance) if processes else {},
+        images=origins,
         plugins=pulumi_plugins.report(instance),
         store=_store(instance),
         ingress=ingress_controller.summary(instance) if instance.ingress.exists() else "",
         prometheus=prometheus.url(instance),
-        problems=_problems(instance, tools, processes),
+        problems=_problems(instance, tools, processes) + unserved,
     )
 
 
@@ -80,17 +90,22 @@ def _memory(instance: Instance) -> Memory:
 def _problems(instance: Instance, tools: Toolchain, processes: list[Process]) -> list[str]:
     if not processes:
         return [f"the sandbox is not running: run `{instance.command('up')}`"]
-    broken = [
-        f"{process.name} is {process.state}: run `{instance.command(f'logs {process.name}')}`"
-        for process in processes
-        if not process.healthy
+    return [
+        *(process.problem(instance) for process in processes if not process.healthy),
+        *readiness.unready(instance, addons.deployments(tools)),
+        *docker_engine.unready(instance),
+        *object_store.unready(instance, tools),
+        *ingress_controller.unready(instance),
+        *prometheus.unready(instance),
     ]
-    unready = readiness.unready(instance, addons.deployments(tools))
-    return broken + unready + ingress_controller.unready(instance) + prometheus.unready(instance)
 
 
-def _images(instance: Instance) -> dict[str, str | None]:
-    return {image.reference: images.origin(instance, image) for image in images.base_images(instance)}
+def _images(instance: Instance) -> tuple[dict[str, str | None], list[str]]:
+    """Return the origin of each base image, or the problem of a registry that does not serve."""
+    try:
+        return {i.reference: images.origin(instance, i) for i in images.base_images(instance)}, []
+    except SandboxError as error:
+        return {}, [str(error)]
 
 
 def _store(instance: Instance) -> str:

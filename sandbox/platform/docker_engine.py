@@ -8,13 +8,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sandbox.platform import files, node
-from sandbox.platform.instance import Instance
+from sandbox.platform import files, node, readiness
+from sandbox.platform.instance import Instance, SandboxError
 from sandbox.platform.processes import Program
 from sandbox.shell import inside, run
 from sandbox.tools.toolchain import Toolchain
 
 PACKAGE = "docker.io"
+DOWNLOAD_TIMEOUT_S = 600.0
+# The lists of packages may be missing, or older than the mirror's packages.
+_DOWNLOAD = 'cd "$0" && { apt-get download "$1" || { apt-get update && apt-get download "$1"; }; }'
+_DOCKERD = "usr/sbin/dockerd"
 _MOUNTS = "docker"
 # Connections to a container pass the namespace's filter, which admits those to published ports.
 _PROXY = """#!/bin/sh
@@ -51,10 +55,27 @@ def _unpacked(instance: Instance) -> Path:
 
 def _unpack(instance: Instance) -> None:
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=instance.cache_home) as scratch:
-        run("sh", "-c", 'cd "$0" && apt-get download "$1"', scratch, PACKAGE)
+        run("sh", "-c", _DOWNLOAD, scratch, PACKAGE, timeout=DOWNLOAD_TIMEOUT_S)
         [package] = Path(scratch).glob("*.deb")
-        run("dpkg", "--extract", str(package), f"{scratch}/root")
-        Path(scratch, "root").rename(_unpacked(instance))
+        root = Path(scratch, "root")
+        run("dpkg", "--extract", str(package), str(root))
+        try:
+            run(str(root / _DOCKERD), "--version")
+        except SandboxError as error:
+            # The libraries that other packages have; most machines have those too.
+            raise SandboxError(
+                f"{error}\nDebian's dockerd needs libraries that this machine lacks: install them "
+                "(`apt-get install libdevmapper1.02.1`)"
+            ) from error
+        root.rename(_unpacked(instance))
+
+
+def unready(instance: Instance) -> list[str]:
+    """Return why dockerd does not serve; nothing without an engine."""
+    if not instance.docker.exists():
+        return []
+    ping, socket = "http://localhost/_ping", instance.docker_socket
+    return readiness.unserved(instance, "the Docker engine", ping, "dockerd", socket=socket)
 
 
 def ensure_mounts(instance: Instance) -> None:

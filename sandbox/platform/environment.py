@@ -5,7 +5,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from sandbox.platform import files, object_store
+from sandbox.platform import files, network, object_store
 from sandbox.platform.instance import Instance
 from sandbox.shell import run
 
@@ -33,6 +33,7 @@ def variables(instance: Instance) -> dict[str, str]:
         "BUILDX_BUILDER": instance.name,
         **({"DOCKER_HOST": f"unix://{instance.docker_socket}"} if instance.docker.exists() else {}),
         **(_store(backups) if backups else {}),
+        **network.unproxied(instance),
     }
 
 

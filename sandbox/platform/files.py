@@ -2,10 +2,12 @@
 
 import fcntl
 import json
+import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sandbox.shell import run
 
@@ -13,10 +15,37 @@ from sandbox.shell import run
 @contextmanager
 def locked(path: Path, mode: int = 0o755) -> Iterator[None]:
     """Hold a lock file, after waiting for its other holders; create its directory with `mode`."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+        try:
+            file = path.open("w")
+        except FileNotFoundError:
+            continue  # the directory was deleted meanwhile
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(path, file):
+                yield
+                return
+        # A holder has deleted the file, and other commands lock the next one.
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def delete(directory: Path, lock: Path) -> None:
+    """Delete a directory while holding its lock, which comes last: until then other commands wait."""
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != lock:
+            path.unlink()
+    lock.unlink()
+    with suppress(OSError):  # the next command may have created its lock
+        directory.rmdir()
 
 
 def write(path: Path, content: str, mode: int = 0o644) -> Path:

@@ -2,9 +2,8 @@
 
 import hashlib
 import shutil
-import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,7 +12,7 @@ from platform import machine
 
 import httpx
 
-from sandbox.platform import files
+from sandbox.platform import files, readiness
 from sandbox.platform.instance import Instance, SandboxError
 from sandbox.shell import run
 from sandbox.tools.reachability import DOCKER_HUB, reachable
@@ -35,6 +34,7 @@ MANIFESTS = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+_NAME, _PROCESSES = "the registry", ("registry", "registry-loopback")
 
 
 @dataclass(frozen=True)
@@ -80,21 +80,32 @@ def component(name: str, executable: Path) -> str:
     return f"sandbox/{name}:{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
+def unready(instance: Instance) -> list[str]:
+    """Return why the registry does not serve; nothing if it does."""
+    return readiness.unserved(instance, _NAME, _url(instance.registry_port), *_PROCESSES)
+
+
 def _annotations(instance: Instance, reference: str) -> dict[str, str] | None:
     """Return the annotations of an image in the registry; None if it does not exist."""
     repository, tag = reference.rsplit(":", 1)
-    response = _registry(instance.registry_port).get(f"{repository}/manifests/{tag}")
-    if response.status_code == httpx.codes.NOT_FOUND:
-        return None
-    return dict(response.raise_for_status().json().get("annotations", {}))
+    try:
+        response = _registry(instance.registry_port).get(f"{repository}/manifests/{tag}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return dict(response.raise_for_status().json().get("annotations", {}))
+    except httpx.HTTPError as error:
+        raise SandboxError(readiness.silent(instance, _NAME, error, *_PROCESSES)) from error
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/v2/"
 
 
 @cache
 def _registry(port: int) -> httpx.Client:
-    # The registry uses plain HTTP; an empty context avoids loading the machine's certificates.
-    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    accept = {"Accept": MANIFESTS}
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}/v2/", headers=accept, timeout=10, verify=no_tls)
+    client = readiness.plain_client(_url(port), timeout=10)
+    client.headers["Accept"] = MANIFESTS
+    return client
 
 
 def ensure_component(instance: Instance, env: dict[str, str], name: str, executable: Path) -> None:
@@ -104,12 +115,15 @@ def ensure_component(instance: Instance, env: dict[str, str], name: str, executa
         _build(instance, env, SOURCES / name, reference, executable.resolve(), executable.name)
 
 
-def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> None:
+def ensure_base(
+    instance: Instance, env: dict[str, str], image: BaseImage, note: Callable[[str], None]
+) -> None:
     """Push a base image to the registry: the official one, or its stand-in.
 
-    An existing image is kept, unless it is a stand-in with another definition, or older than MAX_AGE. If the
-    packages of an old one cannot be renewed, it is kept too.
+    An existing image is kept, unless it is a stand-in with another definition, or older than MAX_AGE. It is
+    kept too if its packages cannot be downloaded. `note` is called with what did not succeed.
     """
+    name = image.reference.removeprefix("library/")
     content, annotations = _hash(image), _annotations(instance, image.reference)
     current = annotations if annotations and annotations.get(CONTENT) == content else {}
     if annotations is not None and CONTENT not in annotations:
@@ -117,19 +131,33 @@ def ensure_base(instance: Instance, env: dict[str, str], image: BaseImage) -> No
     if current and not _is_old(current.get(CREATED, "")):
         return
     if reachable(DOCKER_HUB):
-        copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
-        return
+        try:
+            copy(env, f"docker.io/{image.reference}", f"{instance.registry}/{image.reference}")
+            return
+        except SandboxError as error:  # such as a limit of downloads, or a firewall's refusal
+            note(f"{name} is a stand-in, because the official image cannot be copied: {_last_line(error)}")
     labels = {
-        f"{LABEL}.title": image.reference.removeprefix("library/"),
+        f"{LABEL}.title": name,
         f"{LABEL}.description": STAND_IN,
         f"{LABEL}.vendor": "Slipway sandbox",
         CONTENT: content,
     }
-    archive = rootfs(instance, image)
+    try:
+        archive = rootfs(instance, image)
+    except SandboxError as error:
+        if annotations is None:
+            raise
+        note(f"{name} stays an old stand-in, because its packages cannot be downloaded: {_last_line(error)}")
+        return
     labels[CREATED] = _changed(archive).isoformat()
     if current.get(CREATED) == labels[CREATED]:
         return  # its packages are the newest that this machine has
     _build(instance, env, SOURCES / image.directory, image.reference, archive, "rootfs.tar", labels)
+
+
+def _last_line(error: SandboxError) -> str:
+    """Return the last line of a program's output, which has the reason."""
+    return str(error).splitlines()[-1]
 
 
 def origin(instance: Instance, image: BaseImage) -> str | None:

@@ -2,8 +2,9 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,13 +35,21 @@ from sandbox.tools.reachability import DOCKER_HUB, reachable
 from sandbox.tools.toolchain import Toolchain
 
 # Much longer than on a machine under load.
-API_TIMEOUT_S = 180
+SERVERS_TIMEOUT_S = 180
 PODS_TIMEOUT_S = 300
 
 
-def lock(instance: Instance) -> AbstractContextManager[None]:
-    """Return the lock of an instance: other commands that change it wait."""
-    return files.locked(instance.state / "lock", mode=0o700)
+@contextmanager
+def lock(instance: Instance) -> Iterator[None]:
+    """Hold the lock of an instance: other commands that change it wait."""
+    with files.locked(_lock(instance), mode=0o700):
+        # Volumes in it are open to every user. As a parent of other directories it may have another mode.
+        instance.state.chmod(0o700)
+        yield
+
+
+def _lock(instance: Instance) -> Path:
+    return instance.state / "lock"
 
 
 def up(
@@ -124,9 +133,11 @@ def build(tools: Toolchain, progress: Progress, *stages: Stage) -> None:
 
 def _base_archives(instance: Instance) -> None:
     """Create the archives of the stand-ins while the tools compile."""
-    if not reachable(DOCKER_HUB):
-        for image in images.BASE_IMAGES:
-            images.rootfs(instance, image)
+    # Without packages, an image that the registry has already is enough: `_fill_registry` decides.
+    with suppress(SandboxError):
+        if not reachable(DOCKER_HUB):
+            for image in images.BASE_IMAGES:
+                images.rootfs(instance, image)
 
 
 def _serve(
@@ -143,8 +154,8 @@ def _serve(
         sweep(instance)
     with progress.step("start network and processes"):
         _start(instance, tools, supervisor)
-    with progress.step("wait for the API server"):
-        wait(API_TIMEOUT_S, lambda: readiness.api_unready(instance))
+    with progress.step("wait for the servers"):
+        wait(SERVERS_TIMEOUT_S, lambda: _unserved(instance, tools))
     environment.ensure_builder(instance)
     _fill_registry(instance, tools, progress, archives)
     if first:
@@ -153,6 +164,8 @@ def _serve(
     addons.ensure(instance, tools, progress, PODS_TIMEOUT_S)
     ingress_controller.deploy(instance, tools, progress, PODS_TIMEOUT_S)
     prometheus.deploy(instance, tools, progress, PODS_TIMEOUT_S)
+    with progress.step("wait for the other processes"):
+        wait(SERVERS_TIMEOUT_S, lambda: [process.problem(instance) for process in supervisor.failing()])
 
 
 def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None:
@@ -166,6 +179,16 @@ def _start(instance: Instance, tools: Toolchain, supervisor: Supervisor) -> None
         docker_engine.ensure_mounts(instance)
     supervisor.configure(programs(instance, tools))
     supervisor.ensure()
+
+
+def _unserved(instance: Instance, tools: Toolchain) -> list[str]:
+    """Return why the servers that the next steps and the user need do not serve."""
+    return [
+        *readiness.api_unready(instance),
+        *images.unready(instance),
+        *docker_engine.unready(instance),
+        *object_store.unready(instance, tools),
+    ]
 
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
@@ -206,7 +229,7 @@ def _fill_registry(
             archives.result()
     for image in images.base_images(instance):
         with progress.step(f"image {image.reference.removeprefix('library/')}"):
-            images.ensure_base(instance, env, image)
+            images.ensure_base(instance, env, image, progress.note)
 
 
 def down(instance: Instance) -> None:
@@ -228,9 +251,9 @@ def sweep(instance: Instance) -> None:
 
 
 def purge(instance: Instance, tools: bool) -> None:
-    """Delete the data of a stopped instance; with `tools`, also the user's cache of compiled tools."""
+    """Delete the data of a stopped and locked instance; with `tools`, also the user's cache of tools."""
     if cgroups.processes(instance):
         raise SandboxError(f"the sandbox is running: run `{instance.command('down')}` first")
-    for directory in (instance.state, *((instance.cache_home,) if tools else ())):
-        if directory.exists():
-            shutil.rmtree(directory)
+    if tools and instance.cache_home.exists():
+        shutil.rmtree(instance.cache_home)
+    files.delete(instance.state, _lock(instance))

@@ -6,6 +6,7 @@ function repairs missing parts.
 
 import ipaddress
 import json
+import os
 from pathlib import Path
 
 from sandbox.platform import files
@@ -16,6 +17,9 @@ NAMESPACES = Path("/run/netns")
 BRIDGE = "br0"
 HOST_PORT = "host"
 NODE_LINK = "eth0"
+# Some programs read the names in upper case, others those in lower case.
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 FORWARD = ("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
 
@@ -147,16 +151,43 @@ def _links(netns: str | None) -> set[str]:
 
 
 def overlaps(instance: Instance, docker: bool) -> list[str]:
-    """Return the host's routes that overlap this instance, or with `docker` its containers."""
+    """Return the host's routes that this instance, or with `docker` its containers, would break.
+
+    A wider route, such as that of a VPN, only loses the sandbox's addresses, because the more specific route
+    wins. But its gateway must not be one of them.
+    """
     cidrs = (instance.lan, instance.pod_cidr, instance.service_cidr)
-    own = [ipaddress.ip_network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
+    own = [ipaddress.IPv4Network(cidr) for cidr in (*cidrs, *((instance.container_cidr,) if docker else ()))]
     taken = []
     for route in json.loads(run("ip", "-json", "-4", "route", "show")):
-        if route["dst"] == "default" or route["dev"] == instance.host_link:
-            continue
-        if any(ipaddress.ip_network(route["dst"]).overlaps(cidr) for cidr in own):
-            taken.append(f"{route['dst']} dev {route['dev']}")
+        # A route has several hops or, if it is a blackhole, no device.
+        hops = (route, *route.get("nexthops", ()))
+        devices = [hop["dev"] for hop in hops if "dev" in hop]
+        needed = [hop[key] for hop in hops for key in ("dst", "gateway", "prefsrc") if key in hop]
+        networks = [ipaddress.IPv4Network(address) for address in needed if address != "default"]
+        if instance.host_link not in devices and any(a.subnet_of(b) for a in networks for b in own):
+            words = (route.get("type", ""), route["dst"], *(f"dev {device}" for device in devices))
+            taken.append(" ".join(word for word in words if word))
     return taken
+
+
+def unproxied(instance: Instance) -> dict[str, str]:
+    """Return the variables with which programs reach the sandbox without this machine's proxy, if it has one.
+
+    They keep what the user has in them. Go and curl read networks; Python takes single addresses only.
+    """
+    if not any(os.environ.get(name) for name in _PROXIES):
+        return {}
+    hosts = [entry for name in _NO_PROXY for entry in os.environ.get(name, "").split(",") if entry]
+    hosts += [
+        "localhost",
+        "127.0.0.1",
+        instance.control_ip,
+        instance.docker_ip,
+        *map(instance.node_ip, NODES),
+    ]
+    hosts += [instance.lan, instance.pod_cidr, instance.service_cidr, instance.container_cidr]
+    return dict.fromkeys(_NO_PROXY, ",".join(dict.fromkeys(host.strip() for host in hosts)))
 
 
 def remove(instance: Instance) -> None:

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.platform import files
+from sandbox.platform import files, readiness
 from sandbox.platform.instance import Instance
 from sandbox.platform.processes import Program
 from sandbox.shell import inside
@@ -14,6 +14,8 @@ PORT = 7070
 BUCKET = "backups"
 REGION = "us-east-1"
 _TOOL = "versitygw"
+# Requests for anything else need the login.
+_HEALTH = "/health"
 _ACCESS_KEY, _SECRET_KEY = "aws_access_key_id", "aws_secret_access_key"
 # The gateway takes its credentials from its environment, which other users cannot read. They come from the
 # file, so that neither the configuration of supervisord nor a command line has them.
@@ -53,10 +55,22 @@ def ensure(instance: Instance) -> None:
 
 def programs(instance: Instance, tools: Toolchain) -> list[Program]:
     """Return the gateway, which listens in the sandbox's network only: pods and the host reach it there."""
-    if not (instance.store.exists() and tools.has(_TOOL)):
+    if not _installed(instance, tools):
         return []
-    gateway = (tools.path(_TOOL), "--quiet", "--keep-alive", "--region", REGION)
+    gateway = (tools.path(_TOOL), "--quiet", "--keep-alive", "--region", REGION, "--health", _HEALTH)
     listening = ("--port", f"{instance.control_ip}:{PORT}", "posix", str(instance.store))
     serve = ("sh", "-c", _SERVE, str(instance.store_credentials), *gateway, *listening)
     credentials = (instance.store_credentials,)
     return [Program("store", (*inside(instance.control_netns), *serve), credentials)]
+
+
+def _installed(instance: Instance, tools: Toolchain) -> bool:
+    return instance.store.exists() and tools.has(_TOOL)
+
+
+def unready(instance: Instance, tools: Toolchain) -> list[str]:
+    """Return why the store does not serve; nothing without one, or before it is compiled."""
+    if not _installed(instance, tools):
+        return []
+    health = f"http://{instance.control_ip}:{PORT}{_HEALTH}"
+    return readiness.unserved(instance, "the store", health, "store")

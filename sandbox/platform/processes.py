@@ -1,6 +1,8 @@
 """The platform's long-running processes, which supervisord keeps alive."""
 
 import hashlib
+import http.client
+import os
 import resource
 import shlex
 import sys
@@ -13,7 +15,7 @@ from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped] # it has no type hints
 
-from sandbox.platform import cgroups
+from sandbox.platform import cgroups, network
 from sandbox.platform.instance import Instance
 from sandbox.shell import run, wait
 
@@ -22,6 +24,11 @@ from sandbox.shell import run, wait
 # objects, and buildkitd a quarter more to compress.
 FOR_MEMORY = {"GOGC": "50"}
 FOR_SPEED = {"GOGC": "100"}
+# The soft limit of open files. Supervisord closes each possible file before it starts a process: the hard
+# limit of a container, up to a billion, would take minutes. Programs in Go raise their own limit further.
+OPEN_FILES = 65_536
+# The errors of a call to a supervisord that does not run, or is ending.
+_UNAVAILABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,10 @@ class Process:
         """Whether the process is running, or has succeeded."""
         return self.state == "RUNNING" or (self.state == "EXITED" and self.exit_code == 0)
 
+    def problem(self, instance: Instance) -> str:
+        """Return the problem of an unhealthy process."""
+        return f"{self.name} is {self.state}: run `{instance.command(f'logs {self.name}')}`"
+
 
 def _ini(section: str, options: dict[str, str]) -> str:
     lines = (f"{key} = {value.replace('%', '%%')}" for key, value in options.items())
@@ -106,8 +117,7 @@ class Supervisor:
                 "pidfile": str(self._instance.supervisor_pid_file),
                 "directory": "/",
                 "umask": "022",
-                # The soft limit of all processes: the user's hard limit.
-                "minfds": str(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+                "minfds": str(min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], OPEN_FILES)),
                 "silent": "true",
             },
             "supervisorctl": {"serverurl": f"unix://{self._socket}"},
@@ -123,7 +133,7 @@ class Supervisor:
         """Return whether supervisord responds."""
         try:
             return bool(self._rpc.getState()["statename"] == "RUNNING")
-        except (OSError, xmlrpc.client.Fault):
+        except _UNAVAILABLE:
             return False
 
     def ensure(self) -> None:
@@ -145,7 +155,8 @@ class Supervisor:
         """Start supervisord in the instance's cgroup, which its descendants inherit."""
         supervisord = Path(sys.executable).with_name("supervisord")
         join = f'echo $$ > "{cgroups.platform(self._instance)}" && exec "$0" -c "$1"'
-        run("sh", "-c", join, str(supervisord), str(self._config))
+        environment = {**os.environ, **network.unproxied(self._instance)}
+        run("sh", "-c", join, str(supervisord), str(self._config), env=environment)
         silent = f"supervisord does not respond: see {self._instance.logs}/supervisord.log"
         wait(10, lambda: [] if self.alive() else [silent])
 
@@ -159,8 +170,10 @@ class Supervisor:
             time.sleep(0.1)
 
     def processes(self) -> list[Process]:
-        """Return all processes, sorted by name; none if supervisord does not run."""
-        if not self.alive():
+        """Return all processes, sorted by name; none if supervisord does not run, or is ending."""
+        try:
+            infos = self._rpc.getAllProcessInfo()
+        except _UNAVAILABLE:
             return []
         return [
             Process(
@@ -168,5 +181,9 @@ class Supervisor:
                 info["now"] - info["start"] if info["statename"] == "RUNNING" else 0,
                 info["exitstatus"],
             )
-            for info in self._rpc.getAllProcessInfo()
+            for info in infos
         ]  # fmt: skip
+
+    def failing(self) -> list[Process]:
+        """Return the processes that do not stay up. A process that runs once is not one of them."""
+        return [process for process in self.processes() if not process.healthy and process.state != "EXITED"]

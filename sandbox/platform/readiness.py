@@ -1,8 +1,9 @@
-"""The parts of the cluster that are not ready, by requests to the API server."""
+"""The parts of the platform that are not ready, by requests to the API server and to the other servers."""
 
 import ssl
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,14 @@ def client(instance: Instance) -> httpx.Client:
     context = ssl.create_default_context(cafile=pki.certificate(instance, "ca"))
     context.load_cert_chain(pki.certificate(instance, "admin"), pki.key(instance, "admin"))
     return httpx.Client(base_url=instance.api_url, verify=context, timeout=10, trust_env=False)
+
+
+def plain_client(base_url: str = "", timeout: float = 2, socket: Path | None = None) -> httpx.Client:
+    """Return an HTTP client of the platform's own servers, which need neither TLS nor the machine's proxy."""
+    # An empty context avoids loading the machine's certificates.
+    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    transport = httpx.HTTPTransport(verify=no_tls, uds=str(socket) if socket else None)
+    return httpx.Client(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
 
 
 def api_unready(instance: Instance) -> list[str]:
@@ -35,17 +44,29 @@ def unready(instance: Instance, deployments: tuple[str, ...]) -> list[str]:
                 *(reason for name in deployments if (reason := _unready_deployment(api, name))),
             ]
     except (httpx.HTTPError, OSError) as error:
-        return [f"the API server is unreachable: {error}"]
+        return _unreachable(error)
 
 
-def unserved(instance: Instance, name: str, url: str, *processes: str) -> list[str]:
+def _unreachable(error: Exception) -> list[str]:
+    return [f"the API server is unreachable: {error}"]
+
+
+def unserved(
+    instance: Instance, name: str, url: str, *processes: str, socket: Path | None = None
+) -> list[str]:
     """Return why a URL of the platform is not served, and the logs that say more; nothing if it is."""
     try:
-        httpx.get(url, timeout=2, trust_env=False).raise_for_status()
+        with plain_client(socket=socket) as client:
+            client.get(url).raise_for_status()
     except httpx.HTTPError as error:
-        logs = " and ".join(f"`{instance.command(f'logs {process}')}`" for process in processes)
-        return [f"{name} does not serve ({error}): run {logs}"]
+        return [silent(instance, name, error, *processes)]
     return []
+
+
+def silent(instance: Instance, name: str, error: httpx.HTTPError, *processes: str) -> str:
+    """Return the problem of a server that does not respond, with the logs of its processes."""
+    logs = " and ".join(f"`{instance.command(f'logs {process}')}`" for process in processes)
+    return f"{name} does not serve ({error}): run {logs}"
 
 
 def _unready_nodes(nodes: list[dict[str, Any]]) -> list[str]:
@@ -82,10 +103,13 @@ def system_pods(instance: Instance) -> set[str]:
 def stale(instance: Instance, since: datetime) -> list[str]:
     """Return the nodes and pods whose status the API server has from before the start at `since`."""
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
-    with client(instance) as api:
-        leases = api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        renewed = {lease["metadata"]["name"]: lease["spec"].get("renewTime", "") for lease in _items(leases)}
-        pods = _items(api.get("/api/v1/pods"))
+    try:
+        with client(instance) as api:
+            leases = _items(api.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"))
+            pods = _items(api.get("/api/v1/pods"))
+    except (httpx.HTTPError, OSError) as error:
+        return _unreachable(error)
+    renewed = {lease["metadata"]["name"]: lease["spec"].get("renewTime", "") for lease in leases}
     return [
         *(f"{node} has not rejoined the cluster" for node in NODES if renewed.get(node, "") < moment),
         *(

@@ -21,8 +21,9 @@ CONTRACT = {
 }  # fmt: skip
 ON_REQUEST = {
     "AWS_ENDPOINT_URL_S3", "AWS_SHARED_CREDENTIALS_FILE", "AWS_DEFAULT_REGION", "DOCKER_HOST",
+    "NO_PROXY", "no_proxy",
 }  # fmt: skip
-"""Of a store and a Docker engine, which an earlier run may have started."""
+"""Of a store and a Docker engine, which an earlier run may have started, and of a proxy of the user."""
 
 
 def sandbox_command(*argv: str) -> "subprocess.CompletedProcess[str]":

@@ -1,13 +1,16 @@
 """The Docker engine of the sandbox."""
 
 import json
+import os
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from sandbox.platform import docker_engine, environment, node
-from sandbox.platform.instance import Instance
+from sandbox.platform.instance import Instance, SandboxError
 from sandbox.tools.toolchain import Toolchain
 
 
@@ -18,11 +21,18 @@ def instance(instance: Instance) -> Instance:
 
 
 @pytest.fixture
-def unpacked(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Debian's package, on a machine without an engine of its own."""
+def absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without an engine of its own."""
     which = shutil.which
-    absent = ("dockerd", "docker", "docker-proxy")
-    monkeypatch.setattr(shutil, "which", lambda name, **more: None if name in absent else which(name, **more))
+    programs = ("dockerd", "docker", "docker-proxy")
+    monkeypatch.setattr(
+        shutil, "which", lambda name, **more: None if name in programs else which(name, **more)
+    )
+
+
+@pytest.fixture
+def unpacked(instance: Instance, absent: None) -> Path:
+    """Debian's package, on a machine without an engine of its own."""
     root = instance.cache_home / "docker.io"
     (root / "usr/bin").mkdir(parents=True)
     return root
@@ -73,3 +83,58 @@ def test_a_machine_that_cannot_have_one_is_refused(
     assert "dockerd is missing" in problem
     monkeypatch.setattr(shutil, "which", lambda name, **_: f"/usr/bin/{name}")
     assert docker_engine.problems(instance) == []
+
+
+@pytest.fixture
+def apt(absent: None, instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine whose lists of packages are too old to download one; dockerd ends with `status`."""
+    programs = {
+        "apt-get": f"""case "$1" in
+            update) touch {tmp_path}/updated ;;
+            download) [ -e {tmp_path}/updated ] && touch "$2.deb" ;;
+            esac""",
+        "dpkg": f"""mkdir -p "$3/usr/sbin" && cp {tmp_path}/dockerd "$3/usr/sbin/dockerd" """,
+        "dockerd": "exit 0",
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    instance.cache_home.mkdir()
+    return tmp_path
+
+
+def test_old_lists_of_packages_are_renewed(instance: Instance, apt: Path) -> None:
+    docker_engine.ensure(instance)
+    assert docker_engine._unpacked(instance).exists()
+
+
+def test_a_dockerd_without_its_libraries_is_not_installed(instance: Instance, apt: Path) -> None:
+    (apt / "dockerd").write_text("#!/bin/sh\necho libdevmapper.so.1.02.1: cannot open >&2\nexit 127\n")
+    with pytest.raises(SandboxError, match=r"libdevmapper.so.1.02.1: cannot open\n.*apt-get install"):
+        docker_engine.ensure(instance)
+    assert not docker_engine._unpacked(instance).exists(), "the next try starts again"
+
+
+def test_a_silent_engine_is_a_problem(instance: Instance) -> None:
+    assert docker_engine.unready(instance) == [], "there is none"
+    instance.docker.mkdir()
+    [problem] = docker_engine.unready(instance)
+    assert "the Docker engine does not serve" in problem and "logs dockerd`" in problem
+
+
+def test_an_engine_that_serves_is_no_problem(instance: Instance) -> None:
+    instance.docker.mkdir()
+    instance.run.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(instance.docker_socket))
+        server.listen()
+        threading.Thread(target=_answer, args=(server,), daemon=True).start()
+        assert docker_engine.unready(instance) == []
+
+
+def _answer(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        assert connection.recv(4096).startswith(b"GET /_ping ")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")

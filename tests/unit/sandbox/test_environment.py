@@ -54,6 +54,12 @@ def test_an_error_stops_the_script(tmp_path: Path, script: str, name: str) -> No
     assert "went on" not in shell(tmp_path, script, name)
 
 
+def test_a_wrong_option_stops_the_script(instance: Instance, tmp_path: Path) -> None:
+    assert "went on" not in shell(
+        tmp_path, f'eval "$({sys.executable} -m sandbox env --jsn)" && echo went on'
+    )
+
+
 def test_a_python_without_the_packages_stops_the_script(tmp_path: Path) -> None:
     bare = f"{sys.executable} -S"
     assert "went on" not in shell(tmp_path, "ENV && echo went on", python=bare)

@@ -28,3 +28,13 @@ def test_nothing_that_others_see_has_the_login(instance: Instance) -> None:
     assert all(keys)
     assert [key for key in keys for text in shown if key in text] == []
     assert str(instance.store_credentials) in status._store(instance)
+
+
+def test_a_silent_store_is_a_problem(instance: Instance) -> None:
+    tools = Toolchain(instance)
+    object_store.ensure(instance)
+    assert object_store.unready(instance, tools) == [], "it is not compiled yet"
+    (instance.libexec / "versitygw").symlink_to("/bin/true")
+    instance.control_ip = "127.0.0.1"
+    [problem] = object_store.unready(instance, tools)
+    assert "the store does not serve" in problem and "logs store`" in problem

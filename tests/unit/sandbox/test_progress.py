@@ -45,3 +45,10 @@ def test_a_failed_step_has_no_check_mark(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(OSError), Progress(Console(file=out)) as shown, shown.step("fails"):
         raise OSError
     assert "✓" not in out.getvalue()
+
+
+def test_a_note_is_printed_as_it_is() -> None:
+    out = io.StringIO()
+    with Progress(Console(file=out)) as shown, shown.step("copies"):
+        shown.note("no [official] image")
+    assert out.getvalue() == "! no [official] image\n"

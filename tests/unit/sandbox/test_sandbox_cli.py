@@ -1,12 +1,15 @@
 """The `sandbox` command line."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from sandbox import cli
+from sandbox.platform import environment
 from sandbox.platform.instance import Instance, SandboxError
 
 
@@ -43,3 +46,40 @@ def test_help_has_no_types_of_python(command: list[str]) -> None:
     result = CliRunner().invoke(cli.app, [*command, "--help"])
     assert result.exit_code == 0
     assert not re.search(r"<\w+>", result.output)
+
+
+@pytest.mark.parametrize(("options", "printed"), [((), "false\n"), (("--json",), "null\n")])
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "denied", "/state"), OSError(5, "broken"), ValueError()]
+)
+def test_any_error_of_env_fails_the_eval(
+    error: Exception,
+    options: tuple[str, ...],
+    printed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _env_raises(error, monkeypatch, *options)
+    with pytest.raises((SystemExit, type(error))):
+        cli.main()
+    assert capsys.readouterr().out == printed
+
+
+def test_the_files_of_root_are_named_to_another_user(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _env_raises(PermissionError(13, "denied", "/state"), monkeypatch)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    message = capsys.readouterr().err
+    assert "belongs to root" in message and "/state" in message and "sudo -E -s" in message
+
+
+def _env_raises(error: Exception, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    def variables(_: object) -> dict[str, str]:
+        raise error
+
+    monkeypatch.setattr(cli, "_started", lambda: None)
+    monkeypatch.setattr(environment, "variables", variables)
+    monkeypatch.setattr(sys, "argv", ["sandbox", "env", *options])
