@@ -102,7 +102,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "environment-text": (
         WEB + "    environment: A=1",
-        "services.web.environment is 'A=1', but must be a mapping",
+        "services.web.environment in .* must be a list or a mapping",
     ),
     "no-env-file": (
         WEB + "    env_file: none.env",
