@@ -1,6 +1,7 @@
 """The settings of a stack: values that differ between stacks, and secrets, never in plain text."""
 
-from collections.abc import Collection, Iterable
+import itertools
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from slipway import masking
@@ -27,18 +28,21 @@ class Settings:
         """Return the key of a secret, named for where it is used first."""
         if value in self.shared:
             return self.shared[value]
-        for key in (camel(name), camel(f"{owner}_{name}")):
-            if self.secret.setdefault(key, value) == value and key not in self.plain:
-                return key
-        raise AssertionError(f"{owner} has {name} twice")
+        candidates = _numbered(camel(name), camel(f"{owner}_{name}"))
+        key = next(
+            key for key in candidates if key not in self.plain and self.secret.get(key, value) == value
+        )
+        self.secret[key] = value
+        return key
 
     def entry(self, name: str, value: str, owner: str) -> str:
         """Return the entry of the program's Secret that has a value."""
         key = self.secret_key(name, value, owner)
-        for entry in (name, f"{owner}.{name}"):
-            if self.entries.setdefault(entry, key) == key:
-                return entry
-        raise AssertionError(f"{owner} has {name} twice")
+        return next(
+            entry
+            for entry in _numbered(name, f"{owner}.{name}")
+            if self.entries.setdefault(entry, key) == key
+        )
 
     def variable(self, name: str, value: str, owner: str) -> Code:
         """Return a variable with a secret."""
@@ -64,6 +68,13 @@ class Settings:
             string_data=code.mapping(data),
         )
         return [code.statement("secrets", secret)]
+
+
+def _numbered(first: str, second: str) -> Iterator[str]:
+    """Yield names until one is free: two services may use both names for other values."""
+    yield first
+    yield second
+    yield from (f"{second}{number}" for number in itertools.count(2))
 
 
 def has_secret(value: str) -> bool:
