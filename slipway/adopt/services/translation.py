@@ -142,10 +142,12 @@ class Translation:
         after = self._after(needs, path, environment)
         self.storage.translate(service, part, path)
         lasting = part.role is not Role.JOB
-        replicas = self._replicas(service, path, lasting) or (1 if self.storage.keeps else None)
+        replicas = self._replicas(service, path, lasting)
+        if replicas is None and self.storage.keeps:
+            replicas = 1
         reaches = [self._endpoint(other) for other in environment.leads_to.values()]
         arguments |= {
-            "replicas": str(replicas) if lasting and replicas else None,
+            "replicas": str(replicas) if lasting and replicas is not None else None,
             "env": _array(environment.code),
             "files": _array(self.storage.files),
             "volumes": _array(self.storage.volumes),
@@ -245,10 +247,14 @@ class Translation:
         ):
             if value is not None:
                 found = short_forms.count(value, join(path, key))
-                if lasting:
-                    self.report.translated(join(path, key), "replicas")
-                else:
+                if not lasting:
                     self.report.left_out(join(path, key), "a Job runs once")
+                elif found == 0:
+                    found = 1
+                    text = "a component has one replica or more: delete it from the program if none may run"
+                    self.report.left_out(join(path, key), text)
+                else:
+                    self.report.translated(join(path, key), "replicas")
         return found
 
     def finish(self, chosen: Sequence[str]) -> None:
