@@ -109,6 +109,14 @@ def _unquoted(value: str, variables: Mapping[str, str], place: str) -> str:
     return _replaced(re.split(r"\s+#", value)[0].strip(), variables, place)
 
 
+def text_of(file: Path) -> str | None:
+    """Return the text of a file; None if it cannot be read, or is not a text."""
+    try:
+        return read_text(file)
+    except BadSource:
+        return None
+
+
 def read_text(file: Path) -> str:
     """Return the text of a file; BadSource if it cannot be read."""
     try:

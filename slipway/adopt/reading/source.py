@@ -36,7 +36,8 @@ class Source:
     """Interpolated and merged: what Compose runs."""
     written: Model
     """Merged, with the variables as the authors wrote them."""
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The variables that Compose has: of .env and of the environment."""
     root: str = "app"
     """The path of the directory as the program has it."""
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +111,7 @@ def read(
     model = _like(model, written)
     _check(model, files[0])
     profiles = [name for name in re.split(r"[,\s]+", variables.get("COMPOSE_PROFILES", "")) if name]
-    return Source(files[0].name, directory, model, written, environment, root, lines=lines, profiles=profiles)
+    return Source(files[0].name, directory, model, written, variables, root, lines=lines, profiles=profiles)
 
 
 def _with_included(written: Model, model: Model) -> Model:

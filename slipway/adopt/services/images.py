@@ -121,7 +121,8 @@ class Images:
             self.report.translated(join(path, "platforms"), "AppImage.platforms")
         if build.get("secrets"):
             self._build_secrets(build["secrets"], join(path, "secrets"))
-            arguments["secrets"] = "build_secrets"
+            if self.secrets:
+                arguments["secrets"] = "build_secrets"
         return arguments
 
     def _check_target(self, target: str, dockerfile: Path, path: str) -> None:
@@ -160,7 +161,13 @@ class Images:
                 else:
                     self.secrets[name] = self.source.expression_of(file)
                 self.report.translated(f"secrets.{name}.file", "a secret of the build, if the file is there")
-        self.report.translated(path, "AppImage.secrets", whole=True)
+            else:
+                text = f"`{name}` is not in a file: give it to AppImage as one of `secrets`"
+                self.report.left_out(path, text)
+                for key in definition:
+                    self.report.left_out(f"secrets.{name}.{key}", "the build gets secrets of files alone")
+        if self.secrets:
+            self.report.translated(path, "AppImage.secrets", whole=True)
 
     def build_secrets(self) -> list[str]:
         """Return the statement that reads the secrets of builds."""
