@@ -78,6 +78,10 @@ def load(file: Path) -> Model:
     """
     try:
         value = yaml.load(read_text(file), _Loader)  # noqa: S506 # a SafeLoader
+    except yaml.MarkedYAMLError as error:  # without its lines, which may have a secret
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}," if mark else ""
+        raise BadSource(f"{file}{line} is not YAML that Compose reads: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadSource(f"{file} is not YAML that Compose reads: {error}") from None
     if not isinstance(value, dict):

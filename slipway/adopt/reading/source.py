@@ -104,7 +104,7 @@ def read(
         lines += [(f"services.{name}.extends", _EXTENDS, True) for name in extending]
     if not merged["services"]:
         raise BadSource(f"{files[0]} has no services: add one under `services:`")
-    model = _from_docker_compose(directory, files, environment) or without_docker_compose(
+    model = _from_docker_compose(directory, files, variables, environment) or without_docker_compose(
         directory, files, variables
     )
     written = with_own_paths(_with_included(merged, model))
@@ -182,11 +182,11 @@ def _words(value: str, path: str) -> list[str]:
     try:
         return shlex.split(value)
     except ValueError as error:
-        raise BadSource(f"{path} is {value!r}, which has no end: {error}. Close the quotes") from None
+        raise BadSource(f"{path} has no end: {error}. Close the quotes") from None
 
 
 def _from_docker_compose(
-    directory: Path, files: Sequence[Path], environment: Mapping[str, str]
+    directory: Path, files: Sequence[Path], variables: Mapping[str, str], environment: Mapping[str, str]
 ) -> Model | None:
     """Return what `docker compose` makes of the files; None if it is not installed."""
     named = [word for file in files for word in ("--file", str(file.resolve()))]
@@ -200,6 +200,10 @@ def _from_docker_compose(
     except CommandFailed:
         return None
     if done.code:
+        for file in files:
+            interpolate(
+                load(file), variables
+            )  # its message has no value, which may be a secret; Compose's has
         raise BadSource(f"docker compose refuses {files[0]}: {done.error}")
     model: Model = _without_nulls(json.loads(done.text))
     for service in model["services"].values():

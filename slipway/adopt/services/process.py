@@ -100,7 +100,7 @@ def _test(health: Mapping[str, Any], place: str) -> list[str]:
     if health.get("disable") or test == ["NONE"] or not test:
         return []
     if not isinstance(test, list) or test[0] not in ("CMD", "CMD-SHELL") or len(test) == 1:
-        raise BadSource(f"{place}.test is {test!r}, but must begin with CMD or CMD-SHELL, or be a text")
+        raise BadSource(f"{place}.test must begin with CMD or CMD-SHELL, or be a text")
     return [*SHELL, str(test[1])] if test[0] == "CMD-SHELL" else [str(word) for word in test[1:]]
 
 

@@ -122,7 +122,9 @@ class Storage:
         elif not file.resolve().is_relative_to(self.source.directory.resolve()):
             self.report.left_out(path, "the file is outside the application: move it there, or COPY it")
         elif (content := text_of(file)) is None:
-            self.report.left_out(path, f"{_NO_TEXT}: COPY it, or make a Secret of it and add `File.secret(…)`")
+            self.report.left_out(
+                path, f"{_NO_TEXT}: COPY it, or make a Secret of it and add `File.secret(…)`"
+            )
         elif file.stat().st_size > 900_000 or has_secret(content):
             self.report.left_out(path, "the file is too large, or has a secret: COPY it, or make it a secret")
         else:
@@ -193,7 +195,9 @@ class Storage:
         if "environment" in definition:
             variable = str(definition["environment"])
             if kind == "configs" and variable not in self.source.variables:
-                raise BadSource(f"configs.{name}.environment is {variable!r}, which is not set: set it in .env")
+                raise BadSource(
+                    f"configs.{name}.environment is {variable!r}, which is not set: set it in .env"
+                )
             value = self.source.variables.get(variable, "")
             return value, code.text(value)
         file = self.source.directory / str(definition.get("file", ""))
