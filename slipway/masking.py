@@ -47,7 +47,10 @@ _ARGUMENT = re.compile(
     re.VERBOSE,
 )
 """An option of a command, and the argument after it."""
-_LOGIN_OPTIONS = ("-u", "-U", "--user", "--proxy-user", "--auth")
+_LOGIN_AT = re.compile(r"((?<![\w.-])[\w.-]+:)[^\s@/]+(?=@(?:tcp|tcp6|unix)\()")
+"""The login in an address of Go's MySQL driver: user:password@tcp(host:3306)/database."""
+_LOGIN_OPTION = re.compile(r"-[a-zA-Z]?[fgikLnsSvN]*[uU]|--user|--proxy-user|--auth")
+"""Options with a login after them; curl takes several letters at once: -fsu."""
 _REDIS_OPTIONS = ("--requirepass", "--masterauth")
 _REFERENCE = re.compile(r"\$(?:[({]|[A-Z_][A-Z0-9_]*$)")
 """A reference to a variable: $(NAME), ${NAME} or $NAME."""
@@ -77,6 +80,7 @@ def message(text: str) -> str:
 def masked_text(text: str) -> str:
     """Mask passwords in URLs, tokens, and the values that follow a name of a secret."""
     text = PASSWORD_IN_URL.sub(rf"\1{MASK}", text)
+    text = _LOGIN_AT.sub(rf"\1{MASK}", text)
     text = _TOKEN.sub(lambda match: f"{match['before'] or ''}{MASK}", text)
     text = _masked_arguments(text)
     for pattern in _ASSIGNMENTS:
@@ -108,7 +112,7 @@ def masked_argument(option: str, value: str) -> str:
     """
     name, _, rest = value.partition(":")
     rest = rest.strip()
-    if option in _LOGIN_OPTIONS:
+    if _LOGIN_OPTION.fullmatch(option):
         is_login = rest and not rest.startswith("//") and not (name + rest).isdecimal()
         return f"{name}:{MASK}" if is_login and not _REFERENCE.match(rest) else value
     if option in ("-H", "--header"):
