@@ -35,7 +35,7 @@ _FULL = ("ports", "volumes", "secrets", "configs", "build.secrets", "env_file")
 """Lists whose items may be mappings."""
 _NAMED = (*_PAIRS, "depends_on", "networks")
 """Mappings whose keys say something without a value too."""
-_NOUNS = {list: "a list", dict: "a mapping", str: "a text"}
+_NOUNS: dict[type, str] = {list: "a list", dict: "a mapping", str: "a text"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -92,12 +92,7 @@ def load(file: Path) -> Model:
     services = {name: _given(item) for name, item in (value.get("services") or {}).items()}
     for name, service in services.items():
         _check(service, (dict,), f"services.{name}", file)
-        for shapes, fields in _SHAPES.items():
-            for field in fields:
-                if (item := _at(service, field)) is not None:
-                    _check(item, shapes, f"services.{name}.{field}", file)
-                    if isinstance(item, list) and field not in _FULL:
-                        _check_items(item, f"services.{name}.{field}", file)
+        _check_fields(service, f"services.{name}", file)
     return {**value, "services": {name: _service(item) for name, item in services.items()}}
 
 
@@ -107,6 +102,15 @@ def _given(value: Any, key: str = "") -> Any:
         return value
     given = {name: _given(item, name) for name, item in value.items()}
     return {name: item for name, item in given.items() if item is not None} or (None if value else value)
+
+
+def _check_fields(service: Model, path: str, file: Path) -> None:
+    for shapes, fields in _SHAPES.items():
+        for field in fields:
+            if (value := _at(service, field)) is not None:
+                _check(value, shapes, f"{path}.{field}", file)
+                if isinstance(value, list) and field not in _FULL:
+                    _check_items(value, f"{path}.{field}", file)
 
 
 def _at(value: Any, path: str) -> Any:

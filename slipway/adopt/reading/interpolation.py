@@ -15,7 +15,11 @@ from slipway.errors import BadSource
 _REFERENCE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])|\}))", re.ASCII)
 _ENTRY = re.compile(
     r"""(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*
-    (?:[=:][ \t]*(?:'(?P<raw>.*?)(?<!\\)'[^\n]*|"(?P<escaped>(?:[^"\\]|\\.)*)"[^\n]*|(?P<plain>[^\n]*)))?[ \t\r]*$""",
+    (?:[=:][ \t]*(?:
+        '(?P<raw>.*?)(?<!\\)'[^\n]*
+        |"(?P<escaped>(?:[^"\\]|\\.)*)"[^\n]*
+        |(?P<plain>[^\n]*)
+    ))?[ \t\r]*$""",
     re.ASCII | re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
 """A variable of a file, whose value may have several lines in quotes."""

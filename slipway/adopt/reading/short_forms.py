@@ -28,7 +28,7 @@ def mebibytes(value: Any, path: str) -> int:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)i?b?", str(value).lower())
     if not match or not float(match[1]):
         raise BadSource(f"{path} is {value!r}, but must be a size: 512m, 1g")
-    return math.ceil(float(match[1]) * 1024 ** (_PREFIXES.index(match[2]) - 2))
+    return math.ceil(float(match[1]) * 1024.0 ** (_PREFIXES.index(match[2]) - 2))
 
 
 def cores(value: Any, path: str) -> int:

@@ -39,7 +39,7 @@ def main(program: Program) -> str:
 
 
 def lines(program: Program, path: str) -> str:
-    """Return the report's lines of a field of the service `web`, or of a whole path with a dot at its front."""
+    """Return the report's lines of a field of the service `web`; a path from the root begins with a dot."""
     place = path[1:] if path.startswith(".") else f"services.web.{path}"
     report = program.files()["ADOPTED.md"]
     found = re.findall(r"^\| `(.+?)`(?: \(.+?\))? \| (.+) \|$", report, re.MULTILINE)

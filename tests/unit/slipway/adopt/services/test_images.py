@@ -7,7 +7,8 @@ from tests.unit.slipway.adopt.conftest import Adopted, lines, main
 
 def test_a_secret_of_a_build_that_is_no_file_is_left_out(adopted: Adopted) -> None:
     program = adopted(
-        "services: {web: {build: {context: ., secrets: [token]}}}\nsecrets: {token: {environment: NPM_TOKEN}}\n"
+        "services: {web: {build: {context: ., secrets: [token]}}}\n"
+        "secrets: {token: {environment: NPM_TOKEN}}\n"
     )
     assert "build_secrets" not in main(program), "the program would read a name that it does not have"
     ast.parse(main(program))
