@@ -1,6 +1,7 @@
 """The settings of a stack: values that differ between stacks, and secrets, never in plain text."""
 
 import itertools
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -82,19 +83,25 @@ def has_secret(value: str) -> bool:
     return masking.masked_text(value) != value
 
 
+def is_secret_word(before: str, word: str) -> bool:
+    """Return whether a word of a command has a secret; `before` is the word before it."""
+    return has_secret(word) or masking.masked_argument(before, word) != word
+
+
 def hidden(
-    words: Iterable[str], settings: Settings, owner: str, referred: Collection[str] = ()
+    words: Iterable[str], settings: Settings, owner: str, referred: Collection[str] = (), first: int = 1
 ) -> tuple[list[str], list[Code]]:
     """Return a command whose secrets come from variables, and these variables.
 
     Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`; `referred` are those that it must replace.
+    The number of the first new variable is `first`.
     """
     shown: list[str] = []
     variables: list[Code] = []
     before = ""
     for word in words:
-        if has_secret(word) or masking.masked_argument(before, word) != word:
-            name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + 1}"
+        if is_secret_word(before, word):
+            name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + first}"
             variables.append(settings.variable(name, word, owner))
             shown.append(f"$({name})")
         else:
@@ -105,7 +112,7 @@ def hidden(
 
 def escaped(value: str, referred: Collection[str] = ()) -> str:
     """Return a value in which Kubernetes replaces nothing but the variables that it refers to."""
-    value = value.replace("$(", "$$(")
+    value = re.sub(r"\$+(?=\()|\${2,}", lambda dollars: dollars[0] * 2, value)
     for name in referred:
         value = value.replace(f"$$({name})", f"$({name})")
     return value

@@ -16,11 +16,12 @@ from slipway.adopt.services.environment import Environment
 from slipway.adopt.services.exposure import Exposures
 from slipway.adopt.services.fields import DEPLOY, FIELDS
 from slipway.adopt.services.images import Images
-from slipway.adopt.services.roles import Part, Role, parts
-from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names, texts
+from slipway.adopt.services.roles import Part, Role, parts, texts
+from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables, databases_in
 from slipway.adopt.services.servers.redis import RedisTranslation
-from slipway.adopt.services.settings import Settings, hidden
+from slipway.adopt.services.servers.redis_clients import RedisVariables
+from slipway.adopt.services.settings import Settings
 from slipway.adopt.services.storage import Storage
 from slipway.adopt.services.top_level import top_level
 
@@ -131,14 +132,17 @@ class Translation:
         service = self.services[part.service]
         self.report.settle(service, path, FIELDS)
         self.report.settle(service.get("deploy", {}), join(path, "deploy"), DEPLOY)
-        postgres = PostgresVariables(path, self.databases, self.report, [])
+        variables: list[Code] = []
+        postgres = PostgresVariables(path, self.databases, self.report, variables)
+        caches = {name: other for name, other in self.parts.items() if other.role is Role.REDIS}
+        redis = RedisVariables(path, caches, self.report, variables)
         environment = Environment(
-            self.source, part, self.parts, self.settings, self.report, postgres, postgres.code
+            self.source, part, self.parts, self.settings, self.report, postgres, redis, variables
         )
         arguments: dict[str, Code | None] = {"namespace": "namespace.name", "image": image}
         needs: Mapping[str, Any] = service.get("depends_on", {})
         environment.translate(service.get("environment") or {}, needs, texts(service, commands=True))
-        arguments |= self._commands(service, part, path, environment)
+        arguments |= self._commands(service, path, environment)
         after = self._after(needs, path, environment)
         self.storage.translate(service, part, path)
         lasting = part.role is not Role.JOB
@@ -167,18 +171,12 @@ class Translation:
         variable = "" if part.role is Role.WORKER else part.variable
         self.statements.append(code.statement(variable, component))
 
-    def _commands(
-        self, service: Model, part: Part, path: str, environment: Environment
-    ) -> dict[str, Code | None]:
-        """Return the arguments for the entrypoint and the command; their secrets become variables."""
+    def _commands(self, service: Model, path: str, environment: Environment) -> dict[str, Code | None]:
+        """Return the arguments for the entrypoint and the command."""
         arguments: dict[str, Code | None] = {}
         for key, argument in (("entrypoint", "command"), ("command", "args")):
             if words := service.get(key):
-                postgres = environment.postgres
-                words = postgres.command(map(str, words))
-                shown, variables = hidden(words, self.settings, part.name, postgres.passwords)
-                environment.code += variables
-                arguments[argument] = code.texts(shown)
+                arguments[argument] = environment.command(words, join(path, key))
                 self.report.translated(join(path, key), f"{argument}, in the place of the image's")
             elif words is not None:
                 self.report.left_out(join(path, key), "it is empty: the image's own runs")
