@@ -15,6 +15,7 @@ from slipway.adopt.services import process
 from slipway.adopt.services.environment import Environment
 from slipway.adopt.services.exposure import Exposures
 from slipway.adopt.services.fields import DEPLOY, FIELDS
+from slipway.adopt.services.health import probes
 from slipway.adopt.services.images import Images
 from slipway.adopt.services.roles import Part, Role, parts, texts
 from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names
@@ -158,7 +159,7 @@ class Translation:
             "tmp": code.text(self.storage.tmp) if self.storage.tmp else None,
             "expose": self._exposures.exposure(service, part, path),
             "resources": process.amounts(service, path, self.report, PROCESS_DEFAULTS),
-            **process.probes(service, part.role, part.port, path, self.report),
+            **probes(service, part, path, self.report, self.parts.values()),
             "security": process.security(service, path, self.images.user(service), self.report),
             **process.stopping(service, part.role, path, self.report),
             "reaches": _array(reaches),
