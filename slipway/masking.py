@@ -27,16 +27,18 @@ PASSWORD_IN_URL = re.compile(
 _NAME = r"(?<![\w.-])(?P<name>[\w.-]++)"
 _ASSIGNMENTS = (
     re.compile(
-        _NAME + r"""(?P<mark>(?:\\*["'])?\s*[:=]\s*(?P<quote>\\*["']))"""
+        _NAME + r"""(?P<mark>(?:\\*["']\]?)?\s*[:=]\s*(?P<quote>\\*["']))"""
         r"""(?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))+)"""
     ),
+    re.compile(r"""(?<=define\(["'])(?P<name>\w+)(?P<mark>["'],\s*["'])(?P<value>[^"'\n]+)"""),
     re.compile(_NAME + r"""(?P<mark>=)(?P<value>[^\s"',;&]+)"""),
     re.compile(
         r"""^(?P<name>[ \t-]*+["']?[\w.-]++)(?P<mark>["']?\s*[:=]\s*)(?P<value>[^\s"']+)(?=\s*$)""",
         re.MULTILINE,
     ),
 )
-"""NAME="a value", "NAME": "a value" and NAME=value anywhere; `NAME: value` on a line of its own."""
+"""NAME="a value", "NAME": "a value", ["NAME"] = "a value", PHP's define("NAME", "a value") and NAME=value
+anywhere; `NAME: value` on a line of its own."""
 _ARGUMENT = re.compile(
     r"""(?<![\w.-])(?P<option>--?[A-Za-z][\w.-]*+|-[uUH])
     (?P<mark>=|[ \t]+|,[ \t]*                                     # in a shell, or in [--option, value]

@@ -47,6 +47,8 @@ URL = f"postgres://app:{CANARY}@db:5432/hits"
         f'{{"password": "a\\"{CANARY}"}}',
         f'"{{\\"password\\": \\"a {CANARY}\\"}}"',
         f"DB_PASS='two words {CANARY}'",
+        f"gitlab_rails['smtp_password'] = 'two words {CANARY}'",
+        f"define('AUTH_KEY', 'two words {CANARY}');",
         f"postgres://app:p@ss{CANARY}@db:5432/hits",
         f"url: jdbc:postgresql://db/hits?user=me&password={CANARY}",
         f"[database]\npassword = {CANARY}\n",

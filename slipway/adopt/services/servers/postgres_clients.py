@@ -110,11 +110,7 @@ class PostgresVariables:
             self.report.changed(place, "comes from the component, like the others of its `env`")
         elif (found := self._part_of(name, value)) is not None:
             self._part(place, name, value, *found)
-        elif (
-            "://" not in value
-            and "password" in value.lower()
-            and any(self._named(item, name, value) for item in self._passwords)
-        ):
+        elif "password" in value.lower() and any(self._named(item, name, value) for item in self._passwords):
             self.report.left_out(place, "it has a password: use DATABASE_URL, or what it is made of, PGHOST…")
         elif "@" in value and any(self._named(item, name, value) for item in self._passwords):
             self.report.left_out(place, "slipway does not know this form: use DATABASE_URL of the component")

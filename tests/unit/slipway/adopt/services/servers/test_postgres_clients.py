@@ -93,8 +93,16 @@ def test_the_kind_of_a_database_is_not_its_host(adopted: Adopted) -> None:
     assert 'EnvVar.value("KC_DB", "db")' in main(adopted(text))
 
 
-def test_a_connection_string_of_dotnet_is_left_out(adopted: Adopted) -> None:
-    program = adopted(client("DSN: 'Host=db;Database=shop;Username=root;Password=hunter2'"))
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Host=db;Database=shop;Username=root;Password=hunter2",
+        r"external_url 'https://a.example.com'\ndb['host'] = 'db'\ndb['password'] = 'hunter2'",
+    ],
+)
+def test_a_text_with_an_address_and_a_password_is_left_out(value: str, adopted: Adopted) -> None:
+    """As .NET and GitLab have it."""
+    program = adopted(client(f'DSN: "{value}"'))
     assert "**left out** | it has a password" in lines(program, "environment.DSN")
 
 
