@@ -17,7 +17,7 @@ from slipway.adopt.services.exposure import Exposures
 from slipway.adopt.services.fields import DEPLOY, FIELDS
 from slipway.adopt.services.health import probes
 from slipway.adopt.services.images import Images
-from slipway.adopt.services.roles import Part, Role, parts, texts
+from slipway.adopt.services.roles import Part, Role, mentioned, parts, texts
 from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables, databases_in
 from slipway.adopt.services.servers.redis import RedisTranslation
@@ -43,7 +43,10 @@ class Translation:
 
     def __post_init__(self) -> None:
         self.images = Images(self.source, self.report)
-        ports = {name: self._port(service, f"services.{name}") for name, service in self.services.items()}
+        ports = {
+            name: self._port(service, f"services.{name}") or self._named_port(name)
+            for name, service in self.services.items()
+        }
         self.parts = parts(self.services, ports)
         mounts = Counter(
             short_forms.mount(entry, f"services.{name}.volumes[{index}]").source
@@ -114,6 +117,16 @@ class Translation:
         exposed = [short_forms.port(str(port), f"{path}.expose").target for port in service.get("expose", [])]
         return next(iter([*tcp, *exposed]), None)
 
+    def _named_port(self, name: str) -> int | None:
+        """Return the port at which others name a service that publishes none: Compose lets them connect."""
+        own = Part(name, Role.WEB, "", "")
+        for other, service in self.services.items():
+            for text in texts(service) if other != name else ():
+                for found in mentioned(text, [own]):
+                    if found.port:
+                        return found.port
+        return None
+
     def _server(self, part: Part, path: str) -> None:
         host, cidr = f"{part.variable}Host", f"{part.variable}Cidr"
         lacks = "slipway has no component for it"
@@ -133,6 +146,8 @@ class Translation:
         service = self.services[part.service]
         self.report.settle(service, path, FIELDS)
         self.report.settle(service.get("deploy", {}), join(path, "deploy"), DEPLOY)
+        if part.role is Role.WEB and not service.get("ports") and not service.get("expose"):
+            self.report.changed(path, f"others name its port {part.port}, so a Service leads to it")
         variables: list[Code] = []
         postgres = PostgresVariables(path, self.databases, self.report, variables)
         caches = {name: other for name, other in self.parts.items() if other.role is Role.REDIS}
