@@ -13,7 +13,7 @@ from slipway.adopt.report import Report
 from slipway.adopt.services.roles import Mention, Part, Role, mentioned
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables
 from slipway.adopt.services.servers.redis_clients import RedisVariables
-from slipway.adopt.services.settings import Settings, escaped, has_secret, hidden
+from slipway.adopt.services.settings import Settings, escaped, has_secret, hidden, is_secret_word
 
 _SETTING = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-[^${}]*)?\})", re.ASCII)
 _SETTINGS = ("image", "host", "issuer", "repository")
@@ -52,6 +52,7 @@ class Environment:
         shown, variables = hidden(given, self.settings, self.owner.name, referred, self._hidden + 1)
         self._hidden += len(variables)
         self.code += variables
+        self._secret_words(given, path)
         named = [found for word in shown for found in mentioned(word, self.parts.values())]
         for service in dict.fromkeys(found.part.service for found in named if found.plain):
             part = self.parts[service]
@@ -65,6 +66,24 @@ class Environment:
             self._lead(found.part)
         return code.array(_with_hosts(word, _addresses(word, self.parts.values())) for word in shown)
 
+    def _secret_words(self, words: Sequence[str], path: str) -> None:
+        """Record what to change in the secrets of a command, which the program does not have."""
+        secret = [
+            word for before, word in zip(("", *words), words, strict=False) if is_secret_word(before, word)
+        ]
+        named = {
+            found.part.service: found.part
+            for word in secret
+            for found in mentioned(word, self.parts.values())
+        }
+        for part in named.values():
+            self._lead(part)
+            if part.role is Role.SERVER:
+                text = f"its secret has `{part.service}`: set it with the address of your own server"
+                self.report.changed(path, text)
+        for text in self.postgres.passwords_in(secret):
+            self.report.changed(path, text)
+
     def _variable(self, name: str, value: str | None) -> None:
         path = f"services.{self.owner.service}.environment.{name}"
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
@@ -73,10 +92,10 @@ class Environment:
             )
         elif self.redis.take(name, value or ""):
             pass
-        elif value is None or not value.strip():
+        elif not (value or "").strip() and not self.postgres.wants_password(name):
             what = "has no value here" if value is None else "is empty"
             self.report.left_out(path, f"it {what}: if the process needs it, add `EnvVar.value({name!r}, …)`")
-        elif self.postgres.take(name, value):
+        elif self.postgres.take(name, value := value or ""):
             pass
         elif _is_secret(name, value):
             self._secret(path, name, value)

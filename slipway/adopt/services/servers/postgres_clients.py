@@ -118,6 +118,18 @@ class PostgresVariables:
             return False
         return True
 
+    def wants_password(self, name: str) -> bool:
+        """Return whether a variable is for the password of a database, which Compose may have without."""
+        found = self._part_of(name, "")
+        return found is not None and found[1] == "PASSWORD"
+
+    def passwords_in(self, words: Iterable[str]) -> Iterator[str]:
+        """Yield what to check in secret words of a command which have the password of a database."""
+        text = " ".join(words)
+        for service, variable in self._passwords.items():
+            if (password := self.databases[service][1].password) and password in text:
+                yield f"its secret has the text of the password of `{service}`, which is now $({variable})"
+
     def doubt(self, name: str, value: str) -> str:
         """Return what to check in a variable with the login of a database, perhaps for something else."""
         match = _PART.fullmatch(name)

@@ -84,6 +84,13 @@ def test_a_value_with_a_password_is_a_secret(value: str, adopted: Adopted) -> No
     assert "reaches=[mysql]" in main(program)
 
 
+def test_a_server_in_a_secret_of_a_command_says_so(adopted: Adopted) -> None:
+    program = adopted(web("command: ['sh', '-c', 'wait-for mysql:3306 && site --admin-password=hunter2']"))
+    assert 'args=["sh", "-c", "$(WEB_SECRET_1)"]' in main(program)
+    assert "its secret has `mysql`: set it with the address" in lines(program, "command")
+    assert "reaches=[mysql]" in main(program)
+
+
 def test_secrets_of_entrypoint_and_command_have_variables_of_their_own(adopted: Adopted) -> None:
     program = adopted(web("entrypoint: [a, --token=hunter1], command: [b, --token=hunter2]"))
     assert 'command=["a", "$(WEB_SECRET_1)"]' in main(program)

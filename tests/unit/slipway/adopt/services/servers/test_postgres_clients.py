@@ -65,6 +65,16 @@ def test_a_login_that_may_be_that_of_the_database_says_so(adopted: Adopted) -> N
     assert "write `db.password('ADMIN_PASSWORD')`" in lines(program, "environment.ADMIN_PASSWORD")
 
 
+def test_an_empty_password_is_that_of_the_component(adopted: Adopted) -> None:
+    """As of Mastodon, whose database trusts all clients."""
+    assert 'db.password("DB_PASS")' in main(adopted(client("DB_HOST: db, DB_PASS: ''")))
+
+
+def test_a_password_in_a_command_says_so(adopted: Adopted) -> None:
+    program = adopted(client("DB_HOST: db").replace("build: .", "build: ., command: [a, --password=hunter2]"))
+    assert "the password of `db`, which is now $(PGPASSWORD)" in lines(program, "command")
+
+
 def test_a_login_next_to_the_address_of_another_server_stays(adopted: Adopted) -> None:
     program = adopted(
         client(
