@@ -27,16 +27,18 @@ PASSWORD_IN_URL = re.compile(
 _NAME = r"(?<![\w.-])(?P<name>[\w.-]++)"
 _ASSIGNMENTS = (
     re.compile(
-        _NAME + r"""(?P<mark>(?:\\*["'])?\s*[:=]\s*(?P<quote>\\*["']))"""
+        _NAME + r"""(?P<mark>(?:\\*["']\]?)?\s*[:=]\s*(?P<quote>\\*["']))"""
         r"""(?P<value>(?:(?!(?P=quote))(?:\\.|[^\\\n]))+)"""
     ),
+    re.compile(r"""(?<=define\(["'])(?P<name>\w+)(?P<mark>["'],\s*["'])(?P<value>[^"'\n]+)"""),
     re.compile(_NAME + r"""(?P<mark>=)(?P<value>[^\s"',;&]+)"""),
     re.compile(
         r"""^(?P<name>[ \t-]*+["']?[\w.-]++)(?P<mark>["']?\s*[:=]\s*)(?P<value>[^\s"']+)(?=\s*$)""",
         re.MULTILINE,
     ),
 )
-"""NAME="a value", "NAME": "a value" and NAME=value anywhere; `NAME: value` on a line of its own."""
+"""NAME="a value", "NAME": "a value", ["NAME"] = "a value", PHP's define("NAME", "a value") and NAME=value
+anywhere; `NAME: value` on a line of its own."""
 _ARGUMENT = re.compile(
     r"""(?<![\w.-])(?P<option>--?[A-Za-z][\w.-]*+|-[uUH])
     (?P<mark>=|[ \t]+|,[ \t]*                                     # in a shell, or in [--option, value]
@@ -47,7 +49,10 @@ _ARGUMENT = re.compile(
     re.VERBOSE,
 )
 """An option of a command, and the argument after it."""
-_LOGIN_OPTIONS = ("-u", "-U", "--user", "--proxy-user", "--auth")
+_LOGIN_AT = re.compile(r"((?<![\w.-])[\w.-]+:)[^\s@/]+(?=@(?:tcp|tcp6|unix)\()")
+"""The login in an address of Go's MySQL driver: user:password@tcp(host:3306)/database."""
+_LOGIN_OPTION = re.compile(r"-[a-zA-Z]?[fgikLnsSvN]*[uU]|--user|--proxy-user|--auth")
+"""Options with a login after them; curl takes several letters at once: -fsu."""
 _REDIS_OPTIONS = ("--requirepass", "--masterauth")
 _REFERENCE = re.compile(r"\$(?:[({]|[A-Z_][A-Z0-9_]*$)")
 """A reference to a variable: $(NAME), ${NAME} or $NAME."""
@@ -77,6 +82,7 @@ def message(text: str) -> str:
 def masked_text(text: str) -> str:
     """Mask passwords in URLs, tokens, and the values that follow a name of a secret."""
     text = PASSWORD_IN_URL.sub(rf"\1{MASK}", text)
+    text = _LOGIN_AT.sub(rf"\1{MASK}", text)
     text = _TOKEN.sub(lambda match: f"{match['before'] or ''}{MASK}", text)
     text = _masked_arguments(text)
     for pattern in _ASSIGNMENTS:
@@ -108,7 +114,7 @@ def masked_argument(option: str, value: str) -> str:
     """
     name, _, rest = value.partition(":")
     rest = rest.strip()
-    if option in _LOGIN_OPTIONS:
+    if _LOGIN_OPTION.fullmatch(option):
         is_login = rest and not rest.startswith("//") and not (name + rest).isdecimal()
         return f"{name}:{MASK}" if is_login and not _REFERENCE.match(rest) else value
     if option in ("-H", "--header"):

@@ -162,7 +162,7 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate({"namespace": f"{project}-{stack}", **own})
         except ValidationError as error:
-            problems = [*problems_in(error, hide=secret), *problems]
+            problems = [*problems_in(error, hide=secret | {*SECRETS}), *problems]
         if problems:
             raise pulumi.RunError(report(stack, problems, cls.model_json_schema()))
         return settings

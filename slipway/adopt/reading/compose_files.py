@@ -17,6 +17,25 @@ Model = dict[str, Any]
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _PAIRS = ("environment", "labels", "annotations", "extra_hosts", "sysctls", "args")
 _REPLACED = ("command", "entrypoint", "test")
+_SHAPES: dict[tuple[type, ...], tuple[str, ...]] = {
+    (list,): (
+        "ports", "expose", "volumes", "secrets", "configs", "profiles", "build.platforms", "build.secrets",
+    ),
+    (dict,): (
+        "deploy", "deploy.resources", "deploy.resources.limits", "deploy.resources.reservations", "develop",
+        "healthcheck", "logging",
+    ),
+    (list, dict): ("build.args", "depends_on", "environment"),
+    (str, list): ("command", "entrypoint", "healthcheck.test", "tmpfs"),
+    (str, dict): ("build",),
+    (str, list, dict): ("env_file",),
+}  # fmt: skip
+"""What Compose takes for fields of a service."""
+_FULL = ("ports", "volumes", "secrets", "configs", "build.secrets", "env_file")
+"""Lists whose items may be mappings."""
+_NAMED = (*_PAIRS, "depends_on", "networks")
+"""Mappings whose keys say something without a value too."""
+_NOUNS: dict[type, str] = {list: "a list", dict: "a mapping", str: "a text"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -59,32 +78,66 @@ def load(file: Path) -> Model:
     """
     try:
         value = yaml.load(read_text(file), _Loader)  # noqa: S506 # a SafeLoader
+    except yaml.MarkedYAMLError as error:  # without its lines, which may have a secret
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}," if mark else ""
+        raise BadSource(f"{file}{line} is not YAML that Compose reads: {error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadSource(f"{file} is not YAML that Compose reads: {error}") from None
     if not isinstance(value, dict):
         raise BadSource(f"{file} must be a mapping with `services:`, but is {_kind(value)}")
     for section in ("services", "volumes", "networks", "configs", "secrets"):
-        _check_mapping(value.get(section), section, file)
-    for name, service in (value.get("services") or {}).items():
-        if not isinstance(service, dict):
-            raise BadSource(f"services.{name} in {file} must be a mapping, but is {_kind(service)}")
-        for group in ("deploy", "healthcheck", "develop", "logging"):
-            _check_mapping(service.get(group), f"services.{name}.{group}", file)
-    return {
-        **value,
-        "services": {name: _service(item) for name, item in (value.get("services") or {}).items()},
-    }
+        if value.get(section) is not None:
+            _check(value[section], (dict,), section, file)
+    services = {name: _given(item) for name, item in (value.get("services") or {}).items()}
+    for name, service in services.items():
+        _check(service, (dict,), f"services.{name}", file)
+        _check_fields(service, f"services.{name}", file)
+    return {**value, "services": {name: _service(item) for name, item in services.items()}}
 
 
-def _check_mapping(value: Any, path: str, file: Path) -> None:
-    if value is not None and not isinstance(value, dict):
-        raise BadSource(f"{path} in {file} must be a mapping, but is {_kind(value)}")
+def _given(value: Any, key: str = "") -> Any:
+    """Return a value without empty fields, which Compose ignores; None if nothing is left."""
+    if not isinstance(value, dict) or key in _NAMED:
+        return value
+    given = {name: _given(item, name) for name, item in value.items()}
+    return {name: item for name, item in given.items() if item is not None} or (None if value else value)
+
+
+def _check_fields(service: Model, path: str, file: Path) -> None:
+    for shapes, fields in _SHAPES.items():
+        for field in fields:
+            if (value := _at(service, field)) is not None:
+                _check(value, shapes, f"{path}.{field}", file)
+                if isinstance(value, list) and field not in _FULL:
+                    _check_items(value, f"{path}.{field}", file)
+
+
+def _at(value: Any, path: str) -> Any:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _check(value: Any, shapes: tuple[type, ...], path: str, file: Path) -> None:
+    if not isinstance(value, shapes):
+        allowed = " or ".join(_NOUNS[shape] for shape in shapes)
+        # The text in the place of a list of variables may be a secret.
+        shown = _kind(value) if path.rpartition(".")[2] not in _PAIRS else "a single value"
+        raise BadSource(f"{path} in {file} must be {allowed}, but is {shown}")
+
+
+def _check_items(items: list[Any], path: str, file: Path) -> None:
+    for index, item in enumerate(items):
+        if isinstance(item, dict | list):  # as `- NAME: value`, which looks right in YAML
+            raise BadSource(f"{path}[{index}] in {file} must be a single value, but is {_kind(item)}")
 
 
 def _kind(value: Any) -> str:
-    names = {type(None): "empty", list: "a list", str: "the text", bool: "the value", int: "the number"}
-    name = names.get(type(value), "a value")
-    return name if value is None or isinstance(value, list) else f"{name} {value!r}"
+    if value is None or isinstance(value, list | dict):
+        return "empty" if value is None else _NOUNS[type(value)]
+    names = {str: "the text", bool: "the value", int: "the number"}
+    return f"{names.get(type(value), 'the value')} {value!r}"
 
 
 def _service(service: Model) -> Model:
@@ -95,8 +148,11 @@ def _service(service: Model) -> Model:
         service["build"] = {"context": build}
     elif isinstance(build, dict):
         service["build"] = {key: _pairs(value) if key in _PAIRS else value for key, value in build.items()}
-    if isinstance(needs := service.get("depends_on"), list):
-        service["depends_on"] = {str(name): {"condition": "service_started"} for name in needs}
+    if needs := service.get("depends_on"):
+        how = needs if isinstance(needs, dict) else {}
+        service["depends_on"] = {
+            str(name): how.get(name) or {"condition": "service_started"} for name in needs
+        }
     return service
 
 

@@ -71,6 +71,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
     """Yield the instructions of the last stage, and of the stages that it begins from."""
     joined = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE)
     joined = re.sub(r"\\[ \t]*\n", " ", joined)
+    joined = re.sub(r"<<-?([\"']?)(\w+)\1(.*)\n(?:.*\n)*?\s*\2[ \t]*$", r"\3", joined, flags=re.MULTILINE)
     stages: list[tuple[str, str, list[tuple[str, str]]]] = []
     for line in joined.splitlines():
         match = re.match(r"\s*([A-Za-z]+)\s+(.*\S)", line)
@@ -103,18 +104,24 @@ def _image(stages: list[tuple[str, str]], web: Model, found: _Found, file: Path)
         raise BadSource(
             f'{file} has neither CMD nor ENTRYPOINT, so what runs is unknown: add CMD ["gunicorn", …]'
         )
-    variables = dict(_variables(stages))
+    variables = _variables(stages)
     for name, rest in stages:
         path = f"Dockerfile.{name}"
         if name == "EXPOSE":
-            ports = interpolate(rest, variables, path).split()
-            web["expose"] = [*web.get("expose", []), *(port for port in ports if not port.endswith("/udp"))]
-            found.origins["services.web.expose"] = path
+            words = interpolate(rest, variables, path).split()
+            ports = [word for word in words if not word.startswith("/")]
+            if not ports:
+                found.lines.append((path, f"{rest} has no value here: add `expose` if it has a port", False))
+            elif tcp := [port for port in ports if not port.lower().endswith("/udp")]:
+                web["expose"] = [*web.get("expose", []), *tcp]
+                found.origins["services.web.expose"] = path
+            else:
+                found.lines.append((path, "components have ports of TCP only", False))
         elif name == "HEALTHCHECK":
             web["healthcheck"] = _health(rest, path)
             found.origins["services.web.healthcheck"] = path
         elif name == "VOLUME":
-            web["volumes"] = [*web.get("volumes", []), *_list(rest)]
+            web["volumes"] = [*web.get("volumes", []), *_list(rest, path)]
             found.origins["services.web.volumes"] = path
         elif name == "USER" and not rest.partition(":")[0].isdecimal():
             found.lines.append(
@@ -124,33 +131,51 @@ def _image(stages: list[tuple[str, str]], web: Model, found: _Found, file: Path)
             found.lines.append((path, "a part of the image", True))
 
 
-def _variables(stages: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _variables(stages: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the variables of ARG and ENV, whose values may refer to those before."""
+    found: dict[str, str] = {}
     for name, rest in stages:
-        if name in ("ARG", "ENV"):
-            for word in shlex.split(rest, posix=True):
-                key, mark, value = word.partition("=")
-                if mark:
-                    yield key, value
+        for key, value in _assignments(name, rest):
+            try:
+                found[key] = interpolate(value, found, key)
+            except BadSource:  # a dollar that begins no variable stays
+                found[key] = value
+    return found
+
+
+def _assignments(instruction: str, rest: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values that an instruction sets; `ENV NAME value` is the old form."""
+    if instruction == "ENV" and (old := re.fullmatch(r"([^\s=]+)\s+(.*)", rest)):
+        yield old[1], old[2].strip("\"'")
+        return
+    try:
+        words = shlex.split(rest) if instruction in ("ARG", "ENV") else []
+    except ValueError:  # a quote without its end, which the build refuses
+        return
+    for word in words:
+        key, mark, value = word.partition("=")
+        if mark:
+            yield key, value
 
 
 def _health(rest: str, path: str) -> dict[str, Any]:
-    options = dict(re.findall(r"--([a-z-]+)=(\S+)", rest))
-    command = re.sub(r"--[a-z-]+=\S+\s*", "", rest).strip()
-    if command.upper() == "NONE":
+    match = re.fullmatch(r"((?:--[a-z-]+=\S+\s+)*)(?:(NONE)|CMD\s+(.+))", rest, re.IGNORECASE)
+    if not match:
+        raise BadSource(f"{path} must be NONE, or CMD with a command, after options like --interval=30s")
+    options, none, words = match.groups()
+    if none:
         return {"disable": True}
-    if not command.upper().startswith("CMD "):
-        raise BadSource(f"{path} is {rest!r}, but must be NONE, or CMD with a command")
-    words = command[4:].strip()
-    test = ["CMD", *_list(words)] if words.startswith("[") else ["CMD-SHELL", words]
-    return {"test": test, **{_OPTIONS[key]: value for key, value in options.items() if key in _OPTIONS}}
+    test = ["CMD", *_list(words, path)] if words.startswith("[") else ["CMD-SHELL", words]
+    given = dict(re.findall(r"--([a-z-]+)=(\S+)", options))
+    return {"test": test, **{_OPTIONS[key]: value for key, value in given.items() if key in _OPTIONS}}
 
 
-def _list(text: str) -> list[str]:
+def _list(text: str, path: str) -> list[str]:
     """Return the words of an instruction, as JSON or apart by blanks."""
     try:
         return [str(word) for word in json.loads(text)] if text.startswith("[") else text.split()
     except ValueError:
-        raise BadSource(f"Dockerfile has {text!r}, but a list must be JSON, in double quotes") from None
+        raise BadSource(f"{path} has a list that is not JSON: put its words into double quotes") from None
 
 
 def _requirements(directory: Path, web: Model, found: _Found) -> None:

@@ -1,5 +1,7 @@
 """Variables in Compose files, and files with variables.
 
+Messages name the place, and not the value there, which may be a secret.
+
 https://docs.docker.com/reference/compose-file/interpolation/
 """
 
@@ -11,6 +13,16 @@ from typing import Any
 from slipway.errors import BadSource
 
 _REFERENCE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])|\}))", re.ASCII)
+_ENTRY = re.compile(
+    r"""(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*
+    (?:[=:][ \t]*(?:
+        '(?P<raw>.*?)(?<!\\)'[^\n]*
+        |"(?P<escaped>(?:[^"\\]|\\.)*)"[^\n]*
+        |(?P<plain>[^\n]*)
+    ))?[ \t\r]*$""",
+    re.ASCII | re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+"""A variable of a file, whose value may have several lines in quotes."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -36,7 +48,7 @@ def _replaced(text: str, variables: Mapping[str, str], path: str) -> str:
         match = _REFERENCE.match(text, start)
         if not match:
             raise BadSource(
-                f"{path} is {text!r}, in which `{text[start : start + 8]}` is no variable: write $$ for $"
+                f"{path} has `{text[start : start + 2]}`, which begins no variable: write $$ for $"
             )
         dollar, name, braced, operator = match.groups()
         position = match.end()
@@ -59,7 +71,7 @@ def _end(text: str, start: int, path: str) -> int:
             depth -= 1
         if not depth:
             return position
-    raise BadSource(f"{path} is {text!r}, but a brace of `${{` is not closed: add the `}}`")
+    raise BadSource(f"{path} has a `${{` without its end: add the `}}`")
 
 
 def _applied(name: str, operator: str, rest: str, variables: Mapping[str, str], path: str) -> str:
@@ -82,31 +94,46 @@ def read_variables(file: Path, outer: Mapping[str, str]) -> dict[str, str]:
         BadSource: the file cannot be read, or has a line that sets no variable.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(read_text(file).splitlines(), 1):
-        line = line.strip().removeprefix("export ")
-        if not line or line.startswith("#"):
-            continue
-        match = re.fullmatch(r"([A-Za-z_][\w.-]*)\s*(?:[=:]\s*(.*))?", line, re.ASCII)
+    text = read_text(file)
+    position = _after_comments(text, 0)
+    while position < len(text):
+        line = text.count("\n", 0, position) + 1
+        match = _ENTRY.match(text, position)
         if not match:
-            raise BadSource(f"{file}, line {number} is {line.partition('=')[0]!r}, but must be NAME=value")
-        name, value = match.groups()
+            raise BadSource(f"{file}, line {line} must be NAME=value")
+        name, value = match["name"], _value(match, {**found, **outer}, f"{file}, line {line}")
         if value is not None:
-            found[name] = _unquoted(value, {**found, **outer}, f"{file}, line {number}")
+            found[name] = value
         elif name in outer:  # a name alone passes the variable on
             found[name] = outer[name]
+        position = _after_comments(text, match.end())
     return found
 
 
-def _unquoted(value: str, variables: Mapping[str, str], place: str) -> str:
-    if value.startswith("'"):
-        return value[1:].partition("'")[0]
-    if value.startswith('"'):
-        match = re.match(r'"((?:[^"\\]|\\.)*)"', value)
-        if not match:
-            raise BadSource(f"{place} begins with a double quote, but does not end with one")
-        text = re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), match[1])
+def _after_comments(text: str, position: int) -> int:
+    match = re.compile(r"\s*(?:#[^\n]*\s*)*").match(text, position)
+    return match.end() if match else position
+
+
+def _value(match: re.Match[str], variables: Mapping[str, str], place: str) -> str | None:
+    if match["raw"] is not None:
+        return match["raw"]
+    if (text := match["escaped"]) is not None:
+        text = re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), text, flags=re.DOTALL)
         return _replaced(text, variables, place)
-    return _replaced(re.split(r"\s+#", value)[0].strip(), variables, place)
+    if (plain := match["plain"]) is None:
+        return None
+    if plain.startswith(("'", '"')):
+        raise BadSource(f"{place} begins with a quote, but does not end with one")
+    return _replaced(re.split(r"\s+#", plain)[0].strip(), variables, place)
+
+
+def text_of(file: Path) -> str | None:
+    """Return the text of a file; None if it cannot be read, or is not a text."""
+    try:
+        return read_text(file)
+    except BadSource:
+        return None
 
 
 def read_text(file: Path) -> str:

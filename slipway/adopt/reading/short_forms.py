@@ -8,24 +8,27 @@ from typing import Any
 
 from slipway.errors import BadSource
 
-_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-_BYTES = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3}
+_UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_PREFIXES = ("", "k", "m", "g", "t", "p")
 
 
 def seconds(value: Any, path: str) -> int:
     """Return a duration in whole seconds, at least 1; raise BadSource for anything else."""
-    parts = re.findall(r"([0-9.]+)(us|ms|s|m|h)", str(value))
+    parts = re.findall(r"([0-9.]+)(ns|us|ms|s|m|h|d|w)", str(value))
     if not parts or "".join(number + unit for number, unit in parts) != str(value):
         raise BadSource(f"{path} is {value!r}, but must be a duration: 30s, 1m30s")
     return max(1, math.ceil(sum(float(number) * _UNITS_S[unit] for number, unit in parts)))
 
 
 def mebibytes(value: Any, path: str) -> int:
-    """Return a size in MiB, rounded up; raise BadSource for anything else."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", str(value).lower())
-    if not match or match[2] not in _BYTES or not float(match[1]):
+    """Return a size in MiB, rounded up; raise BadSource for anything else.
+
+    Units are those of Docker: `k`, `kb` and `KiB` are all 1024 bytes.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgtp]?)i?b?", str(value).lower())
+    if not match or not float(match[1]):
         raise BadSource(f"{path} is {value!r}, but must be a size: 512m, 1g")
-    return math.ceil(float(match[1]) * _BYTES[match[2]] / 1024**2)
+    return math.ceil(float(match[1]) * 1024.0 ** (_PREFIXES.index(match[2]) - 2))
 
 
 def cores(value: Any, path: str) -> int:
@@ -65,8 +68,8 @@ def port(value: Any, path: str) -> PublishedPort:
         entry = dict(value)
     else:
         match = re.fullmatch(
-            r"(?:(\[[0-9a-fA-F:]+\]|[0-9.]+):(?=[0-9-]*:))?(?:([0-9-]*):)?([0-9]+)(?:-[0-9]+)?(?:/(tcp|udp))?",
-            str(value),
+            r"(?:(\[[0-9a-fA-F:]+\]|[0-9.]+):(?=[0-9-]*:))?(?:([0-9-]*):)?([0-9]+)(?:-[0-9]+)?(?:/(tcp|udp|sctp))?",
+            str(value).lower(),
         )
         if not match:
             raise BadSource(

@@ -36,7 +36,8 @@ class Source:
     """Interpolated and merged: what Compose runs."""
     written: Model
     """Merged, with the variables as the authors wrote them."""
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The variables that Compose has: of .env and of the environment."""
     root: str = "app"
     """The path of the directory as the program has it."""
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +57,8 @@ class Source:
 
     def keys(self, service: str, field: str, index: int, known: Sequence[str]) -> tuple[str, ...]:
         """Return the known keys that an entry of a list was written with: none in its short form."""
-        entry = self.written["services"].get(service, {}).get(field, [])[index]
+        entries = self.written["services"].get(service, {}).get(field, [])
+        entry = entries[index] if index < len(entries) else {}
         return tuple(key for key in known if key.partition(".")[0] in entry)
 
     def expression_of(self, file: Path) -> str:
@@ -102,14 +104,25 @@ def read(
         lines += [(f"services.{name}.extends", _EXTENDS, True) for name in extending]
     if not merged["services"]:
         raise BadSource(f"{files[0]} has no services: add one under `services:`")
-    model = _from_docker_compose(directory, files, environment) or without_docker_compose(
+    model = _from_docker_compose(directory, files, variables, environment) or without_docker_compose(
         directory, files, variables
     )
-    written = with_own_paths(merged)
+    written = with_own_paths(_with_included(merged, model))
     model = _like(model, written)
     _check(model, files[0])
     profiles = [name for name in re.split(r"[,\s]+", variables.get("COMPOSE_PROFILES", "")) if name]
-    return Source(files[0].name, directory, model, written, environment, root, lines=lines, profiles=profiles)
+    return Source(files[0].name, directory, model, written, variables, root, lines=lines, profiles=profiles)
+
+
+def _with_included(written: Model, model: Model) -> Model:
+    """Return what was written, and of files that it includes what Compose made of them."""
+    sections = ("services", "volumes", "secrets", "configs") if "include" in written else ()
+    own = {name: written.get(name) or {} for name in sections}
+    more = {
+        name: {key: item for key, item in (model.get(name) or {}).items() if key not in own[name]}
+        for name in sections
+    }
+    return {**written, **{name: own[name] | more[name] for name in sections if own[name] or more[name]}}
 
 
 def _variables(directory: Path, environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -139,7 +152,8 @@ def without_docker_compose(directory: Path, files: Sequence[Path], variables: Ma
 
 def _complete(service: Model, name: str, directory: Path, variables: Mapping[str, str]) -> None:
     """Fill in the variables of files and of this machine, and split commands into words."""
-    own = {key: variables.get(key) if value is None else value for key, value in _environment(service, name)}
+    given = service.get("environment") or {}
+    own = {key: variables.get(key) if value is None else value for key, value in given.items()}
     files = service.pop("env_file", None) or []
     from_files: dict[str, Any] = {}
     for entry in [files] if isinstance(files, str | Mapping) else files:
@@ -164,22 +178,15 @@ def _complete(service: Model, name: str, directory: Path, variables: Mapping[str
         service["healthcheck"] = {**service["healthcheck"], "test": ["CMD-SHELL", test]}
 
 
-def _environment(service: Model, name: str) -> Sequence[tuple[str, Any]]:
-    variables = service.get("environment") or {}
-    if not isinstance(variables, dict):
-        raise BadSource(f"services.{name}.environment is {variables!r}, but must be a mapping or a list")
-    return list(variables.items())
-
-
 def _words(value: str, path: str) -> list[str]:
     try:
         return shlex.split(value)
     except ValueError as error:
-        raise BadSource(f"{path} is {value!r}, which has no end: {error}. Close the quotes") from None
+        raise BadSource(f"{path} has no end: {error}. Close the quotes") from None
 
 
 def _from_docker_compose(
-    directory: Path, files: Sequence[Path], environment: Mapping[str, str]
+    directory: Path, files: Sequence[Path], variables: Mapping[str, str], environment: Mapping[str, str]
 ) -> Model | None:
     """Return what `docker compose` makes of the files; None if it is not installed."""
     named = [word for file in files for word in ("--file", str(file.resolve()))]
@@ -193,6 +200,10 @@ def _from_docker_compose(
     except CommandFailed:
         return None
     if done.code:
+        for file in files:
+            interpolate(
+                load(file), variables
+            )  # its message has no value, which may be a secret; Compose's has
         raise BadSource(f"docker compose refuses {files[0]}: {done.error}")
     model: Model = _without_nulls(json.loads(done.text))
     for service in model["services"].values():
@@ -220,7 +231,7 @@ def _like(model: Model, written: Model) -> Model:
             if isinstance(kept.get(group), dict):
                 kept[group] = _ordered(kept[group], own.get(group) or {}, more=group == "environment")
         if args := kept.get("build", {}).get("args"):
-            kept["build"]["args"] = _ordered(args, own["build"]["args"], more=False)
+            kept["build"]["args"] = _ordered(args, own["build"].get("args") or {}, more=False)
         services[name] = kept
     return {**model, "services": services}
 

@@ -1,7 +1,7 @@
-"""The environment of a service, as variables of its component."""
+"""The environment and the commands of a service, as variables and words of its component."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,16 +10,14 @@ from slipway.adopt import code
 from slipway.adopt.code import Code, camel
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report
-from slipway.adopt.services.roles import Part, Role, mentioned
+from slipway.adopt.services.roles import Mention, Part, Role, mentioned
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables
-from slipway.adopt.services.settings import Settings, escaped
+from slipway.adopt.services.servers.redis_clients import RedisVariables
+from slipway.adopt.services.settings import Settings, escaped, has_secret, hidden, is_secret_word
 
-_REDIS_URL = re.compile(r"(?:rediss?|valkey)://(?:[^@/]*@)?(?P<host>[^:/?]+)(?::6379)?(?:/(?P<rest>.*))?")
 _SETTING = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-[^${}]*)?\})", re.ASCII)
 _SETTINGS = ("image", "host", "issuer", "repository")
 """The settings that the program reads itself."""
-_LOG_IN = "the Redis component has a password: the process must log in with REDIS_PASSWORD"
-_HOST_PORT = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")
 
 
 @dataclass
@@ -32,108 +30,104 @@ class Environment:
     settings: Settings
     report: Report
     postgres: PostgresVariables
-    code: list[Code] = field(default_factory=list)
+    redis: RedisVariables
+    code: list[Code]
     leads_to: dict[str, Part] = field(default_factory=dict)
     """The services, apart from Redis and Postgres, that the process connects to, by name."""
-    _urls: dict[str, str] = field(default_factory=dict)
-    """By Redis, the variable that has its URL."""
+    _hidden: int = 0
+    """How many variables have secrets of commands."""
 
-    def translate(
-        self, variables: Mapping[str, Any], needs: Collection[str], words: Iterable[str] = ()
-    ) -> None:
+    def translate(self, variables: Mapping[str, Any], needs: Collection[str], words: Sequence[str]) -> None:
         """Translate the variables of a service that depends on others; `words` are those of its command."""
         texts = {name: _text(value) for name, value in variables.items()}
         self.postgres.begin(texts, words, needs)
-        redis = {name: part for name, part in self.parts.items() if part.role is Role.REDIS}
-        full = [part for part in redis.values() if self._has_address(texts, part)]
-        self.code += [f"*{part.variable}.env" for part in full]
+        self.redis.begin(texts, words, needs)
         for name, value in texts.items():
-            self._variable(name, value, redis, bool(full))
-        led = {part.service for part in full} | set(self._urls)
-        for name in needs:
-            if name in redis and name not in led:
-                self.code.append(f"*{redis[name].variable}.env")
-                self.report.changed(
-                    f"services.{self.owner.service}.environment",
-                    f"no variable names `{name}`, so the process gets REDIS_HOST, REDIS_PORT and"
-                    " REDIS_PASSWORD: it must log in with the password",
-                )
+            self._variable(name, value)
 
-    def _has_address(self, texts: Mapping[str, str | None], redis: Part) -> bool:
-        """Return whether variables name a Redis otherwise than by a URL, so that the password is missing."""
-        return any(
-            value and not _REDIS_URL.fullmatch(value) and any(mentioned(value, [redis]))
-            for value in texts.values()
-        )
+    def command(self, words: Iterable[Any], path: str) -> Code:
+        """Return a command with the addresses of the program; its secrets become variables."""
+        given = self.redis.command(self.postgres.command(map(str, words)))
+        referred = (*self.postgres.passwords, *self.redis.urls)
+        shown, variables = hidden(given, self.settings, self.owner.name, referred, self._hidden + 1)
+        self._hidden += len(variables)
+        self.code += variables
+        self._secret_words(given, path)
+        named = [found for word in shown for found in mentioned(word, self.parts.values())]
+        for service in dict.fromkeys(found.part.service for found in named if found.plain):
+            part = self.parts[service]
+            if part.role is Role.SERVER:
+                text = f"`{service}` stays in it: if it is the host, write `{part.variable}_host`"
+                self.report.left_out(path, text)
+        addresses = [found for found in named if not found.plain]
+        if any(found.part.role is Role.SERVER for found in addresses):
+            self.report.changed(path, self._address(addresses))
+        for found in addresses:
+            self._lead(found.part)
+        return code.array(_with_hosts(word, _addresses(word, self.parts.values())) for word in shown)
 
-    def _variable(self, name: str, value: str | None, redis: Mapping[str, Part], full: bool) -> None:
+    def _secret_words(self, words: Sequence[str], path: str) -> None:
+        """Record what to change in the secrets of a command, which the program does not have."""
+        secret = [
+            word for before, word in zip(("", *words), words, strict=False) if is_secret_word(before, word)
+        ]
+        named = {
+            found.part.service: found.part
+            for word in secret
+            for found in mentioned(word, self.parts.values())
+        }
+        for part in named.values():
+            self._lead(part)
+            if part.role is Role.SERVER:
+                text = f"its secret has `{part.service}`: set it with the address of your own server"
+                self.report.changed(path, text)
+        for text in self.postgres.passwords_in(secret):
+            self.report.changed(path, text)
+
+    def _variable(self, name: str, value: str | None) -> None:
         path = f"services.{self.owner.service}.environment.{name}"
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             self.report.left_out(
                 path, "its name has other characters than letters, digits and `_`: rename it"
             )
-        elif value is None or not value.strip():
+        elif self.redis.take(name, value or ""):
+            pass
+        elif not (value or "").strip() and not self.postgres.wants_password(name):
             what = "has no value here" if value is None else "is empty"
             self.report.left_out(path, f"it {what}: if the process needs it, add `EnvVar.value({name!r}, …)`")
-        elif full and name in _HOST_PORT:
-            self.report.translated(path, "comes from the Redis component")
-        elif (match := _REDIS_URL.fullmatch(value)) and match["host"] in redis:
-            self._redis_url(path, name, redis[match["host"]], match["rest"] or "0")
-        elif self.postgres.take(name, value):
+        elif self.postgres.take(name, value := value or ""):
             pass
         elif _is_secret(name, value):
             self._secret(path, name, value)
         else:
-            self._plain(path, name, value, redis)
-
-    def _redis_url(self, path: str, name: str, redis: Part, rest: str) -> None:
-        """Take a URL from Redis; one with another database refers to a variable before it."""
-        if rest in ("0", ""):
-            self.code.append(code.invoke(f"{redis.variable}.url", code.text(name)))
-            self._urls.setdefault(redis.service, name)
-        else:
-            if redis.service not in self._urls:
-                own = "REDIS_URL" if redis.variable == "redis" else f"{redis.variable.upper()}_URL"
-                self._urls[redis.service] = own
-                self.code.append(
-                    code.invoke(f"{redis.variable}.url", *([code.text(own)] * (own != "REDIS_URL")))
-                )
-            url = code.text(f"$({self._urls[redis.service]})/{escaped(rest)}")
-            self.code.append(code.invoke("EnvVar.value", code.text(name), url))
-        self.report.changed(path, "a URL with the password of the Redis component, from a Secret")
+            self._plain(path, name, value)
 
     def _secret(self, path: str, name: str, value: str) -> None:
         self.code.append(self.settings.variable(name, value, self.owner.name))
         key = self.settings.secret_key(name, value, self.owner.name)
-        servers = [part for part, _ in mentioned(value, self.parts.values())]
         text = f"a secret: `pulumi config set --secret {key}`"
-        for part in servers:
+        named = mentioned(value, self.parts.values(), name)
+        for part in {found.part.service: found.part for found in named}.values():
             self._lead(part)
             if part.role is Role.SERVER:
                 text += f", with the address of your own server in the place of `{part.service}`"
-        self.report.changed(path, text)
+        self.report.changed(path, text + self.postgres.doubt(name, value))
 
-    def _plain(self, path: str, name: str, value: str, redis: Mapping[str, Part]) -> None:
+    def _plain(self, path: str, name: str, value: str) -> None:
         written = self.source.expression("services", self.owner.service, "environment", name)
-        named = list(mentioned(value, self.parts.values()))
-        hosts = [part for part, _ in named]
-        for part in hosts:
-            self._lead(part)
-        if value in redis:
-            self.code.append(code.invoke("EnvVar.value", code.text(name), f"{redis[value].variable}.host"))
-            self.report.changed(path, _LOG_IN)
-        elif hosts:
-            text, servers = _with_hosts(escaped(value), hosts)
-            self.code.append(code.invoke("EnvVar.value", code.text(name), text))
-            if servers:
-                keys = ", ".join(f"`{part.variable}Host`" for part in servers)
-                others = sorted({str(port) for part, port in named if port not in (None, part.port)})
-                add = f"; add `Endpoint(port={others[0]}, cidr=…)` to `reaches`" if others else ""
-                self.report.changed(path, f"has the address of your own server, the setting {keys}{add}")
-            elif any(part.role is Role.REDIS for part in hosts):
-                self.report.changed(path, _LOG_IN)
+        named = list(mentioned(value, self.parts.values(), name))
+        for found in named:
+            self._lead(found.part)
+        redis = [found.part for found in named if found.part.role is Role.REDIS]
+        if named:
+            self.code.append(code.invoke("EnvVar.value", code.text(name), _with_hosts(escaped(value), named)))
+            if any(found.part.role is Role.SERVER for found in named):
+                self.report.changed(path, self._address(named))
+            elif redis:
+                self.report.changed(path, self.redis.must_log_in(redis[0]))
             else:
-                self.report.translated(path, f"a variable; the network policy admits it to {hosts[0].name}")
+                host = named[0].part.name
+                self.report.translated(path, f"a variable; the network policy admits it to {host}")
         elif written and (match := _SETTING.fullmatch(written)):
             setting = match[1] or match[2]
             own = camel(setting) in (*_SETTINGS, *self.settings.plain, *self.settings.secret)
@@ -143,7 +137,17 @@ class Environment:
             self.report.translated(path, f"the setting `{key}` of a stack, with a default")
         else:
             self.code.append(code.invoke("EnvVar.value", code.text(name), code.text(escaped(value))))
-            self.report.translated(path, "a variable")
+            self.report.translated(path, "a variable" + self.postgres.doubt(name, value))
+
+    def _address(self, named: Iterable[Mention]) -> str:
+        """Return the sentence about the addresses of servers that the program does not run."""
+        servers = [found for found in named if found.part.role is Role.SERVER]
+        keys = ", ".join(dict.fromkeys(f"`{found.part.variable}Host`" for found in servers))
+        others = sorted(
+            {found.port for found in servers if found.port not in (None, found.part.port)}, key=str
+        )
+        add = f"; add `Endpoint(port={others[0]}, cidr=…)` to `reaches`" if others else ""
+        return f"has the address of your own server, the setting {keys}{add}"
 
     def _lead(self, part: Part) -> None:
         if part.role in (Role.WEB, Role.SERVER) and part is not self.owner:
@@ -152,7 +156,7 @@ class Environment:
 
 def _is_secret(name: str, value: str) -> bool:
     named = masking.is_secret_name(name) and value not in ("true", "false")
-    return named or bool(masking.PASSWORD_IN_URL.search(value))
+    return named or has_secret(value)
 
 
 def _text(value: Any) -> str | None:
@@ -161,13 +165,26 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _with_hosts(value: str, hosts: Iterable[Part]) -> tuple[str, list[Part]]:
-    """Return the code of a value with the components' names, and the servers that it names."""
-    servers = [part for part in hosts if part.role is Role.SERVER]
-    result = value.replace("{", "{{").replace("}", "}}") if servers else value
-    for part in hosts:
-        new = f"{{{part.variable}_host}}" if part in servers else part.name
-        result = re.sub(rf"(?<![\w.-]){re.escape(part.service)}(?![\w.-])", new, result)
-    if servers and result == f"{{{servers[0].variable}_host}}":
-        return f"{servers[0].variable}_host", servers
-    return code.text(result, "f" if servers else ""), servers
+def _addresses(word: str, parts: Iterable[Part]) -> Iterator[Mention]:
+    """Yield the hosts of a word of a command: a name alone may be that of a program."""
+    return (found for found in mentioned(word, parts) if not found.plain)
+
+
+def _with_hosts(value: str, named: Iterable[Mention]) -> Code:
+    """Return the code of a value, in which hosts are those of the components and of your own servers."""
+    found = sorted(named, key=lambda mention: mention.begin)
+    servers = any(mention.part.role is Role.SERVER for mention in found)
+    result, position = "", 0
+    for mention in found:
+        server = mention.part.role is Role.SERVER
+        own = f"{{{mention.part.variable}_host}}" if server else mention.part.name
+        result += _literal(value[position : mention.begin], servers) + own
+        position = mention.end
+    result += _literal(value[position:], servers)
+    if servers and len(found) == 1 and result == f"{{{found[0].part.variable}_host}}":
+        return f"{found[0].part.variable}_host"
+    return code.text(result, "f" if servers else "")
+
+
+def _literal(text: str, formatted: bool) -> str:
+    return text.replace("{", "{{").replace("}", "}}") if formatted else text

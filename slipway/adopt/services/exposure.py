@@ -9,7 +9,7 @@ from slipway.adopt.reading import short_forms
 from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
-from slipway.adopt.services.roles import Part, Role, mentioned
+from slipway.adopt.services.roles import Part, Role, mentioned, texts
 
 _PORT_KEYS = ("target", "published", "host_ip", "protocol", "mode", "name", "app_protocol")
 
@@ -48,7 +48,13 @@ class Exposures:
         """Return whether other services connect to a service."""
         return ("expose" in service and not self.source.origins) or any(
             part.service in other.get("depends_on", {})
-            or any(any(mentioned(str(value), [part])) for value in (other.get("environment") or {}).values())
+            or any(
+                any(mentioned(str(value), [part], name))
+                for name, value in (other.get("environment") or {}).items()
+            )
+            or any(
+                not found.plain for word in texts(other, commands=True) for found in mentioned(word, [part])
+            )
             for other in self.services.values()
             if other is not service
         )

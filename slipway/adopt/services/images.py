@@ -119,8 +119,7 @@ class Images:
         if "platforms" in build:
             arguments["platforms"] = code.texts(map(str, build["platforms"]))
             self.report.translated(join(path, "platforms"), "AppImage.platforms")
-        if build.get("secrets"):
-            self._build_secrets(build["secrets"], join(path, "secrets"))
+        if self._build_secrets(build.get("secrets", []), join(path, "secrets")):
             arguments["secrets"] = "build_secrets"
         return arguments
 
@@ -146,11 +145,14 @@ class Images:
                 self.report.translated(join(path, name), "AppImage.build_args")
         return own
 
-    def _build_secrets(self, entries: list[Any], path: str) -> None:
+    def _build_secrets(self, entries: list[Any], path: str) -> bool:
+        """Take the secrets of a build; return whether the program has one of them."""
+        found = False
         for entry in entries:
             name = str(entry["source"] if isinstance(entry, Mapping) else entry)
             definition = (self.source.model.get("secrets") or {}).get(name) or {}
             if "file" in definition:
+                found = True
                 file = self.source.directory / str(definition["file"])
                 written = self.source.expression("secrets", name, "file") or ""
                 variable = re.fullmatch(r"\$\{(\w+)(?::?-([^${}]*))?\}", written)
@@ -160,7 +162,14 @@ class Images:
                 else:
                     self.secrets[name] = self.source.expression_of(file)
                 self.report.translated(f"secrets.{name}.file", "a secret of the build, if the file is there")
-        self.report.translated(path, "AppImage.secrets", whole=True)
+            else:
+                text = f"`{name}` is not in a file: give it to AppImage as one of `secrets`"
+                self.report.left_out(path, text)
+                for key in definition:
+                    self.report.left_out(f"secrets.{name}.{key}", "the build gets secrets of files alone")
+        if found:
+            self.report.translated(path, "AppImage.secrets", whole=True)
+        return found
 
     def build_secrets(self) -> list[str]:
         """Return the statement that reads the secrets of builds."""

@@ -1,4 +1,4 @@
-"""The fields of a service that are about its process: resources, health, user, volumes, files."""
+"""The fields of a service that are about its process: resources, user, the end."""
 
 import re
 from collections.abc import Mapping
@@ -11,13 +11,8 @@ from slipway.adopt.reading import short_forms
 from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.roles import Role
-from slipway.errors import BadSource
 
-_URL = re.compile(
-    r"(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?::(\d+))?(/[^\s'\"|;)&>]*)?", re.IGNORECASE
-)
 _CONTAINER_PATH = r"(/[A-Za-z0-9._-]+)+"
-SHELL = ("sh", "-c")
 
 
 def amounts(service: Model, path: str, report: Report, defaults: tuple[int, int, int, int]) -> Code | None:
@@ -62,64 +57,6 @@ def amounts(service: Model, path: str, report: Report, defaults: tuple[int, int,
         if own:
             groups[group] = code.invoke("Compute", **own)
     return code.invoke("Resources", **groups)
-
-
-def probes(service: Model, role: Role, port: int | None, path: str, report: Report) -> dict[str, Code]:
-    """Return the arguments about health: `probes` of a WebService, `probe` of a Worker."""
-    health = service.get("healthcheck", {})
-    place = join(path, "healthcheck")
-    test = _test(health, place)
-    times = [key for key in ("interval", "timeout", "retries", "start_interval") if key in health]
-    for key in times if test else ():
-        report.changed(join(place, key), "Slipway asks each second at the start, then each 2 s or more")
-    if "disable" in health:
-        report.translated(join(place, "disable"), "there is no check but the port's")
-    if role is Role.JOB or not test:
-        if "test" in health:
-            report.left_out(place, "a Job ends by itself" if role is Role.JOB else "there is no check")
-        tcp = code.invoke("Probes", live="Probe.tcp()", ready="Probe.tcp()")
-        return {"probes": tcp} if role is Role.WEB else {}
-    if role is Role.WORKER:
-        report.translated(join(place, "test"), "a command that restarts the process if it hangs")
-        if "start_period" in health:
-            report.left_out(join(place, "start_period"), "the first check is after 30 s")
-        return {"probe": code.invoke("Probe.exec", *map(code.text, test))}
-    more = {}
-    if "start_period" in health:
-        startup = short_forms.seconds(health["start_period"], join(place, "start_period"))
-        report.translated(join(place, "start_period"), "Probes.startup, 60 s or more")
-        more = {"startup": str(startup)} if startup > 60 else {}
-    ready = _asked(" ".join(test), port, join(place, "test"), report)
-    ready = ready or code.invoke("Probe.exec", *map(code.text, test))
-    return {"probes": code.invoke("Probes", live="Probe.tcp()", ready=ready, **more)}
-
-
-def _test(health: Mapping[str, Any], place: str) -> list[str]:
-    """Return the command of a check; empty if there is none."""
-    test = health.get("test") or []
-    if health.get("disable") or test == ["NONE"] or not test:
-        return []
-    if not isinstance(test, list) or test[0] not in ("CMD", "CMD-SHELL") or len(test) == 1:
-        raise BadSource(f"{place}.test is {test!r}, but must begin with CMD or CMD-SHELL, or be a text")
-    return [*SHELL, str(test[1])] if test[0] == "CMD-SHELL" else [str(word) for word in test[1:]]
-
-
-def _asked(command: str, port: int | None, path: str, report: Report) -> Code | None:
-    """Return the probe for a command that only asks a URL of the process itself."""
-    match = _URL.search(command)
-    if not match:
-        report.translated(path, "a command that must succeed before the pod gets requests")
-        return None
-    scheme, asked, page = (
-        match[1].upper(),
-        int(match[2] or (443 if match[1].lower() == "https" else 80)),
-        match[3],
-    )
-    report.changed(path, "the kubelet asks the same URL; live is what accepts connections")
-    more: dict[str, Code] = {} if asked == port else {"port": str(asked)}
-    if scheme == "HTTPS":
-        more["scheme"] = code.text(scheme)
-    return code.invoke("Probe.http", code.text(page or "/"), host=code.text("localhost"), **more)
 
 
 def security(service: Model, path: str, image_user: int | None, report: Report) -> Code | None:

@@ -131,9 +131,50 @@ def _ordered(services: Mapping[str, Model]) -> Sequence[str]:
     return [found for name in services for found in visit(name, ())]
 
 
-def mentioned(value: str, parts: Iterable[Part]) -> Iterator[tuple[Part, int | None]]:
-    """Yield the services that a value names as hosts, each with the port there."""
+_NO_HOST = re.compile(
+    r"(?:^|[_.-])(?:active|adapter|backend|client|connection|database|db|dbname|dialect|disk|driver|engine|kind|mode"
+    r"|name|pass(?:word)?|platform|profiles?|protocol|provider|scheme|store|transport|type|user(?:name)?|vendor)$",
+    re.IGNORECASE,
+)
+"""The ends of names whose values are a kind of server, or a user or database that is called like one."""
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A service that a text names as a host."""
+
+    part: Part
+    begin: int
+    end: int
+    """The place of the name in the text."""
+    port: int | None
+    plain: bool
+    """Whether the name stands alone: without a port, and not in a URL."""
+
+
+def mentioned(value: str, parts: Iterable[Part], name: str = "") -> Iterator[Mention]:
+    """Yield the services that a value names as hosts; `name` is the variable's.
+
+    The scheme `mongodb://`, the path `/var/lib/mysql` and `DB_CONNECTION: mysql` are no hosts.
+    """
     for part in parts:
-        host = rf"(?:^|(?<=[/@,;= \[]))(?:{re.escape(part.service)})(?::(\d+))?(?=$|[/,;?\] ])"
-        for match in re.finditer(host, value):
-            yield part, int(match[1]) if match[1] else None
+        host = re.escape(part.service)
+        ends = r"$|[\s,;)\]'\"|&>]"
+        pattern = (
+            rf"(?:(?P<url>(?<=//)|(?<=@))|(?<![^\s,;=(\['\"|])){host}"
+            rf"(?::(?P<port>\d+)(?={ends}|[/?#])|(?={ends})|(?<=[/@]{host})(?=[/?#]))"
+        )
+        for match in re.finditer(pattern, value):
+            begin, plain = match.start(), match["url"] is None and match["port"] is None
+            key = re.search(r"([\w.-]+)=$", value[:begin])
+            if plain and _NO_HOST.search(key[1] if key else name):
+                continue
+            port = int(match["port"]) if match["port"] else None
+            yield Mention(part, begin, begin + len(part.service), port, plain and not key)
+
+
+def texts(service: Model, *, commands: bool = False) -> list[str]:
+    """Return the words of a service's commands and, without `commands`, the values of its variables."""
+    words = [str(word) for key in ("entrypoint", "command") for word in service.get(key) or []]
+    variables = [] if commands else (service.get("environment") or {}).values()
+    return [*words, *(str(value) for value in variables if value is not None)]

@@ -1,6 +1,8 @@
 """The settings of a stack: values that differ between stacks, and secrets, never in plain text."""
 
-from collections.abc import Collection, Iterable
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from slipway import masking
@@ -27,18 +29,21 @@ class Settings:
         """Return the key of a secret, named for where it is used first."""
         if value in self.shared:
             return self.shared[value]
-        for key in (camel(name), camel(f"{owner}_{name}")):
-            if self.secret.setdefault(key, value) == value and key not in self.plain:
-                return key
-        raise AssertionError(f"{owner} has {name} twice")
+        candidates = _numbered(camel(name), camel(f"{owner}_{name}"))
+        key = next(
+            key for key in candidates if key not in self.plain and self.secret.get(key, value) == value
+        )
+        self.secret[key] = value
+        return key
 
     def entry(self, name: str, value: str, owner: str) -> str:
         """Return the entry of the program's Secret that has a value."""
         key = self.secret_key(name, value, owner)
-        for entry in (name, f"{owner}.{name}"):
-            if self.entries.setdefault(entry, key) == key:
-                return entry
-        raise AssertionError(f"{owner} has {name} twice")
+        return next(
+            entry
+            for entry in _numbered(name, f"{owner}.{name}")
+            if self.entries.setdefault(entry, key) == key
+        )
 
     def variable(self, name: str, value: str, owner: str) -> Code:
         """Return a variable with a secret."""
@@ -66,24 +71,37 @@ class Settings:
         return [code.statement("secrets", secret)]
 
 
+def _numbered(first: str, second: str) -> Iterator[str]:
+    """Yield names until one is free: two services may use both names for other values."""
+    yield first
+    yield second
+    yield from (f"{second}{number}" for number in itertools.count(2))
+
+
 def has_secret(value: str) -> bool:
     """Return whether a text has what looks like a secret."""
     return masking.masked_text(value) != value
 
 
+def is_secret_word(before: str, word: str) -> bool:
+    """Return whether a word of a command has a secret; `before` is the word before it."""
+    return has_secret(word) or masking.masked_argument(before, word) != word
+
+
 def hidden(
-    words: Iterable[str], settings: Settings, owner: str, referred: Collection[str] = ()
+    words: Iterable[str], settings: Settings, owner: str, referred: Collection[str] = (), first: int = 1
 ) -> tuple[list[str], list[Code]]:
     """Return a command whose secrets come from variables, and these variables.
 
     Kubernetes replaces `$(NAME)` in commands, and `$$(` by `$(`; `referred` are those that it must replace.
+    The number of the first new variable is `first`.
     """
     shown: list[str] = []
     variables: list[Code] = []
     before = ""
     for word in words:
-        if has_secret(word) or masking.masked_argument(before, word) != word:
-            name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + 1}"
+        if is_secret_word(before, word):
+            name = f"{owner.upper().replace('-', '_')}_SECRET_{len(variables) + first}"
             variables.append(settings.variable(name, word, owner))
             shown.append(f"$({name})")
         else:
@@ -94,7 +112,7 @@ def hidden(
 
 def escaped(value: str, referred: Collection[str] = ()) -> str:
     """Return a value in which Kubernetes replaces nothing but the variables that it refers to."""
-    value = value.replace("$(", "$$(")
+    value = re.sub(r"\$+(?=\()|\${2,}", lambda dollars: dollars[0] * 2, value)
     for name in referred:
         value = value.replace(f"$$({name})", f"$({name})")
     return value

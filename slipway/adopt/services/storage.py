@@ -1,6 +1,6 @@
 """The directories and files of a service: volumes, tmpfs, secrets and configs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from slipway.adopt import code
 from slipway.adopt.code import Code
 from slipway.adopt.reading import short_forms
 from slipway.adopt.reading.compose_files import Model
-from slipway.adopt.reading.interpolation import read_text
+from slipway.adopt.reading.interpolation import text_of
 from slipway.adopt.reading.short_forms import Mount
 from slipway.adopt.reading.source import Source
 from slipway.adopt.report import Report, join
@@ -22,6 +22,8 @@ CLAIM = "1Gi"
 SCRATCH = "256Mi"
 MEMORY_MIB = 64
 _KEYS = ("type", "source", "target", "read_only", "tmpfs.size")
+_EMPTY = "it begins empty, without what the image has there"  # in Docker, a new volume has a copy of that
+_NO_TEXT = "it is not a text, or cannot be read"
 _SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 
 
@@ -81,7 +83,8 @@ class Storage:
             self.volumes.append(
                 code.invoke("Volume.scratch", code.text(mount.target), size=code.text(SCRATCH))
             )
-            self.report.changed(path, f"a directory of {SCRATCH} that goes with the pod", *known)
+            text = f"a directory of {SCRATCH} that goes with the pod; {_EMPTY}"
+            self.report.changed(path, text, *known)
         elif ((self.source.model.get("volumes") or {}).get(mount.source) or {}).get("external"):
             self.report.left_out(path, "the volume is external: make a claim, and add `Volume.existing(…)`")
         else:
@@ -104,7 +107,7 @@ class Storage:
         )
         more = "; several services use it, so that its class must offer ReadWriteMany" if shared else ""
         self.report.changed(
-            path, f"a claim of {CLAIM}, because Compose gives no size: set `size`{more}", *known
+            path, f"a claim of {CLAIM}, because Compose gives no size: set `size`; {_EMPTY}{more}", *known
         )
 
     def _bind(self, mount: Mount, path: str, known: Sequence[str]) -> None:
@@ -118,11 +121,15 @@ class Storage:
             )
         elif not file.resolve().is_relative_to(self.source.directory.resolve()):
             self.report.left_out(path, "the file is outside the application: move it there, or COPY it")
-        elif file.stat().st_size > 900_000 or has_secret(read_text(file)):
+        elif (content := text_of(file)) is None:
+            self.report.left_out(
+                path, f"{_NO_TEXT}: COPY it, or make a Secret of it and add `File.secret(…)`"
+            )
+        elif file.stat().st_size > 900_000 or has_secret(content):
             self.report.left_out(path, "the file is too large, or has a secret: COPY it, or make it a secret")
         else:
-            content = f"{self.source.expression_of(file)}.read_text()"
-            self.files.append(code.invoke("File.text", code.text(mount.target), content))
+            own = f"{self.source.expression_of(file)}.read_text()"
+            self.files.append(code.invoke("File.text", code.text(mount.target), own))
             self.report.changed(path, "a file to read, with the content that it has at `pulumi up`", *known)
 
     def _memory(self, target: str, size: Any, path: str, *keys: str) -> None:
@@ -153,11 +160,13 @@ class Storage:
             return
         if kind == "secrets" and name in self.passwords:
             text = "the component of the database makes the password: read PGPASSWORD, not the file"
-            self.report.left_out(path, text)
-            for key in definition:
-                self.report.left_out(f"secrets.{name}.{key}", "the component makes the password")
+            self._without(path, text, definition, f"{kind}.{name}", "the component makes the password")
             return
-        content, written = self._definition(definition, kind, name)
+        if (found := self._definition(definition, kind, name)) is None:
+            text = "make a Secret or ConfigMap of it, and add `File.secret(…)` or `File.config_map(…)`"
+            self._without(path, text, definition, f"{kind}.{name}", _NO_TEXT)
+            return
+        content, written = found
         if kind == "secrets" or has_secret(content):
             self.files.append(self.settings.file(target, name, content, part.name))
             key = self.settings.secret_key(name, content, part.name)
@@ -169,19 +178,34 @@ class Storage:
             if key in entry:
                 self.report.left_out(f"{path}.{key}", "every user of the container may read the file")
 
-    def _definition(self, definition: Mapping[str, Any], kind: str, name: str) -> tuple[str, Code]:
-        """Return the content of a secret or config, and its code."""
+    def _without(self, path: str, text: str, definition: Iterable[str], place: str, reason: str) -> None:
+        """Record a secret or config that no file has, and the keys of its definition."""
+        self.report.left_out(path, text)
+        for key in definition:
+            self.report.left_out(f"{place}.{key}", reason)
+
+    def _definition(self, definition: Mapping[str, Any], kind: str, name: str) -> tuple[str, Code] | None:
+        """Return the content of a secret or config, and its code; None if it is not a text.
+
+        Raises:
+            BadSource: there is no file, or no variable, with the content of a config.
+        """
         if "content" in definition:
             return str(definition["content"]), code.text(str(definition["content"]))
         if "environment" in definition:
-            value = self.source.environment.get(str(definition["environment"]), "")
+            variable = str(definition["environment"])
+            if kind == "configs" and variable not in self.source.variables:
+                raise BadSource(
+                    f"configs.{name}.environment is {variable!r}, which is not set: set it in .env"
+                )
+            value = self.source.variables.get(variable, "")
             return value, code.text(value)
         file = self.source.directory / str(definition.get("file", ""))
         if file.is_file():
-            content = read_text(file)
-            return content.rstrip("\n") if kind == "secrets" else content, (
-                f"{self.source.expression_of(file)}.read_text()"
-            )
+            if (content := text_of(file)) is None:
+                return None
+            own = f"{self.source.expression_of(file)}.read_text()"
+            return content.rstrip("\n") if kind == "secrets" else content, own
         if kind == "configs":
             raise BadSource(f"{kind}.{name}.file is {definition.get('file')!r}, but there is no {file}")
         return "", ""

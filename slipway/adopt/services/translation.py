@@ -15,12 +15,14 @@ from slipway.adopt.services import process
 from slipway.adopt.services.environment import Environment
 from slipway.adopt.services.exposure import Exposures
 from slipway.adopt.services.fields import DEPLOY, FIELDS
+from slipway.adopt.services.health import probes
 from slipway.adopt.services.images import Images
-from slipway.adopt.services.roles import Part, Role, parts
-from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names, texts
+from slipway.adopt.services.roles import Part, Role, mentioned, parts, texts
+from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables, databases_in
 from slipway.adopt.services.servers.redis import RedisTranslation
-from slipway.adopt.services.settings import Settings, hidden
+from slipway.adopt.services.servers.redis_clients import RedisVariables
+from slipway.adopt.services.settings import Settings
 from slipway.adopt.services.storage import Storage
 from slipway.adopt.services.top_level import top_level
 
@@ -41,7 +43,10 @@ class Translation:
 
     def __post_init__(self) -> None:
         self.images = Images(self.source, self.report)
-        ports = {name: self._port(service, f"services.{name}") for name, service in self.services.items()}
+        ports = {
+            name: self._port(service, f"services.{name}") or self._named_port(name)
+            for name, service in self.services.items()
+        }
         self.parts = parts(self.services, ports)
         mounts = Counter(
             short_forms.mount(entry, f"services.{name}.volumes[{index}]").source
@@ -112,6 +117,16 @@ class Translation:
         exposed = [short_forms.port(str(port), f"{path}.expose").target for port in service.get("expose", [])]
         return next(iter([*tcp, *exposed]), None)
 
+    def _named_port(self, name: str) -> int | None:
+        """Return the port at which others name a service that publishes none: Compose lets them connect."""
+        own = Part(name, Role.WEB, "", "")
+        for other, service in self.services.items():
+            for text in texts(service) if other != name else ():
+                for found in mentioned(text, [own]):
+                    if found.port:
+                        return found.port
+        return None
+
     def _server(self, part: Part, path: str) -> None:
         host, cidr = f"{part.variable}Host", f"{part.variable}Cidr"
         lacks = "slipway has no component for it"
@@ -131,28 +146,35 @@ class Translation:
         service = self.services[part.service]
         self.report.settle(service, path, FIELDS)
         self.report.settle(service.get("deploy", {}), join(path, "deploy"), DEPLOY)
-        postgres = PostgresVariables(path, self.databases, self.report, [])
+        if part.role is Role.WEB and not service.get("ports") and not service.get("expose"):
+            self.report.changed(path, f"others name its port {part.port}, so a Service leads to it")
+        variables: list[Code] = []
+        postgres = PostgresVariables(path, self.databases, self.report, variables)
+        caches = {name: other for name, other in self.parts.items() if other.role is Role.REDIS}
+        redis = RedisVariables(path, caches, self.report, variables)
         environment = Environment(
-            self.source, part, self.parts, self.settings, self.report, postgres, postgres.code
+            self.source, part, self.parts, self.settings, self.report, postgres, redis, variables
         )
         arguments: dict[str, Code | None] = {"namespace": "namespace.name", "image": image}
         needs: Mapping[str, Any] = service.get("depends_on", {})
         environment.translate(service.get("environment") or {}, needs, texts(service, commands=True))
-        arguments |= self._commands(service, part, path, environment)
+        arguments |= self._commands(service, path, environment)
         after = self._after(needs, path, environment)
         self.storage.translate(service, part, path)
         lasting = part.role is not Role.JOB
-        replicas = self._replicas(service, path, lasting) or (1 if self.storage.keeps else None)
+        replicas = self._replicas(service, path, lasting)
+        if replicas is None and self.storage.keeps:
+            replicas = 1
         reaches = [self._endpoint(other) for other in environment.leads_to.values()]
         arguments |= {
-            "replicas": str(replicas) if lasting and replicas else None,
+            "replicas": str(replicas) if lasting and replicas is not None else None,
             "env": _array(environment.code),
             "files": _array(self.storage.files),
             "volumes": _array(self.storage.volumes),
             "tmp": code.text(self.storage.tmp) if self.storage.tmp else None,
             "expose": self._exposures.exposure(service, part, path),
             "resources": process.amounts(service, path, self.report, PROCESS_DEFAULTS),
-            **process.probes(service, part.role, part.port, path, self.report),
+            **probes(service, part, path, self.report, self.parts.values()),
             "security": process.security(service, path, self.images.user(service), self.report),
             **process.stopping(service, part.role, path, self.report),
             "reaches": _array(reaches),
@@ -165,18 +187,12 @@ class Translation:
         variable = "" if part.role is Role.WORKER else part.variable
         self.statements.append(code.statement(variable, component))
 
-    def _commands(
-        self, service: Model, part: Part, path: str, environment: Environment
-    ) -> dict[str, Code | None]:
-        """Return the arguments for the entrypoint and the command; their secrets become variables."""
+    def _commands(self, service: Model, path: str, environment: Environment) -> dict[str, Code | None]:
+        """Return the arguments for the entrypoint and the command."""
         arguments: dict[str, Code | None] = {}
         for key, argument in (("entrypoint", "command"), ("command", "args")):
             if words := service.get(key):
-                postgres = environment.postgres
-                words = postgres.command(map(str, words))
-                shown, variables = hidden(words, self.settings, part.name, postgres.passwords)
-                environment.code += variables
-                arguments[argument] = code.texts(shown)
+                arguments[argument] = environment.command(words, join(path, key))
                 self.report.translated(join(path, key), f"{argument}, in the place of the image's")
             elif words is not None:
                 self.report.left_out(join(path, key), "it is empty: the image's own runs")
@@ -245,10 +261,14 @@ class Translation:
         ):
             if value is not None:
                 found = short_forms.count(value, join(path, key))
-                if lasting:
-                    self.report.translated(join(path, key), "replicas")
-                else:
+                if not lasting:
                     self.report.left_out(join(path, key), "a Job runs once")
+                elif found == 0:
+                    found = 1
+                    text = "a component has one replica or more: delete it from the program if none may run"
+                    self.report.left_out(join(path, key), text)
+                else:
+                    self.report.translated(join(path, key), "replicas")
         return found
 
     def finish(self, chosen: Sequence[str]) -> None:

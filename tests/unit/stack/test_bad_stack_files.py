@@ -293,6 +293,18 @@ def test_a_malformed_kubeconfig_is_reported(program: Program) -> None:
     assert "hunter2" not in str(error.value)
 
 
+def test_a_secret_in_plain_text_is_not_shown(program: Program) -> None:
+    """It is a secret all the same, and goes into the log of a pipeline."""
+    with pytest.raises(pulumi.RunError, match="is in plain text") as refusal:
+        program(
+            image=DIGEST,
+            registryCredentials="ghp_hunter2",
+            pullCredentials="hunter2",
+            redisPassword="hunter2",
+        )
+    assert "hunter" not in str(refusal.value)
+
+
 def test_a_refused_secret_is_not_shown(program: Program) -> None:
     with pytest.raises(pulumi.RunError) as refusal:
         program(image=DIGEST, secret={"redisPassword": "hunter2", "registryCredentials": "hunter3"})

@@ -68,6 +68,8 @@ class Names:
     """The database, and the user that owns it."""
     databases: frozenset[str]
     """The names that the source has for the database."""
+    user: str
+    """The user of the source, in whose place the owner of the database is."""
     password: str | None
     """The password of the source, which the component replaces; None if a file or nothing has it."""
     secret: str | None
@@ -86,7 +88,7 @@ def names(service: Model, urls: Iterable[str]) -> Names:
     if not database:
         own.add(next(iter(urls), user))
     name = database or max(own - {"postgres"}, default="app")
-    return Names(_identifier(name), frozenset(own), password, file.rpartition("/")[2] or None)
+    return Names(_identifier(name), frozenset(own), user, password, file.rpartition("/")[2] or None)
 
 
 def _identifier(name: str) -> str:
@@ -194,6 +196,8 @@ class PostgresTranslation:
                 self.report.left_out(place, f"{name}: the component sets it itself")
             elif name in _BY_LIMIT:
                 self.report.left_out(place, f"{name}: it follows from the memory limit: see `resources`")
+            elif masking.is_secret_name(name) or masking.masked_text(value) != value:
+                self.report.left_out(place, f"{name}: it has a secret, which the program must not have")
             elif reason := _refused(name, value):
                 self.report.left_out(place, f"{name}={value}: {reason}")
             else:
@@ -263,10 +267,3 @@ def _refused(name: str, value: str) -> str:
     if name == "wal_level" and value not in ("replica", "logical"):
         return "standbys need replica or logical"
     return ""
-
-
-def texts(service: Model, *, commands: bool = False) -> list[str]:
-    """Return the words of a service's commands and, without `commands`, the values of its variables."""
-    words = [str(word) for key in ("entrypoint", "command") for word in service.get(key) or []]
-    variables = [] if commands else (service.get("environment") or {}).values()
-    return [*words, *(str(value) for value in variables if value is not None)]

@@ -24,7 +24,8 @@ ENV = (
 )
 """The variables of the component's `env`."""
 _URL = re.compile(
-    r"(?P<scheme>postgres(?:ql)?(?:\+\w+)?|postgis)://(?:[^\s:@/]*(?::[^\s@/]*)?@)?(?P<host>[\w.-]+)(?::\d+)?"
+    r"(?P<scheme>(?:jdbc:|r2dbc:|db\+)?(?:postgres(?:ql)?(?:\+\w+)?|postgis))://"
+    r"(?P<login>[^\s:@/]*(?::[^\s@/]*)?@)?(?P<host>[\w.-]+)(?::\d+)?"
     r"(?:/(?P<database>[\w.-]*))?(?:\?(?P<query>[^\s'\"]*))?"
 )
 _PART = re.compile(
@@ -35,6 +36,9 @@ _PART = re.compile(
 _PREFIXES = ("PG", "POSTGRES_", "POSTGRESQL_", "DB_", "DATABASE_", "SQL_")
 _ABOUT = re.compile(rf"(?:^|_)(?:{'|'.join(_PREFIXES)})", re.IGNORECASE)
 _HOST = ("HOST", "HOSTNAME", "SERVER")
+_HOST_IN_URL = re.compile(r"://(?:[^\s@/]*@)?([\w.-]+)")
+_LOGIN = ("user", "password")
+"""The parts of a URL's query that JDBC logs in with."""
 _SENTENCE = "a URL with the password of the component, from a Secret"
 
 
@@ -70,13 +74,11 @@ class PostgresVariables:
 
     def begin(self, texts: Mapping[str, str | None], words: Iterable[str], needs: Collection[str]) -> None:
         """Add what every client of a database gets, before the variables that refer to it."""
-        said = [value for value in texts.values() if value]
-        led = [name for name in self.databases if any(self._named(name, text) for text in [*said, *words])]
+        said = [(name, value) for name, value in texts.items() if value]
+        said += [("", word) for word in words]
+        led = [service for service in self.databases if any(self._named(service, *text) for text in said)]
         used = [*led, *(name for name in self.databases if name in needs and name not in led)]
-        for name, value in texts.items():
-            match = _PART.fullmatch(name)
-            if match and value and match["part"].upper() in _HOST and match["prefix"]:
-                self._prefixes[match["prefix"]] = _host(value)
+        self._prefixes = dict(_prefixes(texts))
         for index, service in enumerate(used):
             part, _ = self.databases[service]
             own = _URL.fullmatch(texts.get("DATABASE_URL") or "")
@@ -88,6 +90,7 @@ class PostgresVariables:
             else:
                 variable = "PGPASSWORD" if index == 0 else f"{part.variable.upper()}_PGPASSWORD"
                 self._passwords[service] = variable
+                self._covered = {*self._covered, variable}
                 self.code.append(
                     code.invoke(f"{part.variable}.password", *[code.text(variable)] * (index > 0))
                 )
@@ -107,17 +110,37 @@ class PostgresVariables:
             self.report.changed(place, "comes from the component, like the others of its `env`")
         elif (found := self._part_of(name, value)) is not None:
             self._part(place, name, value, *found)
-        elif (
-            "://" not in value
-            and "password" in value
-            and any(self._named(item, value) for item in self._passwords)
-        ):
+        elif "password" in value.lower() and any(self._named(item, name, value) for item in self._passwords):
             self.report.left_out(place, "it has a password: use DATABASE_URL, or what it is made of, PGHOST…")
-        elif "@" in value and any(self._named(item, value) for item in self._passwords):
+        elif "@" in value and any(self._named(item, name, value) for item in self._passwords):
             self.report.left_out(place, "slipway does not know this form: use DATABASE_URL of the component")
         else:
             return False
         return True
+
+    def wants_password(self, name: str) -> bool:
+        """Return whether a variable is for the password of a database, which Compose may have without."""
+        found = self._part_of(name, "")
+        return found is not None and found[1] == "PASSWORD"
+
+    def passwords_in(self, words: Iterable[str]) -> Iterator[str]:
+        """Yield what to check in secret words of a command which have the password of a database."""
+        text = " ".join(words)
+        for service, variable in self._passwords.items():
+            if (password := self.databases[service][1].password) and password in text:
+                yield f"its secret has the text of the password of `{service}`, which is now $({variable})"
+
+    def doubt(self, name: str, value: str) -> str:
+        """Return what to check in a variable with the login of a database, perhaps for something else."""
+        match = _PART.fullmatch(name)
+        for service in self._passwords if match else ():
+            part, names = self.databases[service]
+            kind = _kind(match["part"].upper()) if match else ""
+            if kind == "PASSWORD" and value == names.password:
+                return f"; if it is the password of `{service}`, write `{part.variable}.password({name!r})`"
+            if kind == "USER" and value == names.user != names.name:
+                return f"; if it is the user of `{service}`, write `{names.name}`"
+        return ""
 
     def command(self, words: Iterable[str]) -> list[str]:
         """Return a command in which URLs of databases have the password of the component."""
@@ -129,9 +152,9 @@ class PostgresVariables:
 
         return [_URL.sub(replaced, word) for word in words]
 
-    def _named(self, service: str, text: str) -> bool:
-        """Return whether a text names a database as a host."""
-        return any(mentioned(text, [self.databases[service][0]]))
+    def _named(self, service: str, name: str, value: str) -> bool:
+        """Return whether the value of a variable names a database as a host."""
+        return any(mentioned(value, [self.databases[service][0]], name))
 
     def _has(self, match: re.Match[str]) -> bool:
         """Return whether the component makes the database of a URL."""
@@ -140,10 +163,16 @@ class PostgresVariables:
     def _composed(self, match: re.Match[str]) -> str:
         """Return a URL in which Kubernetes replaces a variable by the password."""
         part, names = self.databases[match["host"]]
-        login = f"{names.name}:$({self._passwords[match['host']]})"
-        query = "&".join(item for item in (match["query"] or "").split("&") if item and not _tls(item))
-        more = f"?{escaped(query)}" if query else ""
-        return f"{match['scheme']}://{login}@{part.name}:{PORT}/{names.name}{more}"
+        password = f"$({self._passwords[match['host']]})"
+        given = [item for item in (match["query"] or "").split("&") if item]
+        query = [escaped(item) for item in given if not _tls(item) and item.partition("=")[0] not in _LOGIN]
+        login = f"{names.name}:{password}@"
+        if match["scheme"].startswith(("jdbc:", "r2dbc:")) and not match["login"]:
+            login = ""  # the process has user and password elsewhere
+            if any(item.partition("=")[0] in _LOGIN for item in given):
+                query += [f"user={names.name}", f"password={password}"]
+        more = f"?{'&'.join(query)}" if query else ""
+        return f"{match['scheme']}://{login}{part.name}:{PORT}/{names.name}{more}"
 
     def _url(self, place: str, name: str, match: re.Match[str]) -> None:
         part, names = self.databases[match["host"]]
@@ -155,8 +184,9 @@ class PostgresVariables:
             self.code.append(code.invoke("EnvVar.value", code.text(name), code.text(self._composed(match))))
         elif name not in self._covered:
             self.code.append(code.invoke(f"{part.variable}.url", code.text(name)))
+        sentence = _SENTENCE if _plain(match) or "$(" in self._composed(match) else "the URL of the component"
         without = "; without TLS, which the component has not" if _tls(match["query"] or "") else ""
-        self.report.changed(place, f"{_SENTENCE}; database and user are `{names.name}`{without}")
+        self.report.changed(place, f"{sentence}; database and user are `{names.name}`{without}")
 
     def _part_of(self, name: str, value: str) -> tuple[str, str] | None:
         """Return the database and the part of it that a variable has: HOST, PORT, USER, PASSWORD or NAME."""
@@ -169,15 +199,23 @@ class PostgresVariables:
         for service in self._passwords:
             names = self.databases[service][1]
             # The same text may be the password of something else, as `changethis` is in many examples.
-            same = kind == "PASSWORD" and value == names.password and _ABOUT.search(match["prefix"])
-            if same or self._about(match["prefix"], service):
+            same = {"PASSWORD": value == names.password, "USER": value == names.user, "PORT": value == PORT}
+            same["NAME"] = value in names.databases
+            if (same[kind] and self._may_be_about(match["prefix"], service)) or self._about(
+                match["prefix"], service
+            ):
                 return service, kind
         return None
+
+    def _may_be_about(self, prefix: str, service: str) -> bool:
+        """Return whether the prefix is about some database, and not known to be about another server."""
+        known = self._prefixes.get(prefix)
+        return known == service or (known is None and bool(_ABOUT.search(prefix)))
 
     def _about(self, prefix: str, service: str) -> bool:
         """Return whether the prefix of a variable's name is about a database."""
         known = {item for item, host in self._prefixes.items() if host == service}
-        if any(prefix.startswith(item) for item in known):
+        if any(item and prefix.startswith(item) for item in known):
             return True
         return len(self._passwords) == 1 and any(
             prefix.upper().startswith(item) and item not in map(str.upper, self._prefixes)
@@ -214,9 +252,23 @@ class PostgresVariables:
         self.report.changed(place, words[kind])
 
 
+def _prefixes(texts: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield the prefixes of variables about a server, each with the host: of X_HOST, X_URL and X_URL_HOST."""
+    for name, value in texts.items():
+        prefix = re.sub("[^_]*$", "", name)
+        if value and prefix and (url := _HOST_IN_URL.search(value)):
+            yield prefix, url[1]
+    for name, value in texts.items():
+        match = _PART.fullmatch(name)
+        if match and value and match["part"].upper() in _HOST:
+            for prefix in (match["prefix"], re.sub("(?i)UR[IL]_$", "", match["prefix"])):
+                yield prefix, _host(value)
+
+
 def _plain(match: re.Match[str]) -> bool:
     """Return whether the component's own URL can replace a URL."""
     query = [item for item in (match["query"] or "").split("&") if item and not _tls(item)]
+    query = [item for item in query if item.partition("=")[0] not in _LOGIN]
     return match["scheme"] in ("postgres", "postgresql") and not query
 
 
