@@ -10,7 +10,7 @@ import pytest
 
 from slipway.cli import drift as drift_command
 from slipway.cli import recover as recover_command
-from slipway.errors import SlipwayError
+from slipway.errors import Interrupted, SlipwayError
 from slipway.promotion import phases
 from slipway.promotion.lease import Lease
 from slipway.promotion.options import PromotionOptions
@@ -105,6 +105,28 @@ def test_promote(stack: FakeStack, monkeypatch: pytest.MonkeyPatch, verified: bo
     packs = [[stack.project.directory / "policy"]]
     assert stack.packs == (packs if verified else [*packs, ()])
     assert lease.receipt.phase is (Phase.APPLYING if verified else Phase.ROLLING_BACK)
+
+
+@pytest.mark.parametrize("error", [Interrupted("interrupted"), RuntimeError("a fault of this program")])
+def test_an_error_at_the_question(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The stack file never keeps a version that nobody has accepted, whatever ends the promotion."""
+    image = {"hits:image": OLD}
+    file = SimpleNamespace(text=str, change=image.update, undo_rewriting=lambda before: None)
+    target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", project="hits", file=file))
+
+    def ask(*_: Any) -> str:
+        assert image == {"hits:image": IMAGE}
+        raise error
+
+    monkeypatch.setattr(Promotion, "_apply", ask)
+    lease = FakeLease()
+    lease.record(previous_setting=OLD)
+    with pytest.raises(type(error), match=str(error)):
+        Promotion(target, cast(Lease, lease), PromotionOptions(), PROMPTER).run()
+    assert image == {"hits:image": OLD}
+    assert lease.receipt.outcome is Outcome.ABANDONED and lease.receipt.reason == str(error)
 
 
 def test_read_only_checkout(stack: FakeStack) -> None:
