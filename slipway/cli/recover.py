@@ -58,12 +58,16 @@ def recover(
             return
         snapshot = StackSnapshot.read(project, stack)
         lease = take_over(snapshot.receipts, Owner.this_process(current_user()), prompter.info)
-        findings = _findings(snapshot, lease)
-        for text in findings or ["found no damage; will compare state and cluster"]:
-            prompter.info(text)
-        if not prompter.confirm(f"Recover {stack}?"):
-            if lease:
+        agreed = False
+        try:
+            findings = _findings(snapshot, lease)
+            for text in findings or ["found no damage; will compare state and cluster"]:
+                prompter.info(text)
+            agreed = prompter.confirm(f"Recover {stack}?")
+        finally:
+            if lease and not agreed:  # also after Ctrl-C at the question
                 lease.release()
+        if not agreed:
             return
         if lease:
             snapshot = snapshot.promoting(lease.receipt.setting)
