@@ -51,7 +51,6 @@ class Promotion:
         self.lease = lease
         self.options = options
         self.prompter = prompter
-        self.original_file = target.file.text()
 
     @property
     def images(self) -> list[Image]:
@@ -73,8 +72,6 @@ class Promotion:
                 if isinstance(error, OSError):  # a read-only checkout, or a full disk
                     raise SlipwayError(str(error)) from error
                 raise
-            finally:
-                self.target.file.undo_rewriting(self.original_file)
         return self.lease.receipt
 
     def _promote(self) -> None:
