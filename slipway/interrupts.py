@@ -7,7 +7,7 @@ any line, Python's default, would leave the engine behind.
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,12 +25,8 @@ def deferred() -> Iterator[None]:
         _requested.set()
 
     _requested.clear()
-    before = {number: signal.signal(number, request) for number in _SIGNALS}
-    try:
+    with _handled_by(request):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def check() -> None:
@@ -41,15 +37,23 @@ def check() -> None:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Let Ctrl-C end the block at once; for a block that waits for the user's answer."""
+    """Let a signal end the block at once; for a block that waits for the user's answer."""
     check()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _handled_by(signal.default_int_handler):
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted") from None
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
     try:
         yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted") from None
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def exit_on_sigterm() -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from slipway import interrupts, masking
-from slipway.errors import SlipwayError
+from slipway.errors import Interrupted, SlipwayError
 
 if TYPE_CHECKING:
     from slipway.promotion.phases import Prompter
@@ -66,7 +66,10 @@ def make_prompter(yes: bool) -> "Prompter":
         if yes:
             return True
         with interrupts.at_once():
-            return typer.confirm(question, err=True)
+            try:
+                return typer.confirm(question, err=True)
+            except typer.Abort:  # Ctrl-C or Ctrl-D: click catches both
+                raise Interrupted("interrupted") from None
 
     return Prompter(info, lambda report: terminal.show(report, console), confirm)
 

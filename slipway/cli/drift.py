@@ -10,7 +10,6 @@ from slipway.cli.console import make_prompter, print_json
 from slipway.cli.options import HERE, Directory, Json, Stack, Yes
 from slipway.preview.preview import policy_packs
 from slipway.pulumi.project import Project
-from slipway.pulumi.stack_file import StackFile
 from slipway.recovery.drift import FORCE_PATCH, differences
 
 
@@ -31,8 +30,6 @@ def drift(
     with interrupts.deferred():
         target = Project(cwd, FORCE_PATCH).stack(stack)
         prompter = make_prompter(yes) if fix else None
-        file = StackFile(target.file, "")
-        before = file.text()
         drifts = differences(target)
         if as_json:
             print_json([dataclasses.asdict(difference) for difference in drifts])
@@ -45,6 +42,5 @@ def drift(
             run.check(f"the update of {stack} failed")
             prompter.info(f"{stack} matches its program")
             drifts = []
-        file.undo_rewriting(before)
     if drifts:
         raise typer.Exit(2)

@@ -20,8 +20,7 @@ from slipway.promotion.receipts import Outcome, Phase
 from slipway.pulumi.project import ConfigValue, Project
 from slipway.pulumi.project import Stack as PulumiStack
 from slipway.pulumi.stack_cluster import runs_on_docker
-from slipway.pulumi.stack_file import StackFile
-from slipway.pulumi.stack_snapshot import StackSnapshot, stack_file
+from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery import docker
 from slipway.recovery.drift import FORCE_PATCH
 from slipway.recovery.renames import repair_renames
@@ -58,12 +57,16 @@ def recover(
             return
         snapshot = StackSnapshot.read(project, stack)
         lease = take_over(snapshot.receipts, Owner.this_process(current_user()), prompter.info)
-        findings = _findings(snapshot, lease)
-        for text in findings or ["found no damage; will compare state and cluster"]:
-            prompter.info(text)
-        if not prompter.confirm(f"Recover {stack}?"):
-            if lease:
+        agreed = False
+        try:
+            findings = _findings(snapshot, lease)
+            for text in findings or ["found no damage; will compare state and cluster"]:
+                prompter.info(text)
+            agreed = prompter.confirm(f"Recover {stack}?")
+        finally:
+            if lease and not agreed:  # also after Ctrl-C at the question
                 lease.release()
+        if not agreed:
             return
         if lease:
             snapshot = snapshot.promoting(lease.receipt.setting)
@@ -97,7 +100,7 @@ def _recover_docker(
     if not prompter.confirm(f"Recover {stack.name}?"):
         return
     docker.repair(stack, config, prompter.info, force_unlock)
-    outcome = _update(stack, stack_file(stack), prompter) if up else "repaired, without an update"
+    outcome = _update(stack, prompter) if up else "repaired, without an update"
     _print(stack.name, findings, outcome, as_json)
 
 
@@ -123,14 +126,12 @@ def _finish(snapshot: StackSnapshot, lease: Lease | None, up: bool, prompter: Pr
         return f"promotion #{receipt.number} ended: {receipt.outcome}"
     if not up:
         return "repaired, without an update"
-    return _update(snapshot.stack, snapshot.file, prompter)
+    return _update(snapshot.stack, prompter)
 
 
-def _update(stack: PulumiStack, file: StackFile, prompter: Prompter) -> str:
+def _update(stack: PulumiStack, prompter: Prompter) -> str:
     """Update a repaired stack, and return the outcome."""
     prompter.info(f"Updating {stack.name}…")
-    before = file.text()
     run = stack.up(policy_packs=policy_packs(stack.project, None), message="recover")
-    file.undo_rewriting(before)
     run.check(f"{stack.name} is repaired, but its update failed")
     return "repaired and up to date"

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30
 """How long one request to the API server may take."""
 
+MAX_TMPDIR = 70
+"""The longest directory in which the path of a socket, `slipway-xxxxxxxx/proxy`, is not too long."""
+
 Object = dict[str, Any]
 
 
@@ -117,33 +120,44 @@ class Cluster:
 
         prefix = "https:" if scheme == "https" else ""
         base = f"/api/v1/namespaces/{namespace}/services/{prefix}{name}:{port}/proxy"
-        with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
-            path = Path(directory, "proxy")
-            proxy = subprocess.Popen(
-                self.command("proxy", f"--unix-socket={path}", f"--accept-paths=^{base}/.*"),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # this program handles Ctrl-C
-                env=process.child_environment(),
-            )
+        with tempfile.TemporaryDirectory(prefix="slipway-", dir=_directory_for_socket()) as directory:
+            path, errors = Path(directory, "proxy"), Path(directory, "errors")
+            with errors.open("wb") as log:
+                # A file, because kubectl reports each failed request, and a pipe that nobody reads gets full.
+                proxy = subprocess.Popen(
+                    self.command("proxy", f"--unix-socket={path}", f"--accept-paths=^{base}/.*"),
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    start_new_session=True,  # this program handles Ctrl-C
+                    env=process.child_environment(),
+                )
             try:
-                _wait_for_socket(path, proxy)
+                if not _listens(path, proxy):
+                    reason = errors.read_text(errors="replace").strip() or f"no answer in {TIMEOUT_S} s"
+                    raise SlipwayError(f"kubectl proxy did not start: {reason}")
                 with httpx.Client(
                     transport=httpx.HTTPTransport(uds=str(path)), base_url=f"http://localhost{base}/"
                 ) as client:
                     yield client
             finally:
                 proxy.terminate()
-                proxy.communicate()
+                proxy.wait()
 
 
-def _wait_for_socket(path: Path, proxy: subprocess.Popen[str]) -> None:
+def _directory_for_socket() -> str | None:
+    """Return where to create a directory for a socket; None for the default, which TMPDIR may make too long.
+
+    The path of a socket has at most 103 bytes: https://man7.org/linux/man-pages/man7/unix.7.html, and macOS.
+    """
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > MAX_TMPDIR else None  # noqa: S108 # mkdtemp's own
+
+
+def _listens(path: Path, proxy: "subprocess.Popen[bytes]") -> bool:
+    """Wait until a proxy listens on a socket, and return whether it does."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline and proxy.poll() is None:
         with socket.socket(socket.AF_UNIX) as probe:
             if path.exists() and probe.connect_ex(os.fspath(path)) == 0:
-                return
+                return True
         time.sleep(0.05)
-    proxy.terminate()
-    raise SlipwayError(f"kubectl proxy did not start: {proxy.communicate()[1].strip()}")
+    return False

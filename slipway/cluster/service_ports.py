@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 
 from slipway.cluster.kubectl import Cluster, Object
@@ -80,16 +82,28 @@ def forward(cluster: Cluster, service: Object, local: int) -> Generator[str, Non
         )  # fmt: skip
         output = []
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=child_environment()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=child_environment(),
         ) as process:
             connected = False
+            # kubectl prints a line for each connection, and forwards nothing while nobody reads the line.
+            reader = threading.Thread(target=deque, args=(process.stdout or (), 0), daemon=True)
             try:
                 for line in process.stdout or ():
                     output.append(line)
-                    if not connected and (match := _FORWARDING.match(line)):
+                    if match := _FORWARDING.match(line):
                         chosen, connected = match[1], True
+                        reader.start()
                         yield chosen
+                        reader.join()
+                        break
             finally:
                 process.terminate()
+                if connected:
+                    reader.join()  # before the pipe is closed
         if not connected:
             raise SlipwayError(f"cannot forward a port to {metadata['name']}: {''.join(output).strip()}")

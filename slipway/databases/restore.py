@@ -198,10 +198,7 @@ def _change(
         target.file.write(before)
         raise
     prompter.info(f"Updating {target.name}…")
-    try:
-        run = target.stack.up(policy_packs=packs, message=question.rstrip("?"))
-    finally:
-        target.file.undo_rewriting(before)
+    run = target.stack.up(policy_packs=packs, message=question.rstrip("?"))
     return "" if run.succeeded else f"the update failed: {run.failure_reason}"
 
 

@@ -51,7 +51,6 @@ class Promotion:
         self.lease = lease
         self.options = options
         self.prompter = prompter
-        self.original_file = target.file.text()
 
     @property
     def images(self) -> list[Image]:
@@ -68,14 +67,11 @@ class Promotion:
                     self._promote()
             except PromotionInProgress:
                 raise  # another process owns the receipt, and must not be disturbed
-            except SlipwayError as error:
-                self._stop(str(error))
+            except Exception as error:  # also a fault of this program must not leave the new version behind
+                self._stop(str(error) or repr(error))
+                if isinstance(error, OSError):  # a read-only checkout, or a full disk
+                    raise SlipwayError(str(error)) from error
                 raise
-            except OSError as error:  # a read-only checkout, or a full disk
-                self._stop(str(error))
-                raise SlipwayError(str(error)) from error
-            finally:
-                self.target.file.undo_rewriting(self.original_file)
         return self.lease.receipt
 
     def _promote(self) -> None:

@@ -17,8 +17,8 @@ from slipway.promotion.options import PromotionOptions
 from slipway.promotion.owner import Owner
 from slipway.promotion.phases import Promotion, Prompter, restore_file
 from slipway.promotion.receipts import Companion, Outcome, Phase, Receipt, now
-from slipway.pulumi.project import Project, Stack
-from slipway.pulumi.stack_snapshot import IMAGE, MODEL, REPOSITORIES, StackSnapshot, stack_file
+from slipway.pulumi.project import Project
+from slipway.pulumi.stack_snapshot import IMAGE, MODEL, REPOSITORIES, StackSnapshot
 from slipway.recovery.repair import repair
 
 
@@ -86,18 +86,8 @@ def _target(
         prompter.info(f"The backend has no stack {target}, but there is a stack file, {stack.file.name}.")
         if not prompter.confirm(f"Create the stack {target}?"):
             raise
-        create(stack)
-        return StackSnapshot.read(project, target, source.setting)
-
-
-def create(stack: Stack) -> None:
-    """Create a stack in the backend, without changing its stack file."""
-    file = stack_file(stack)
-    before = file.text()
-    try:
         stack.create()
-    finally:
-        file.undo_rewriting(before)
+        return StackSnapshot.read(project, target, source.setting)
 
 
 def _promote(
@@ -226,6 +216,7 @@ def begin(
         )
         if candidate.model
         else None,
+        salt=target.file.has_salt(),
         who=owner.user,
         commit=candidate.commit,
         started=now(),
@@ -262,6 +253,7 @@ def finish(
 
 def abandon(target: StackSnapshot, lease: Lease) -> None:
     """Close an interrupted promotion that has not changed the stack, and restore the stack file."""
+    _remove_salt(target, lease.receipt)
     restore_file(target, lease.receipt)
     lease.close(Outcome.ABANDONED, "interrupted")
 
@@ -295,7 +287,14 @@ def resume(
 
     `options` count only for a receipt of an earlier version, which does not have its own.
     """
+    _remove_salt(target, lease.receipt)
     if not forward and lease.receipt.previous is not None:
         check_previous(target, lease)
         lease.record(phase=Phase.ROLLING_BACK, reason=lease.receipt.reason or "interrupted")
     return Promotion(target, lease, lease.receipt.options or options, prompter).run()
+
+
+def _remove_salt(target: StackSnapshot, receipt: Receipt) -> None:
+    """Remove the salt that a killed pulumi has left in a stack file."""
+    if not receipt.salt:
+        target.file.remove_salt()

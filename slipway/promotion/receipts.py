@@ -109,6 +109,8 @@ class Receipt(BaseModel):
     """The image in the stack file before."""
     companion: Companion | None = None
     """The model, if it is promoted together with the image."""
+    salt: bool = True
+    """The stack file had a salt before, or may have had: receipts of earlier versions do not record it."""
     who: str
     commit: str = ""
     """The commit of the source's last update, if Pulumi recorded it."""

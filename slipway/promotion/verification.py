@@ -91,7 +91,10 @@ class Check(Protocol):
 
 
 def verify(target: Target, options: VerifyOptions) -> list[CheckResult]:
-    """Run the checks until a check fails; the last result is the failure, if a check failed."""
+    """Run the checks until a check fails; the last result is the failure, if a check failed.
+
+    A check that raises an error has failed.
+    """
     results: list[CheckResult] = []
     for check in CHECKS:
         start = time.monotonic()
@@ -99,6 +102,8 @@ def verify(target: Target, options: VerifyOptions) -> list[CheckResult]:
             finding = check.run(target, options)
         except SlipwayError as error:
             finding = Finding(False, str(error))
+        except Exception as error:  # a version that could not be checked is rolled back too
+            finding = Finding(False, repr(error))
         if finding is None:
             continue
         detail = masking.message(finding.detail)[:MAX_TEXT]

@@ -5,15 +5,13 @@ encrypted secrets, apart from the kubeconfig.
 """
 
 import json
-import re
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from pulumi import automation
@@ -21,38 +19,18 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
+from slipway.pulumi.half_written import HALF_LOCK, retried
 from slipway.pulumi.operations import Run, Update
-from slipway.pulumi.stack_file import stack_files
+from slipway.pulumi.stack_file import StackFile, stack_files
 
 OnEvent = Callable[[EngineEvent], None]
 
-_HALF_LOCK = re.compile(
-    r"stderr: (warning: .*\n)*error: (unexpected end of JSON input$|.*\.pulumi/locks/.*code=NotFound)", re.M
-)
-"""The error for a lock that another pulumi is writing, or has just removed."""
-_HALF_FILE = re.compile(
-    r"(load checkpoint|place 1|reading history file \S+): .*(EOF|unexpected end of JSON input)"
-)
-"""The errors for a state or history that another pulumi is writing: a file backend is not atomic.
-
-The engine reads locks and the state before anything else, so a command with these errors has changed nothing.
-"""
-READ_DELAYS_S = (0.2, 0.5, 1.0, 2.0)
-"""The delays before the file is read again."""
-
-T = TypeVar("T")
-
-
-def _retried(command: Callable[[], T]) -> T:
-    """Run a command again while another pulumi is writing what it reads."""
-    for delay_s in READ_DELAYS_S:
-        try:
-            return command()
-        except CommandError as error:
-            if not (_HALF_LOCK.search(str(error)) or _HALF_FILE.search(str(error))):
-                raise
-            time.sleep(delay_s)
-    return command()
+_VARIABLES = {
+    # It means --yes, which pulumi refuses together with --preview-only. Slipway asks its own questions.
+    "PULUMI_SKIP_CONFIRMATIONS": "false",
+    # The stack file need not have the salt: without it, every command uses the salt in the state.
+    "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+}
 
 
 class _Unselected(automation.Stack):
@@ -88,8 +66,7 @@ class Project:
         self.directory = directory.resolve()
         if not (self.directory / "Pulumi.yaml").is_file():
             raise SlipwayError(f"{self.directory} has no Pulumi.yaml; run this in the project, or pass --cwd")
-        # It means --yes, which pulumi refuses together with --preview-only. Slipway asks its own questions.
-        variables = {"PULUMI_SKIP_CONFIRMATIONS": "false", **(environment or {})}
+        variables = {**_VARIABLES, **(environment or {})}
         try:
             self._workspace = automation.LocalWorkspace(str(self.directory), env_vars=variables)
         except FileNotFoundError:
@@ -125,7 +102,7 @@ class Project:
     def stacks(self) -> list[str]:
         """Return the names of the project's stacks in the backend, stacks with a file first."""
         try:
-            names = [stack.name for stack in _retried(self._workspace.list_stacks)]
+            names = [stack.name for stack in retried(self._workspace.list_stacks)]
         except CommandError as error:
             raise SlipwayError(_message(str(error))) from None
         return sorted(names, key=lambda name: (not self.file(name).is_file(), name))
@@ -150,10 +127,7 @@ class Stack:
         return self.project.file(self.name)
 
     def create(self) -> None:
-        """Create the stack in the backend, with nothing deployed.
-
-        With a passphrase, pulumi writes the salt into the stack's file: see `StackFile.undo_rewriting`.
-        """
+        """Create the stack in the backend, with nothing deployed."""
         self.command("stack", "init", "--no-select")
 
     def preview(
@@ -255,7 +229,8 @@ class Stack:
         words = [*arguments, "--stack", self.name]
         pulumi, directory = self._workspace.pulumi_command, str(self.project.directory)
         try:
-            return _retried(lambda: pulumi.run(words, directory, self._workspace.env_vars)).stdout
+            with StackFile(self.file, "").kept():
+                return retried(lambda: pulumi.run(words, directory, self._workspace.env_vars)).stdout
         except CommandError as error:
             raise self._error(error) from None
 
@@ -276,7 +251,8 @@ class Stack:
             operation(on_event=record, color="never", suppress_progress=True, **options)
 
         try:
-            _retried(run)
+            with StackFile(self.file, "").kept():
+                retried(run)
         except CommandError as error:
             reason = self._error(error)
             if isinstance(reason, StackNotFound | StackLocked):
@@ -287,7 +263,7 @@ class Stack:
     def _error(self, error: CommandError) -> SlipwayError:
         if isinstance(error, StackNotFoundError):
             return StackNotFound(self.name)
-        if isinstance(error, ConcurrentUpdateError) or _HALF_LOCK.search(str(error)):
+        if isinstance(error, ConcurrentUpdateError) or HALF_LOCK.search(str(error)):
             return StackLocked(self.name, str(error))
         return SlipwayError(_message(str(error)))
 

@@ -6,10 +6,11 @@ explains why the document is not loaded and dumped.
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import yaml
 from slipway.errors import SlipwayError
 
 SALT = "encryptionsalt"
+_SALT_LINE = re.compile(rf"^{SALT}:.*\n?", re.MULTILINE)
 
 
 def stack_files(project: Path) -> Path:
@@ -133,18 +135,34 @@ class StackFile:
             text = self._checked(after, expected, f"Set the image yourself: pulumi config {command}")
         self.write(text)
 
-    def undo_rewriting(self, before: str) -> None:
-        """Undo the rewriting of a file without a salt: pulumi adds a salt, and formats the whole file.
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Run a command of pulumi in the block, and undo its rewriting of a file without a salt.
 
-        The state has the salt too, so a file without secrets does not need the salt. A salt that the file had
-        before, or that its secrets need, stays.
-
-        Args:
-            before: the text of the file before pulumi ran.
+        With a passphrase, pulumi adds a salt to the file, and formats the whole file. The state has the salt
+        too, so a file without secrets does not need it. A salt that the file had before, or that its secrets
+        need, stays.
         """
-        now = self._document(self.text())
-        if "secure:" in self.text() or SALT in self._document(before) or SALT not in now:
+        before = self.text()
+        try:
+            yield
+        finally:
+            if not _SALT_LINE.search(before):
+                self._undo_rewriting(before)
+
+    def has_salt(self) -> bool:
+        """Return whether the file has a salt."""
+        return bool(_SALT_LINE.search(self.text()))
+
+    def remove_salt(self) -> None:
+        """Remove the salt of a pulumi that was killed, unless the file's secrets need it."""
+        self._undo_rewriting(_SALT_LINE.sub("", self.text()))
+
+    def _undo_rewriting(self, before: str) -> None:
+        after = self.text()
+        if "secure:" in after or not _SALT_LINE.search(after):
             return
+        now = self._document(after)
         text, own = before, self._document(before)["config"]
         for key in {**own, **now["config"]}:
             value = now["config"].get(key)
@@ -152,7 +170,7 @@ class StackFile:
                 text = _remove(text, key)
             elif value != own.get(key):
                 text = _set(text, (key,), value if isinstance(value, str) else json.dumps(value))
-        del now[SALT]
+        now.pop(SALT, None)
         if self._parses_to(text, now):
             self.write(text)
 

@@ -7,11 +7,11 @@ in the cluster but not in the state, and a state that differs from the cluster.
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slipway.cluster.objects import StackObject, from_resource, live_objects
+from slipway.cluster.objects import StackObject, from_resource, live_objects, resources_in_state
 from slipway.errors import LockInUse, StackLocked
 from slipway.process import is_running
 from slipway.pulumi.project import Stack
@@ -40,7 +40,7 @@ class Damage:
     processes: tuple[int, ...]
     """The process ids of orphaned plugins."""
     records: tuple[helm.Record, ...] = ()
-    """Helm's records of unfinished revisions."""
+    """Helm's records of the revisions that the operation had begun."""
 
     def __bool__(self) -> bool:
         return bool(self.pending or self.processes)
@@ -49,7 +49,7 @@ class Damage:
         """Return one sentence for each item, with its repair."""
         return [
             *(f"process {pid} is an orphaned plugin: it will be ended" for pid in self.processes),
-            *(f"{record}: it will be deleted" for record in self.records),
+            *map(str, self.records),
             *(
                 f"{item} was created but is not in the state: it will be added to the state"
                 for item in self.created
@@ -73,7 +73,7 @@ def find_damage(snapshot: StackSnapshot) -> Damage:
     objects = [item for operation in creations if (item := from_resource(operation["resource"]))]
     live = live_objects(snapshot.cluster, objects, "--show-managed-fields") if objects else {}
     created = tuple(replace(item, manifest=live[item.key]) for item in objects if item.key in live)
-    records = tuple(helm.unfinished(snapshot.cluster, (operation["resource"] for operation in pending)))
+    records = tuple(helm.records(snapshot.cluster, pending))
     urns = {*(item.urn for item in created), *(record.urn for record in records)}
     lost = tuple(_name(operation) for operation in creations if operation["resource"]["urn"] not in urns)
     processes = tuple(orphans(snapshot.stack.project.working_directory))
@@ -87,18 +87,22 @@ def repair(snapshot: StackSnapshot, info: Info, force_unlock: bool = False) -> S
         LockInUse: another operation has the lock, or may have it.
         SlipwayError: the engine cannot read the cluster.
     """
-    damage = find_damage(snapshot)
-    end(damage.processes)
+    processes = tuple(orphans(snapshot.stack.project.working_directory))
+    end(processes)
+    damage = replace(find_damage(snapshot), processes=processes)  # the plugins may have created objects
     for text in damage.describe():
         info(text)
 
     def update_state() -> None:
         if damage.created:
             snapshot.stack.set_state(adopt(snapshot.stack.state(), damage.created))
-        helm.delete(snapshot.cluster, damage.records)
+        # Before the records, because it fails if another operation runs: that may be about to end a revision.
         snapshot.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+        helm.settle(snapshot.cluster, damage.records)
         if damage.records:
-            snapshot.stack.set_state(helm.outdated(snapshot.stack.state(), damage.records))
+            state = snapshot.stack.state()
+            state = add(state, helm.adopted(state, damage.records))
+            snapshot.stack.set_state(helm.outdated(state, damage.records))
 
     unlock_and_run(snapshot.stack, update_state, info, force_unlock)
     return snapshot.reload()
@@ -113,14 +117,21 @@ def adopt(state: Mapping[str, Any], created: Sequence[StackObject]) -> dict[str,
     """
     objects = {item.urn: item for item in created}
     deployment = dict(state["deployment"])
-    pending = deployment.pop("pending_operations", None) or []
-    resources = list(deployment.get("resources") or [])
-    for operation in pending:
+    new = []
+    for operation in deployment.pop("pending_operations", None) or []:
         resource = operation["resource"]
         if operation["type"] == "creating" and (item := objects.get(resource["urn"])):
             identifier = f"{item.namespace}/{item.name}" if item.namespace else item.name
-            _insert(resources, {**resource, "id": identifier, "outputs": _outputs(item)})
-    return {**state, "deployment": {**deployment, "resources": resources}}
+            new.append({**resource, "id": identifier, "outputs": _outputs(item)})
+    return add({**state, "deployment": deployment}, new)
+
+
+def add(state: Mapping[str, Any], new: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return a state with more resources."""
+    resources = list(resources_in_state(state))
+    for resource in new:
+        _insert(resources, resource)
+    return {**state, "deployment": {**state["deployment"], "resources": resources}}
 
 
 def _insert(resources: list[dict[str, Any]], new: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_signals_stop_a_command_between_its_steps(number: int) -> None:
         with pytest.raises(Interrupted):
             interrupts.check()
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_a_question_at_once(number: int) -> None:
+    with interrupts.deferred(), pytest.raises(Interrupted), interrupts.at_once():
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+        pytest.fail("the question waits on")
 
 
 def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,10 @@ def test_taken_back(fresh: Pipeline) -> None:
         [container] = found["template"]["spec"]["containers"]
         return found["replicas"], container["env"][0]["value"]
 
+    file = fresh.file("staging")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith("encryptionsalt:")))
+    before = file.read_text()
     assert fresh.slipway("drift", stack).code == 0
     by_program = web()
     fresh.kubectl("scale", "deployment/web", "--replicas=2", "-n", namespace)
@@ -26,3 +30,6 @@ def test_taken_back(fresh: Pipeline) -> None:
     assert fixed.code == 0, fixed.stdout + fixed.stderr
     assert web() == by_program
     assert fresh.slipway("drift", stack).code == 0
+    recovered = fresh.slipway("recover", stack, "--yes")
+    assert recovered.code == 0, recovered.stderr
+    assert file.read_text() == before, "no command leaves a salt in a file that had none"

@@ -1,6 +1,8 @@
 """kubectl gets the kubeconfig, the context and the cluster that the engine uses for a stack."""
 
 import json
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +11,7 @@ import pytest
 from pulumi import automation
 
 from slipway.cluster import capacity, compatibility
+from slipway.cluster import kubectl as module
 from slipway.cluster.kubectl import Cluster
 from slipway.errors import SlipwayError
 from slipway.preview import preview
@@ -166,3 +169,59 @@ def test_providers_that_do_not_contradict(tmp_path: Path, name: str, inputs: dic
     """The default provider of the next update has the configuration, whatever the last one had."""
     (tmp_path / "a").write_text(A)
     check(tmp_path, A, inputs, name)
+
+
+# As `kubectl proxy`: it reports each request on the standard error, before it answers.
+PROXY = """#!{python}
+import http.server, socketserver, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    address_string = lambda self: "unix"
+    def do_GET(self):
+        sys.stderr.write("http: proxy error: context canceled\\n" * 5000)
+        self.send_response(200)
+        self.end_headers()
+
+socketserver.UnixStreamServer(sys.argv[3].partition("=")[2], Handler).serve_forever()
+"""
+
+
+def proxy(directory: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Cluster:
+    """Return a cluster whose kubectl is a script."""
+    program = directory / "kubectl"
+    program.write_text(text)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(directory), prepend=":")
+    return Cluster("there")
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_service_is_asked_through_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool
+) -> None:
+    """Whatever the proxy prints, and however long the directory of temporary files is."""
+    if long:
+        temporary = tmp_path / ("t" * 100)
+        temporary.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with proxy(tmp_path, monkeypatch, PROXY.format(python=sys.executable)).service(
+        "shop", "web", 80, "http"
+    ) as client:
+        assert client.get("livez", timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'error: no such context' >&2; exit 1", "error: no such context"),
+        ("exec /bin/sleep 60", "no answer in 1 s"),
+    ],
+)
+def test_a_proxy_that_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    monkeypatch.setattr(module, "TIMEOUT_S", 1)
+    there = proxy(tmp_path, monkeypatch, f"#!/bin/sh\n{script}\n")
+    expected = f"^kubectl proxy did not start: {reason}$"
+    with pytest.raises(SlipwayError, match=expected), there.service("shop", "web", 80, "http"):
+        pytest.fail("it has started")

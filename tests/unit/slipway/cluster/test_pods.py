@@ -1,6 +1,7 @@
 """The pods of a stack's components, without a cluster."""
 
 import io
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -197,6 +198,23 @@ def test_a_forwarded_port_stays_the_same_after_a_lost_connection(kubectl: Path) 
     ports.close()
     first, second = kubectl.with_name("calls").read_text().splitlines()
     assert " :80 " in first and " 4321:80 " in second and "--address=127.0.0.1" in first
+
+
+def test_a_forwarded_port_works_for_any_number_of_connections(kubectl: Path) -> None:
+    """There is a line of output for each, and kubectl waits while nobody reads it."""
+    done = kubectl.with_name("done")
+    script(
+        kubectl,
+        'echo "Forwarding from 127.0.0.1:4321 -> 8000"; yes "Handling connection for 4321" | head -n 5000'
+        f'\ntouch {done}; sleep 60 & trap "kill $!" TERM; wait',
+    )
+    ports = forward(Cluster("there"), service("web", 80), 0)
+    assert next(ports) == "4321"
+    until = time.monotonic() + 20
+    while not done.exists():
+        assert time.monotonic() < until, "kubectl waits"
+        time.sleep(0.05)
+    ports.close()
 
 
 def test_a_port_that_cannot_be_forwarded_is_an_error(kubectl: Path) -> None:

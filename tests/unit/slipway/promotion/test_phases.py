@@ -10,7 +10,7 @@ import pytest
 
 from slipway.cli import drift as drift_command
 from slipway.cli import recover as recover_command
-from slipway.errors import SlipwayError
+from slipway.errors import Interrupted, SlipwayError
 from slipway.promotion import phases
 from slipway.promotion.lease import Lease
 from slipway.promotion.options import PromotionOptions
@@ -77,8 +77,7 @@ def test_drift_fix(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recover(stack: FakeStack) -> None:
-    file = SimpleNamespace(text=str, undo_rewriting=lambda before: None)
-    snapshot = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", file=file))
+    snapshot = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod"))
     recover_command._finish(snapshot, None, True, PROMPTER)
     assert stack.packs == [[stack.project.directory / "policy"]]
 
@@ -97,7 +96,7 @@ def test_promote(stack: FakeStack, monkeypatch: pytest.MonkeyPatch, verified: bo
     monkeypatch.setattr(phases, "Fingerprint", SimpleNamespace(from_snapshot=lambda *_: fingerprint))
     results = iter(["" if verified else "http: no", ""])
     monkeypatch.setattr(Promotion, "_verify", lambda *_: next(results))
-    file = SimpleNamespace(text=str, change=lambda values: None)
+    file = SimpleNamespace(change=lambda values: None)
     target = SimpleNamespace(stack=stack, name="prod", project="hits", file=file, reload=lambda: None)
     lease = FakeLease()
     promotion = Promotion(cast(StackSnapshot, target), cast(Lease, lease), PromotionOptions(), PROMPTER)
@@ -105,6 +104,28 @@ def test_promote(stack: FakeStack, monkeypatch: pytest.MonkeyPatch, verified: bo
     packs = [[stack.project.directory / "policy"]]
     assert stack.packs == (packs if verified else [*packs, ()])
     assert lease.receipt.phase is (Phase.APPLYING if verified else Phase.ROLLING_BACK)
+
+
+@pytest.mark.parametrize("error", [Interrupted("interrupted"), RuntimeError("a fault of this program")])
+def test_an_error_at_the_question(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The stack file never keeps a version that nobody has accepted, whatever ends the promotion."""
+    image = {"hits:image": OLD}
+    file = SimpleNamespace(change=image.update)
+    target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", project="hits", file=file))
+
+    def ask(*_: Any) -> str:
+        assert image == {"hits:image": IMAGE}
+        raise error
+
+    monkeypatch.setattr(Promotion, "_apply", ask)
+    lease = FakeLease()
+    lease.record(previous_setting=OLD)
+    with pytest.raises(type(error), match=str(error)):
+        Promotion(target, cast(Lease, lease), PromotionOptions(), PROMPTER).run()
+    assert image == {"hits:image": OLD}
+    assert lease.receipt.outcome is Outcome.ABANDONED and lease.receipt.reason == str(error)
 
 
 def test_read_only_checkout(stack: FakeStack) -> None:
@@ -116,7 +137,7 @@ def test_read_only_checkout(stack: FakeStack) -> None:
         if IMAGE in values.values():
             raise OSError(30, "Read-only file system")
 
-    file = SimpleNamespace(text=str, change=change, undo_rewriting=lambda before: None)
+    file = SimpleNamespace(change=change)
     target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", project="hits", file=file))
     lease = FakeLease()
     with pytest.raises(SlipwayError, match="Read-only file system"):

@@ -249,6 +249,19 @@ class TestService:
             assert results(cluster, options)[-1] == ("http", False)
 
 
+def test_a_check_that_ends_with_an_error() -> None:
+    """It has failed, whatever the error is: then the version is rolled back."""
+
+    class Broken(FakeCluster):
+        @contextmanager
+        def service(self, *_: Any) -> Iterator[httpx.Client]:
+            raise ValueError("I/O operation on closed file")
+            yield
+
+    last = verified(Broken(DEPLOYMENT, SERVICE, pod()))[-1]
+    assert (last.name, last.passed) == ("http", False) and "closed file" in last.detail
+
+
 def http(options: VerifyOptions, codes: Sequence[int], **headers: str) -> tuple[bool, str]:
     result = verified(FakeCluster(DEPLOYMENT, SERVICE, pod(), codes=codes, **headers), options)[2]
     return result.passed, result.detail

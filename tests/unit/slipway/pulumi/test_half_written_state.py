@@ -10,7 +10,7 @@ from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import CommandError
 
 from slipway.errors import SlipwayError, StackLocked
-from slipway.pulumi import project
+from slipway.pulumi import half_written
 from slipway.pulumi.project import Project, Stack
 
 HALF = "error: failed to load checkpoint: place 1: EOF"
@@ -44,7 +44,7 @@ class Pulumi:
 
 def stack(pulumi: Pulumi) -> Stack:
     workspace = SimpleNamespace(pulumi_command=pulumi, env_vars={})
-    own = SimpleNamespace(directory=Path())
+    own = SimpleNamespace(directory=Path(), file=lambda name: Path(f"/nowhere/Pulumi.{name}.yaml"))
     stack = Stack("dev", cast(Project, own), cast(automation.LocalWorkspace, workspace))
     stack.__dict__["_stack"] = SimpleNamespace(preview=pulumi.run, up=pulumi.run)
     return stack
@@ -52,7 +52,7 @@ def stack(pulumi: Pulumi) -> Stack:
 
 @pytest.fixture(autouse=True)
 def _no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project, "READ_DELAYS_S", (0.0, 0.0))
+    monkeypatch.setattr(half_written, "READ_DELAYS_S", (0.0, 0.0))
 
 
 @pytest.mark.parametrize("error", [HALF, STATE, HISTORY, LOCK, GONE])

@@ -167,9 +167,11 @@ def test_invalid_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_rewriting_is_undone(tmp_path: Path) -> None:
+    """Also if the image has changed meanwhile."""
     rewritten = FILE.replace("  #", " #").replace(OLD, NEW)
-    file = stack_file(tmp_path, rewritten + "encryptionsalt: v1:added\n")
-    file.undo_rewriting(before=FILE)
+    file = stack_file(tmp_path, FILE)
+    with file.kept():
+        file.write(rewritten + "encryptionsalt: v1:added\n")
     assert file.text() == FILE.replace(OLD, NEW)
 
 
@@ -177,9 +179,18 @@ def test_needed_salt_stays(tmp_path: Path) -> None:
     salted = FILE + "encryptionsalt: v1:old\n"
     secret = FILE.replace("config:", "config:\n  slipway:p:\n    secure: v1:x") + "encryptionsalt: v1:new\n"
     for text, before in ((salted, salted), (secret, FILE)):
-        file = stack_file(tmp_path, text)
-        file.undo_rewriting(before)
+        file = stack_file(tmp_path, before)
+        with file.kept():
+            file.write(text)
         assert file.text() == text
+
+
+def test_the_salt_of_a_killed_pulumi_is_removed(tmp_path: Path) -> None:
+    secret = FILE.replace("config:", "config:\n  slipway:p:\n    secure: v1:x") + "encryptionsalt: v1:new\n"
+    for text, expected in ((FILE, FILE), (f"encryptionsalt: v1:new\n{FILE}", FILE), (secret, secret)):
+        file = stack_file(tmp_path, text)
+        file.remove_salt()
+        assert (file.text(), file.has_salt()) == (expected, expected is secret)
 
 
 def test_values_in_groups_change_a_line_each(tmp_path: Path) -> None:

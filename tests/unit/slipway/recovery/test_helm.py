@@ -1,53 +1,188 @@
-"""Helm's records of revisions that were killed, which keep it from making others."""
+"""Helm's records of revisions that a killed update had begun."""
 
+import base64
+import gzip
 import json
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from slipway.cluster.kubectl import Cluster
-from slipway.recovery import helm
+from slipway.cluster.kubectl import Cluster, Object
+from slipway.errors import LockInUse, StackLocked
+from slipway.pulumi.project import Stack
+from slipway.pulumi.stack_snapshot import StackSnapshot
+from slipway.recovery import helm, repair
 
 TYPE = "kubernetes:helm.sh/v3:Release"
 URN = f"urn:pulumi:dev::shop::{TYPE}::cache"
-RECORD = helm.Record(URN, "cache", "shop", "sh.helm.release.v1.cache.v2")
-
-
-class Recording(Cluster):
-    """Answers with one Secret, and keeps what it was asked."""
-
-    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: int = 0) -> str:
-        self.__dict__.setdefault("asked", []).append(arguments)
-        return json.dumps({"items": [{"metadata": {"name": RECORD.secret}}]})
+NAMESPACE = "urn:pulumi:dev::shop::kubernetes:core/v1:Namespace::shop"
 
 
 def resource(kind: str = TYPE, **inputs: Any) -> dict[str, Any]:
     return {"urn": URN, "type": kind, "inputs": {"name": "cache", "namespace": "shop", **inputs}}
 
 
-def test_an_unfinished_revision_is_looked_for_in_the_namespace_of_its_release() -> None:
-    cluster = Recording("sandbox")
-    assert list(helm.unfinished(cluster, [resource()])) == [RECORD]
-    [arguments] = cluster.__dict__["asked"]
-    assert arguments[:4] == ("get", "secrets", "-n", "shop")
-    assert "owner=helm,name=cache,status in (pending-install, pending-upgrade" in arguments[4]
+def operation(kind: str = "creating", **inputs: Any) -> dict[str, Any]:
+    return {"type": kind, "resource": resource(**inputs)}
+
+
+def secret(status: str, release: str = "cache") -> Object:
+    """Return a record as Helm stores it."""
+    content = json.dumps({"name": release, "info": {"status": status}, "manifest": "---"}).encode()
+    labels = {"owner": "helm", "name": release, "status": status, "version": "1"}
+    name = f"sh.helm.release.v1.{release}.v1"
+    metadata = {"name": name, "namespace": "shop", "labels": labels, "resourceVersion": "7"}
+    data = base64.b64encode(base64.b64encode(gzip.compress(content))).decode()
+    return {"kind": "Secret", "metadata": metadata, "data": {"release": data}}
+
+
+class FakeCluster(Cluster):
+    """A cluster with records, which keeps what it was asked."""
+
+    @classmethod
+    def having(cls, *secrets: Object) -> "FakeCluster":
+        cluster = cls("sandbox")
+        cluster.__dict__.update(secrets=list(secrets), asked=[], replaced=[])
+        return cluster
+
+    @property
+    def asked(self) -> list[tuple[str, ...]]:
+        asked: list[tuple[str, ...]] = self.__dict__["asked"]
+        return asked
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: int = 0) -> str:
+        self.asked.append(arguments)
+        return json.dumps({"items": self.__dict__["secrets"]})
+
+    def get(self, *arguments: str, timeout_s: int = 0) -> list[Object]:
+        """Select by status, as the API server does."""
+        items = super().get(*arguments)
+        statuses = arguments[-1].partition("status in (")[2].rstrip(")").split(", ")
+        return [item for item in items if item["metadata"]["labels"]["status"] in statuses]
+
+    def replace(self, manifest: Object) -> Object:
+        self.__dict__["replaced"].append(manifest)
+        return manifest
+
+
+class FakeStack:
+    """A stack whose state has pending operations until a refresh."""
+
+    name = "dev"
+
+    def __init__(self, directory: Path, *pending: dict[str, Any], locked: str = "") -> None:
+        self.project = SimpleNamespace(working_directory=directory)
+        self.locked = locked
+        self.kept: dict[str, Any] = {"deployment": {"resources": [], "pending_operations": list(pending)}}
+
+    def command(self, *arguments: str) -> None:
+        if self.locked:
+            raise StackLocked("dev", self.locked)
+        self.kept["deployment"].pop("pending_operations", None)
+
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(json.dumps(self.kept))
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.kept = state
+
+
+def recovered(stack: FakeStack, cluster: Cluster) -> Iterator[str]:
+    """Repair a stack, and yield what is printed."""
+    lines: list[str] = []
+    snapshot = StackSnapshot(cast(Stack, stack), "shop", {}, cluster, stack.state())
+    repair.repair(snapshot, lines.append)
+    yield from lines
+
+
+@pytest.mark.parametrize("status", ["deployed", "failed"])
+def test_a_release_that_was_installed_after_the_kill_is_added_to_the_state(
+    tmp_path: Path, status: str
+) -> None:
+    """The next update upgrades it; an installation would find the name in use."""
+    stack, cluster = FakeStack(tmp_path, operation()), FakeCluster.having(secret(status))
+    [line] = recovered(stack, cluster)
+    assert line == "Helm release cache was installed but is not in the state: it will be added to the state"
+    [added] = stack.kept["deployment"]["resources"]
+    assert (added["urn"], added["id"]) == (URN, "shop/cache")
+    assert added["outputs"] == {"name": "cache", "namespace": "shop", "version": "unfinished"}
+    assert [words[0] for words in cluster.asked] == ["get"] and not cluster.__dict__["replaced"]
+
+
+def test_a_release_with_an_automatic_name_keeps_its_name(tmp_path: Path) -> None:
+    """Helm upgrades a release whose installation has failed, and nothing else of its record changes."""
+    name = "cache-1a2b3c4d"
+    stack, cluster = (
+        FakeStack(tmp_path, operation(name=name)),
+        FakeCluster.having(secret("pending-install", name)),
+    )
+    [line] = recovered(stack, cluster)
+    assert line.startswith(f"Helm release {name} was being installed but is not in the state")
+    assert [item["id"] for item in stack.kept["deployment"]["resources"]] == [f"shop/{name}"]
+    [record] = cluster.__dict__["replaced"]
+    expected = secret("failed", name)
+    content = [base64.b64decode(base64.b64decode(item["data"]["release"])) for item in (record, expected)]
+    assert record["metadata"] == expected["metadata"]
+    assert json.loads(gzip.decompress(content[0])) == json.loads(gzip.decompress(content[1]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("creating", "pending-install"), ("updating", "pending-upgrade"), ("updating", "pending-rollback")],
+)
+def test_the_record_of_an_unfinished_revision_is_deleted(tmp_path: Path, kind: str, status: str) -> None:
+    stack, cluster = FakeStack(tmp_path, operation(kind)), FakeCluster.having(secret(status))
+    line = next(recovered(stack, cluster))
+    assert line == (
+        "the record sh.helm.release.v1.cache.v1 of an unfinished revision of Helm release cache:"
+        " it will be deleted"
+    )
+    assert cluster.asked[-1] == (
+        "delete", "secret", "sh.helm.release.v1.cache.v1", "-n", "shop", "--ignore-not-found",
+    )  # fmt: skip
+    assert stack.kept["deployment"]["resources"] == []
+
+
+def test_a_release_that_was_being_upgraded_is_in_the_state(tmp_path: Path) -> None:
+    """Its finished revisions are no remains."""
+    stack, cluster = FakeStack(tmp_path, operation("updating")), FakeCluster.having(secret("deployed"))
+    assert list(recovered(stack, cluster)) == ["cache was being updated: its state will be refreshed"]
+    assert stack.kept["deployment"]["resources"] == []
+
+
+def test_no_record_is_touched_while_another_operation_runs(tmp_path: Path) -> None:
+    """That operation may be about to end the revision."""
+    stack = FakeStack(tmp_path, operation("updating"), locked="created by me@elsewhere (pid 1) at now")
+    cluster = FakeCluster.having(secret("pending-upgrade"))
+    with pytest.raises(LockInUse):
+        list(recovered(stack, cluster))
+    assert [words[0] for words in cluster.asked] == ["get"]
 
 
 @pytest.mark.parametrize(
     "other", [resource("kubernetes:core/v1:Secret"), resource(name={"ciphertext": "v1:x"}), {"type": TYPE}]
 )
 def test_other_resources_and_unreadable_names_have_no_record(other: dict[str, Any]) -> None:
-    cluster = Recording("sandbox")
-    assert list(helm.unfinished(cluster, [other])) == []
-    assert "asked" not in cluster.__dict__
+    cluster = FakeCluster.having(secret("deployed"))
+    assert list(helm.records(cluster, [{"type": "creating", "resource": other}])) == []
+    assert cluster.asked == []
 
 
-def test_only_the_record_is_deleted() -> None:
-    cluster = Recording("sandbox")
-    helm.delete(cluster, [RECORD])
-    assert cluster.__dict__["asked"] == [
-        ("delete", "secret", RECORD.secret, "-n", "shop", "--ignore-not-found")
-    ]
+def test_a_dependency_that_is_gone_does_not_keep_a_release_out_of_the_state() -> None:
+    """Pulumi refuses a state with a dependency on a resource that the state does not have."""
+    release = {
+        **resource(),
+        "dependencies": [NAMESPACE, "gone"],
+        "propertyDependencies": {"values": ["gone"]},
+    }
+    record = helm.Record(release, secret("deployed"), creating=True)
+    [added] = helm.adopted({"deployment": {"resources": [{"urn": NAMESPACE}]}}, [record])
+    assert added["dependencies"] == [NAMESPACE]
+    assert added["propertyDependencies"] == {"values": []}
 
 
 def test_a_release_with_an_unfinished_revision_differs_from_any_program() -> None:
@@ -55,6 +190,7 @@ def test_a_release_with_an_unfinished_revision_differs_from_any_program() -> Non
     outputs = {"version": "0.1.0", "name": "cache"}
     other = {"urn": "other", "inputs": {}, "outputs": {}}
     before = {"version": 3, "deployment": {"resources": [{**resource(), "outputs": outputs}, other]}}
-    [release, same] = helm.outdated(before, [RECORD])["deployment"]["resources"]
+    record = helm.Record(resource(), secret("pending-upgrade"), creating=False)
+    [release, same] = helm.outdated(before, [record])["deployment"]["resources"]
     assert release["outputs"] == {"version": "unfinished", "name": "cache"}
     assert same == other

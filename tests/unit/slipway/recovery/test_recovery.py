@@ -16,6 +16,7 @@ from slipway.pulumi.operations import Run
 from slipway.pulumi.project import Stack
 from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery import orphans as plugins
+from slipway.recovery import repair as module
 from slipway.recovery.drift import differences
 from slipway.recovery.repair import repair
 from tests.unit.slipway.engine import step
@@ -102,6 +103,22 @@ def test_orphaned_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             assert process.wait() != 0
         finally:
             process.kill()
+
+
+def test_objects_of_an_orphaned_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster is compared after the plugin has ended: until then, it may create more."""
+    steps: list[str] = []
+    monkeypatch.setattr(module, "orphans", lambda directory: [7])
+    monkeypatch.setattr(module, "end", lambda processes: steps.append(f"end {list(processes)}"))
+    find = module.find_damage
+
+    def find_damage(snapshot: StackSnapshot) -> module.Damage:
+        steps.append("find")
+        return find(snapshot)
+
+    monkeypatch.setattr(module, "find_damage", find_damage)
+    repair_locked(LockedStack(tmp_path, created_by(2**22 + 1)))
+    assert steps == ["end [7]", "find"]
 
 
 class ComparedStack:
