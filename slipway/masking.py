@@ -6,7 +6,7 @@ from typing import Any
 
 MASK = "[secret]"
 
-# The same patterns are in policy/rules.py, which imports nothing of the project.
+# The same patterns are in policy/plain_secrets.py, which imports nothing of the project.
 SECRET_NAME = re.compile(
     r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
     |(?:access|account|api|app|auth|cipher|client|cookie|crypt|deploy|encryption|fernet|gpg|hmac|jwt|license
