@@ -78,6 +78,7 @@ def test_pods_and_containers_are_found_in_custom_resources(kind: str, spec: dict
         ),
         ("VirtualMachine", {"volumes": [{"containerDisk": {"image": "vm:latest"}}]}, "no-latest-image"),
         ("VirtualMachine", {"volumes": [{"name": "a", "hostDisk": {"path": "/a"}}]}, "no-privileged-pod"),
+        ("Task", {"steps": [{"image": "a:1@sha256:0", "script": "export DB_PASS=x"}]}, "secrets-in-secrets"),
     ],
 )
 def test_what_controllers_make_pods_of_is_checked_for_what_it_sets(
