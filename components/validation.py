@@ -101,9 +101,14 @@ def problems_in(error: ValidationError, hide: Container[str | int] = ()) -> Iter
         elif kind in ("extra_forbidden", "unexpected_keyword_argument"):
             yield Problem(path, "unknown", "is unknown")
         else:
-            value = "[secret]" if path[0] in hide else repr(problem["input"])
+            value = "[secret]" if path and path[0] in hide else repr(problem["input"])
             reason = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-            yield Problem(path, kind, f"is {value}, but {reason}")
+            if path[-1:] == ("[key]",):  # as pydantic marks a key that is wrong, not its value
+                yield Problem(path[:-1], "key", f"has a wrong name: {reason}")
+            elif path:
+                yield Problem(path, kind, f"is {value}, but {reason}")
+            else:
+                yield Problem(path, kind, reason)
 
 
 def integer_from_text(value: object) -> object:

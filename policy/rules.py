@@ -1,70 +1,21 @@
 """The rules of the policy pack: each yields a sentence for each violation of a Kubernetes object.
 
-The rules are pure functions of an object's inputs. A value that is unknown before the update is None, and the
-rules skip it. What a patch does not set is skipped too. The rules find pods in objects of every kind.
+The rules are pure functions of an object's inputs. They skip what is unknown before the update, and what a
+patch does not set. They find pods in objects of every kind.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+from objects import KubernetesObject, Manifest, Place, is_set, items, part, texts
+from plain_secrets import has_secret, is_secret
 
 PUBLIC = "slipway/public"
 """The annotation with the reason why an object is open to the outside."""
 
 _CAPABILITIES = {"NET_BIND_SERVICE"}
-_GROUPS = ("initContainers", "containers", "ephemeralContainers")
+_CONTEXTS = ("securityContext", "podSecurityContext")
 _ENTRANCES = {"Ingress", "Gateway", "Route", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
-
-SECRET_NAME = re.compile(
-    r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
-    |(?:access|account|api|app|auth|cipher|client|cookie|crypt|deploy|encryption|fernet|gpg|hmac|jwt|license
-       |master|pgp|private|role|rsa|session|shared|signing|ssh|ssl|storage|tls|webhook)[_-]?key(?![_-]?id)
-    |(?:^|[_.-])(?:pass|pat|pw|creds)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pw|Pwd|Creds))$)
-    (?![^].["]*(?:ref|name|namespace|file|path|dir|mount|url|uri|endpoint|host|ttl|expir(?:y|es|ation)|lifetime
-       |seconds|minutes|hours|days|timeout|interval|length|size|count|limit|enabled|required|policy|algorithm
-       |issuer|audience|header|prefix|stdin|type|version)s?$)
-    [^].["]*$""",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""The name of a value that should be secret, or a property path that ends in such a name.
-
-Names such as `tokenTTL` and `PASSWORD_FILE` do not match: their values are not secret. The same pattern is in
-slipway/masking.py, because this pack imports nothing of the project.
-"""
-PASSWORD_IN_URL = re.compile(
-    r"""(://[^\s/:@"]*:(?=[^\s/"]+@)|(?:^|[?&;])(?i:password|passwd|pwd|accountkey|sharedaccesskey)=)(?!\$\()
-    (?:(?<=:)[^\s/"]+(?=@)|(?<==)[^\s&;"']+)""",
-    re.VERBOSE,
-)
-"""A password in a URL or a connection string; no match for a reference to another variable, `$(NAME)`."""
-
-Manifest = Mapping[str, Any]
-
-
-class KubernetesObject(NamedTuple):
-    """A Kubernetes object, or a patch of one."""
-
-    kind: str
-    manifest: Manifest
-    is_patch: bool = False
-
-    @property
-    def pods(self) -> list[Manifest]:
-        """The specs of its pods, or of the pods that it creates."""
-        spec = self.manifest.get("spec")
-        return [spec] if self.kind == "Pod" and isinstance(spec, Mapping) else list(_pods(self.manifest))
-
-    @property
-    def containers(self) -> list[tuple[Manifest, Manifest]]:
-        """Each container of its pods, after its pod."""
-        return [
-            (pod, container)
-            for pod in self.pods
-            for group in _GROUPS
-            for container in pod.get(group) or []
-            if isinstance(container, Mapping)
-        ]
-
 
 Rule = Callable[[KubernetesObject], Iterator[str]]
 
@@ -79,99 +30,108 @@ class Policy(NamedTuple):
 
     def violations(self, kind: str, manifest: Manifest) -> Iterator[str]:
         """Apply the rule to a resource of the kind Kind, KindPatch or KindList."""
-        if kind.endswith("List") and isinstance(items := manifest.get("items"), Sequence):
-            for item in items:
-                if isinstance(item, Mapping):
-                    yield from self.violations(item.get("kind") or kind.removesuffix("List"), item)
+        if kind.endswith("List") and isinstance(manifest.get("items"), list):
+            for item in items(manifest, "items"):
+                own = item.get("kind")
+                yield from self.violations(own if isinstance(own, str) else kind.removesuffix("List"), item)
         else:
-            is_patch = kind.endswith("Patch")
-            yield from self.rule(KubernetesObject(kind.removesuffix("Patch"), manifest, is_patch))
+            # A custom resource may have such a kind itself.
+            is_patch = kind.endswith("Patch") and manifest.get("kind") != kind
+            name = kind.removesuffix("Patch") if is_patch else kind
+            yield from self.rule(KubernetesObject(name, manifest, is_patch))
 
 
 def limits(target: KubernetesObject) -> Iterator[str]:
     """Find containers that may use up their node's memory, or have nothing reserved."""
-    for _, container in target.containers if not target.is_patch else []:
-        resources = container.get("resources") or {}
+    for container in target.whole_containers:
+        resources = part(container.manifest, "resources")
         for group, name in (("limits", "memory"), ("requests", "cpu"), ("requests", "memory")):
-            if not (resources.get(group) or {}).get(name):
-                yield f"container {container.get('name')} has no resources.{group}.{name}: set it"
+            if not part(resources, group).get(name):
+                yield f"{container.title} has no resources.{group}.{name}: set it"
 
 
 def digests(target: KubernetesObject) -> Iterator[str]:
     """Find images that can change under the same name."""
-    for _, container in target.containers:
-        image = container.get("image")
-        if isinstance(image, str) and "@sha256:" not in image:
+    for image in _images(target):
+        if "@sha256:" not in image:
             yield f"image {image} is named by tag: name it by digest, {image}@sha256:…"
 
 
 def latest(target: KubernetesObject) -> Iterator[str]:
     """Find images without a version."""
-    for _, container in target.containers:
-        image = container.get("image")
-        if isinstance(image, str) and "@" not in image:
+    for image in _images(target):
+        if "@" not in image:
             tag = image.rpartition("/")[2].partition(":")[2]
             if tag in ("", "latest"):
                 yield f"image {image} has no version: name one, by digest"
 
 
+def _images(target: KubernetesObject) -> Iterator[str]:
+    for container in target.containers:
+        if isinstance(image := container.manifest.get("image"), str):
+            yield image
+
+
 def privileges(target: KubernetesObject) -> Iterator[str]:
     """Find pods with access to their node. https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
-    for pod in target.pods:
+    for place in target.places:
         for key in ("hostNetwork", "hostPID", "hostIPC"):
-            if pod.get(key):
+            if place.manifest.get(key) is True:
                 yield f"the pod has {key}: remove it"
-        for volume in pod.get("volumes") or []:
-            if isinstance(volume, Mapping) and volume.get("hostPath"):
+        for volume in items(place.manifest, "volumes"):
+            if is_set(volume.get("hostPath")) or is_set(volume.get("hostDisk")):
                 yield f"volume {volume.get('name')} is a directory of the node: use a claim or an emptyDir"
-        for setting in _broad_settings(pod.get("securityContext") or {}):
-            yield f"the pod has securityContext.{setting}: remove it"
-    for _, container in target.containers:
-        yield from _container_privileges(container)
-
-
-def _container_privileges(container: Manifest) -> Iterator[str]:
-    name, context = container.get("name"), container.get("securityContext") or {}
-    for setting in _broad_settings(context):
-        yield f"container {name} has securityContext.{setting}: remove it"
-    added = set((context.get("capabilities") or {}).get("add") or []) - _CAPABILITIES
-    if added:
-        yield f"container {name} adds {', '.join(sorted(map(str, added)))}: remove it"
-    for port in container.get("ports") or []:
-        if isinstance(port, Mapping) and port.get("hostPort"):
-            yield f"container {name} opens port {port['hostPort']} of its node: use a Service"
+        for port in items(place.manifest, "ports"):
+            if is_set(port.get("hostPort")):
+                yield f"{place.title} opens port {port['hostPort']} of its node: use a Service"
+        for key in _CONTEXTS:
+            for setting in _broad_settings(part(place.manifest, key)):
+                yield f"{place.title} has {key}.{setting}: remove it"
 
 
 def _broad_settings(context: Manifest) -> Iterator[str]:
     for key in ("privileged", "allowPrivilegeEscalation"):
-        if context.get(key):
+        if is_set(context.get(key)):
             yield key
+    if added := set(texts(part(context, "capabilities"), "add")) - _CAPABILITIES:
+        yield f"capabilities.add {', '.join(sorted(added))}"
     if context.get("procMount") == "Unmasked":
         yield "procMount"
-    if (context.get("windowsOptions") or {}).get("hostProcess"):
+    if is_set(part(context, "windowsOptions").get("hostProcess")):
         yield "windowsOptions.hostProcess"
     for key in ("seccompProfile", "appArmorProfile"):
-        if (context.get(key) or {}).get("type") == "Unconfined":
+        if part(context, key).get("type") == "Unconfined":
             yield f"{key}.type Unconfined"
 
 
 def root(target: KubernetesObject) -> Iterator[str]:
     """Find containers that may run as root."""
-    for pod, container in target.containers:
-        both = {**(pod.get("securityContext") or {}), **(container.get("securityContext") or {})}
-        user, non_root = both.get("runAsUser"), both.get("runAsNonRoot")
-        unset = user is None and non_root is None
-        if user == 0 or (not (non_root or user) and not (unset and target.is_patch)):
-            yield f"container {container.get('name')} may run as root: set runAsNonRoot"
+    for place in target.places:
+        if _is_root(place, place.is_whole and not target.is_patch):
+            yield f"{place.title} may run as root: set runAsNonRoot"
+
+
+def _is_root(place: Place, is_whole: bool) -> bool:
+    """Return whether a container may run as root; or a pod whose containers are not in the object."""
+    if place.is_container:
+        return _allows_root(place.security("runAsUser"), place.security("runAsNonRoot"), is_whole)
+    contexts = [part(place.manifest, key) for key in _CONTEXTS]
+    broad = [one for one in contexts if _allows_root(one.get("runAsUser"), one.get("runAsNonRoot"), False)]
+    return bool(broad) and not place.has_containers
+
+
+def _allows_root(user: Any, non_root: Any, is_whole: bool) -> bool:
+    unset = user is None and non_root is None
+    return user == 0 or (not (non_root or user) and (is_whole or not unset))
 
 
 def public(target: KubernetesObject) -> Iterator[str]:
     """Find objects that are open to the outside without a reason."""
-    spec = target.manifest.get("spec") or {}
-    annotations = (target.manifest.get("metadata") or {}).get("annotations") or {}
+    spec = part(target.manifest, "spec")
+    annotations = part(part(target.manifest, "metadata"), "annotations")
     access = target.kind if target.kind in _ENTRANCES else ""
     if target.kind == "Service":
-        access = "Service with externalIPs" if spec.get("externalIPs") else ""
+        access = "Service with externalIPs" if is_set(spec.get("externalIPs")) else ""
         access = spec["type"] if spec.get("type") in ("NodePort", "LoadBalancer") else access
     if access and not annotations.get(PUBLIC):
         yield f"a {access} is open to the outside: give the reason in the annotation {PUBLIC}"
@@ -179,44 +139,40 @@ def public(target: KubernetesObject) -> Iterator[str]:
 
 def plain_secrets(target: KubernetesObject) -> Iterator[str]:
     """Find secrets in plain variables, arguments and ConfigMaps, where readers of the object see them."""
-    for _, container in target.containers:
-        name = container.get("name")
-        for variable in container.get("env") or []:
-            if isinstance(variable, Mapping) and _is_secret(variable.get("name"), variable.get("value")):
-                yield f"variable {variable['name']} of container {name} is plain: take it from a Secret"
-        for argument in [*(container.get("command") or []), *(container.get("args") or [])]:
-            flag, _, value = str(argument or "").partition("=")
-            if PASSWORD_IN_URL.search(flag) or _is_secret(flag if flag.startswith("-") else "", value):
-                yield f"an argument of container {name} has a secret: take it from a Secret"
-    data = target.manifest.get("data") if target.kind == "ConfigMap" else None
-    for key, value in (data or {}).items():
-        if _is_secret(key, value):
+    for place in target.places:
+        variables = [(entry.get("name"), entry.get("value")) for entry in items(place.manifest, "env")]
+        variables += [*part(place.manifest, "env").items(), *part(place.manifest, "envVars").items()]
+        for name, value in variables:
+            if is_secret(name, value):
+                yield f"variable {name} of {place.title} is plain: take it from a Secret"
+        scripts = [place.manifest.get(key) for key in ("script", "source") if place.is_container]
+        arguments = [*texts(place.manifest, "command"), *texts(place.manifest, "args")]
+        if has_secret([*arguments, *(script for script in scripts if isinstance(script, str))]):
+            yield f"an argument of {place.title} has a secret: take it from a Secret"
+    data = part(target.manifest, "data") if target.kind == "ConfigMap" else {}
+    for key, value in data.items():
+        if is_secret(key, value):
             yield f"the ConfigMap has a secret, {key}: put it into a Secret"
-
-
-def _is_secret(name: Any, value: Any) -> bool:
-    if not isinstance(value, str) or value in ("", "true", "false") or re.fullmatch(r"\$\(\w+\)", value):
-        return False
-    return bool(SECRET_NAME.search(str(name)) or PASSWORD_IN_URL.search(value))
 
 
 def readiness(target: KubernetesObject) -> Iterator[str]:
     """Find containers that get requests before they can answer."""
-    for pod in target.pods if not target.is_patch and target.kind not in ("Job", "CronJob") else []:
-        for container in pod.get("containers") or []:
-            if container.get("ports") and not container.get("readinessProbe"):
-                yield f"container {container.get('name')} has ports but no readinessProbe: add one"
+    for container in target.whole_containers if target.kind not in ("Job", "CronJob") else []:
+        serves = container.path[-1] == "containers" and is_set(container.manifest.get("ports"))
+        ends = container.outer[-1].get("restartPolicy") in ("Never", "OnFailure")
+        if serves and not ends and not container.manifest.get("readinessProbe"):
+            yield f"{container.title} has ports but no readinessProbe: add one"
 
 
 def endless_runs(target: KubernetesObject) -> Iterator[str]:
     """Find jobs that may run for ever, or pile up."""
-    spec = target.manifest.get("spec") or {}
+    spec = part(target.manifest, "spec")
     if target.is_patch or target.kind not in ("Job", "CronJob"):
         return
-    run = (spec.get("jobTemplate") or {}).get("spec") or {} if target.kind == "CronJob" else spec
+    run = part(part(spec, "jobTemplate"), "spec") if target.kind == "CronJob" else spec
     if not run.get("activeDeadlineSeconds"):
         yield "a run may never end: set activeDeadlineSeconds"
-    if target.kind == "CronJob" and spec.get("concurrencyPolicy", "Allow") == "Allow":
+    if target.kind == "CronJob" and (spec.get("concurrencyPolicy") or "Allow") == "Allow":
         yield "a run may start before the last one has ended: set concurrencyPolicy to Forbid"
 
 
@@ -238,16 +194,3 @@ POLICIES = (
     Policy("runs-end", "Jobs have a deadline, and runs of a CronJob do not overlap.", False, endless_runs),
     Policy("release-unchecked", "The objects of a Helm Release are not checked.", False, unchecked),
 )
-
-
-def _pods(value: Any, path: tuple[str, ...] = ()) -> Iterator[Manifest]:
-    """Find the specs of pods: templates, and whatever has containers."""
-    if isinstance(value, Mapping):
-        if path[-2:] == ("template", "spec") or any(isinstance(value.get(group), list) for group in _GROUPS):
-            yield value
-        else:
-            for key, item in value.items():
-                yield from _pods(item, (*path, key))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _pods(item)

@@ -6,9 +6,9 @@ from typing import Any
 
 MASK = "[secret]"
 
-# The same patterns are in policy/rules.py, which imports nothing of the project.
+# The same patterns are in policy/plain_secrets.py, which imports nothing of the project.
 SECRET_NAME = re.compile(
-    r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max_)token(?!iz)|credential|(?:basic|cli)_?auth$
+    r"""(?:secret|passw|pass_?phrase|(?<!max)(?<!max[_-])token(?!iz)|credential|(?:basic|cli)_?auth$
     |(?:access|account|api|app|auth|cipher|client|cookie|crypt|deploy|encryption|fernet|gpg|hmac|jwt|license
        |master|pgp|private|role|rsa|session|shared|signing|ssh|ssl|storage|tls|webhook)[_-]?key(?![_-]?id)
     |(?:^|[_.-])(?:pass|pat|pw|creds)$|[_-]pwd$|(?-i:[a-z](?:Pass|Pat|Pw|Pwd|Creds))$)

@@ -10,7 +10,7 @@ from components.kubernetes.pod import TMP, PodSecurity, Resources
 from components.validation import quantity
 
 _MIB = 1024**2
-_REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
 
 def limits(resources: Resources | None) -> dict[str, Any]:
@@ -90,25 +90,37 @@ def joined(networks: Iterable[Network]) -> dict[str, Any]:
     return {"network_mode": "bridge", "networks_advanced": advanced} if advanced else {"network_mode": "none"}
 
 
-def expanded(variables: Iterable[tuple[str, pulumi.Input[str]]]) -> dict[str, pulumi.Input[str]]:
-    """Return variables by name, with the values of earlier ones for `$(NAME)` in plain text, as in pods.
+def expanded(text: pulumi.Input[str], known: Mapping[str, pulumi.Input[str]]) -> pulumi.Input[str]:
+    """Return a text with the values of known variables for `$(NAME)`, and `$` for `$$`, as in pods.
 
-    `$$` is a dollar sign. https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    What is in the brackets of an unknown name stays as it is, so `$(echo $$)` is left to a shell:
+    https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go
     """
-    values: dict[str, pulumi.Input[str]] = {}
-    for name, value in variables:
-        values[name] = _expanded(value, values) if isinstance(value, str) else value
-    return values
-
-
-def _expanded(text: str, known: Mapping[str, pulumi.Input[str]]) -> pulumi.Input[str]:
+    if not isinstance(text, str):
+        return pulumi.Output.concat(text).apply(lambda plain: expanded(plain, known))
     parts: list[pulumi.Input[str]] = []
     end = 0
     for match in _REFERENCE.finditer(text):
-        value = known.get(match[1], match[0]) if match[1] else "$"
+        value = "$" if match[0] == "$$" else known.get(match[1], match[0])
         parts += [text[end : match.start()], value]
         end = match.end()
     return pulumi.Output.concat(*parts, text[end:]) if parts else text
+
+
+def literal(text: str) -> str:
+    """Return the text that `expanded` turns into the given one."""
+    return text.replace("$", "$$")
+
+
+def variables(given: Iterable[tuple[str, pulumi.Input[str]]]) -> dict[str, pulumi.Input[str]]:
+    """Return variables by name; a value may refer to earlier variables.
+
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    values: dict[str, pulumi.Input[str]] = {}
+    for name, value in given:
+        values[name] = expanded(value, values)
+    return values
 
 
 def environment(variables: Mapping[str, pulumi.Input[str]]) -> list[pulumi.Input[str]]:

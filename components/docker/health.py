@@ -1,9 +1,12 @@
 """Health checks of containers, from the probes that pods have."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pulumi
+
+from components.docker.container import expanded
 from components.kubernetes.probes import Probe
 
 # The engine asks within the container, with what its image has.
@@ -22,19 +25,25 @@ socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)' {port}
 else exec nc -z -w 2 127.0.0.1 {port}; fi"""
 
 
-def health_check(probe: Probe, port: int, startup: int) -> dict[str, Any]:
-    """Return a container's `healthcheck`; `port` is the port that the component exposes."""
-    return check(_test(probe, port), startup)
+Variables = Mapping[str, pulumi.Input[str]]
 
 
-def check(command: list[str], startup: int) -> dict[str, Any]:
+def health_check(probe: Probe, port: int, startup: int, variables: Variables | None = None) -> dict[str, Any]:
+    """Return a container's `healthcheck`; `port` is the port that the component exposes.
+
+    A command may refer to the container's variables, as in pods.
+    """
+    return check(_test(probe, port, variables or {}), startup)
+
+
+def check(command: Sequence[pulumi.Input[str]], startup: int) -> dict[str, Any]:
     """Return a `healthcheck` that runs a command; failures within `startup` seconds do not count.
 
     The engine starts a process in the container for each check, which takes a tenth of a second of processor
     time. It checks first after `interval`.
     """
     return {
-        "tests": command,
+        "tests": list(command),
         "interval": "5s",
         "timeout": "10s",
         "start_period": duration(startup),
@@ -50,10 +59,10 @@ def alive(startup: int) -> dict[str, Any]:
     return check(["CMD", "true"], startup)
 
 
-def _test(probe: Probe, port: int) -> list[str]:
+def _test(probe: Probe, port: int, variables: Variables) -> list[pulumi.Input[str]]:
     action: Mapping[str, Any] = probe.action(port)
     if "exec_" in action:
-        return ["CMD", *action["exec_"]["command"]]
+        return ["CMD", *(expanded(word, variables) for word in action["exec_"]["command"])]
     if "http_get" in action:
         asked = action["http_get"]
         return ["CMD-SHELL", _http(asked["port"], asked["path"], headers(probe, port))]

@@ -8,7 +8,16 @@ import pulumi
 import pulumi_docker as docker
 
 from components.docker.component import EngineComponent, docker_command, end_of_log
-from components.docker.container import Network, contained, environment, expanded, joined, limits, owned
+from components.docker.container import (
+    Network,
+    contained,
+    environment,
+    expanded,
+    joined,
+    limits,
+    owned,
+    variables,
+)
 from components.kubernetes.component import NAME_LABEL
 from components.kubernetes.endpoint import Endpoint
 from components.kubernetes.env import EnvVar
@@ -102,8 +111,9 @@ def _succeeded(ended: Sequence[str | int]) -> str:
 def _arguments(process: Process) -> dict[str, Any]:
     """Return the arguments of what runs, and of the files, directories and limits that it has."""
     empty = [volume for volume in process.volumes if isinstance(volume, EmptyDirectory)]
+    known = variables_of(process)
     arguments: dict[str, Any] = {
-        "envs": environment(expanded((variable.name, _value(variable)) for variable in process.env)),
+        "envs": environment(known),
         **contained(
             process.security,
             {volume.path: owned(process.security, volume.size) for volume in empty},
@@ -112,15 +122,20 @@ def _arguments(process: Process) -> dict[str, Any]:
         **limits(process.resources),
     }
     if process.command:
-        arguments["entrypoints"] = list(process.command)
+        arguments["entrypoints"] = [expanded(word, known) for word in process.command]
     if process.args:
-        arguments["command"] = list(process.args)
+        arguments["command"] = [expanded(word, known) for word in process.args]
     if process.files:
         arguments["uploads"] = [
             {"file": file.path, "content": file.own_content, "permissions": f"{MODE:04o}"}
             for file in process.files
         ]
     return arguments
+
+
+def variables_of(process: Process) -> dict[str, pulumi.Input[str]]:
+    """Return the variables of a process by name."""
+    return variables((variable.name, _value(variable)) for variable in process.env)
 
 
 def _value(variable: EnvVar) -> pulumi.Input[str]:

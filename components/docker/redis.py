@@ -8,7 +8,7 @@ import pulumi
 
 from components.docker.answers import check, say
 from components.docker.component import EngineComponent
-from components.docker.container import contained, environment, joined, limits, owned, stopping
+from components.docker.container import contained, environment, joined, limits, literal, owned, stopping
 from components.docker.health import health_check
 from components.docker.table import ANSWERS
 from components.kubernetes.component import Transform
@@ -96,7 +96,7 @@ class Redis(EngineComponent):
         self.env = [
             EnvVar.value("REDIS_HOST", self.host, endpoint=endpoint),
             EnvVar.value("REDIS_PORT", str(PORT)),
-            EnvVar.value("REDIS_PASSWORD", secret),
+            EnvVar.value("REDIS_PASSWORD", secret.apply(literal)),
         ]
         self.register_outputs({"host": self.host})
 

@@ -56,8 +56,8 @@ _GRACE = "time from SIGTERM to SIGKILL"
 _NO_NODES = "has no use: one engine has no nodes"
 _PROCESS = (
     _done("image", _IMAGE),
-    _done("command", "the entrypoint; the image's arguments are left out"),
-    _done("args", "the arguments of the entrypoint"),
+    _done("command", "the entrypoint, with `$(NAME)` as in pods; the image's arguments are left out"),
+    _done("args", "the arguments of the entrypoint, with `$(NAME)` as in pods"),
     _done("env", "environment; a value that is a secret stays one in the state"),
     _refused(
         "env",

@@ -10,7 +10,7 @@ from components.docker import proxy
 from components.docker.answers import check, say
 from components.docker.container import contained, environment, joined, limits, stopping
 from components.docker.health import health_check
-from components.docker.process import ProcessComponent
+from components.docker.process import ProcessComponent, variables_of
 from components.docker.table import ANSWERS
 from components.kubernetes.autoscaling import Scale, least
 from components.kubernetes.component import Transform
@@ -110,7 +110,7 @@ class WebService(ProcessComponent):
             number,
             **self._prepare(process, [(network.name, proxy.BACKENDS)]),
             **stopping(rollout.termination_grace),
-            **_healthy(probes, expose.target_port, rollout.timeout),
+            **_healthy(process, probes, expose.target_port, rollout.timeout),
         )
         self.host = pulumi.Output.from_input(name)
         self.url = pulumi.Output.from_input(
@@ -157,9 +157,9 @@ def _problems(process: Process, replicas: int) -> Iterator[str]:
         yield f"replicas is {replicas}, but must not be above {proxy.MOST // 2} on a Docker engine"
 
 
-def _healthy(probes: Probes | None, port: int, timeout: int) -> dict[str, Any]:
+def _healthy(process: Process, probes: Probes | None, port: int, timeout: int) -> dict[str, Any]:
     """Return the arguments of the health check and of waiting for it."""
     if not probes:
         return {}
-    healthcheck = health_check(probes.ready, port, probes.startup)
+    healthcheck = health_check(probes.ready, port, probes.startup, variables_of(process))
     return {"healthcheck": healthcheck, "wait": True, "wait_timeout": timeout}

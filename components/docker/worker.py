@@ -7,7 +7,7 @@ import pulumi
 from components.docker.answers import check, say
 from components.docker.container import stopping
 from components.docker.health import alive, health_check
-from components.docker.process import ProcessComponent
+from components.docker.process import ProcessComponent, variables_of
 from components.docker.table import ANSWERS
 from components.kubernetes.autoscaling import Scale, least
 from components.kubernetes.component import Transform
@@ -83,11 +83,12 @@ class Worker(ProcessComponent):
             raise invalid(Worker, name, problems)
         super().__init__(name, namespace, transform, opts)
         say(said, self)
+        checked_by = health_check(probe, NO_PORT, timeout, variables_of(process)) if probe else alive(timeout)
         self._add_lasting(
             least(replicas),
             **self._prepare(process),
             **stopping(grace),
-            healthcheck=health_check(probe, NO_PORT, timeout) if probe else alive(timeout),
+            healthcheck=checked_by,
             wait=True,
             wait_timeout=timeout,
         )

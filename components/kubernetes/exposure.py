@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from components.kubernetes.entrance import Backend, Entrance, Tls
 from components.validation import Port, Text, conflict, options
@@ -22,17 +22,17 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = rf"(\*\.)?{_LABEL}(\.{_LABEL})+"
 
 
-def _hosts(value: str | Sequence[str]) -> tuple[str, ...]:
-    hosts = (value,) if isinstance(value, str) else tuple(value)
+def _hosts(value: object) -> tuple[str, ...]:
+    hosts = tuple(value) if isinstance(value, list | tuple) else (value,)
     for host in hosts:
-        if not re.fullmatch(_HOST, host) or len(host) > 253:
+        if not isinstance(host, str) or not re.fullmatch(_HOST, host) or len(host) > 253:
             raise ValueError("must be host names, without scheme, port or path: hits.example.com")
     return hosts
 
 
 Hosts = Annotated[
     str | Sequence[str],
-    AfterValidator(_hosts),
+    PlainValidator(_hosts),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 

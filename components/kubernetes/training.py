@@ -87,19 +87,19 @@ class Training(ProcessComponent):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Make the template; raise BadArgument, before anything is touched, if the arguments do not fit."""
-        own = {str(variable.as_dict["name"]) for variable in env} & {"SEED", "OUTPUT", KNOWN}
+        own = {variable.name for variable in env} & {"SEED", "OUTPUT", KNOWN}
         problems = [f"env names {variable}, which the component sets" for variable in sorted(own)]
-        known = []
+        fixed = {"SEED": str(seed), "OUTPUT": OUTPUT, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
         if model:
             try:
-                known = [EnvVar.value(KNOWN, read(model, credentials).card.data.sha256)]
+                fixed[KNOWN] = read(model, credentials).card.data.sha256
             except SlipwayError as error:
                 problems.append(f"model is refused: {error}")
         process = Process(
             image=image,
             command=command,
             args=args,
-            env=[*_environment(env, seed), *known, *env],
+            env=[*_without(env, fixed), *env],
             files=files,
             volumes=[*volumes, Volume.scratch(OUTPUT, size=space)],
             tmp=tmp,
@@ -137,10 +137,9 @@ class Training(ProcessComponent):
         self.register_outputs({})
 
 
-def _environment(env: Sequence[EnvVar], seed: int) -> list[EnvVar]:
-    """Return the variables that make a run repeatable, without those that the user sets."""
-    values = {"SEED": str(seed), "OUTPUT": OUTPUT, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-    given = {variable.as_dict["name"] for variable in env}
+def _without(env: Sequence[EnvVar], values: Mapping[str, str]) -> list[EnvVar]:
+    """Return the component's own variables, without those that the user sets."""
+    given = {variable.name for variable in env}
     return [EnvVar.value(name, value) for name, value in values.items() if name not in given]
 
 

@@ -98,6 +98,12 @@ class Process:
                 " claims: give security.group"
             )
         yield from self._memory_problems()
+        variables = Counter(variable.name for variable in self.env)
+        yield from (
+            f"env names {name} {count} times, but a process has only one of them"
+            for name, count in variables.items()
+            if count > 1
+        )
 
     def _memory_problems(self) -> Iterator[str]:
         needed = space(self.volumes, memory=True)

@@ -80,6 +80,16 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "probes of text": (web(probes="/readyz"), "probes is '/readyz', but must be"),
     "second variable of a number": (web(env=[EnvVar.value("A", "1"), 5]), "env.1 is 5, but must be"),
     "env of a dictionary": (web(env={"A": "1"}), "env is {'A': '1'}, but must be"),
+    "a variable twice": (
+        web(env=[EnvVar.value("A", "1"), EnvVar.value("B", "1"), EnvVar.secret("A", "a", "a")]),
+        "env names A 2 times, but a process has only one of them",
+    ),
+    "a variable twice in a worker": (worker(env=[EnvVar.value("A", "1")] * 2), "env names A 2 times"),
+    "a variable twice in a job": (job(env=[EnvVar.value("A", "1")] * 3), "env names A 3 times"),
+    "a variable twice on schedule": (
+        cron("@daily", env=[EnvVar.value("A", "1")] * 2),
+        "env names A 2 times",
+    ),
     "policy of text": (web(network_policy="none"), "network_policy is 'none', but must be a valid boolean"),
     "command in one text": (
         web(command="gunicorn app:app"),

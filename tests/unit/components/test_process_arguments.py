@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from components import Exposure, File, PodSecurity, Probe, Probes, Volume, WebService
+from components import Exposure, File, PodSecurity, Probe, Probes, Redis, Volume, WebService
+from components.validation import BadArgument
 from tests.unit.conftest import Run
 from tests.unit.recorder import Recorder
 
@@ -162,6 +163,17 @@ def test_the_user_may_be_the_images_own_but_not_root(engine: Run) -> None:
 def test_without_limits_there_is_none_for_the_disk_either(engine: Run) -> None:
     volumes = [Volume.memory("/m", size="1Gi"), Volume.scratch("/s", size="1Gi")]
     assert "resources" not in container(made(engine, resources=None, volumes=volumes))
+
+
+def test_the_same_variables_of_two_components_are_refused(engine: Run) -> None:
+    """Kubernetes refuses them too, but only once the update has begun."""
+
+    def program() -> None:
+        caches = [Redis(name, namespace="shop") for name in ("cache", "queue")]
+        WebService("web", namespace="shop", image="i", env=[*caches[0].env, *caches[1].env])
+
+    with pytest.raises(BadArgument, match="env names REDIS_HOST 2 times"):
+        engine(program)
 
 
 def ready(engine: Run, probe: Probe) -> dict[str, Any]:

@@ -213,9 +213,11 @@ class TestTraining:
         with pytest.raises(BadArgument, match="model is refused: it is not a model"):
             trained(engine, model=MODEL)
 
+    @pytest.mark.usefixtures("published")
     @pytest.mark.parametrize("name", ["SEED", "OUTPUT", training.KNOWN])
     def test_its_own_variables_are_not_given(self, name: str, engine: Run) -> None:
         from components import EnvVar
 
-        with pytest.raises(BadArgument, match=f"env names {name}, which the component sets"):
-            trained(engine, env=[EnvVar.value(name, "x")])
+        with pytest.raises(BadArgument, match=f"env names {name}, which the component sets") as refusal:
+            trained(engine, model=MODEL, env=[EnvVar.value(name, "x")])
+        assert f"{name} 2 times" not in str(refusal.value)

@@ -37,6 +37,34 @@ BAD = {
         "build.buildArgs is ['A=1'], but must be a valid dictionary",
         "set --path build.buildArgs '{",
     ),
+    "arguments of the build without quotes": Bad(
+        {"image": None, "build": {"context": "app", "buildArgs": {"PYTHON_VERSION": 3.12, "A": "it's"}}},
+        "build.buildArgs has no text for PYTHON_VERSION, but values must be in quotes",
+        """set --path build.buildArgs '{"PYTHON_VERSION": "3.12", "A": "it'"'"'s"}'""",
+    ),
+    "argument of the build that is a list": Bad(
+        {"image": None, "build": {"context": "app", "buildArgs": {"PYTHON_VERSION": ["3.12"]}}},
+        "build.buildArgs.PYTHON_VERSION is ['3.12'], but must be a valid string",
+        "set --path build.buildArgs.PYTHON_VERSION VALUE",
+    ),
+    "name of an argument of the build": Bad(
+        {"image": None, "build": {"context": "app", "buildArgs": {"1X": "a"}}},
+        "build.buildArgs.1X has a wrong name: must be letters, digits",
+        "rm --path build.buildArgs.1X",
+    ),
+    "build of a number": Bad({"image": None, "build": 5}, "build is 5, but must be", "set build app"),
+    "Dockerfile of a number": Bad(
+        {"image": None, "build": {"context": "app", "dockerfile": 5}},
+        "build.dockerfile is 5, but must be a path",
+        "set --path build.dockerfile docker/Dockerfile",
+    ),
+    "directory of too long a name": Bad(
+        {"image": None, "build": "a" * 5000}, "but must be a directory with a Dockerfile", "set build app"
+    ),
+    "host of a number": Bad(
+        web(host=5), "web.host is 5, but must be host names", "set --path web.host hits.example.com"
+    ),
+    "hosts of numbers": Bad(web(host=[5]), "web.host is [5], but must be host names", "set --path web.host"),
     "blank target": Bad(
         {"image": None, "build": {"context": "app", "target": " "}},
         "build.target is ' '",

@@ -120,7 +120,7 @@ BAD = {
     "platform in short": Bad(
         {"platforms": ["arm64"]},
         "platforms[0] is 'arm64', but must be a platform",
-        "set --path platforms[0] linux/",
+        "set --path 'platforms[0]' linux/",
     ),
     "eviction in words": Bad(
         {"redis": {"eviction": "oldest"}},

@@ -22,7 +22,7 @@ from components import (
     Tls,
     Volume,
 )
-from components.docker import Redis, WebService, health, proxy
+from components.docker import Redis, WebService, Worker, health, proxy
 from components.validation import BadArgument
 from tests.unit.components.docker.test_containers import redis, variables, web
 from tests.unit.conftest import Run
@@ -97,6 +97,57 @@ def test_a_variable_may_name_an_earlier_one(engine: Run) -> None:
     assert variables(container(engine, env=env))["URL"] == "http://ann@$(LATER)/$(USER)"
 
 
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [
+        ("--bind=:$(PORT)", "--bind=:8000"),
+        ("$(URL)", "http://localhost:8000"),
+        ("$(OTHER) $PORT ${PORT}", "$(OTHER) $PORT ${PORT}"),
+        ("$$(PORT)", "$(PORT)"),
+        ("kill $$$$", "kill $$"),
+        ("$(echo $$)", "$(echo $$)"),
+        ("$(PORT", "$(PORT"),
+    ],
+)
+def test_commands_may_name_variables_as_in_pods(engine: Run, word: str, result: str) -> None:
+    """Wherever the kubelet replaces a name: in the command, its arguments, and the command of a probe."""
+    probes = Probes(ready=Probe.exec("test", word))
+    env = [EnvVar.value("PORT", "8000"), EnvVar.value("URL", "http://localhost:$(PORT)")]
+    made = container(engine, command=["gunicorn", word], args=[word], env=env, probes=probes)
+    assert (made["entrypoints"], made["command"]) == (["gunicorn", result], [result])
+    assert made["healthcheck"]["tests"] == ["CMD", "test", result]
+
+
+def test_the_probe_of_a_worker_may_name_a_variable(engine: Run) -> None:
+    env = [EnvVar.value("QUEUE", "mail")]
+    probe = Probe.exec("alive", "$(QUEUE)")
+    recorder = engine(lambda: Worker("w", namespace="shop", image="i", env=env, probe=probe) and None)
+    assert recorder.one("Container", "w-1")["healthcheck"]["tests"] == ["CMD", "alive", "mail"]
+
+
+def test_a_value_that_is_known_later_may_name_a_variable(engine: Run) -> None:
+    env = [
+        EnvVar.value("USER", "ann"),
+        EnvVar.value("URL", pulumi.Output.concat("http://$(USER)@", "host")),
+    ]
+    made = container(engine, args=["$(URL)"], env=env)
+    assert variables(made)["URL"] == made["command"][0] == "http://ann@host"
+
+
+def test_a_password_is_no_reference(engine: Run) -> None:
+    """As in a Secret, whose values the kubelet leaves as they are."""
+
+    def program() -> None:
+        cache = Redis("cache", namespace="shop", password="$(REDIS_HOST)$$123")  # noqa: S106 # an example
+        WebService("web", namespace="shop", image="i", replicas=1, env=cache.env, args=["$(REDIS_PASSWORD)"])
+
+    recorder = engine(program)
+    made = recorder.one("Container", "web-1")
+    assert variables(made)["REDIS_PASSWORD"] == made["command"][0] == "$(REDIS_HOST)$$123"  # noqa: S105
+    [sent] = recorder.request("Container", "web-1").object["command"]
+    assert "4dabf18193072939515e22adb298388d" in str(sent), "the password is marked secret"
+
+
 def test_the_url_of_redis_is_a_secret_that_leads_to_it(engine: Run) -> None:
     def program() -> None:
         cache = Redis("cache", namespace="shop", password="p@ss/word-123")  # noqa: S106 # an example
@@ -129,6 +180,7 @@ def test_the_url_of_redis_is_a_secret_that_leads_to_it(engine: Run) -> None:
             "must be below resources.limits.memory",
         ),
         ({"volumes": [Volume.memory("/a", size="1Mi")] * 2}, "files and volumes name /a 2 times"),
+        ({"env": [EnvVar.value("A", "1"), EnvVar.value("A", "2")]}, "env names A 2 times"),
         (
             {"expose": Exposure(host="hits.example.com", tls=Tls.secret("tls"), public="a test")},
             "expose.host has no use",
