@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from slipway.preview.rules import docker
 from slipway.preview.rules import harmless_conditions as conditions
+from slipway.preview.rules import harmless_configuration as configuration
 from slipway.preview.rules.harmless_conditions import Context
 
 _API = "https://kubernetes.io/docs/reference/kubernetes-api/"
@@ -52,10 +53,11 @@ HARMLESS: tuple[Harmless, ...] = tuple(
          _CONCEPTS + "containers/images/#image-names", ("pod.*ontainers.*.image",)),
         ("the image is pinned by a digest, and the policy is not Never", conditions.pinned_image,
          _CONCEPTS + "containers/images/#image-pull-policy", ("pod.*ontainers.*.imagePullPolicy",)),
-        ("added or changed, with references that the stack satisfies", conditions.not_removed,
+        ("added or changed, with references that the stack satisfies", configuration.variable_stays,
          _CONCEPTS + "configuration/configmap/",
          ("pod.*ontainers.*.env.*", "pod.*ontainers.*.env.*.value", "pod.*ontainers.*.env.*.valueFrom.**")),
-        ("all pods that read it restart, or none reads the key", conditions.renamed_configuration,
+        ("no key is lost, and all pods that read it restart, or none reads the key",
+         configuration.content_stays,
          _CONCEPTS + "configuration/configmap/", (
              "pod.*ontainers.*.envFrom", "pod.volumes.*.configMap.name", "pod.volumes.*.secret.secretName",
              "ConfigMap,Secret:metadata.name", "ConfigMap,Secret:data.*", "ConfigMap,Secret:binaryData.*",
@@ -77,9 +79,9 @@ HARMLESS: tuple[Harmless, ...] = tuple(
         ("a pause that its grace period leaves time for", conditions.pause_fits, _POD + "#lifecycle",
          ("pod.containers.*.lifecycle.preStop.sleep.seconds",)),
         ("added", conditions.added, _POD + "#ports", ("pod.containers.*.ports.*",)),
-        ("added, and empty or of the stack", conditions.added_volume, _CONCEPTS + "storage/volumes/",
+        ("added, and empty or of the stack", configuration.added_volume, _CONCEPTS + "storage/volumes/",
          ("pod.volumes.*", "pod.*ontainers.*.volumeMounts.*")),
-        ("added, with a Secret of the stack", conditions.added_pull_secret,
+        ("added, with a Secret of the stack", configuration.added_pull_secret,
          _CONCEPTS + "containers/images/#specifying-imagepullsecrets-on-a-pod", ("pod.imagePullSecrets.*",)),
         ("another user who owns no files of a volume", conditions.owns_no_files,
          "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",

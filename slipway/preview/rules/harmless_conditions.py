@@ -7,7 +7,6 @@ from typing import Any
 
 from slipway.cluster.quantities import amount
 from slipway.preview.rules import (
-    configuration,
     data_loss,
     disruption_budgets,
     images,
@@ -19,7 +18,7 @@ from slipway.preview.rules import (
 )
 from slipway.preview.rules.consequence import Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.differences import Difference, default_of
-from slipway.preview.rules.workloads import KINDS, Workload, selects, workloads
+from slipway.preview.rules.workloads import Workload, selects, workloads
 from slipway.pulumi.changes import Hidden, Op
 
 _STARTS_FROM = {"initialDelaySeconds": 0, "backoffLimit": 6}
@@ -121,28 +120,6 @@ def pinned_image(context: Context) -> bool:
     return context.difference.new != "Never" and (isinstance(image, Hidden) or "@sha256:" in str(image))
 
 
-def not_removed(context: Context) -> bool:
-    """Return whether a variable is added or changed, and what it refers to is known."""
-    difference = context.difference
-    if difference.path[-1] == "value" and len(difference.path) == 6:
-        return True  # also between a value and a reference, whose other half is a difference too
-    if "valueFrom" in difference.path:
-        keys = {"configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"}
-        return bool(keys & set(difference.path)) and not _is_outside(context)
-    return difference.new is not None and not _is_outside(context)
-
-
-def _is_outside(context: Context) -> bool:
-    return bool(list(configuration.outside(context.situation, context.new.change.urn)))
-
-
-def renamed_configuration(context: Context) -> bool:
-    """Return whether content changes, and all that reads it restarts with it."""
-    if context.new.kind in KINDS:
-        return not _is_outside(context) and context.difference.new is not None
-    return configuration.readers_restart(context.situation, context.new, context.difference.path[-1])
-
-
 def pause_fits(context: Context) -> bool:
     """Return whether a longer pause before the stop ends before the grace period."""
     grace = get(context.workload().pod, "terminationGracePeriodSeconds")
@@ -176,27 +153,6 @@ def patient_start(context: Context) -> bool:
 def is_kept(context: Context) -> bool:
     """Return whether the object that is replaced stays in the cluster."""
     return context.old.change.op is Op.REPLACE and context.old.change.retained
-
-
-def added_volume(context: Context) -> bool:
-    """Return whether a volume without data of its own is added, or a mount of such a volume."""
-    item = context.difference.new
-    if context.difference.old is not None or not isinstance(item, Mapping):
-        return False
-    name, workload = item.get("name"), context.workload()
-    volumes = items(get(workload.pod, "volumes"))
-    volume = next((volume for volume in volumes if get(volume, "name") == name), None)
-    harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
-    tokens = any(
-        "serviceAccountToken" in mapping(part) for part in items(get(volume, "projected", "sources"))
-    )
-    known = isinstance(volume, Mapping) and set(volume) <= harmless
-    return known and not tokens and not _is_outside(context)
-
-
-def added_pull_secret(context: Context) -> bool:
-    """Return whether a pull Secret of the stack is added."""
-    return added(context) and not _is_outside(context)
 
 
 def owns_no_files(context: Context) -> bool:

@@ -58,7 +58,7 @@ def roles(situation: Situation) -> Iterator[Consequence]:
         (workload.object.namespace, get(workload.pod, "serviceAccountName")): workload.object
         for workload in workloads(situation, situation.after)
     }
-    for account in situation.removed("ServiceAccount"):
+    for account in situation.vanished("ServiceAccount"):
         if user := users.get((account.namespace, account.name)):
             reason = f"is deleted, but {user} still uses it: new pods cannot start"
             yield _privilege(Level.DANGEROUS, account, reason)
