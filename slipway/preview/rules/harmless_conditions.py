@@ -1,6 +1,5 @@
 """Conditions under which the change of a property is harmless."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,8 @@ from slipway.pulumi.changes import Hidden, Op
 
 _STARTS_FROM = {"initialDelaySeconds": 0, "backoffLimit": 6}
 """Numbers that a raised one is compared to if it was missing, besides the defaults in `differences`."""
+_SHORTEST_MONTH = 28
+"""The number of days that every month has."""
 
 
 @dataclass(frozen=True)
@@ -182,12 +183,15 @@ def keeps_half(context: Context) -> bool:
 
 
 def as_often(context: Context) -> bool:
-    """Return whether a schedule runs as often as before: only its plain numbers differ."""
+    """Return whether a schedule runs as often as before: only single numbers in it differ."""
     before, after = (str(value).split() for value in context.values)
-    plain = len(before) == len(after) == 5 and not set("/,") & set("".join((*before, *after)))
-    return plain and [re.sub(r"\d+", "N", part) for part in before] == [
-        re.sub(r"\d+", "N", part) for part in after
-    ]
+    if not len(before) == len(after) == 5:
+        return False
+    changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    # Not every month has the days 29, 30 and 31.
+    rare = any(part[2].isdigit() and int(part[2]) > _SHORTEST_MONTH for part in (before, after))
+    same_days = before[2:4] == after[2:4]
+    return all(part.isdigit() for pair in changed for part in pair) and (same_days or not rare)
 
 
 def leads_to_the_same_pods(context: Context) -> bool:
