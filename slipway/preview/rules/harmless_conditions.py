@@ -196,11 +196,7 @@ def as_often(context: Context) -> bool:
 
 def leads_to_the_same_pods(context: Context) -> bool:
     """Return whether a Service leads to the same ports of the same pods."""
-    before, after = (
-        services.endpoints(context.situation, item, objects)
-        for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
-    )
-    return bool(after) and before == after and all(after.values())
+    return services.leads_to_the_same(context.situation, context.old, context.new)
 
 
 def same_routes(context: Context) -> bool:
