@@ -68,9 +68,11 @@ class Workload:
     @property
     def surge(self) -> int:
         """The number of extra pods during a rollout."""
-        if self.object.kind == "Deployment" and self.strategy == "RollingUpdate":
-            return self._share("strategy", "maxSurge", "25%", up=True)
-        return 0
+        if self.strategy != "RollingUpdate":
+            return 0
+        if self.object.kind == "DaemonSet":
+            return self._share("updateStrategy", "maxSurge", 0, up=True)
+        return self._share("strategy", "maxSurge", "25%", up=True) if self.object.kind == "Deployment" else 0
 
     @property
     def unavailable(self) -> int:
@@ -80,7 +82,7 @@ class Workload:
         if self.object.kind == "Deployment":
             unavailable = self._share("strategy", "maxUnavailable", "25%", up=False)
             return max(unavailable, 0 if self.surge else 1)  # as the controller does when both are 0
-        return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=self.object.kind == "DaemonSet"))
+        return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=True))
 
     def requests(self) -> Compute:
         """Return the resource requests of one pod."""
@@ -103,7 +105,7 @@ class Workload:
 
 
 def share(value: Any, replicas: int, *, up: bool) -> int:
-    """Return maxSurge (rounded up) or maxUnavailable (rounded down) as a number of pods."""
+    """Return maxSurge (rounded up) or maxUnavailable (of a Deployment rounded down) as a number of pods."""
     if isinstance(value, str) and value.endswith("%"):
         exact = amount(value[:-1]) * replicas / 100
         return math.ceil(exact) if up else math.floor(exact)
@@ -150,6 +152,17 @@ def _restarting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
         managed = change.kind in SERVING and change.kind != "Pod"
         if change.op is Op.UPDATE and managed and _template_changes(situation, change):
             yield old, new
+
+
+def has_service(situation: Situation, workload: Workload) -> bool:
+    """Return whether a Service leads to the pods of a workload after the change."""
+    return any(
+        item.kind == "Service"
+        and item.namespace == workload.object.namespace
+        and get(item.manifest, "spec", "selector")
+        and selects(get(item.manifest, "spec", "selector"), workload.labels)
+        for item in situation.after
+    )
 
 
 def _template_changes(situation: Situation, change: Change) -> bool:
