@@ -22,6 +22,8 @@ from slipway.pulumi.changes import Hidden, Op
 
 _STARTS_FROM = {"initialDelaySeconds": 0, "backoffLimit": 6}
 """Numbers that a raised one is compared to if it was missing, besides the defaults in `differences`."""
+_SHARED = {"ReadWriteMany", "ReadOnlyMany"}
+"""Access modes of a volume that pods of several nodes may use."""
 _SHORTEST_MONTH = 28
 """The number of days that every month has."""
 
@@ -70,6 +72,26 @@ def raised(context: Context) -> bool:
     """Return whether a quantity is raised, or set where there was none."""
     before, after = context.values
     return not is_hidden(before, after) and after is not None and amount(after) >= amount(before)
+
+
+def raised_request(context: Context) -> bool:
+    """Return whether a request is raised, or set to no less than the limit, which is its default."""
+    if context.difference.old is not None:
+        return raised(context)
+    limit = get(context.container(after=False), "resources", "limits", context.difference.path[-1])
+    after = context.difference.new
+    return not is_hidden(limit, after) and amount(after) >= amount(limit)
+
+
+def retries(context: Context) -> bool:
+    """Return whether failed pods of a job, which may run again already, run again more often."""
+    return raised_from_a_value(context) and context.difference.old != 0
+
+
+def same_api(context: Context) -> bool:
+    """Return whether an object stays in its API group; `extensions` was an early name of others."""
+    before, after = (str(value).rpartition("/")[0] for value in context.values)
+    return before in (after, "extensions")
 
 
 def raised_or_removed(context: Context) -> bool:
@@ -172,7 +194,24 @@ def no_fewer_pods(context: Context) -> bool:
     """Return whether there are at least as many pods as before."""
     before, after = context.workload(after=False), context.workload()
     missing = None in context.values and before.replicas != after.replicas
-    return not is_hidden(*context.values) and not missing and after.replicas >= before.replicas
+    if is_hidden(*context.values) or missing or after.replicas < before.replicas:
+        return False
+    # Several pods that run already share what they have.
+    second = context.new.kind != "StatefulSet" and before.replicas <= 1 < after.replicas
+    return not (second and _is_alone(context, after))
+
+
+def _is_alone(context: Context, workload: Workload) -> bool:
+    """Return whether a second pod may do harm: both have a volume of one node, or never run together."""
+    shared = {
+        item.name
+        for item in context.situation.after
+        if item.kind == "PersistentVolumeClaim"
+        and set(items(get(item.manifest, "spec", "accessModes"))) & _SHARED
+    }
+    volumes = items(get(workload.pod, "volumes"))
+    claims = {str(name) for item in volumes if (name := get(item, "persistentVolumeClaim", "claimName"))}
+    return workload.strategy == "Recreate" or bool(claims - shared)
 
 
 def keeps_half(context: Context) -> bool:
@@ -228,8 +267,8 @@ def budget_works(context: Context) -> bool:
         disruption_budgets.Budget.from_object(context.situation, item, objects)
         for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
     )
-    tighter = after.allowed <= before.allowed
-    return changed in known and not after.problem and tighter and after.pods >= before.pods
+    tighter = after.allowed <= before.allowed and after.pods >= before.pods
+    return changed in known and not after.problem and tighter and after.workloads >= before.workloads
 
 
 def policies_add_up(context: Context) -> bool:

@@ -10,6 +10,8 @@ from slipway.preview.rules.harmless_conditions import Context, added
 _KEYS = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 _FIELDS = {"fieldRef", "resourceFieldRef"}
 _OBJECTS = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
+_PROJECTED = {"configMap", "secret", "downwardAPI"}
+"""Parts of a projected volume that are no credentials of the pod, such as a token."""
 _Source = tuple[str, str, str]
 """The kind and the name of an object that pods read as a whole, and the prefix of their variables."""
 
@@ -103,9 +105,8 @@ def added_volume(context: Context) -> bool:
     volumes = items(get(workload.pod, "volumes"))
     volume = next((volume for volume in volumes if get(volume, "name") == name), None)
     harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
-    tokens = any(
-        "serviceAccountToken" in mapping(part) for part in items(get(volume, "projected", "sources"))
-    )
+    sources = items(get(volume, "projected", "sources"))
+    tokens = any(set(mapping(part)) - _PROJECTED for part in sources)
     known = isinstance(volume, Mapping) and set(volume) <= harmless
     return known and not tokens and not _is_outside(context)
 

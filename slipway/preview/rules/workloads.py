@@ -85,8 +85,8 @@ class Workload:
         return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=True))
 
     def requests(self) -> Compute:
-        """Return the resource requests of one pod."""
-        return self._sum("requests")
+        """Return the resource requests of one pod; a limit is the default of a request."""
+        return self._sum("limits", "requests")
 
     def limits(self) -> Compute:
         """Return the resource limits of one pod."""
@@ -96,8 +96,11 @@ class Workload:
         value = get(self.object.manifest, "spec", key, "rollingUpdate", field)
         return share(default if value is None else value, self.replicas, up=up)
 
-    def _sum(self, key: str) -> Compute:
-        resources = [mapping(get(container, "resources", key)) for container in self.containers]
+    def _sum(self, *keys: str) -> Compute:
+        resources = [
+            {name: value for key in keys for name, value in mapping(get(container, "resources", key)).items()}
+            for container in self.containers
+        ]
         return Compute(
             sum(amount(values.get("cpu")) for values in resources),
             sum(amount(values.get("memory")) for values in resources),
