@@ -76,6 +76,7 @@ def reachability(situation: Situation) -> Iterator[Consequence]:
             if _has_pods(situation, new, situation.after):
                 yield from _unserved(situation, former, new)
                 yield from _early(situation, former, new)
+                yield from _joined(situation, new)
             else:
                 reason = "loses all its pods: its selector matches no pods of this stack any longer"
                 if _type(new.manifest) == _EXTERNAL_NAME:
@@ -136,6 +137,14 @@ def _early(situation: Situation, old: Object, new: Object) -> Iterator[Consequen
                 " requests fail until pods with that port are ready"
             )
             yield new.consequence(Level.DANGEROUS, "downtime", reason)
+
+
+def _joined(situation: Situation, service: Object) -> Iterator[Consequence]:
+    """Yield new workloads whose pods a Service that stays selects besides those that it has."""
+    names = [item.name for item in situation.created(*SERVING) if _has_pods(situation, service, (item,))]
+    if names:
+        reason = f"also sends requests to the new pods of {', '.join(sorted(names))}"
+        yield service.consequence(Level.ATTENTION, "downtime", reason)
 
 
 def _unserved(situation: Situation, old: Object, new: Object) -> Iterator[Consequence]:

@@ -86,3 +86,11 @@ def test_one_of_several_workloads_that_gets_the_new_label_needs_attention() -> N
     assert [
         item.reason for item in found if "of Service web" in item.reason and item.level is Level.ATTENTION
     ]
+
+
+def test_new_pods_that_a_service_selects_besides_its_own_need_attention() -> None:
+    same = change(service(WEB), service(WEB)), change(pods(WEB), pods(WEB))
+    reason = "Service web also sends requests to the new pods of green"
+    found = report(*same, change({}, pods(WEB, name="green")))
+    assert [item.reason for item in found if item.level is not Level.SAFE] == [reason]
+    assert not [item for item in report(*same, change({}, pods(NAMED))) if item.level is not Level.SAFE]
