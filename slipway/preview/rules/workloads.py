@@ -85,26 +85,39 @@ class Workload:
         return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=True))
 
     def requests(self) -> Compute:
-        """Return the resource requests of one pod; a limit is the default of a request."""
-        return self._sum("limits", "requests")
+        """Return the resource requests of one pod; a limit is the default of a request.
+
+        Init containers run before the others and need no more than the largest of them, sidecars run beside.
+        https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
+        """
+        first = items(get(self.pod, "initContainers"))
+        sidecars = [container for container in first if get(container, "restartPolicy") == "Always"]
+        total, beside = _sum([*self.containers, *sidecars], "limits", "requests"), Compute()
+        for container in first:
+            need = beside + _sum([container], "limits", "requests")
+            total = Compute(max(total.cpu, need.cpu), max(total.memory, need.memory))
+            beside = need if container in sidecars else beside
+        return total
 
     def limits(self) -> Compute:
         """Return the resource limits of one pod."""
-        return self._sum("limits")
+        return _sum(self.containers, "limits")
 
     def _share(self, key: str, field: str, default: int | str, *, up: bool) -> int:
         value = get(self.object.manifest, "spec", key, "rollingUpdate", field)
         return share(default if value is None else value, self.replicas, up=up)
 
-    def _sum(self, *keys: str) -> Compute:
-        resources = [
-            {name: value for key in keys for name, value in mapping(get(container, "resources", key)).items()}
-            for container in self.containers
-        ]
-        return Compute(
-            sum(amount(values.get("cpu")) for values in resources),
-            sum(amount(values.get("memory")) for values in resources),
-        )
+
+def _sum(containers: Sequence[Manifest], *keys: str) -> Compute:
+    """Add up resources of containers; a later key has precedence."""
+    resources = [
+        {name: value for key in keys for name, value in mapping(get(container, "resources", key)).items()}
+        for container in containers
+    ]
+    return Compute(
+        sum(amount(values.get("cpu")) for values in resources),
+        sum(amount(values.get("memory")) for values in resources),
+    )
 
 
 def share(value: Any, replicas: int, *, up: bool) -> int:

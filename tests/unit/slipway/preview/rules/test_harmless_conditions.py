@@ -126,8 +126,21 @@ class TestResources:
         assert level((old, new)) is expected
 
     def test_a_limit_is_the_default_of_a_request(self) -> None:
-        [web] = workloads(Situation(()), (Object(change(pod := self.limited(), pod), pod),))
-        assert web.requests() == Compute(0.5, 2**30)
+        assert self.requests(self.limited()) == Compute(0.5, 2**30)
+
+    def test_init_containers_need_capacity_too(self) -> None:
+        def container(cpu: str, **more: Any) -> dict[str, Any]:
+            return {"name": cpu, "resources": {"requests": {"cpu": cpu}}, **more}
+
+        first = [container("1", restartPolicy="Always"), container("4"), container("2")]
+        pod = made("Pod", {"initContainers": first, "containers": [container("3")]})
+        assert self.requests(pod) == Compute(5)
+        small = made("Pod", {"initContainers": first[:1], "containers": [container("3")]})
+        assert self.requests(small) == Compute(4)
+
+    def requests(self, pod: dict[str, Any]) -> Compute:
+        [workload] = workloads(Situation(()), (Object(change(pod, pod), pod),))
+        return workload.requests()
 
     def limited(self) -> dict[str, Any]:
         resources = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}
