@@ -97,7 +97,7 @@ def _is_outside(context: Context) -> bool:
 
 
 def added_volume(context: Context) -> bool:
-    """Return whether a volume without data of its own is added, or a mount of such a volume."""
+    """Return whether a volume without data of its own is added, or a mount of it that hides nothing known."""
     item = context.difference.new
     if context.difference.old is not None or not isinstance(item, Mapping):
         return False
@@ -108,7 +108,22 @@ def added_volume(context: Context) -> bool:
     sources = items(get(volume, "projected", "sources"))
     tokens = any(set(mapping(part)) - _PROJECTED for part in sources)
     known = isinstance(volume, Mapping) and set(volume) <= harmless
-    return known and not tokens and not _is_outside(context)
+    hides = context.difference.path[-2] == "volumeMounts" and _hides(context, str(item.get("mountPath")))
+    return known and not tokens and not hides and not _is_outside(context)
+
+
+def _hides(context: Context, path: str) -> bool:
+    """Return whether a mount hides what a container has there: its program, or a part of another volume."""
+    before, after = (context.container(after) for after in (False, True))
+    used = [get(after, "workingDir"), *items(get(after, "command"))[:1]]
+    mounts = [get(mount, "mountPath") for mount in items(get(before, "volumeMounts"))]
+    return any(_is_within(str(name), path) for name in used) or any(
+        _is_within(path, str(mount)) for mount in mounts
+    )
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(folder.rstrip("/") + "/")
 
 
 def added_pull_secret(context: Context) -> bool:

@@ -136,3 +136,24 @@ def test_a_config_map_under_another_name_leaves_no_reader_behind() -> None:
     [left] = same(pods(env=[variable("A")]))
     assert level(renamed, moved) is Level.SAFE
     assert level(renamed, moved, left) is Level.DANGEROUS
+
+
+@pytest.mark.parametrize(
+    ("path", "container", "expected"),
+    [
+        ("/cache", {}, Level.SAFE),
+        ("/data/cache", {}, Level.ATTENTION),
+        ("/database", {}, Level.SAFE),
+        ("/app", {"workingDir": "/app/src"}, Level.ATTENTION),
+        ("/app", {"command": ["/app/run"]}, Level.ATTENTION),
+        ("/", {"command": ["/app/run"]}, Level.ATTENTION),
+    ],
+)
+def test_a_mount_hides_neither_data_nor_the_program(
+    path: str, container: dict[str, Any], expected: Level
+) -> None:
+    data = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    volumes, mounts = (data, {"name": "cache", "emptyDir": {}}), [{"name": "data", "mountPath": "/data"}]
+    before = pods(volumes=volumes, volumeMounts=mounts, **container)
+    after = pods(volumes=volumes, volumeMounts=[*mounts, {"name": "cache", "mountPath": path}], **container)
+    assert level(change(before, after)) is expected
