@@ -153,13 +153,10 @@ def test_a_budget_keeps_its_pods() -> None:
         return made("Deployment", {"replicas": 2, "template": template}, name)
 
     web, api = labelled("web"), labelled("api")
+    selectors: list[dict[str, Any]] = [{"app": "web"}, {"app": "api"}, {}]
     old, new, both = (
-        made("PodDisruptionBudget", {"maxUnavailable": 1, "selector": selector})
-        for selector in (
-            {"matchLabels": {"app": "web"}},
-            {"matchLabels": {"app": "api"}},
-            {"matchLabels": {}},
-        )
+        made("PodDisruptionBudget", {"maxUnavailable": 1, "selector": {"matchLabels": labels}})
+        for labels in selectors
     )
     assert level((old, new), (web, web), (api, api)) is Level.ATTENTION
     assert level((old, both), (web, web), (api, api)) is Level.SAFE

@@ -96,8 +96,11 @@ def test_a_volume_of_another_config_map_loses_no_file(name: str, expected: Level
 @pytest.mark.parametrize("whole", ["variables", "files"])
 def test_a_key_that_pods_read_with_all_others_is_not_lost_unnoticed(whole: str) -> None:
     """As of an auto-named ConfigMap, which is replaced under another name together with its readers."""
-    read = reads if whole == "variables" else lambda name: pods(volumes=(mounted(name),))
-    web = change(read("c-1"), read("c-2"))
+    names = ("c-1", "c-2")
+    before, after = (
+        reads(name) if whole == "variables" else pods(volumes=(mounted(name),)) for name in names
+    )
+    web = change(before, after)
     old = content("c-1", A="1", B="2")
     assert level(change(old, content("c-2", A="1"), Op.REPLACE), web) is Level.ATTENTION
     assert level(change(old, content("c-2", A="9", B="2", C="3"), Op.REPLACE), web) is Level.SAFE
@@ -123,10 +126,11 @@ def test_a_variable_that_changes_keeps_a_value(before: Any, after: Any, expected
 
 def test_pods_that_read_a_key_if_it_exists_are_readers_too() -> None:
     strict = change(pods("api", env=[variable("A")]), pods("api", "2", env=[variable("A")]))
-    [lenient] = same(pods(env=[variable("B", optional=True)]))
+    reader = pods(env=[variable("B", optional=True)])
+    [lenient] = same(reader)
     before = content("c1", A="1", B="2")
     assert level(change(before, content("c1", A="1", B="3")), strict, lenient) is Level.ATTENTION
-    restarting = change(lenient.old, pods(image="2", env=[variable("B", optional=True)]))
+    restarting = change(reader, pods(image="2", env=[variable("B", optional=True)]))
     assert level(change(before, content("c1", A="1")), strict, restarting) is Level.ATTENTION
 
 

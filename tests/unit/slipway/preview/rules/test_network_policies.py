@@ -13,9 +13,9 @@ IPV4, IPV6 = ({"ipBlock": {"cidr": cidr}} for cidr in ("0.0.0.0/0", "::/0"))
 CLOSED: dict[str, Any] = {"podSelector": {}, "policyTypes": ["Ingress"]}
 
 
-def policy(name: str = "web", **spec: Any) -> dict[str, Any]:
+def policy(*, called: str = "web", **spec: Any) -> dict[str, Any]:
     selected = {"podSelector": {"matchLabels": {"app": "web"}}, **spec}
-    metadata = {"name": name, "namespace": "shop"}
+    metadata = {"name": called, "namespace": "shop"}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -55,7 +55,9 @@ def reasons(found: list[Consequence]) -> set[tuple[Level, str]]:
 
 def rules(direction: str, before: list[Any], after: list[Any]) -> set[tuple[Level, str]]:
     """Return what a report says about other rules of the policy for the pods of a Deployment."""
-    old, new = (policy(policyTypes=[direction], **{direction.lower(): item}) for item in (before, after))
+    key = direction.lower()
+    specs: list[dict[str, Any]] = [{"policyTypes": [direction], key: entries} for entries in (before, after)]
+    old, new = (policy(**spec) for spec in specs)
     found = report(change(pods(app="web")), change(old, new))
     return {(level, reason) for level, reason in reasons(found) if reason.startswith("Deployment")}
 
@@ -129,7 +131,7 @@ def test_everyone_over_ipv4_is_not_everyone() -> None:
     [
         ([], "can be reached by anyone: no NetworkPolicy restricts it any longer"),
         (
-            [policy("closed", **CLOSED)],
+            [policy(called="closed", **CLOSED)],
             "can no longer be reached by anyone on port 80: that traffic is blocked",
         ),
     ],
@@ -137,7 +139,7 @@ def test_everyone_over_ipv4_is_not_everyone() -> None:
 def test_a_policy_does_not_wait_for_the_pods_with_its_new_label(
     others: list[dict[str, Any]], reason: str
 ) -> None:
-    ingress = {"policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 80}]}]}
+    ingress: dict[str, Any] = {"policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 80}]}]}
     moved = policy(podSelector={"matchLabels": {"name": "web"}}, **ingress)
     policies = change(policy(**ingress), moved), *map(change, others)
     found = report(change(pods(app="web"), pods(name="web")), *policies)
