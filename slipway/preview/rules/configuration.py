@@ -43,11 +43,15 @@ class Reference:
     """Empty for the object itself; ALL for all of its keys."""
 
 
-def references(situation: Situation, workload: Workload, objects: tuple[Object, ...]) -> frozenset[Reference]:
-    """Return what the pods of a workload need, without optional references and unknown names."""
+def references(
+    situation: Situation, workload: Workload, objects: tuple[Object, ...], *, optional: bool = False
+) -> frozenset[Reference]:
+    """Return what the pods of a workload need, or with `optional` all that they read; no unknown names."""
     side = "before" if objects is situation.before else "after"
-    key = f"references {side} {workload.object.change.urn}"
-    return situation.once(key, lambda: frozenset((*_references(workload.pod), *_pulls(workload, objects))))
+    key = f"references {side} {optional} {workload.object.change.urn}"
+    return situation.once(
+        key, lambda: frozenset((*_references(workload.pod, optional), *_pulls(workload, objects)))
+    )
 
 
 def _pulls(workload: Workload, objects: tuple[Object, ...]) -> Iterator[Reference]:
@@ -61,20 +65,20 @@ def _pulls(workload: Workload, objects: tuple[Object, ...]) -> Iterator[Referenc
                 yield from (Reference("Secret", name, key) for key in ("", ALL))
 
 
-def _references(value: Any) -> Iterator[Reference]:
+def _references(value: Any, optional: bool) -> Iterator[Reference]:
     if isinstance(value, list):
         for item in value:
-            yield from _references(item)
+            yield from _references(item, optional)
         return
     for field, item in mapping(value).items():
         kind = _REFERENCES.get(field)
-        if kind and isinstance(item, dict) and not item.get("optional"):
+        if kind and isinstance(item, dict) and (optional or not item.get("optional")):
             name = item.get("name") or item.get("secretName")
             keys = [item.get("key"), *(get(entry, "key") for entry in items(item.get("items")))]
             named = [key for key in keys if isinstance(key, str)] or [ALL]
             if isinstance(name, str):
                 yield from (Reference(kind, name, key) for key in ("", *named))
-        yield from _references(item)
+        yield from _references(item, optional)
 
 
 def values(situation: Situation) -> Iterator[Consequence]:
@@ -82,13 +86,13 @@ def values(situation: Situation) -> Iterator[Consequence]:
     for old, new in situation.updates(*CONCERNS):
         if _content_changes(situation, new.change):
             yield from _updated(situation, old, new)
-    for old in situation.removed(*CONCERNS):
+    for old in situation.vanished(*CONCERNS):
         if doors := [
             item for item in situation.after if old.kind == "Secret" and old.name in _certificates(item)
         ]:
             reason = f"is deleted, but {', '.join(map(str, doors))} needs it for TLS"
             yield old.consequence(Level.DANGEROUS, "secret", reason)
-        needed = readers(situation, old, situation.after)
+        needed = readers(situation, old, situation.after, optional=False)
         if needed and all(item.key != old.key for item in situation.after):
             reason = f"is deleted, but {_names(needed)} still needs it: new pods cannot start"
             yield old.consequence(Level.DANGEROUS, CONCERNS[old.kind], reason)
@@ -157,13 +161,19 @@ def readers_restart(situation: Situation, item: Object, key: str) -> bool:
     )
 
 
-def readers(situation: Situation, item: Object, objects: tuple[Object, ...], *keys: str) -> list[Workload]:
-    """Return the workloads among some objects that need a ConfigMap or Secret, or one of some keys of it."""
+def readers(
+    situation: Situation, item: Object, objects: tuple[Object, ...], *keys: str, optional: bool = True
+) -> list[Workload]:
+    """Return the workloads among some objects that read a ConfigMap or Secret, or one of some keys of it.
+
+    Without `optional`, only those that cannot start without it.
+    """
     wanted = {Reference(item.kind, item.name, key) for key in ((*keys, ALL) if keys else ("",))}
     return [
         workload
         for workload in workloads(situation, objects)
-        if workload.object.namespace == item.namespace and wanted & references(situation, workload, objects)
+        if workload.object.namespace == item.namespace
+        and wanted & references(situation, workload, objects, optional=optional)
     ]
 
 
@@ -177,12 +187,17 @@ def _read(
             yield workload, reference, by_key.get((reference.kind, workload.object.namespace, reference.name))
 
 
-def _lacks(item: Object, reference: Reference) -> bool:
+def keys(item: Object) -> set[str] | None:
+    """Return the keys of a ConfigMap or Secret; None if they are hidden."""
     parts = [item.manifest.get(part) for part in _CONTENT]
-    known = not any(isinstance(part, Hidden) for part in parts)
-    return (
-        reference.key not in ("", ALL) and known and not any(reference.key in mapping(part) for part in parts)
-    )
+    if any(isinstance(part, Hidden) for part in parts):
+        return None
+    return {key for part in parts for key in mapping(part)}
+
+
+def _lacks(item: Object, reference: Reference) -> bool:
+    known = keys(item)
+    return reference.key not in ("", ALL) and known is not None and reference.key not in known
 
 
 def _updated(situation: Situation, old: Object, new: Object) -> Iterator[Consequence]:

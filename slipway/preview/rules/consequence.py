@@ -179,6 +179,13 @@ class Situation:
             if deleted and (not kinds or change.kind in kinds):
                 yield Object(change, change.old)
 
+    def vanished(self, *kinds: str) -> Iterator[Object]:
+        """Yield the objects that are deleted, or replaced under another name; of all kinds by default."""
+        yield from self.removed(*kinds)
+        for old, new in self.replaced(*kinds):
+            if old.key != new.key and not old.change.retained:
+                yield old
+
     def replaced(self, *kinds: str) -> Iterator[tuple[Object, Object]]:
         """Yield the objects that are replaced, before and after; of all kinds by default."""
         for old, new in self.updates(*kinds):

@@ -13,23 +13,27 @@ class Budget:
 
     pods: int
     allowed: int
+    workloads: frozenset[str] = frozenset()
+    """The workloads that the pods belong to."""
 
     @classmethod
     def from_object(cls, situation: Situation, budget: Object, objects: tuple[Object, ...]) -> "Budget":
         """Return what a PodDisruptionBudget means for the workloads among some objects."""
         spec = get(budget.manifest, "spec")
-        pods = sum(
-            workload.replicas
+        selected = [
+            workload
             for workload in workloads(situation, objects)
             if workload.object.namespace == budget.namespace
             and workload.object.kind != "DaemonSet"
             and get(spec, "selector") is not None
             and selects(get(spec, "selector"), workload.labels)
-        )
+        ]
+        pods = sum(workload.replicas for workload in selected)
+        names = frozenset(workload.object.change.urn for workload in selected)
         unavailable, available = get(spec, "maxUnavailable"), get(spec, "minAvailable")
         if unavailable is not None:
-            return cls(pods, min(pods, share(unavailable, pods, up=True)))
-        return cls(pods, max(0, pods - share(1 if available is None else available, pods, up=True)))
+            return cls(pods, min(pods, share(unavailable, pods, up=True)), names)
+        return cls(pods, max(0, pods - share(1 if available is None else available, pods, up=True)), names)
 
     @property
     def problem(self) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from slipway.cluster.quantities import amount
 from slipway.preview.rules import images
 from slipway.preview.rules.consequence import Consequence, Level, Situation, get, items, mapping
-from slipway.preview.rules.harmless_conditions import Context, is_hidden
+from slipway.preview.rules.harmless_conditions import Context, is_hidden, raised_from_a_value
 from slipway.pulumi.changes import Change, Op
 
 ENGINE = "docker:index"
@@ -106,6 +107,12 @@ def pulled_image(context: Context) -> bool:
     """Return whether a container's new image is the id of a pulled one, or replaces the old as usual."""
     pulled = all(str(value).startswith("sha256:") for value in context.values)
     return pulled or images.is_ordinary(*context.values)
+
+
+def raised_limit(context: Context) -> bool:
+    """Return whether a limit is raised; 0 and -1 stand for none."""
+    before = context.difference.old
+    return raised_from_a_value(context) and amount(before) > 0
 
 
 def variables_stay(context: Context) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from slipway.preview.rules import postgres
-from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get
+from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
 from slipway.preview.rules.ingresses import DOORS
-from slipway.preview.rules.workloads import SERVING, persisting, restarting
+from slipway.preview.rules.scheduling import may_run
+from slipway.preview.rules.workloads import SERVING, Workload, has_service, persisting, restarting, share
 from slipway.pulumi.changes import Op
 
 ENTRANCES = ("Service", *DOORS)
@@ -102,21 +103,40 @@ def providers(situation: Situation) -> Iterator[Consequence]:
 def outages(situation: Situation) -> Iterator[Consequence]:
     """Yield workloads whose restart leaves too few pods to serve requests."""
     for old, new in restarting(situation):
-        if new.strategy == "OnDelete" or not old.replicas or new.object.kind == "DaemonSet":
+        if new.strategy == "OnDelete" or not old.replicas:
             continue
-        if new.strategy == "Recreate":
+        if new.object.kind == "DaemonSet":
+            yield from _on_all_nodes(situation, new)
+        elif new.strategy == "Recreate":
             reason = "stops all its pods before it starts new ones (strategy Recreate)"
             yield _downtime(Level.DANGEROUS, new.object, reason)
         elif new.object.kind == "StatefulSet" and new.replicas == 1:
             reason = "stops its only pod before it starts the new one"
             yield _downtime(Level.DANGEROUS, new.object, reason)
-        elif new.object.kind == "StatefulSet":
-            reason = "restarts its pods one at a time: one is always missing meanwhile"
+        elif new.object.kind == "StatefulSet" and new.unavailable < new.replicas:
+            number = "one" if new.unavailable == 1 else new.unavailable
+            verb = "is" if new.unavailable == 1 else "are"
+            reason = f"restarts its pods {number} at a time: {number} {verb} always missing meanwhile"
             yield _downtime(Level.ATTENTION, new.object, reason)
         elif new.unavailable >= new.replicas > 0:
             pods = "its only pod" if new.replicas == 1 else f"all {new.replicas} pods"
             reason = f"may stop {pods} before new ones are ready"
             yield _downtime(Level.DANGEROUS, new.object, reason)
+
+
+def _on_all_nodes(situation: Situation, new: Workload) -> Iterator[Consequence]:
+    """Yield a DaemonSet that may stop on all nodes at once; one pod of one node matters only to clients."""
+    limit = get(new.object.manifest, "spec", "updateStrategy", "rollingUpdate", "maxUnavailable")
+    several, all_at_once = True, limit == "100%"
+    if situation.cluster:
+        nodes = sum(may_run(node, new.pod) for node in situation.cluster.nodes)
+        several = nodes > 1
+        all_at_once = 0 < nodes <= max(1, share(1 if limit is None else limit, nodes, up=True))
+    ports = [port for container in new.containers for port in items(get(container, "ports"))]
+    served = has_service(situation, new) or any(get(port, "hostPort") for port in ports)
+    if all_at_once and not new.surge and (served or several):
+        reason = "may stop its pods on all nodes before new ones are ready"
+        yield _downtime(Level.DANGEROUS if served else Level.ATTENTION, new.object, reason)
 
 
 def later_outages(situation: Situation) -> Iterator[Consequence]:

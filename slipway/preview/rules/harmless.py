@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from slipway.preview.rules import docker
 from slipway.preview.rules import harmless_conditions as conditions
+from slipway.preview.rules import harmless_configuration as configuration
 from slipway.preview.rules.harmless_conditions import Context
 
 _API = "https://kubernetes.io/docs/reference/kubernetes-api/"
@@ -42,8 +43,10 @@ HARMLESS: tuple[Harmless, ...] = tuple(
     Harmless(pattern, when, source, condition)
     for when, condition, source, patterns in (
         ("always", _always, "https://www.pulumi.com/registry/packages/kubernetes/", (
-            "apiVersion", "metadata.creationTimestamp", "template.creationTimestamp",
+            "metadata.creationTimestamp", "template.creationTimestamp",
         )),
+        ("another version of the same API group", conditions.same_api,
+         "https://kubernetes.io/docs/reference/using-api/#api-groups", ("apiVersion",)),
         ("no selector of the stack matches by it, and no controller owns its prefix",
          conditions.label_is_unread, _METADATA, ("metadata.labels.*", "template.labels.*")),
         ("no controller owns its prefix, or its name says that it is documentation",
@@ -52,18 +55,23 @@ HARMLESS: tuple[Harmless, ...] = tuple(
          _CONCEPTS + "containers/images/#image-names", ("pod.*ontainers.*.image",)),
         ("the image is pinned by a digest, and the policy is not Never", conditions.pinned_image,
          _CONCEPTS + "containers/images/#image-pull-policy", ("pod.*ontainers.*.imagePullPolicy",)),
-        ("added or changed, with references that the stack satisfies", conditions.not_removed,
+        ("added or changed, with references that the stack satisfies", configuration.variable_stays,
          _CONCEPTS + "configuration/configmap/",
          ("pod.*ontainers.*.env.*", "pod.*ontainers.*.env.*.value", "pod.*ontainers.*.env.*.valueFrom.**")),
-        ("all pods that read it restart, or none reads the key", conditions.renamed_configuration,
+        ("no key is lost, and all pods that read it restart, or none reads the key",
+         configuration.content_stays,
          _CONCEPTS + "configuration/configmap/", (
              "pod.*ontainers.*.envFrom", "pod.volumes.*.configMap.name", "pod.volumes.*.secret.secretName",
              "ConfigMap,Secret:metadata.name", "ConfigMap,Secret:data.*", "ConfigMap,Secret:binaryData.*",
              "ConfigMap,Secret:stringData.*",
          )),
-        ("raised, or set where there was none", conditions.raised, _RESOURCES,
-         ("pod.*ontainers.*.resources.requests.*",)),
-        ("raised", conditions.raised_from_a_value, _RESOURCES, ("pod.*ontainers.*.resources.limits.*",)),
+        ("raised, or set where there was none, but not below the limit", conditions.raised_request,
+         _RESOURCES,
+         ("pod.*ontainers.*.resources.requests.cpu", "pod.*ontainers.*.resources.requests.memory")),
+        ("raised", conditions.raised_from_a_value, _RESOURCES, (
+            "pod.*ontainers.*.resources.limits.cpu", "pod.*ontainers.*.resources.limits.memory",
+            "pod.*ontainers.*.resources.limits.ephemeral-storage",
+        )),
         ("raised", conditions.raised_from_a_value, _POD + "#lifecycle",
          ("pod.terminationGracePeriodSeconds", "pod.volumes.*.emptyDir.sizeLimit")),
         ("more time until a probe gives up", conditions.raised_from_a_value, _PROBES,
@@ -77,9 +85,10 @@ HARMLESS: tuple[Harmless, ...] = tuple(
         ("a pause that its grace period leaves time for", conditions.pause_fits, _POD + "#lifecycle",
          ("pod.containers.*.lifecycle.preStop.sleep.seconds",)),
         ("added", conditions.added, _POD + "#ports", ("pod.containers.*.ports.*",)),
-        ("added, and empty or of the stack", conditions.added_volume, _CONCEPTS + "storage/volumes/",
+        ("added, empty or of the stack, and not over another mount or the program",
+         configuration.added_volume, _CONCEPTS + "storage/volumes/",
          ("pod.volumes.*", "pod.*ontainers.*.volumeMounts.*")),
-        ("added, with a Secret of the stack", conditions.added_pull_secret,
+        ("added, with a Secret of the stack", configuration.added_pull_secret,
          _CONCEPTS + "containers/images/#specifying-imagepullsecrets-on-a-pod", ("pod.imagePullSecrets.*",)),
         ("another user who owns no files of a volume", conditions.owns_no_files,
          "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
@@ -96,7 +105,7 @@ HARMLESS: tuple[Harmless, ...] = tuple(
          ("Deployment:spec.progressDeadlineSeconds",)),
         ("raised", conditions.raised, _DEPLOYMENT + "#min-ready-seconds",
          ("Deployment,StatefulSet,DaemonSet:spec.minReadySeconds",)),
-        ("raised", conditions.no_fewer_pods,
+        ("raised, and a second pod may run beside the first", conditions.no_fewer_pods,
          _DEPLOYMENT + "#scaling-a-deployment", ("Deployment,StatefulSet,ReplicaSet:spec.replicas",)),
         ("at least half of the pods stay during a rollout", conditions.keeps_half, _DEPLOYMENT + "#strategy",
          ("Deployment:spec.strategy.rollingUpdate.*",)),
@@ -114,7 +123,7 @@ HARMLESS: tuple[Harmless, ...] = tuple(
          _CONCEPTS + "workloads/controllers/ttlafterfinished/", ("Job:spec.ttlSecondsAfterFinished",)),
         ("the old Job stays in the cluster", conditions.is_kept, "https://www.pulumi.com/docs/iac/concepts/resources/options/retainondelete/",
          ("Job:metadata.name",)),
-        ("raised", conditions.raised_from_a_value, _CONCEPTS + "workloads/controllers/job/",
+        ("raised, but not from 0", conditions.retries, _CONCEPTS + "workloads/controllers/job/",
          ("Job:spec.backoffLimit", "CronJob:spec.jobTemplate.spec.backoffLimit")),
         ("raised or removed", conditions.raised_or_removed, _CONCEPTS + "policy/resource-quotas/",
          ("ResourceQuota:spec.hard.*",)),
@@ -141,11 +150,11 @@ HARMLESS: tuple[Harmless, ...] = tuple(
          ("Container:image", "RemoteImage:name")),
         ("variables are added or changed, and none is removed", docker.variables_stay,
          "https://docs.docker.com/engine/containers/run/#env-environment-variables", ("Container:envs",)),
-        ("raised", conditions.raised_from_a_value,
+        ("raised, from a limit that there was", docker.raised_limit,
          "https://docs.docker.com/engine/containers/resource_constraints/",
          ("Container:cpus", "Container:cpuShares", "Container:memory", "Container:memorySwap",
           "Container:memoryReservation")),
-        ("raised", conditions.raised_from_a_value,
+        ("raised, from a limit that there was", docker.raised_limit,
          "https://docs.docker.com/reference/cli/docker/container/stop/",
          ("Container:stopTimeout", "Container:destroyGraceSeconds")),
         ("always: how long an update waits", _always,

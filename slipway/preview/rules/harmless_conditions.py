@@ -1,13 +1,11 @@
 """Conditions under which the change of a property is harmless."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from slipway.cluster.quantities import amount
 from slipway.preview.rules import (
-    configuration,
     data_loss,
     disruption_budgets,
     images,
@@ -19,11 +17,15 @@ from slipway.preview.rules import (
 )
 from slipway.preview.rules.consequence import Level, Object, Situation, get, items, mapping
 from slipway.preview.rules.differences import Difference, default_of
-from slipway.preview.rules.workloads import KINDS, Workload, selects, workloads
+from slipway.preview.rules.workloads import Workload, selects, workloads
 from slipway.pulumi.changes import Hidden, Op
 
 _STARTS_FROM = {"initialDelaySeconds": 0, "backoffLimit": 6}
 """Numbers that a raised one is compared to if it was missing, besides the defaults in `differences`."""
+_SHARED = {"ReadWriteMany", "ReadOnlyMany"}
+"""Access modes of a volume that pods of several nodes may use."""
+_SHORTEST_MONTH = 28
+"""The number of days that every month has."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,26 @@ def raised(context: Context) -> bool:
     """Return whether a quantity is raised, or set where there was none."""
     before, after = context.values
     return not is_hidden(before, after) and after is not None and amount(after) >= amount(before)
+
+
+def raised_request(context: Context) -> bool:
+    """Return whether a request is raised, or set to no less than the limit, which is its default."""
+    if context.difference.old is not None:
+        return raised(context)
+    limit = get(context.container(after=False), "resources", "limits", context.difference.path[-1])
+    after = context.difference.new
+    return not is_hidden(limit, after) and amount(after) >= amount(limit)
+
+
+def retries(context: Context) -> bool:
+    """Return whether failed pods of a job, which may run again already, run again more often."""
+    return raised_from_a_value(context) and context.difference.old != 0
+
+
+def same_api(context: Context) -> bool:
+    """Return whether an object stays in its API group; `extensions` was an early name of others."""
+    before, after = (str(value).rpartition("/")[0] for value in context.values)
+    return before in (after, "extensions")
 
 
 def raised_or_removed(context: Context) -> bool:
@@ -121,28 +143,6 @@ def pinned_image(context: Context) -> bool:
     return context.difference.new != "Never" and (isinstance(image, Hidden) or "@sha256:" in str(image))
 
 
-def not_removed(context: Context) -> bool:
-    """Return whether a variable is added or changed, and what it refers to is known."""
-    difference = context.difference
-    if difference.path[-1] == "value" and len(difference.path) == 6:
-        return True  # also between a value and a reference, whose other half is a difference too
-    if "valueFrom" in difference.path:
-        keys = {"configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"}
-        return bool(keys & set(difference.path)) and not _is_outside(context)
-    return difference.new is not None and not _is_outside(context)
-
-
-def _is_outside(context: Context) -> bool:
-    return bool(list(configuration.outside(context.situation, context.new.change.urn)))
-
-
-def renamed_configuration(context: Context) -> bool:
-    """Return whether content changes, and all that reads it restarts with it."""
-    if context.new.kind in KINDS:
-        return not _is_outside(context) and context.difference.new is not None
-    return configuration.readers_restart(context.situation, context.new, context.difference.path[-1])
-
-
 def pause_fits(context: Context) -> bool:
     """Return whether a longer pause before the stop ends before the grace period."""
     grace = get(context.workload().pod, "terminationGracePeriodSeconds")
@@ -178,27 +178,6 @@ def is_kept(context: Context) -> bool:
     return context.old.change.op is Op.REPLACE and context.old.change.retained
 
 
-def added_volume(context: Context) -> bool:
-    """Return whether a volume without data of its own is added, or a mount of such a volume."""
-    item = context.difference.new
-    if context.difference.old is not None or not isinstance(item, Mapping):
-        return False
-    name, workload = item.get("name"), context.workload()
-    volumes = items(get(workload.pod, "volumes"))
-    volume = next((volume for volume in volumes if get(volume, "name") == name), None)
-    harmless = {"name", "emptyDir", "configMap", "secret", "downwardAPI", "projected"}
-    tokens = any(
-        "serviceAccountToken" in mapping(part) for part in items(get(volume, "projected", "sources"))
-    )
-    known = isinstance(volume, Mapping) and set(volume) <= harmless
-    return known and not tokens and not _is_outside(context)
-
-
-def added_pull_secret(context: Context) -> bool:
-    """Return whether a pull Secret of the stack is added."""
-    return added(context) and not _is_outside(context)
-
-
 def owns_no_files(context: Context) -> bool:
     """Return whether another user runs pods that keep no files."""
     changed = context.difference.new not in (None, 0) and context.difference.old is not None
@@ -215,7 +194,24 @@ def no_fewer_pods(context: Context) -> bool:
     """Return whether there are at least as many pods as before."""
     before, after = context.workload(after=False), context.workload()
     missing = None in context.values and before.replicas != after.replicas
-    return not is_hidden(*context.values) and not missing and after.replicas >= before.replicas
+    if is_hidden(*context.values) or missing or after.replicas < before.replicas:
+        return False
+    # Several pods that run already share what they have.
+    second = context.new.kind != "StatefulSet" and before.replicas <= 1 < after.replicas
+    return not (second and _is_alone(context, after))
+
+
+def _is_alone(context: Context, workload: Workload) -> bool:
+    """Return whether a second pod may do harm: both have a volume of one node, or never run together."""
+    shared = {
+        item.name
+        for item in context.situation.after
+        if item.kind == "PersistentVolumeClaim"
+        and set(items(get(item.manifest, "spec", "accessModes"))) & _SHARED
+    }
+    volumes = items(get(workload.pod, "volumes"))
+    claims = {str(name) for item in volumes if (name := get(item, "persistentVolumeClaim", "claimName"))}
+    return workload.strategy == "Recreate" or bool(claims - shared)
 
 
 def keeps_half(context: Context) -> bool:
@@ -226,21 +222,20 @@ def keeps_half(context: Context) -> bool:
 
 
 def as_often(context: Context) -> bool:
-    """Return whether a schedule runs as often as before: only its plain numbers differ."""
+    """Return whether a schedule runs as often as before: only single numbers in it differ."""
     before, after = (str(value).split() for value in context.values)
-    plain = len(before) == len(after) == 5 and not set("/,") & set("".join((*before, *after)))
-    return plain and [re.sub(r"\d+", "N", part) for part in before] == [
-        re.sub(r"\d+", "N", part) for part in after
-    ]
+    if not len(before) == len(after) == 5:
+        return False
+    changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    # Not every month has the days 29, 30 and 31.
+    rare = any(part[2].isdigit() and int(part[2]) > _SHORTEST_MONTH for part in (before, after))
+    same_days = before[2:4] == after[2:4]
+    return all(part.isdigit() for pair in changed for part in pair) and (same_days or not rare)
 
 
 def leads_to_the_same_pods(context: Context) -> bool:
     """Return whether a Service leads to the same ports of the same pods."""
-    before, after = (
-        services.endpoints(context.situation, item, objects)
-        for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
-    )
-    return bool(after) and before == after and all(after.values())
+    return services.leads_to_the_same(context.situation, context.old, context.new)
 
 
 def same_routes(context: Context) -> bool:
@@ -272,8 +267,8 @@ def budget_works(context: Context) -> bool:
         disruption_budgets.Budget.from_object(context.situation, item, objects)
         for item, objects in ((context.old, context.situation.before), (context.new, context.situation.after))
     )
-    tighter = after.allowed <= before.allowed
-    return changed in known and not after.problem and tighter and after.pods >= before.pods
+    tighter = after.allowed <= before.allowed and after.pods >= before.pods
+    return changed in known and not after.problem and tighter and after.workloads >= before.workloads
 
 
 def policies_add_up(context: Context) -> bool:

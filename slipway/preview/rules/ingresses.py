@@ -83,11 +83,13 @@ def leads_to_the_same(situation: Situation, old: Object, new: Object) -> bool:
     )
 
 
-def _without_ports(value: Any) -> Any:
+def _without_ports(value: Any, parent: str = "") -> Any:
+    """Return rules without the ports of their backends; a redirect to another port is another rule."""
     if isinstance(value, list):
-        return sorted((_without_ports(item) for item in value), key=text)
+        return sorted((_without_ports(item, parent) for item in value), key=text)
     if isinstance(value, Mapping):
-        return {key: _without_ports(item) for key, item in value.items() if key != "port"}
+        backend = parent in ("service", "backendRefs")
+        return {key: _without_ports(item, key) for key, item in value.items() if not backend or key != "port"}
     return value
 
 

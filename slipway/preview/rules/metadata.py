@@ -47,11 +47,13 @@ def _selectors(situation: Situation) -> Iterator[Any]:
         yield from _within(item.manifest)
 
 
-def _within(value: Any) -> Iterator[Any]:
+def _within(value: Any, parent: str = "") -> Iterator[Any]:
+    """Yield selectors; custom resources select by `labels` too, which elsewhere are part of the metadata."""
     if isinstance(value, list):
         for item in value:
-            yield from _within(item)
+            yield from _within(item, parent)
     for key, item in mapping(value).items():
-        if str(key).lower().endswith("selector") and isinstance(item, Mapping):
+        by_labels = key == "labels" and parent not in ("", "metadata")
+        if (by_labels or str(key).lower().endswith("selector")) and isinstance(item, Mapping):
             yield item
-        yield from _within(item)
+        yield from _within(item, str(key))

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from slipway.pulumi.changes import Hidden
 
 _IPV4, _IPV6 = "0.0.0.0/0", "::/0"
 EVERYWHERE = {_IPV4, _IPV6}
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
 _PEERS = {"Ingress": "from", "Egress": "to"}
 _VERBS = {"Ingress": "be reached by", "Egress": "reach"}
 _Group = tuple[str, Mapping[str, Any]]
@@ -40,7 +41,7 @@ class Peer:
         if block := get(peer, "ipBlock"):
             cidr, exceptions = str(get(block, "cidr")), ", ".join(map(str, items(get(block, "except"))))
             if cidr in EVERYWHERE and not exceptions:
-                return ANYONE if cidr == _IPV4 else ANYONE_BY_IPV6
+                return ANYONE_BY_IPV4 if cidr == _IPV4 else ANYONE_BY_IPV6
             return cls(f"{cidr} except {exceptions}" if exceptions else cidr)
         pods, namespaces = get(peer, "podSelector"), get(peer, "namespaceSelector")
         if pods is None and namespaces is None:
@@ -51,6 +52,11 @@ class Peer:
     def in_namespace(self) -> bool:
         """Whether it is limited to pods of the policy's own namespace."""
         return self.pods is not None and self.namespaces is None
+
+    def covers(self, other: "Peer") -> bool:
+        """Return whether it contains the other peer; pods count as peers with an IPv4 address."""
+        ipv6 = other == ANYONE_BY_IPV6 or ":" in other.addresses
+        return self == other or self == (ANYONE_BY_IPV6 if ipv6 else ANYONE_BY_IPV4)
 
     def __str__(self) -> str:
         if self == ANYONE:
@@ -63,21 +69,23 @@ class Peer:
 
 
 ANYONE = Peer()
-ANYONE_BY_IPV6 = Peer("anyone over IPv6")
+ANYONE_BY_IPV4, ANYONE_BY_IPV6 = Peer("anyone over IPv4"), Peer("anyone over IPv6")
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Traffic with one peer on one port; an empty port stands for every port."""
+    """Traffic with one peer on one port, written as by port_text."""
 
     peer: Peer
     port: str
 
     def covers(self, other: "Traffic") -> bool:
         """Return whether it contains all of the other traffic."""
-        return self.peer in (ANYONE, other.peer) and self.port in ("", other.port)
+        return self.peer.covers(other.peer) and port_covers(self.port, other.port)
 
     def __str__(self) -> str:
+        if self.port in _PROTOCOLS:
+            return f"{self.peer} on every {self.port} port"
         return f"{self.peer} on {f'port {self.port}' if self.port else 'every port'}"
 
 
@@ -101,6 +109,11 @@ def traffic(situation: Situation) -> Iterator[Consequence]:
             after = _permissions(situation.after, new, direction)
             for level, concern, reason in _compare(before, after, direction):
                 yield Consequence(level, concern, f"{label} {reason}", urn)
+            # Policies change at once, pods with other labels only as the rollout proceeds.
+            meanwhile = _permissions(situation.after, old, direction)
+            if meanwhile not in (before, after):
+                for level, concern, reason in _compare(before, meanwhile, direction):
+                    yield Consequence(level, concern, f"{label}, until its pods are replaced, {reason}", urn)
 
 
 def _unknown(situation: Situation) -> Iterator[Consequence]:
@@ -167,9 +180,11 @@ def directions(manifest: Mapping[str, Any]) -> list[Any]:
 
 
 def _allowed(rule: Any, key: str) -> Iterator[Traffic]:
-    for peer in items(get(rule, key)) or [None]:
+    for entry in items(get(rule, key)) or [None]:
+        peer = Peer.parse(entry)
         for port in items(get(rule, "ports")) or [None]:
-            yield Traffic(Peer.parse(peer), port_text(port))
+            for part in (ANYONE_BY_IPV4, ANYONE_BY_IPV6) if peer == ANYONE else (peer,):
+                yield Traffic(part, port_text(port))
 
 
 def _selector(selector: Any) -> str | None:
@@ -183,13 +198,37 @@ def _selector(selector: Any) -> str | None:
 
 
 def port_text(port: Any) -> str:
-    """Format a port of a rule: 80, 53/UDP, 80-90; empty for every port."""
-    if not isinstance(port, Mapping) or port.get("port") is None:
-        protocol = get(port, "protocol") or "TCP"
-        return "" if protocol == "TCP" else str(protocol)
-    last = f"-{port['endPort']}" if port.get("endPort") else ""
-    protocol = "" if port.get("protocol", "TCP") == "TCP" else f"/{port['protocol']}"
-    return f"{port['port']}{last}{protocol}"
+    """Format a port of a rule: 80, 53/UDP, 80-90; UDP for all of a protocol, empty for every port.
+
+    A rule without ports allows every protocol, an entry without a protocol only TCP.
+    """
+    if port is None:
+        return ""
+    number, protocol = get(port, "port"), str(get(port, "protocol") or "TCP")
+    if number is None:
+        return protocol
+    last = f"-{get(port, 'endPort')}" if get(port, "endPort") else ""
+    return f"{number}{last}" + ("" if protocol == "TCP" else f"/{protocol}")
+
+
+def port_covers(port: str, other: str) -> bool:
+    """Return whether one port of a rule, as by port_text, contains another one."""
+    if port in ("", other) or not other:
+        return port in ("", other)
+    (numbers, protocol), (inner, inner_protocol) = _numbers(port), _numbers(other)
+    if protocol != inner_protocol or inner is None:
+        return False
+    return numbers is None or (inner[0] in numbers and inner[-1] in numbers)
+
+
+def _numbers(port: str) -> tuple[Sequence[Any] | None, str]:
+    """Return the numbers, or the name, of a port, and its protocol; None for all ports of the protocol."""
+    if port in _PROTOCOLS:
+        return None, port
+    text, _, protocol = port.partition("/")
+    first, _, last = text.partition("-")
+    numeric = first.isdigit() and (last or first).isdigit()
+    return range(int(first), int(last or first) + 1) if numeric else (text,), protocol or "TCP"
 
 
 def _compare(before: Permissions, after: Permissions, direction: str) -> Iterator[tuple[Level, str, str]]:
@@ -199,7 +238,7 @@ def _compare(before: Permissions, after: Permissions, direction: str) -> Iterato
             level = Level.DANGEROUS if inward else Level.ATTENTION
             yield level, "exposure", f"can {verb} anyone: no NetworkPolicy restricts it any longer"
     elif not before.restricted:
-        rest = "; ".join(sorted(map(str, after.allowed)))
+        rest = "; ".join(map(str, _merged(after.allowed)))
         reason = f"can only {verb} {rest}" if rest else f"can no longer {verb} anyone"
         yield Level.ATTENTION if rest else Level.DANGEROUS, "downtime", reason
     else:
@@ -210,11 +249,20 @@ def _compare(before: Permissions, after: Permissions, direction: str) -> Iterato
 
 
 def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
-    parts = [part for part in these.allowed if not any(other.covers(part) for other in those.allowed)]
-    return sorted(parts, key=str)
+    return _merged(part for part in these.allowed if not any(other.covers(part) for other in those.allowed))
+
+
+def _merged(parts: Iterable[Traffic]) -> list[Traffic]:
+    """Return traffic with anyone over IPv4 and over IPv6 as traffic with anyone."""
+    merged = set(parts)
+    for part in [part for part in merged if part.peer == ANYONE_BY_IPV4]:
+        both = {part, Traffic(ANYONE_BY_IPV6, part.port)}
+        if both <= merged:
+            merged = merged - both | {Traffic(ANYONE, part.port)}
+    return sorted(merged, key=str)
 
 
 def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer in (ANYONE, ANYONE_BY_IPV6) and inward:
+    if opened.peer in (ANYONE, ANYONE_BY_IPV4, ANYONE_BY_IPV6) and inward:
         return Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from slipway.cluster import quantities
 from slipway.preview.rules import postgres
 from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, count, get, items
-from slipway.preview.rules.workloads import Workload, persisting, restarting, selects, workloads
+from slipway.preview.rules.workloads import Workload, has_service, persisting, restarting, workloads
 from slipway.pulumi.changes import Op
 
 
@@ -28,7 +28,8 @@ def _rollout(old: Workload, new: Workload) -> tuple[Level, str]:
     if new.object.kind == "DaemonSet":
         return Level.SAFE, f"restarts its pods, {count(new.unavailable, 'node')} at a time"
     if new.object.kind == "StatefulSet":
-        return Level.SAFE, "restarts its pod" if old.replicas == 1 else f"restarts its {pods} one by one"
+        number = "one by one" if new.unavailable == 1 else f"up to {new.unavailable} at a time"
+        return Level.SAFE, "restarts its pod" if old.replicas == 1 else f"restarts its {pods} {number}"
     if new.unavailable and new.unavailable * 2 >= new.replicas:
         return Level.ATTENTION, f"replaces its {pods}, up to {new.unavailable} missing meanwhile"
     extra = new.requests() * new.surge
@@ -42,14 +43,7 @@ def _rollout(old: Workload, new: Workload) -> tuple[Level, str]:
 
 def _early_and_late_requests(situation: Situation, old: Workload, new: Workload) -> Iterator[Consequence]:
     """Yield reasons why a rollout fails requests: no readiness probe, or no preStop hook any longer."""
-    served = any(
-        item.kind == "Service"
-        and item.namespace == new.object.namespace
-        and get(item.manifest, "spec", "selector")
-        and selects(get(item.manifest, "spec", "selector"), new.labels)
-        for item in situation.after
-    )
-    if not served:
+    if not has_service(situation, new):
         return
     if not all(get(container, "readinessProbe") for container in new.containers):
         reason = "has a container without a readiness probe: its pods get requests before they are ready"

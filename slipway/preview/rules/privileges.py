@@ -19,7 +19,8 @@ _ESCALATION = "may gain more privileges than its parent process (allowPrivilegeE
 _WRITABLE = "may write to its root file system"
 _TOKEN = "gets a token for the API server"  # noqa: S105 # a sentence
 _CAPABILITIES = "keeps the default capabilities (it does not drop ALL)"
-_DEFAULTS = (_ROOT, _ESCALATION, _WRITABLE, _TOKEN, _CAPABILITIES)
+_USERS = "shares the users of its node (no hostUsers: false)"
+_DEFAULTS = (_ROOT, _ESCALATION, _WRITABLE, _TOKEN, _CAPABILITIES, _USERS)
 """Privileges that every pod has by default. For new pods the policy pack reports them."""
 
 
@@ -49,6 +50,9 @@ def _privileges(workload: Workload) -> dict[str, Level]:
         privileges[_TOKEN] = Level.ATTENTION
     for container in (*workload.containers, *items(get(pod, "initContainers"))):
         privileges |= _container_privileges(container, mapping(get(pod, "securityContext")))
+    if get(pod, "hostUsers") is not False:
+        # https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/
+        privileges[_USERS] = Level.DANGEROUS if _ROOT in privileges else Level.ATTENTION
     return privileges
 
 

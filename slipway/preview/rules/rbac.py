@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from slipway.preview.rules.consequence import Consequence, Level, Object, Situation, get, items
@@ -14,6 +15,8 @@ _ROLES, _BINDINGS = ("Role", "ClusterRole"), ("RoleBinding", "ClusterRoleBinding
 _POWERFUL_ROLES = ("cluster-admin", "admin", "edit")
 _POWERFUL_VERBS = ("*", "escalate", "bind", "impersonate")
 _POWERFUL_RESOURCES = ("*", "secrets", "pods/exec", "pods/attach", "nodes/proxy", "serviceaccounts/token")
+_URLS = "nonResourceURLs"
+"""Stands for the API group of paths of the API server, such as /metrics."""
 _EVERYBODY = {"system:anonymous", "system:authenticated", "system:unauthenticated"}
 
 
@@ -34,7 +37,8 @@ class Right:
     def covers(self, other: "Right") -> bool:
         """Return whether it allows everything that the other right allows."""
         return (
-            self.verb in ("*", other.verb)
+            (self.group == _URLS) == (other.group == _URLS)
+            and self.verb in ("*", other.verb)
             and self.resource in ("*", other.resource)
             and self.group in ("*", other.group)
             and (not self.names or (bool(other.names) and set(other.names) <= set(self.names)))
@@ -58,7 +62,7 @@ def roles(situation: Situation) -> Iterator[Consequence]:
         (workload.object.namespace, get(workload.pod, "serviceAccountName")): workload.object
         for workload in workloads(situation, situation.after)
     }
-    for account in situation.removed("ServiceAccount"):
+    for account in situation.vanished("ServiceAccount"):
         if user := users.get((account.namespace, account.name)):
             reason = f"is deleted, but {user} still uses it: new pods cannot start"
             yield _privilege(Level.DANGEROUS, account, reason)
@@ -112,8 +116,10 @@ def _rights(manifest: Mapping[str, Any]) -> list[Right]:
     return [
         Right(str(verb), str(resource), str(group), tuple(map(str, items(get(rule, "resourceNames")))))
         for rule in items(get(manifest, "rules"))
-        for group in items(get(rule, "apiGroups")) or [""]
-        for resource in (*items(get(rule, "resources")), *items(get(rule, "nonResourceURLs")))
+        for group, resource in (
+            *product(items(get(rule, "apiGroups")) or [""], items(get(rule, "resources"))),
+            *((_URLS, url) for url in items(get(rule, "nonResourceURLs"))),
+        )
         for verb in items(get(rule, "verbs"))
     ]
 

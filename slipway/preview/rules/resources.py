@@ -148,7 +148,7 @@ def _on_each_node(
 def _more_on(node: Node, old: Workload | None, new: Workload) -> Compute:
     """Return what a pod of a DaemonSet needs more than the pod that it replaces on a node."""
     before, after = old.requests() if old and _runs_on(node, old) else Compute(), new.requests()
-    if old and old.template != new.template and _surges(new):
+    if old and old.template != new.template and new.surge:
         return after
     return Compute(max(0, round(after.cpu - before.cpu, 6)), max(0, after.memory - before.memory))
 
@@ -156,12 +156,6 @@ def _more_on(node: Node, old: Workload | None, new: Workload) -> Compute:
 def _runs_on(node: Node, workload: Workload | None) -> bool:
     """Return whether a DaemonSet has a pod on a node."""
     return workload is not None and may_run(node, workload.pod)
-
-
-def _surges(workload: Workload) -> bool:
-    """Return whether a DaemonSet starts its new pod before it stops the old one."""
-    surge = get(workload.object.manifest, "spec", "updateStrategy", "rollingUpdate", "maxSurge")
-    return surge not in (None, 0, "0", "0%")
 
 
 def _take(free: list[float], need: Compute) -> bool:

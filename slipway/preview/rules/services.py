@@ -67,7 +67,7 @@ def target(port: Mapping[str, Any]) -> Any:
 def reachability(situation: Situation) -> Iterator[Consequence]:
     """Yield ports that are removed or lead nowhere, and selectors that match no pods any longer."""
     for old, new in situation.updates("Service"):
-        yield from _ports(old, new)
+        yield from _ports(situation, old, new)
         yield from _closed(old, new)
     before = {item.change.urn: item for item in situation.before if item.kind == "Service"}
     for new in situation.after:
@@ -75,6 +75,8 @@ def reachability(situation: Situation) -> Iterator[Consequence]:
         if former and _has_pods(situation, former, situation.before):
             if _has_pods(situation, new, situation.after):
                 yield from _unserved(situation, former, new)
+                yield from _early(situation, former, new)
+                yield from _joined(situation, new)
             else:
                 reason = "loses all its pods: its selector matches no pods of this stack any longer"
                 if _type(new.manifest) == _EXTERNAL_NAME:
@@ -82,21 +84,67 @@ def reachability(situation: Situation) -> Iterator[Consequence]:
                 yield new.consequence(Level.DANGEROUS, "downtime", reason)
 
 
-def _ports(old: Object, new: Object) -> Iterator[Consequence]:
+def _ports(situation: Situation, old: Object, new: Object) -> Iterator[Consequence]:
     after = ports(new)
+    served, at_once = _at_once(situation, old, new)
     for (number, protocol), port in ports(old).items():
         name = f"{number}" if protocol == "TCP" else f"{number}/{protocol}"
         if (number, protocol) not in after:
             reason = f'stops listening on port {name}: clients get "connection refused"'
             yield new.consequence(Level.DANGEROUS, "downtime", reason)
-        elif (before := target(port)) != (now := target(after[number, protocol])) and not isinstance(
-            before, str
-        ):
+            continue
+        before, now = target(port), target(after[number, protocol])
+        same = served[number, protocol] and served[number, protocol] == at_once[number, protocol]
+        if before != now and not isinstance(before, str) and not same:
             reason = (
                 f"forwards port {name} to {now} instead of {before} at once:"
                 " requests fail until the pods listen there"
             )
             yield new.consequence(Level.DANGEROUS, "downtime", reason)
+
+
+_Endpoints = dict[tuple[Any, str], set[tuple[str, Any]]]
+
+
+def _at_once(situation: Situation, old: Object, new: Object) -> tuple[_Endpoints, _Endpoints]:
+    """Return what serves a Service before its change, and right after it, when no pods are replaced yet."""
+    return endpoints(situation, old, situation.before), endpoints(situation, new, situation.before)
+
+
+def leads_to_the_same(situation: Situation, old: Object, new: Object) -> bool:
+    """Return whether a Service leads to the same ports of the same pods, at once and after a rollout."""
+    before, at_once = _at_once(situation, old, new)
+    after = endpoints(situation, new, situation.after)
+    return bool(after) and before == at_once == after and all(after.values())
+
+
+def _early(situation: Situation, old: Object, new: Object) -> Iterator[Consequence]:
+    """Yield what a Service asks of its pods that none has before the rollout: a label, or the name of a port.
+
+    A Service changes at once. In the other order, the old Service loses its pods when the rollout ends.
+    """
+    if not _has_pods(situation, new, situation.before):
+        labels = ", ".join(f"{key}={value}" for key, value in _selector(new).items())
+        reason = f"selects pods with {labels} at once: requests fail until pods with these labels are ready"
+        yield new.consequence(Level.DANGEROUS, "downtime", reason)
+        return
+    before, at_once = _at_once(situation, old, new)
+    for (number, protocol), served in before.items():
+        name = target(ports(new).get((number, protocol), {}))
+        if served and isinstance(name, str) and not at_once.get((number, protocol)):
+            reason = (
+                f"leads port {number} to the port named {name} at once:"
+                " requests fail until pods with that port are ready"
+            )
+            yield new.consequence(Level.DANGEROUS, "downtime", reason)
+
+
+def _joined(situation: Situation, service: Object) -> Iterator[Consequence]:
+    """Yield new workloads whose pods a Service that stays selects besides those that it has."""
+    names = [item.name for item in situation.created(*SERVING) if _has_pods(situation, service, (item,))]
+    if names:
+        reason = f"also sends requests to the new pods of {', '.join(sorted(names))}"
+        yield service.consequence(Level.ATTENTION, "downtime", reason)
 
 
 def _unserved(situation: Situation, old: Object, new: Object) -> Iterator[Consequence]:

@@ -68,9 +68,11 @@ class Workload:
     @property
     def surge(self) -> int:
         """The number of extra pods during a rollout."""
-        if self.object.kind == "Deployment" and self.strategy == "RollingUpdate":
-            return self._share("strategy", "maxSurge", "25%", up=True)
-        return 0
+        if self.strategy != "RollingUpdate":
+            return 0
+        if self.object.kind == "DaemonSet":
+            return self._share("updateStrategy", "maxSurge", 0, up=True)
+        return self._share("strategy", "maxSurge", "25%", up=True) if self.object.kind == "Deployment" else 0
 
     @property
     def unavailable(self) -> int:
@@ -80,30 +82,46 @@ class Workload:
         if self.object.kind == "Deployment":
             unavailable = self._share("strategy", "maxUnavailable", "25%", up=False)
             return max(unavailable, 0 if self.surge else 1)  # as the controller does when both are 0
-        return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=self.object.kind == "DaemonSet"))
+        return max(1, self._share("updateStrategy", "maxUnavailable", 1, up=True))
 
     def requests(self) -> Compute:
-        """Return the resource requests of one pod."""
-        return self._sum("requests")
+        """Return the resource requests of one pod; a limit is the default of a request.
+
+        Init containers run before the others and need no more than the largest of them, sidecars run beside.
+        https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
+        """
+        first = items(get(self.pod, "initContainers"))
+        sidecars = [container for container in first if get(container, "restartPolicy") == "Always"]
+        total, beside = _sum([*self.containers, *sidecars], "limits", "requests"), Compute()
+        for container in first:
+            need = beside + _sum([container], "limits", "requests")
+            total = Compute(max(total.cpu, need.cpu), max(total.memory, need.memory))
+            beside = need if container in sidecars else beside
+        return total
 
     def limits(self) -> Compute:
         """Return the resource limits of one pod."""
-        return self._sum("limits")
+        return _sum(self.containers, "limits")
 
     def _share(self, key: str, field: str, default: int | str, *, up: bool) -> int:
         value = get(self.object.manifest, "spec", key, "rollingUpdate", field)
         return share(default if value is None else value, self.replicas, up=up)
 
-    def _sum(self, key: str) -> Compute:
-        resources = [mapping(get(container, "resources", key)) for container in self.containers]
-        return Compute(
-            sum(amount(values.get("cpu")) for values in resources),
-            sum(amount(values.get("memory")) for values in resources),
-        )
+
+def _sum(containers: Sequence[Manifest], *keys: str) -> Compute:
+    """Add up resources of containers; a later key has precedence."""
+    resources = [
+        {name: value for key in keys for name, value in mapping(get(container, "resources", key)).items()}
+        for container in containers
+    ]
+    return Compute(
+        sum(amount(values.get("cpu")) for values in resources),
+        sum(amount(values.get("memory")) for values in resources),
+    )
 
 
 def share(value: Any, replicas: int, *, up: bool) -> int:
-    """Return maxSurge (rounded up) or maxUnavailable (rounded down) as a number of pods."""
+    """Return maxSurge (rounded up) or maxUnavailable (of a Deployment rounded down) as a number of pods."""
     if isinstance(value, str) and value.endswith("%"):
         exact = amount(value[:-1]) * replicas / 100
         return math.ceil(exact) if up else math.floor(exact)
@@ -150,6 +168,17 @@ def _restarting(situation: Situation) -> Iterator[tuple[Workload, Workload]]:
         managed = change.kind in SERVING and change.kind != "Pod"
         if change.op is Op.UPDATE and managed and _template_changes(situation, change):
             yield old, new
+
+
+def has_service(situation: Situation, workload: Workload) -> bool:
+    """Return whether a Service leads to the pods of a workload after the change."""
+    return any(
+        item.kind == "Service"
+        and item.namespace == workload.object.namespace
+        and get(item.manifest, "spec", "selector")
+        and selects(get(item.manifest, "spec", "selector"), workload.labels)
+        for item in situation.after
+    )
 
 
 def _template_changes(situation: Situation, change: Change) -> bool:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.preview.rules.consequence import Object, get, items
-from slipway.preview.rules.network_policies import ANYONE, Peer, directions, port_text
+from slipway.preview.rules.network_policies import (
+    ANYONE,
+    ANYONE_BY_IPV4,
+    Peer,
+    directions,
+    port_covers,
+    port_text,
+)
 from slipway.preview.rules.workloads import selects
 from slipway.preview.topology.graph import Box, Graph
 from slipway.preview.topology.model import Layer
@@ -16,6 +23,7 @@ _NAME = "kubernetes.io/metadata.name"
 """The label with its own name that every namespace has."""
 _PHRASES = {"Ingress": "accepts from", "Egress": "may reach"}
 _EVERY_PORT = frozenset({""})
+_EVERYONE = (ANYONE, ANYONE_BY_IPV4)
 _FEW = 8
 """The largest number of workloads that a policy names with an edge for each."""
 
@@ -97,7 +105,7 @@ class _Network:
             return _EVERY_PORT
         own = self.index.by_key[key]
         allowed = [
-            grant.ports for grant in grants if grant.peer == ANYONE or other in self.selected(own, grant)
+            grant.ports for grant in grants if grant.peer in _EVERYONE or other in self.selected(own, grant)
         ]
         return frozenset().union(*allowed)
 
@@ -126,7 +134,7 @@ def _describe(graph: Graph, network: _Network, pods: Pods, direction: str) -> No
     if granted is None:
         facts["anyone"] = {""}
     for grant in granted or ():
-        if grant.peer == ANYONE:
+        if grant.peer in _EVERYONE:
             facts.setdefault("anyone", set()).update(grant.ports)
         elif direction == "Egress" and grant.ports <= _DNS:
             facts["DNS"] = {""}
@@ -164,10 +172,12 @@ def _common(out: frozenset[str], into: frozenset[str], server: Pods) -> frozense
     """Return the ports that both sides allow; a named port is that of the server's containers."""
     numbers = {str(port.get("name")): str(port.get("containerPort")) for port in server.ports}
     out, into = (frozenset(numbers.get(port, port) for port in ports) for ports in (out, into))
-    if "" in out:
-        return into
-    ranges = any("-" in port for port in out | into)
-    return out if "" in into or (ranges and into) else out & into
+    return frozenset(
+        port
+        for ports, others in ((out, into), (into, out))
+        for port in ports
+        if any(port_covers(other, port) for other in others)
+    )
 
 
 def _list(ports: Iterable[str]) -> str:

@@ -36,6 +36,16 @@ def test_a_named_port_is_that_of_the_container() -> None:
     assert "- web > redis 5000" not in changed([*BOTH, server], [*BOTH, server, client])
 
 
+@pytest.mark.parametrize(
+    ("ports", "kept"), [({}, True), ({"protocol": "UDP"}, False), ({"port": 4999, "endPort": 5001}, True)]
+)
+def test_all_ports_of_a_protocol_and_ranges_have_common_ports(ports: dict[str, Any], kept: bool) -> None:
+    server = accepting("redis", named("web"))
+    client = policy("web", policyTypes=["Egress"], egress=[{"to": [named("redis")], "ports": [ports]}])
+    edges = {text for text in changed([*BOTH, server], [*BOTH, server, client]) if "web > redis" in text}
+    assert edges == (set() if kept else {"- web > redis 5000"})
+
+
 def test_another_port() -> None:
     before, after = (accepting("redis", named("web"), port=port) for port in (5000, 5001))
     assert changed([*BOTH, before], [*BOTH, after]) == {"~ web > redis 5000 → 5001"}
