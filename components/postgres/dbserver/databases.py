@@ -114,7 +114,8 @@ def _rights(database: Mapping[str, Any]) -> Iterator[tuple[str, str, Sequence[st
 def _taken_back(database: Mapping[str, Any]) -> str:
     """Return what takes rights in the schema public back that the program gave earlier, and gives no more.
 
-    Nothing that a user keeps is taken for a moment, and nobody loses rights on what it owns.
+    Nothing that a user keeps is taken for a moment, and nobody loses rights on what it owns. The owner of the
+    database keeps all: it may have been given what another one, such as a superuser, has made.
     """
     owner = database["name"]
     given = {(kind, right) for kinds in _MAY.values() for kind, rights in kinds.items() for right in rights}
@@ -141,7 +142,7 @@ def _taken_back(database: Mapping[str, Any]) -> str:
         FROM placed CROSS JOIN LATERAL aclexplode(acl) AS granted
             JOIN pg_roles ON pg_roles.oid = granted.grantee
         WHERE owner <> pg_roles.oid AND shobj_description(pg_roles.oid, 'pg_authid') = {literal(OURS)}
-            AND (kind, privilege_type) IN ({_rows(sorted(given))})
+            AND rolname <> {literal(owner)} AND (kind, privilege_type) IN ({_rows(sorted(given))})
             AND (rolname::text, kind, privilege_type) NOT IN ({_rows([("", "", ""), *kept])})
         \\gexec"""
 

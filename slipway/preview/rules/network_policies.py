@@ -70,6 +70,7 @@ class Peer:
 
 ANYONE = Peer()
 ANYONE_BY_IPV4, ANYONE_BY_IPV6 = Peer("anyone over IPv4"), Peer("anyone over IPv6")
+_PUBLIC = (ANYONE, ANYONE_BY_IPV4, ANYONE_BY_IPV6)
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ def _compare(before: Permissions, after: Permissions, direction: str) -> Iterato
         yield Level.ATTENTION if rest else Level.DANGEROUS, "downtime", reason
     else:
         for part in _uncovered(after, before):
-            yield _opening(part, inward), "exposure", f"can now {verb} {part}"
+            yield _opening(part, before, inward), "exposure", f"can now {verb} {part}"
         for part in _uncovered(before, after):
             yield Level.DANGEROUS, "downtime", f"can no longer {verb} {part}: that traffic is blocked"
 
@@ -262,7 +263,10 @@ def _merged(parts: Iterable[Traffic]) -> list[Traffic]:
     return sorted(merged, key=str)
 
 
-def _opening(opened: Traffic, inward: bool) -> Level:
-    if opened.peer in (ANYONE, ANYONE_BY_IPV4, ANYONE_BY_IPV6) and inward:
-        return Level.DANGEROUS
+def _opening(opened: Traffic, before: Permissions, inward: bool) -> Level:
+    """Return the level of new traffic; anyone by one version of addresses is the public of the other too."""
+    if inward and opened.peer in _PUBLIC:
+        known = (other for other in before.allowed if other.peer in _PUBLIC)
+        public = any(port_covers(other.port, opened.port) for other in known)
+        return Level.ATTENTION if public else Level.DANGEROUS
     return Level.SAFE if opened.peer.in_namespace else Level.ATTENTION

@@ -119,7 +119,7 @@ def test_a_wider_range_of_ports_blocks_nothing() -> None:
 
 def test_everyone_over_ipv4_is_not_everyone() -> None:
     only_ipv4, both = [{"from": [IPV4]}], [{"from": [IPV4, IPV6]}]
-    opened = (Level.DANGEROUS, "Deployment web can now be reached by anyone over IPv6 on every port")
+    opened = (Level.ATTENTION, "Deployment web can now be reached by anyone over IPv6 on every port")
     assert rules("Ingress", only_ipv4, both) == {opened}
     assert rules("Ingress", only_ipv4, [{}]) == {opened}
     assert {level for level, _ in rules("Ingress", [{}], only_ipv4)} == {Level.DANGEROUS}
