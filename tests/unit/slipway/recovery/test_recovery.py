@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -97,6 +98,8 @@ def test_orphaned_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     project.mkdir()
     with subprocess.Popen([plugin, "60"], cwd=project) as process:
         try:
+            while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                time.sleep(0.01)  # the kernel sets it a moment after Popen returns
             assert list(plugins.orphans(project)) == [process.pid]
             assert list(plugins.orphans(tmp_path)) == []
             plugins.end([process.pid])
