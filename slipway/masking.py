@@ -51,8 +51,8 @@ _ARGUMENT = re.compile(
 """An option of a command, and the argument after it."""
 _LOGIN_AT = re.compile(r"((?<![\w.-])[\w.-]+:)[^\s@/]+(?=@(?:tcp|tcp6|unix)\()")
 """The login in an address of Go's MySQL driver: user:password@tcp(host:3306)/database."""
-_LOGIN_OPTION = re.compile(r"-[a-zA-Z]?[fgikLnsSvN]*[uU]|--user|--proxy-user|--auth")
-"""Options with a login after them; curl takes several letters at once: -fsu."""
+_LOGIN_OPTION = re.compile(r"-[fgikLsSvN]*[uU]|--user|--proxy-user|--auth")
+"""Options with a login after them; curl takes several letters at once: -fsu. `cp -Lu web:/x` has a path."""
 _REDIS_OPTIONS = ("--requirepass", "--masterauth")
 _REFERENCE = re.compile(r"\$(?:[({]|[A-Z_][A-Z0-9_]*$)")
 """A reference to a variable: $(NAME), ${NAME} or $NAME."""
@@ -115,7 +115,8 @@ def masked_argument(option: str, value: str) -> str:
     name, _, rest = value.partition(":")
     rest = rest.strip()
     if _LOGIN_OPTION.fullmatch(option):
-        is_login = rest and not rest.startswith("//") and not (name + rest).isdecimal()
+        is_path = rest.startswith("//" if option in ("-u", "-U") or option.startswith("--") else "/")
+        is_login = rest and not is_path and not (name + rest).isdecimal()
         return f"{name}:{MASK}" if is_login and not _REFERENCE.match(rest) else value
     if option in ("-H", "--header"):
         is_secret = rest and is_secret_name(name) and not _REFERENCE.match(rest)

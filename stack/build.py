@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from components.image.app_image import Identifier
 from components.validation import Problem, Text, conflict, options
@@ -73,7 +73,11 @@ class BuildSettings:
 
 def _as_group(value: Any) -> Any:
     """Return the group of keys that a directory alone stands for."""
-    return {"context": value} if isinstance(value, str | Path) else value
+    if isinstance(value, str | Path):
+        return {"context": value}
+    if not isinstance(value, Mapping | BuildSettings):
+        raise ValueError("must be a directory, or a group of keys with context")
+    return value
 
 
 Build = Annotated[BuildSettings, BeforeValidator(_as_group, json_schema_input_type=BuildSettings | str)]
@@ -83,7 +87,7 @@ def build_problems(value: object, project: Path) -> Iterator[Problem]:
     """Yield what is not there on this machine, if the value is well-formed."""
     try:
         build = BuildSettings(**_as_group(value)) if value else None
-    except (TypeError, ValidationError):
+    except (TypeError, ValueError):
         return  # which the settings report
     if not build:
         return

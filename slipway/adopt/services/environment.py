@@ -13,7 +13,7 @@ from slipway.adopt.report import Report
 from slipway.adopt.services.roles import Mention, Part, Role, mentioned
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables
 from slipway.adopt.services.servers.redis_clients import RedisVariables
-from slipway.adopt.services.settings import Settings, escaped, has_secret, hidden, is_secret_word
+from slipway.adopt.services.settings import Settings, escaped, has_secret, hidden, secret_words
 
 _SETTING = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-[^${}]*)?\})", re.ASCII)
 _SETTINGS = ("image", "host", "issuer", "repository")
@@ -68,9 +68,7 @@ class Environment:
 
     def _secret_words(self, words: Sequence[str], path: str) -> None:
         """Record what to change in the secrets of a command, which the program does not have."""
-        secret = [
-            word for before, word in zip(("", *words), words, strict=False) if is_secret_word(before, word)
-        ]
+        secret = secret_words(words)
         named = {
             found.part.service: found.part
             for word in secret

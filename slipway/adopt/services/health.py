@@ -11,7 +11,7 @@ from slipway.adopt.reading import short_forms
 from slipway.adopt.reading.compose_files import Model
 from slipway.adopt.report import Report, join
 from slipway.adopt.services.roles import Part, Role, mentioned
-from slipway.adopt.services.settings import escaped, is_secret_word
+from slipway.adopt.services.settings import escaped, secret_words
 from slipway.errors import BadSource
 
 _SHELL = ("sh", "-c")
@@ -84,7 +84,7 @@ def _test(health: Mapping[str, Any], place: str) -> list[str]:
 
 def _obstacle(test: Sequence[str], others: Iterable[Part]) -> str:
     """Return why a probe cannot run a check: the kubelet puts no variable of a Secret into it."""
-    if any(is_secret_word(before, word) for before, word in zip(("", *test), test, strict=False)):
+    if secret_words(test):
         return "it has a secret: add `Probe.exec(…)` with a script of the image that reads a variable"
     servers = [part for part in others if part.role in (Role.REDIS, Role.POSTGRES, Role.SERVER)]
     named = [found.part.service for word in test for found in mentioned(word, servers) if not found.plain]

@@ -131,12 +131,19 @@ def _ordered(services: Mapping[str, Model]) -> Sequence[str]:
     return [found for name in services for found in visit(name, ())]
 
 
-_NO_HOST = re.compile(
-    r"(?:^|[_.-])(?:active|adapter|backend|client|connection|database|db|dbname|dialect|disk|driver|engine|kind|mode"
-    r"|name|pass(?:word)?|platform|profiles?|protocol|provider|scheme|store|transport|type|user(?:name)?|vendor)$",
+TAG = re.compile(r"(?:^|_)(?:tag|image|version|queue)s?$", re.IGNORECASE)
+"""The ends of names whose values may have a number after a colon that is no port, as `worker:2`."""
+_KIND = re.compile(
+    r"(?:^|[_.-])(?:active|adapter|backend|client|connection|dialect|disk|driver|engine|kind|mode|platform|profiles?"
+    r"|protocol|provider|scheme|store|transport|type|vendor)$",
     re.IGNORECASE,
 )
-"""The ends of names whose values are a kind of server, or a user or database that is called like one."""
+"""The ends of names whose values are a kind of server. `BACKEND: api` names a host: no kind is called so."""
+_LOGIN = re.compile(
+    r"(?:^|[_.-])(?:database|db|dbname|(?<!host[_.-])(?<!server[_.-])name|pass(?:word)?|user(?:name)?)$",
+    re.IGNORECASE,
+)
+"""The ends of names whose values are a user or a database that is called like a server."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,9 @@ def mentioned(value: str, parts: Iterable[Part], name: str = "") -> Iterator[Men
         for match in re.finditer(pattern, value):
             begin, plain = match.start(), match["url"] is None and match["port"] is None
             key = re.search(r"([\w.-]+)=$", value[:begin])
-            if plain and _NO_HOST.search(key[1] if key else name):
+            named = key[1] if key else name
+            is_kind = part.role in (Role.REDIS, Role.POSTGRES, Role.SERVER) and _KIND.search(named)
+            if plain and (is_kind or _LOGIN.search(named)):
                 continue
             port = int(match["port"]) if match["port"] else None
             yield Mention(part, begin, begin + len(part.service), port, plain and not key)

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from slipway import masking
@@ -86,6 +86,11 @@ def has_secret(value: str) -> bool:
 def is_secret_word(before: str, word: str) -> bool:
     """Return whether a word of a command has a secret; `before` is the word before it."""
     return has_secret(word) or masking.masked_argument(before, word) != word
+
+
+def secret_words(words: Sequence[str]) -> list[str]:
+    """Return the words of a command that have a secret."""
+    return [word for before, word in zip(("", *words), words, strict=False) if is_secret_word(before, word)]
 
 
 def hidden(

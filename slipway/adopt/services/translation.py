@@ -17,7 +17,7 @@ from slipway.adopt.services.exposure import Exposures
 from slipway.adopt.services.fields import DEPLOY, FIELDS
 from slipway.adopt.services.health import probes
 from slipway.adopt.services.images import Images
-from slipway.adopt.services.roles import Part, Role, mentioned, parts, texts
+from slipway.adopt.services.roles import TAG, Part, Role, mentioned, parts, texts
 from slipway.adopt.services.servers.postgres import Names, PostgresTranslation, names
 from slipway.adopt.services.servers.postgres_clients import PostgresVariables, databases_in
 from slipway.adopt.services.servers.redis import RedisTranslation
@@ -44,7 +44,7 @@ class Translation:
     def __post_init__(self) -> None:
         self.images = Images(self.source, self.report)
         ports = {
-            name: self._port(service, f"services.{name}") or self._named_port(name)
+            name: self._port(service, f"services.{name}") or self._named_port(name, service)
             for name, service in self.services.items()
         }
         self.parts = parts(self.services, ports)
@@ -117,12 +117,16 @@ class Translation:
         exposed = [short_forms.port(str(port), f"{path}.expose").target for port in service.get("expose", [])]
         return next(iter([*tcp, *exposed]), None)
 
-    def _named_port(self, name: str) -> int | None:
+    def _named_port(self, name: str, own: Model) -> int | None:
         """Return the port at which others name a service that publishes none: Compose lets them connect."""
-        own = Part(name, Role.WEB, "", "")
+        if own.get("ports") or own.get("expose"):  # they are of UDP
+            return None
+        part = Part(name, Role.WEB, "", "")
         for other, service in self.services.items():
-            for text in texts(service) if other != name else ():
-                for found in mentioned(text, [own]):
+            variables = (service.get("environment") or {}).items()
+            said = [str(value) for key, value in variables if value is not None and not TAG.search(key)]
+            for text in (*texts(service, commands=True), *said) if other != name else ():
+                for found in mentioned(text, [part]):
                     if found.port:
                         return found.port
         return None

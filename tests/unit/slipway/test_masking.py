@@ -119,6 +119,10 @@ def test_secrets_in_texts(text: str) -> None:
         "pulumi config set --stack dev --secret redisPassword",
         "docker build --secret id=npm,env=NPM .",
         "curl -H 'Host: example.com' https://host",
+        "rsync -au backup:/data /x",
+        "rsync -avu web:src .",
+        "sort -nu a:b",
+        "docker cp -Lu web:/x .",
     ],
 )
 def test_other_texts_stay(text: str) -> None:

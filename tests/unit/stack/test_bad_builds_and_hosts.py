@@ -52,7 +52,9 @@ BAD = {
         "build.buildArgs.1X has a wrong name: must be letters, digits",
         "rm --path build.buildArgs.1X",
     ),
-    "build of a number": Bad({"image": None, "build": 5}, "build is 5, but must be", "set build app"),
+    "build of a number": Bad(
+        {"image": None, "build": 5}, "build is 5, but must be a directory", "set build app"
+    ),
     "Dockerfile of a number": Bad(
         {"image": None, "build": {"context": "app", "dockerfile": 5}},
         "build.dockerfile is 5, but must be a path",

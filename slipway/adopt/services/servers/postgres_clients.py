@@ -209,13 +209,15 @@ class PostgresVariables:
 
     def _may_be_about(self, prefix: str, service: str) -> bool:
         """Return whether the prefix is about some database, and not known to be about another server."""
-        known = self._prefixes.get(prefix)
-        return known == service or (known is None and bool(_ABOUT.search(prefix)))
+        longest = max(
+            (item for item in self._prefixes if item and prefix.startswith(item)), key=len, default=""
+        )
+        known = self._prefixes.get(longest)
+        return known in (None, service) and (longest == prefix or bool(_ABOUT.search(prefix)))
 
     def _about(self, prefix: str, service: str) -> bool:
         """Return whether the prefix of a variable's name is about a database."""
-        known = {item for item, host in self._prefixes.items() if host == service}
-        if any(item and prefix.startswith(item) for item in known):
+        if prefix and self._prefixes.get(prefix) == service:
             return True
         return len(self._passwords) == 1 and any(
             prefix.upper().startswith(item) and item not in map(str.upper, self._prefixes)
@@ -257,7 +259,11 @@ def _prefixes(texts: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
     for name, value in texts.items():
         prefix = re.sub("[^_]*$", "", name)
         if value and prefix and (url := _HOST_IN_URL.search(value)):
-            yield prefix, url[1]
+            own = _URL.fullmatch(value)
+            # With a login in the URL, APP_USER next to APP_URL is about the process itself.
+            alone = re.search("(?i)_UR[IL]$", name) and not (own and own["login"])
+            if _ABOUT.search(prefix) or (alone and not value.startswith("http")):
+                yield prefix, url[1]
     for name, value in texts.items():
         match = _PART.fullmatch(name)
         if match and value and match["part"].upper() in _HOST:

@@ -68,7 +68,8 @@ class RedisVariables:
             self.report.changed(join(self.path, "environment"), text)
         for part in full:
             if not self._has_address(part):
-                text = f"no variable names `{part.service}`, so the process gets {self._login(part)}:"
+                given = ", ".join(ENV) if part.service == self._env else self._urls[part.service]
+                text = f"no variable names `{part.service}`, so the process gets {given}:"
                 self.report.changed(
                     join(self.path, "environment"), f"{text} it must log in with the password"
                 )
@@ -116,7 +117,7 @@ class RedisVariables:
     def _has_address(self, redis: Part) -> bool:
         """Return whether variables name a Redis otherwise than by a URL, so that the password is missing."""
         return any(
-            value and not _URL.fullmatch(value) and any(mentioned(value, [redis], name))
+            value and not self._url(value) and any(mentioned(value, [redis], name))
             for name, value in self._texts.items()
         )
 

@@ -103,3 +103,15 @@ def test_kubernetes_leaves_dollars_as_they_are(value: str, adopted: Adopted) -> 
     doubled = value.replace("$", "$$")
     written = value.replace("$$", "$$$$") if "$$" in value else value.replace("$(", "$$(")
     assert f'EnvVar.value("A", "{written}")' in main(adopted(web(f"environment: {{A: '{doubled}'}}")))
+
+
+def test_names_of_hosts_are_hosts(adopted: Adopted) -> None:
+    assert 'EnvVar.value("DB_HOST_NAME", mysql_host)' in main(
+        adopted(web("environment: {DB_HOST_NAME: mysql}"))
+    )
+    program = adopted(
+        "services:\n  web: {build: ., environment: {BACKEND: my_api}}\n"
+        "  my_api: {build: ., ports: ['9000:9000']}\n"
+    )
+    assert 'EnvVar.value("BACKEND", "my-api")' in main(program)
+    assert "reaches=[" in main(program)

@@ -22,3 +22,14 @@ def test_no_replica_is_not_the_default_of_three(field: str, path: str, adopted: 
     program = adopted(f"services: {{web: {{build: ., expose: [80], {field}}}}}")
     assert "replicas=1" in main(program)
     assert "**left out** | a component has one replica or more" in lines(program, path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "variable"),
+    [("ports: ['8125:8125/udp']", "STATSD_ADDR: 'work:8125'"), ("command: celery", "TAG: 'work:2'")],
+)
+def test_a_port_of_udp_and_a_tag_make_no_web_service(fields: str, variable: str, adopted: Adopted) -> None:
+    program = adopted(
+        f"services:\n  web: {{build: ., environment: {{{variable}}}}}\n  work: {{build: ., {fields}}}\n"
+    )
+    assert 'Worker("work"' in main(program).replace("(\n    ", "(")

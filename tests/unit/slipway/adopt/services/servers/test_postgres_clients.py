@@ -122,3 +122,16 @@ def test_a_parameter_with_a_secret_is_left_out(adopted: Adopted) -> None:
     )
     assert "hunter2" not in "".join(program.files().values())
     assert "**left out** | app.api_key: it has a secret" in lines(program, ".services.db.command")
+
+
+@pytest.mark.parametrize("name", ["APP_DSN", "APP_URL"])
+def test_the_settings_of_the_process_next_to_a_url_with_a_login_stay(name: str, adopted: Adopted) -> None:
+    url = "postgres://root:hunter2@db/shop"
+    text = client(f"{name}: '{url}', APP_PORT: 8080, APP_HTTP_PORT: 8081, APP_USER: admin, APP_NAME: a")
+    for variable, value in {"PORT": 8080, "HTTP_PORT": 8081, "USER": "admin", "NAME": "a"}.items():
+        assert f'EnvVar.value("APP_{variable}", "{value}")' in main(adopted(text))
+
+
+def test_the_user_of_another_server_with_a_longer_prefix_stays(adopted: Adopted) -> None:
+    text = client("DATABASE_URL: 'postgres://db/shop', MONGO_URL: 'mongodb://mongo', MONGO_DB_USER: root")
+    assert 'EnvVar.value("MONGO_DB_USER", "root")' in main(adopted(text))

@@ -68,3 +68,10 @@ def test_a_url_in_a_command_has_the_password(adopted: Adopted) -> None:
     )
     assert 'args=["celery", "-b", "$(REDIS_URL)/3", "worker"]' in main(program)
     assert "env=[redis.url()]" in main(program)
+
+
+def test_a_url_of_several_hosts_names_each(adopted: Adopted) -> None:
+    environment = "{REDIS_URL: 'redis://redis-cache,redis-queue:6379'}"
+    program = adopted(f"services:\n  web: {{build: ., environment: {environment}}}\n{TWO}")
+    assert "*redis_cache.env" in main(program)
+    assert "must log in with REDIS_PASSWORD" in lines(program, "environment.REDIS_URL")
