@@ -35,7 +35,7 @@ _ENDS_AS_SECRET = re.compile(
 )
 """In commands, names such as `--secret-label-selector` and `--max-batched-tokens` have no secret."""
 _REFERENCE = re.compile(r"[$`{<]|%[s(]")
-"""A value from elsewhere: $NAME, $(NAME), ${NAME%%:*}, `cat FILE`, or the gap of a template: {name}, <name>, %s."""
+"""A value from elsewhere: $NAME, ${NAME%%:*}, `cat FILE`, or the gap of a template: {name}, <name>, %s."""
 _DEFAULT = re.compile(r"\$\{\w+:?[-=]([^}$`]+)\}")
 """A variable with a text as its default, `${NAME:-text}`."""
 _NO_SECRET = re.compile(
@@ -70,8 +70,8 @@ _SHORT_OPTIONS = {
 _SHELLS = {"sh", "ash", "bash", "dash", "ksh", "zsh", "su"}
 _CODE_OPTION = re.compile(r"-[eilouvx]*c[eilouvx]*|-[er]|--eval")
 """An option before code: a script if the program is a shell, else code of a language that is not read."""
-_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?\s*\2$", re.MULTILINE)
-_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?[ \t]*\2$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _SEPARATORS = "();|&\n"
 
 
@@ -124,7 +124,7 @@ def _has_secret_in_word(word: str, before: str) -> bool:
 
 
 def _assignments(word: str) -> Iterator[tuple[str, str]]:
-    """Yield names and values: two for `--set=password=x`, and those of a list such as `host=db password=x`."""
+    """Yield names and values: two for `--set=password=x`, and all of a list such as `host=db password=x`."""
     parts = re.split(r"[\s,]", word)
     for part in parts if all("=" in part for part in parts) else []:
         rest = part
