@@ -1,6 +1,7 @@
 """Commands and probes of well-known charts, and other ordinary ones: none has a secret."""
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_usual_arguments_have_no_secret(arguments: list[str]) -> None:
     assert not sys.modules["plain_secrets"].has_secret(arguments)
 
 
-def problems(**container: object) -> list[str]:
+def problems(**container: Any) -> list[str]:
     return list(rules.plain_secrets(rules.KubernetesObject("Deployment", deployment(**container))))
 
 
