@@ -101,9 +101,9 @@ class Place(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The words for it in a sentence."""
+        """The words for it in a sentence: a probe has those of its container."""
         if not self.is_container:
-            return "the pod"
+            return Place(self.outer[-1], self.path[:-1], self.outer[:-1]).title if self.outer else "the pod"
         names = [level.get("name") for level in (self.manifest, *self.outer[-1:])]
         return f"container {next((name for name in names if isinstance(name, str)), 'without a name')}"
 

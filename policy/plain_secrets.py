@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 SECRET_NAME = re.compile(
@@ -29,92 +29,142 @@ PASSWORD_IN_URL = re.compile(
 )
 """A password in a URL or a connection string; no match for a reference to another variable, `$(NAME)`."""
 
-_REFERENCE = re.compile(r"""["']?(?:`|\$\(|\$\w+["']?$|\$\{\w+(?::?\?[^}]*)?\}["']?$)""")
-"""A reference to a variable, or the output of a command: $(NAME), $NAME, ${NAME}, $(cat FILE)."""
-_ASSIGNMENT = re.compile(r"(?<![\w.(\[-])-*([\w.-]+)=(?=([^\s;&|,]*))")
-"""NAME=value: in a shell, in a query, after an option."""
-_ENTRY = re.compile(r"""(["'])([\w.-]+)\1\s*:\s*(["'])(.+?)\3""")
-""""NAME": "value" in JSON."""
-_HEADER = re.compile(r"\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+\s+)?+(?![\"'\s$])", re.IGNORECASE)
+_ENDS_AS_SECRET = re.compile(
+    r"(?:secret|passw(?:or)?d|pass_?phrase|token|credentials?|auth|key(?:_?base)?|pass|pat|pw|pwd|creds)$",
+    re.IGNORECASE,
+)
+"""In commands, names such as `--secret-label-selector` and `--max-batched-tokens` have no secret."""
+_REFERENCE = re.compile(r"[$`{<]|%[s(]")
+"""A value from elsewhere: $NAME, ${NAME%%:*}, `cat FILE`, or the gap of a template: {name}, <name>, %s."""
+_DEFAULT = re.compile(r"\$\{\w+:?[-=]([^}$`]+)\}")
+"""A variable with a text as its default, `${NAME:-text}`."""
+_NO_SECRET = re.compile(
+    r"""\W*|true|false|yes|no|on|off|none|null|auto|default|enabled|disabled|required|optional
+    |[\d.,]+|[-=].*|(?:[.~@]?/|file:|env:).*|.*\.(?:crt|env|json|key|pem|pub|txt|ya?ml)|(?:id|type|src|source|env)=.*""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+"""A switch, a number, the next option, a comparison, a file, `docker build --secret id=…`."""
+_ASSIGNMENT = re.compile(r"-*(?![\w.-]*file=)([\w.-]+)=(\S+)")
+"""NAME=value: in a shell, or after an option."""
+_QUERY = re.compile(r"[?&;]([\w.-]+)=([^\s&;]+)")
+"""NAME=value in a URL or a connection string."""
+_ENTRY = re.compile(r""""([\w.-]+)"\s*:\s*"([^"]+)\"""")
+_HEADER = re.compile(r"(?:-H|--header=)?([\w-]+):\s*(?:\w+\s+)?(\S+)")
+_HEADER_OPTIONS = re.compile(r"-\w*H|--header")
 _OPTION = re.compile(r"--?(?!(?:no|skip|without|disable|enable|use|show|require)-)[A-Za-z][\w.-]*")
 _REDIS_OPTIONS = ("--requirepass", "--masterauth")
-_NO_VALUE = re.compile(r"-|(?:id|type|src|source|env)=")
-"""The next option; `docker build --secret id=…`."""
-_LOGIN = r"(?!\d+:\d+$)[^\s:$]+:(?P<value>\S+)"
+_LOGIN = re.compile(r"(?:-\w*u|--user|--proxy-user)[ =]?[^\s:$]+:(\S+)")
+_WORD_AFTER_A = re.compile(r"-a (\S+)")
+_WORD_AFTER_P = re.compile(r"-p (\S+)")
+# The word after -p is a database.
+_JOINED_TO_P = re.compile(r"-p([^\s=]+) ")
 _SHORT_OPTIONS = {
-    "curl": re.compile(rf"(?:-\w*u|--user|--proxy-user)[ =]?{_LOGIN}"),
-    "redis-cli": re.compile(r"-a ?(?P<value>\S+)"),
-    "valkey-cli": re.compile(r"-a ?(?P<value>\S+)"),
-    "sshpass": re.compile(r"-p ?(?P<value>\S+)"),
-    "mongosh": re.compile(r"-p (?P<value>\S+)"),
-    "mongodump": re.compile(r"-p (?P<value>\S+)"),
-    # Without a blank: the word after -p is a database.
-    "mysql": re.compile(r"-p(?P<value>\S+)"),
-    "mysqladmin": re.compile(r"-p(?P<value>\S+)"),
-    "mysqldump": re.compile(r"-p(?P<value>\S+)"),
-    "mariadb": re.compile(r"-p(?P<value>\S+)"),
-    "mariadb-dump": re.compile(r"-p(?P<value>\S+)"),
+    "curl": _LOGIN,
+    **dict.fromkeys(("redis-cli", "valkey-cli"), _WORD_AFTER_A),
+    **dict.fromkeys(("sshpass", "mongosh", "mongodump", "mongorestore"), _WORD_AFTER_P),
+    **dict.fromkeys(
+        ("mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-admin", "mariadb-dump"), _JOINED_TO_P
+    ),
 }
 """The options of usual programs whose names do not say that a secret follows."""
+_SHELLS = {"sh", "ash", "bash", "dash", "ksh", "zsh", "su"}
+_CODE_OPTION = re.compile(r"-[eilouvx]*c[eilouvx]*|-[er]|--eval")
+"""An option before code: a script if the program is a shell, else code of a language that is not read."""
+_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?[ \t]*\2$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+_SEPARATORS = "();|&\n"
 
 
 def is_secret(name: Any, value: Any) -> bool:
     """Return whether a value is a secret by its name, or has a password in a URL."""
     if not isinstance(value, str) or re.fullmatch(r"\$\(\w+\)", value):
         return False
-    return (_is_value(value) and bool(SECRET_NAME.search(str(name)))) or _has_password_in_url(value)
+    is_value = value.lower() not in ("", "true", "false", "yes", "no")
+    return (is_value and bool(SECRET_NAME.search(str(name)))) or _has_password_in_url(value)
 
 
 def has_secret(arguments: Sequence[str]) -> bool:
-    """Return whether the arguments of a command have a secret."""
-    if any(map(_has_secret_in_text, arguments)):
+    """Return whether a command has a secret: in a word, or in a script for a shell."""
+    words = list(arguments)
+    if _has_secret_after_option(words):
         return True
-    words = [word for argument in arguments for word in _words(argument)]
-    programs = {word.rpartition("/")[2] for word in words}
-    options = [pattern for program, pattern in _SHORT_OPTIONS.items() if program in programs]
-    followed = [f"{word} {following}" for word, following in pairwise([*words, ""])]
-    return any(_is_secret_argument(option, value) for option, value in pairwise(words)) or any(
-        _is_text(match["value"]) for pattern in options for text in followed if (match := pattern.match(text))
+    before = ""
+    for index, word in enumerate(words):
+        if not _CODE_OPTION.fullmatch(before):
+            if _has_secret_in_word(word, before):
+                return True
+        elif not _SHELLS.isdisjoint(map(_program, words[:index])) and any(map(has_secret, _commands(word))):
+            return True
+        before = word
+    return False
+
+
+def _has_secret_after_option(words: list[str]) -> bool:
+    pattern = None
+    for word, following in pairwise([*words, ""]):
+        named = word in _REDIS_OPTIONS or (_OPTION.fullmatch(word) and _is_secret_name(word))
+        if named and _is_text(following):
+            return True
+        match = pattern.match(f"{word} {following}") if pattern else None
+        if match and _is_text(match[1]):
+            return True
+        pattern = _SHORT_OPTIONS.get(_program(word), pattern)
+    return False
+
+
+def _has_secret_in_word(word: str, before: str) -> bool:
+    named = [*_assignments(word), *_QUERY.findall(word)]
+    if word.startswith(("{", "[")):
+        named += _ENTRY.findall(word)
+    if _HEADER_OPTIONS.fullmatch(before) or word.startswith(("-H", "--header=")):
+        named += [match.group(1, 2) for match in [_HEADER.fullmatch(word)] if match]
+    return any(_is_secret_name(name) and _is_text(value) for name, value in named) or _has_password_in_url(
+        word, "://"
     )
 
 
-def _has_secret_in_text(text: str) -> bool:
-    named = [match.group(1, 2) for word in _words(text) for match in _ASSIGNMENT.finditer(word)]
-    named += [match.group(2, 4) for match in _ENTRY.finditer(text)]
-    return (
-        any(_is_text(value) and SECRET_NAME.search(name) for name, value in named)
-        or _has_password_in_url(text)
-        or bool(_HEADER.search(text))
-    )
+def _assignments(word: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values: two for `--set=password=x`, and all of a list such as `host=db password=x`."""
+    parts = re.split(r"[\s,]", word)
+    for part in parts if all("=" in part for part in parts) else []:
+        rest = part
+        while match := _ASSIGNMENT.fullmatch(rest):
+            yield match[1], match[2]
+            rest = match[2]
 
 
-def _is_secret_argument(option: str, value: str) -> bool:
-    """Return whether a secret follows an option as a word of its own."""
-    named = option in _REDIS_OPTIONS or (_OPTION.fullmatch(option) and SECRET_NAME.search(option))
-    return bool(named and _is_text(value) and not _NO_VALUE.match(value))
-
-
-def _has_password_in_url(text: str) -> bool:
-    return any(not _REFERENCE.match(match[0][len(match[1]) :]) for match in PASSWORD_IN_URL.finditer(text))
-
-
-def _is_value(value: str) -> bool:
-    return value not in ("", "true", "false")
+def _is_secret_name(name: str) -> bool:
+    is_named = SECRET_NAME.search(name) and _ENDS_AS_SECRET.search(name)
+    return bool(is_named) or name.lower() == "authorization"
 
 
 def _is_text(value: str) -> bool:
-    """Return whether a value in a command is a text of its own, not a reference to another value."""
-    return _is_value(value.strip("\"'")) and not _REFERENCE.match(value)
+    """Return whether a value in a command is a text of its own, and not a switch, a number or a file."""
+    text = _DEFAULT.sub(r"\1", value).strip("\"'")
+    return not _REFERENCE.search(text) and not _NO_SECRET.fullmatch(text)
 
 
-def _words(text: str) -> Iterator[str]:
-    """Yield the words of a text as a shell splits them, also those of a script in quotes."""
-    if not re.search(r"\s", text):
-        yield text
+def _has_password_in_url(text: str, start: str = "") -> bool:
+    found = [match for match in PASSWORD_IN_URL.finditer(text) if match[1].startswith(start)]
+    return any(not _REFERENCE.match(match[0][len(match[1]) :]) for match in found)
+
+
+def _program(word: str) -> str:
+    return word.rpartition("/")[2]
+
+
+def _commands(script: str) -> Iterator[list[str]]:
+    """Yield the words of each command of a shell script; none if it is in another language."""
+    first = script.partition("\n")[0]
+    if first.startswith("#!") and _SHELLS.isdisjoint(map(_program, first[2:].split())):
         return
+    script = _COMMENT.sub("", _HERE_DOCUMENT.sub(r"\3", script)).replace("\\\n", " ")
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=_SEPARATORS)
+    lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t\r", "", True
     try:
-        found = shlex.split(text)
-    except ValueError:  # no shell, or a quotation that goes on in the next argument
-        found = text.split()
-    for word in found:
-        yield from _words(word)
+        words = list(lexer)
+    except ValueError:  # a quotation without an end
+        return
+    for is_separator, command in groupby(words, lambda word: bool(word) and not word.strip(_SEPARATORS)):
+        if not is_separator:
+            yield list(command)

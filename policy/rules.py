@@ -147,7 +147,10 @@ def plain_secrets(target: KubernetesObject) -> Iterator[str]:
                 yield f"variable {name} of {place.title} is plain: take it from a Secret"
         scripts = [place.manifest.get(key) for key in ("script", "source") if place.is_container]
         arguments = [*texts(place.manifest, "command"), *texts(place.manifest, "args")]
-        if has_secret([*arguments, *(script for script in scripts if isinstance(script, str))]):
+        # A script runs in the command of its container, or in a shell.
+        shell = [*(arguments or ["sh"]), "-c"]
+        commands = [arguments, *([*shell, script] for script in scripts if isinstance(script, str))]
+        if any(map(has_secret, commands)):
             yield f"an argument of {place.title} has a secret: take it from a Secret"
     data = part(target.manifest, "data") if target.kind == "ConfigMap" else {}
     for key, value in data.items():

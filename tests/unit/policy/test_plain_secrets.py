@@ -36,6 +36,13 @@ SECRETS: list[list[str]] = [
     ["curl", "-H", "Authorization: Bearer hunter2", "https://x"],
     ["sh", "-c", "curl -H 'Authorization: hunter2' https://x"],
     ["app", '{"user": "me", "password": "hunter2"}'],
+    ["sh", "-c", "mkdir -p /backup && mongodump -p hunter2"],
+    ["sh", "-c", "# Don't wait\nredis-cli -a hunter2 ping"],
+    ["curl", "-H", "X-Api-Key: hunter2", "https://x"],
+    ["psql", "host=db password=hunter2"],
+    ["app", "--db", "Server=db;User Id=sa;Password=hunter2"],
+    ["bash", "-euo", "pipefail", "-c", "export TOKEN=${TOKEN:-hunter2}"],
+    ["app", "--signing-key=aHVudGVyMg=="],
 ]
 OTHERS: list[list[str]] = [
     ["--password=$(PASSWORD)"],
