@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sandbox.platform.instance import Instance
 from sandbox.tools import pulumi_plugins
@@ -14,6 +15,9 @@ from sandbox.tools import pulumi_plugins
 PROJECT = Path(__file__).parent.parent
 # Before any module below asks which instance is meant: tests never act on the user's own.
 os.environ["SANDBOX_NAME"] = os.environ.get("TEST_SANDBOX") or "slipway-test"
+# A busy machine takes longer than the 200 ms that Hypothesis allows for an example.
+settings.register_profile("slipway", deadline=None)
+settings.load_profile("slipway")
 SOAK = "SOAK" in os.environ
 """Whether the long forms run: `make soak` sets it."""
 

@@ -110,7 +110,6 @@ def sent_by_us(context: Path) -> set[str] | None:
 
 @settings(
     max_examples=100,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -60,7 +60,7 @@ def filled(seed: int) -> Simulated:
     return registry
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9), use=st.floats(0, 1))
 def test_only_unneeded_images_are_deleted(seed: int, use: float) -> None:
     registry = filled(seed)

@@ -21,7 +21,6 @@ from tests.unit.recorder import DIGEST
 
 MANY = hypothesis_settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 WORDS = ["", "1", "250m", "0.5", "128Mi", "1Gi", "ClusterIP", "app", DIGEST]

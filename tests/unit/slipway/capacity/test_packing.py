@@ -275,7 +275,7 @@ def problems(draw: st.DrawFn) -> Problem:
 
 
 @given(problems())
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 def test_every_rule_is_kept(problem: Problem) -> None:
     found = pack(problem, time_limit_s=0.5)
     check(problem, found.placement)

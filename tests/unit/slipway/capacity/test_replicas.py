@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.capacity.recommend import Amounts, Recommendation
@@ -91,7 +91,6 @@ def test_the_minimum_of_an_autoscaler_pays_where_it_is_too_late() -> None:
     assert jumping.proposed.most == 30  # 1.5 times what the highest load needs at the target
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 20), min_size=1, max_size=50), st.integers(2, 9), st.floats(0.01, 50))
 def test_the_number_has_the_lowest_cost(totals: list[float], floor: int, price: float) -> None:
     found = rescaled(totals, floor=floor, throttled_hour=price)

@@ -184,7 +184,7 @@ def level_of(change: Change) -> Level:
 
 
 @pytest.mark.timeout(3600)  # of 6,000 examples on a busy machine
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=not SOAK, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=not SOAK, suppress_health_check=list(HealthCheck))
 @given(changed())
 def test_no_report_is_safe_that_has_an_unknown_change(change: Change) -> None:
     if level_of(change) is Level.SAFE:

@@ -99,7 +99,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
+@settings(suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 @given(config=st.dictionaries(names, values, max_size=5), flow=st.booleans(), indent=st.integers(2, 6))
 def test_other_values_stay(
     config: dict[str, object], flow: bool, indent: int, tmp_path_factory: pytest.TempPathFactory
