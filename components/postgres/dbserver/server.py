@@ -19,7 +19,7 @@ CERTIFICATE, KEY = f"{SOCKETS}/server.crt", f"{SOCKETS}/server.key"
 REST_PORT = 8008
 REST_USER = "slipway"
 # A failover takes at most `ttl` after the primary stopped to answer, loop_wait + 2 * retry_timeout must fit.
-# Recovery after a crash in place loses nothing; one longer than `primary_start_timeout` is left to the standby.
+# Recovery after a crash in place loses nothing; after `primary_start_timeout`, the standby takes over.
 TIMES = {"ttl": 20, "loop_wait": 3, "retry_timeout": 5, "primary_start_timeout": 60}
 PATIENCE_S = 60
 """How long the primary may refuse connections: a switchover takes seconds, and nodes learn of it later."""
