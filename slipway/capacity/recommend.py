@@ -117,8 +117,11 @@ def recommend(
     today = container.today
     cores = cpu_size(usage.cpu, prices.core_hour, prices.throttled_hour)
     request = max(_up(cores.amount, 0.001), LEAST_CPU)
-    throttled = usage.throttled_by_limit(least_s)
-    limit = cpu_limit(usage.cpu, request, budget, throttled=throttled, today=today.cpu_limit)
+    throttled = usage.throttled_by_limit()
+    measured = today.cpu_limit is not None and is_measured(today.cpu_limit, usage.throttled_by_limit(least_s))
+    limit = cpu_limit(
+        usage.cpu, request, budget, throttled=throttled, measured=measured, today=today.cpu_limit
+    )
     space = memory_size(usage.peaks(), prices.gib_hour / GIB, prices.kill, most=_most(usage, today))
     size = max(_up(_with_floor(space.amount, usage, today), MIB), LEAST_MEMORY)
     proposed = Amounts(
@@ -134,7 +137,7 @@ def recommend(
             "saved": container.replicas * HOURS_A_MONTH * (hourly(today, prices) - hourly(proposed, prices)),
             "risks": (
                 *_risks(usage, cores.quantile, space.quantile, proposed),
-                *_unmeasured(usage, throttled, today),
+                *_unmeasured(usage, budget, measured, today),
             ),
             "cpu_quantile": cores.quantile,
             "memory_quantile": space.quantile,
@@ -187,11 +190,15 @@ def _risks(usage: Usage, cpu_covered: float, memory_covered: float, proposed: Am
         yield f"it was killed for lack of memory {count} times, at {limit}: the measured memory is cut off"
 
 
-def _unmeasured(usage: Usage, throttled: Mapping[float, float], today: Amounts) -> Iterator[str]:
-    """Yield why the CPU limit is not lowered, if throttling under it is unknown."""
+def _unmeasured(usage: Usage, budget: float, measured: bool, today: Amounts) -> Iterator[str]:
+    """Yield why the CPU limit is not lowered, or not raised, if throttling under it is unknown."""
+    for item in usage.throttling:
+        if item.limit is None and item.throttled > budget * item.periods:
+            share = item.throttled / item.periods
+            yield f"it was throttled in {share:.0%} of its periods, under an unknown limit"
     if usage.throttled is None:
         yield "throttling was not measured, so the CPU limit is not lowered"
-    elif today.cpu_limit is not None and not is_measured(today.cpu_limit, throttled):
+    elif today.cpu_limit is not None and not measured:
         yield "throttling was not measured long enough under the CPU limit of today, so that is not lowered"
 
 

@@ -113,25 +113,27 @@ def cpu_limit(
     budget: float,
     *,
     throttled: Mapping[float, float],
+    measured: bool,
     today: float | None = None,
 ) -> float | None:
     """Return a CPU limit, or None to keep the limit of today.
 
     Means over an interval hide bursts, so only measured throttling can justify another limit. It is known for
     the limits of the past alone. One at which the container was throttled too often gives a floor, which
-    stays the same when it is applied. Only a measurement under the limit of today can lower that one.
+    stays the same when it is applied. Only a long measurement under the limit of today can lower that one.
 
     Args:
         demand: the measured cores.
         request: the request, which the limit never is below.
         budget: the share of time that may be throttled.
         throttled: the share of the scheduler's periods that were throttled, by the limit at that time.
+        measured: whether throttling was measured long enough under the limit of today to lower it.
         today: the limit that it has now.
     """
     if today is None:
         return None
     floor = max([request, *(RAISED * limit for limit, share in throttled.items() if share > budget)])
-    if not is_measured(today, throttled):
+    if not measured:
         return floor if floor > today else None
     ordered = sorted(demand)
     covered = ordered[min(math.ceil((1 - budget) * len(ordered)), len(ordered)) - 1]

@@ -83,8 +83,8 @@ class Usage:
         periods = sum(item.periods for item in self.throttling)
         return sum(item.throttled for item in self.throttling) / periods if periods else None
 
-    def throttled_by_limit(self, least_s: float) -> dict[float, float]:
-        """Return the share of throttled periods for each CPU limit that was measured long enough."""
+    def throttled_by_limit(self, least_s: float = 0) -> dict[float, float]:
+        """Return the share of throttled periods for each known CPU limit that was measured long enough."""
         return {
             item.limit: item.throttled / item.periods
             for item in self.throttling

@@ -2,7 +2,7 @@
 
 New settings reach the standbys first, then one of them becomes the primary, then the old primary follows.
 If a standby does not come back, the Job fails, and the primary serves on as it was. Without a primary,
-broken pods are replaced first.
+pods that cannot start are replaced first.
 """
 
 import json
@@ -17,6 +17,11 @@ from dbserver.databases import apply_databases
 from dbserver.members import Member, Members, NotReached
 from dbserver.restore import check_origin
 from dbserver.server import SHARED, TIMES, dynamic_configuration
+
+RECOVERY_S = TIMES["ttl"] + TIMES["primary_start_timeout"] + TIMES["loop_wait"]
+"""How long a primary may be away without anything being broken: it recovers in place, then fails over."""
+_FAILED = ("start failed", "restart failed", "crashed")
+"""Patroni's states of a server that it cannot start; in all others, the member may become the primary."""
 
 
 class Update:
@@ -37,27 +42,32 @@ class Update:
         self._restart_pending()
 
     def primary(self) -> Member:
-        """Wait for a primary, and return it; without one, replace broken pods.
+        """Wait for a primary, and return it; without one, replace pods that cannot start.
 
         Such a pod keeps what is wrong with it until it is deleted: its StatefulSet never does that itself.
         """
-        patience = time.monotonic() + TIMES["ttl"]  # until then, a failover may be under way
+        patience = time.monotonic() + RECOVERY_S
 
         def look() -> Member | None:
             leader = self._members.leader()
             if leader is None and time.monotonic() > patience:
-                self._delete_broken()
+                self._delete_stuck()
             return leader
 
         return self._members.wait("a primary", look)
 
-    def _delete_broken(self) -> None:
-        """Delete the pods of earlier versions that are not ready; ready ones still answer reads."""
+    def _delete_stuck(self) -> None:
+        """Delete one pod of an earlier version whose container or server cannot start.
+
+        Without a primary no standby is ready, and a deleted restore is never taken up again: so others stay.
+        """
         pods = self._members.pods()
+        failed = {member.name for member in self._members.all() if member.state in _FAILED}
         for name in self._earlier(pods) or []:
-            if not _ready(pods[name]):
-                print(f"there is no primary: {name} is not ready, and is replaced", flush=True)
+            if name in failed or not _runs(pods[name]):
+                print(f"there is no primary: {name} cannot start, and is replaced", flush=True)
                 self._members.kubernetes.delete_pod(name)
+                return
 
     def _replace_pods(self) -> None:
         while outdated := self._members.wait("StatefulSets as they should be", self._outdated):
@@ -146,10 +156,11 @@ class Update:
         """Restart the PostgreSQL of members whose parameters need it, the primary last.
 
         A standby never has less than its primary: of a smaller value, it learns after the primary has it.
+        So standbys get a second look. The primary gets none: Patroni may not have noticed its restart yet.
         """
-        for _ in range(2):
+        for second in (False, True):
             for member in sorted(self._members.all(), key=lambda m: m.leads):
-                if member.pending_restart and self._kept(member):
+                if member.pending_restart and self._kept(member) and not (second and member.leads):
                     self._members.restart(member.name)
                     self._members.wait("all members", self._complete)
 
@@ -164,6 +175,11 @@ def configuration(parameters: dict[str, str], synchronous: bool) -> dict[str, An
 def _ready(pod: dict[str, Any]) -> bool:
     conditions = pod["status"].get("conditions", [])
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _runs(pod: dict[str, Any]) -> bool:
+    """Return whether the container of a pod runs: it neither waits to start, nor has it ended."""
+    return any("running" in item["state"] for item in pod["status"].get("containerStatuses", []))
 
 
 def main() -> None:

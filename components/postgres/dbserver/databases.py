@@ -62,14 +62,16 @@ def _roles(users: Sequence[str]) -> Iterator[str]:
 def _disconnected(databases: Sequence[Mapping[str, Any]]) -> str:
     """Return what takes the way to a database from users that the program has elsewhere, or no more.
 
-    A user keeps the databases that it owns.
+    A user keeps the databases that it owns. The databases of the program are those that its users own: rights
+    on others, such as one made by hand, are not the program's.
     """
     kept = [(database["name"], user) for database in databases for user in _users(database)]
     return f"""
         SELECT DISTINCT format('REVOKE ALL ON DATABASE %I FROM %I CASCADE', datname, rolname)
         FROM pg_database CROSS JOIN LATERAL aclexplode(datacl) AS granted
             JOIN pg_roles ON pg_roles.oid = granted.grantee
-        WHERE datdba <> pg_roles.oid AND shobj_description(pg_roles.oid, 'pg_authid') = {literal(OURS)}
+        WHERE datdba <> pg_roles.oid AND shobj_description(datdba, 'pg_authid') = {literal(OURS)}
+            AND shobj_description(pg_roles.oid, 'pg_authid') = {literal(OURS)}
             AND (datname::text, rolname::text) NOT IN ({_rows(kept)})
         \\gexec"""
 

@@ -15,6 +15,8 @@ from dbserver.server import REST_PORT, REST_USER, password
 T = TypeVar("T")
 LAG = 16 * 1024**2
 """Bytes that a standby may be behind before it takes over: it catches up with them at once."""
+_NOT_PENDING = "restart conditions are not satisfied"
+"""Patroni's answer if a server has restarted since it was listed as pending."""
 _GOOD = ("running", "streaming")
 
 
@@ -105,9 +107,14 @@ class Members:
         self._ask_any("POST", "switchover", {"leader": leader, "candidate": candidate}, timeout=60)
 
     def restart(self, name: str) -> None:
-        """Restart the PostgreSQL of a member in its pod."""
+        """Restart the PostgreSQL of a member in its pod, unless it has restarted meanwhile."""
         print(f"restart of PostgreSQL in {name}", flush=True)
-        self._ask(self.pods()[name], "POST", "restart", {"restart_pending": True}, timeout=120)
+        try:
+            self._ask(self.pods()[name], "POST", "restart", {"restart_pending": True}, timeout=120)
+        except OSError as reason:
+            if _NOT_PENDING not in str(reason):
+                raise
+            print(reason, flush=True)
 
     def _ask_any(self, method: str, path: str, body: Mapping[str, Any], timeout: float = TIMEOUT_S) -> None:
         """Ask the members in turn until one of them does what is asked."""

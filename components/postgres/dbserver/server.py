@@ -19,7 +19,8 @@ CERTIFICATE, KEY = f"{SOCKETS}/server.crt", f"{SOCKETS}/server.key"
 REST_PORT = 8008
 REST_USER = "slipway"
 # A failover takes at most `ttl` after the primary stopped to answer, loop_wait + 2 * retry_timeout must fit.
-TIMES = {"ttl": 20, "loop_wait": 3, "retry_timeout": 5}
+# Recovery after a crash in place loses nothing; after `primary_start_timeout`, the standby takes over.
+TIMES = {"ttl": 20, "loop_wait": 3, "retry_timeout": 5, "primary_start_timeout": 60}
 PATIENCE_S = 60
 """How long the primary may refuse connections: a switchover takes seconds, and nodes learn of it later."""
 
@@ -47,8 +48,6 @@ def dynamic_configuration(parameters: dict[str, str]) -> dict[str, Any]:
         "maximum_lag_on_failover": 1024**2,
         # The primary keeps its role without the API server as long as it reaches every other member.
         "failsafe_mode": True,
-        # Recovery after a crash in place loses nothing; a longer one is left to the standby.
-        "primary_start_timeout": 60,
         "postgresql": {
             "use_pg_rewind": True,
             "use_slots": True,

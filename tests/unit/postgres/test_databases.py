@@ -73,6 +73,12 @@ def test_nobody_keeps_a_way_to_another_database(calls: Path) -> None:
     assert kept.split(")\n")[0] == "('app', 'app'), ('app', 'report'), ('other', 'other')"
 
 
+def test_databases_that_the_program_does_not_have_keep_their_rights(calls: Path) -> None:
+    """One made by hand belongs to a user made by hand, and `postgres` to the superuser."""
+    condition = scripts(calls, {})["postgres"].split("REVOKE ALL ON DATABASE %I FROM %I CASCADE")[1]
+    assert "shobj_description(datdba, 'pg_authid') = 'of the program'" in condition
+
+
 def test_a_superuser_calls_nothing_that_an_owner_has_made(calls: Path) -> None:
     """An owner may put functions and operators of its own before those of PostgreSQL."""
     script = scripts(calls, {"extensions": ["pg_trgm"]})["app"]

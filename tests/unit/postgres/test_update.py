@@ -5,9 +5,10 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
+from dbserver import apply
 from dbserver.apply import Update, configuration
 from dbserver.members import Member, Members, NotReached
-from dbserver.server import TIMES, dynamic_configuration
+from dbserver.server import dynamic_configuration
 
 
 class Pods:
@@ -25,7 +26,11 @@ class Pods:
         self.uids = dict.fromkeys(self.revisions, 0)
         self.leader = f"db-{leader}-0"
         self.broken: set[str] = set()
+        self.states: dict[str, str] = {}
+        """What Patroni reports of members that run and are not ready, until they are replaced."""
         self.pending: set[str] = set()
+        self.late = False
+        """Whether Patroni still reports a primary as pending after its restart."""
         self.steps: list[str] = []
 
     def stateful_set(self, _: str) -> dict[str, Any]:
@@ -39,6 +44,7 @@ class Pods:
         self.revisions[name] = "new"
         self.uids[name] += 1
         self.lost.discard(name)
+        self.states.pop(name, None)
 
 
 class Standing(Members):
@@ -53,7 +59,11 @@ class Standing(Members):
         def status(name: str) -> dict[str, Any]:
             if name in self._pods.lost:
                 return {"phase": "Pending"}
-            return {"conditions": [{"type": "Ready", "status": "True"}]}
+            ready = "False" if name in self._pods.states else "True"
+            return {
+                "conditions": [{"type": "Ready", "status": ready}],
+                "containerStatuses": [{"state": {"running": {}}}],
+            }
 
         return {
             name: {
@@ -68,6 +78,8 @@ class Standing(Members):
             return "leader" if name == self._pods.leader else "sync_standby"
 
         def state(name: str) -> str:
+            if name in self._pods.states:
+                return self._pods.states[name]
             failed = name in self._pods.broken and self._pods.revisions[name] == "new"
             return "start failed" if failed else "running" if role(name) == "leader" else "streaming"
 
@@ -82,6 +94,8 @@ class Standing(Members):
     def restart(self, name: str) -> None:
         """Restart a server; a standby keeps the values of its primary."""
         self._pods.steps.append(f"restart PostgreSQL of {name}")
+        if name == self._pods.leader and self._pods.late:
+            return
         if name == self._pods.leader or self._pods.leader not in self._pods.pending:
             self._pods.pending.discard(name)
 
@@ -136,7 +150,7 @@ def test_a_standby_that_does_not_come_back_stops_the_update_before_the_primary()
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No failover is waited for."""
-    monkeypatch.setitem(TIMES, "ttl", -1)
+    monkeypatch.setattr(apply, "RECOVERY_S", -1)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -154,6 +168,72 @@ def test_a_lost_primary_is_replaced_and_a_standby_that_answers_is_not_until_then
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("state", ["start failed", "restart failed", "crashed"])
+def test_a_member_whose_server_cannot_start_is_replaced(state: str) -> None:
+    """Patroni runs then, and tries for ever; a standby that waits for a primary stays until it has one."""
+    pods = Pods(3, leader=1)
+    pods.states = {"db-0-0": "running", "db-1-0": state}
+    Update(Standing(pods), ["db-0", "db-1", "db-2"], synchronous=True).primary()
+    assert pods.steps == ["restart db-1-0"]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "state",
+    [
+        "starting",
+        "initializing new cluster",
+        "running custom bootstrap script",
+        "stopped",
+    ],
+)
+def test_a_member_that_may_become_the_primary_is_left_alone(state: str) -> None:
+    """A deleted restore would never be taken up again, and a deleted standby could not take over."""
+    pods = Pods(2)
+    pods.states = {"db-0-0": state, "db-1-0": "running"}
+    with pytest.raises(NotReached, match="a primary: not within the time"):
+        updated(pods, kept=2)
+    assert pods.steps == []
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("state", "replaced"),
+    [
+        ({"waiting": {"reason": "ImagePullBackOff"}}, True),
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, True),
+        ({"terminated": {"exitCode": 1}}, True),
+        ({"running": {}}, False),
+    ],
+    ids=str,
+)
+def test_a_pod_without_a_running_container_is_replaced(
+    state: dict[str, Any], replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pods = Pods(1)
+    pods.states = {"db-0-0": "stopped"}
+    members = Standing(pods)
+    [pod] = members.pods().values()
+    pod["status"]["containerStatuses"] = [{"state": state}]
+    monkeypatch.setattr(members, "pods", lambda: {"db-0-0": pod} if pods.states else Standing.pods(members))
+    if replaced:
+        assert Update(members, ["db-0"], synchronous=False).primary().name == "db-0-0"
+    else:
+        with pytest.raises(NotReached):
+            Update(members, ["db-0"], synchronous=False).primary()
+    assert pods.steps == ["restart db-0-0"] * replaced
+
+
+@pytest.mark.usefixtures("impatient")
+def test_one_look_replaces_one_pod() -> None:
+    """The first that is replaced may be the one that becomes the primary."""
+    pods = Pods(2, lost={"db-0-0", "db-1-0"})
+    pods.broken.add("db-1-0")
+    assert Update(Standing(pods), ["db-0", "db-1"], synchronous=True).primary().name == "db-0-0"
+    assert pods.steps == ["restart db-0-0"]
+
+
+@pytest.mark.usefixtures("impatient")
 def test_broken_pods_of_the_newest_version_are_left_to_be_examined() -> None:
     pods = Pods(1, outdated=False, lost={"db-0-0"})
     with pytest.raises(NotReached, match="a primary: not within the time"):
@@ -161,7 +241,7 @@ def test_broken_pods_of_the_newest_version_are_left_to_be_examined() -> None:
     assert pods.steps == []
 
 
-def test_a_failover_has_its_time_before_anything_is_replaced() -> None:
+def test_a_primary_has_its_time_to_recover_before_anything_is_replaced() -> None:
     pods = Pods(1, lost={"db-0-0"})
     with pytest.raises(NotReached, match="a primary"):
         updated(pods, kept=1)
@@ -174,6 +254,27 @@ def test_a_smaller_value_reaches_the_standby_after_the_primary() -> None:
     names = ("db-1-0", "db-0-0", "db-1-0")
     assert updated(pods, kept=2) == [f"restart PostgreSQL of {name}" for name in names]
     assert not pods.pending
+
+
+def test_a_primary_restarts_once_for_a_smaller_value() -> None:
+    """Patroni reports up to a look later that a restart is not pending any more."""
+    pods = Pods(2, outdated=False)
+    pods.pending, pods.late = {"db-0-0", "db-1-0"}, True
+    assert updated(pods, kept=2).count("restart PostgreSQL of db-0-0") == 1
+
+
+def test_a_restart_that_is_not_pending_any_more_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = Members("db", None, 0)  # type: ignore[arg-type] # asks nothing
+    monkeypatch.setattr(members, "pods", lambda: {"db-0-0": {}})
+    answers = ["restart conditions are not satisfied", "restart failed"]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(f"POST /restart of db-0-0: {answers.pop(0)}")
+
+    monkeypatch.setattr(members, "_ask", refuse)
+    members.restart("db-0-0")
+    with pytest.raises(OSError, match="restart failed"):
+        members.restart("db-0-0")
 
 
 def merged(values: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

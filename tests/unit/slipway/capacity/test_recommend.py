@@ -115,7 +115,8 @@ def test_a_limit_under_which_it_was_throttled_is_not_proposed_again() -> None:
         ((), "throttling was not measured, so"),
         ((throttling(None, 0.2),), "not measured long enough under the CPU limit of today"),
         ((throttling(0.4, 0.0),), "not measured long enough under the CPU limit of today"),
-        ((throttling(0.5, 0.2, seconds=DAY / 2),), "not measured long enough under the CPU limit of today"),
+        ((throttling(0.5, 0.0, seconds=DAY / 2),), "not measured long enough under the CPU limit of today"),
+        ((throttling(None, 0.6),), "throttled in 60% of its periods, under an unknown limit"),
         ((throttling(0.5, 0.0),), None),
     ],
     ids=str,
@@ -125,7 +126,16 @@ def test_the_cpu_limit_stays_unless_throttling_is_known_for_it(
 ) -> None:
     found = proposal(usage(throttling=measured))
     assert (found.proposed.cpu_limit == TODAY.cpu_limit) is (risk is not None)
-    assert [text for text in found.risks if "throttling" in text and risk and risk in text] or not risk
+    assert any(risk in text for text in found.risks) if risk else "throttl" not in str(found.risks)
+
+
+def test_heavy_throttling_raises_the_limit_however_short_it_was_measured() -> None:
+    found = proposal(usage(throttling=(throttling(0.5, 0.6, seconds=DAY / 2),)))
+    assert found.proposed.cpu_limit == pytest.approx(0.75)
+
+
+def test_little_throttling_under_an_unknown_limit_is_no_risk() -> None:
+    assert "under an unknown limit" not in str(proposal(usage(throttling=(throttling(None, 0.005),))).risks)
 
 
 def test_without_measured_throttling_the_cpu_limit_stays() -> None:

@@ -83,24 +83,24 @@ LIMITS = st.floats(0.01, 10)
 def test_a_cpu_limit_is_never_below_the_request(
     values: list[float], request_: float, budget: float, throttled: dict[float, float], today: float
 ) -> None:
-    limit = cpu_limit(values, request_, budget, throttled=throttled, today=today)
+    limit = cpu_limit(values, request_, budget, throttled=throttled, measured=today in throttled, today=today)
     assert (today if limit is None else limit) >= request_
 
 
 def test_a_container_that_is_throttled_beyond_the_budget_gets_a_higher_limit() -> None:
-    assert cpu_limit([0.4] * 20, 0.4, 0.01, throttled={0.5: 0.2}, today=0.5) == 0.75
-    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled={0.5: 0.0}, today=0.5) == 0.2
-    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled={}, today=0.5) is None
+    assert cpu_limit([0.4] * 20, 0.4, 0.01, throttled={0.5: 0.2}, measured=False, today=0.5) == 0.75
+    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled={0.5: 0.0}, measured=True, today=0.5) == 0.2
+    assert cpu_limit([0.1] * 20, 0.1, 0.01, throttled={0.5: 0.0}, measured=False, today=0.5) is None
 
 
-@given(AMOUNTS, st.floats(0, 10), st.dictionaries(LIMITS, st.floats(0, 1)), LIMITS)
+@given(AMOUNTS, st.floats(0, 10), st.dictionaries(LIMITS, st.floats(0, 1)), LIMITS, st.booleans())
 def test_a_cpu_limit_that_was_applied_is_proposed_again(
-    values: list[float], request_: float, throttled: dict[float, float], today: float
+    values: list[float], request_: float, throttled: dict[float, float], today: float, measured: bool
 ) -> None:
     """The measurement of the past says nothing new about the limit that follows from it."""
-    first = cpu_limit(values, request_, 0.01, throttled=throttled, today=today)
+    first = cpu_limit(values, request_, 0.01, throttled=throttled, measured=measured, today=today)
     applied = today if first is None else first
-    again = cpu_limit(values, request_, 0.01, throttled=throttled, today=applied)
+    again = cpu_limit(values, request_, 0.01, throttled=throttled, measured=measured, today=applied)
     assert again is None or again <= applied
 
 
