@@ -20,7 +20,8 @@ def variable_stays(context: Context) -> bool:
     """Return whether a variable is added or changed, and what it refers to is known."""
     name = context.difference.path[4]
     before, after = (_variable(context.container(after), name) for after in (False, True))
-    has_value = get(after, "value") is not None or _has_source(context, before, after)
+    # An added variable takes nothing from pods: without a value it is empty.
+    has_value = before is None or get(after, "value") is not None or _has_source(context, before, after)
     return has_value and not _is_outside(context)
 
 
@@ -33,7 +34,7 @@ def _has_source(context: Context, before: Any, after: Any) -> bool:
     source = mapping(get(after, "valueFrom"))
     for field, kind in _KEYS.items():
         reference = source.get(field)
-        if before is not None and get(reference, "optional"):
+        if get(reference, "optional"):
             former = get(before, "valueFrom", field)
             same = all(get(former, part) == get(reference, part) for part in ("name", "key"))
             read = _object(context, kind, get(reference, "name"), after=True)

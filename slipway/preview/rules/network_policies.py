@@ -246,7 +246,8 @@ def _compare(before: Permissions, after: Permissions, direction: str) -> Iterato
         for part in _uncovered(after, before):
             yield _opening(part, before, inward), "exposure", f"can now {verb} {part}"
         for part in _uncovered(before, after):
-            yield Level.DANGEROUS, "downtime", f"can no longer {verb} {part}: that traffic is blocked"
+            reason = f"can no longer {verb} {part}: that traffic is blocked"
+            yield _blocking(part, before, after), "downtime", reason
 
 
 def _uncovered(these: Permissions, those: Permissions) -> list[Traffic]:
@@ -261,6 +262,13 @@ def _merged(parts: Iterable[Traffic]) -> list[Traffic]:
         if both <= merged:
             merged = merged - both | {Traffic(ANYONE, part.port)}
     return sorted(merged, key=str)
+
+
+def _blocking(blocked: Traffic, before: Permissions, after: Permissions) -> Level:
+    """Return the level of lost traffic; most clusters only use IPv4, and there anyone over IPv6 is no one."""
+    kept = Traffic(ANYONE_BY_IPV4, blocked.port)
+    stays = all(any(part.covers(kept) for part in these.allowed) for these in (before, after))
+    return Level.ATTENTION if blocked.peer == ANYONE_BY_IPV6 and stays else Level.DANGEROUS
 
 
 def _opening(opened: Traffic, before: Permissions, inward: bool) -> Level:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from slipway.images.model_card import CANARY
+from slipway.preview.rules import postgres
 from slipway.preview.rules.consequence import (
     Consequence,
     Level,
@@ -15,6 +17,7 @@ from slipway.preview.rules.consequence import (
     mapping,
 )
 from slipway.preview.rules.workloads import SERVING, selects, workloads
+from slipway.pulumi.changes import Op
 
 Port = tuple[str, Any, str]
 """The name of a Service, a port's number and its protocol."""
@@ -141,7 +144,15 @@ def _early(situation: Situation, old: Object, new: Object) -> Iterator[Consequen
 
 def _joined(situation: Situation, service: Object) -> Iterator[Consequence]:
     """Yield new workloads whose pods a Service that stays selects besides those that it has."""
-    names = [item.name for item in situation.created(*SERVING) if _has_pods(situation, service, (item,))]
+    # An import's pods run already; another member of a database, or a canary, is there to get requests.
+    names = [
+        item.name
+        for item in situation.created(*SERVING)
+        if item.change.op is Op.CREATE
+        and not postgres.is_member(item.change)
+        and CANARY not in item.labels
+        and _has_pods(situation, service, (item,))
+    ]
     if names:
         reason = f"also sends requests to the new pods of {', '.join(sorted(names))}"
         yield service.consequence(Level.ATTENTION, "downtime", reason)

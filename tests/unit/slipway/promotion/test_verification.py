@@ -282,29 +282,3 @@ def test_status() -> None:
     passed, detail = http(VerifyOptions(status=401), [200])
     assert not passed and "/ answers 200, not 401" in detail
     assert http(DEFAULT, [204]) == (True, "/ answers 200 to 299")
-
-
-def test_command_output_that_is_not_text() -> None:
-    options = VerifyOptions(command=r"printf '\377\376'")
-    assert results(FakeCluster(DEPLOYMENT, SERVICE, pod()), options)[-1] == ("command", True)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "false",
-        "no-such-program",
-        "'unbalanced",
-        "/etc/passwd",
-        f"{sys.executable} -c 'import time; time.sleep(9)'",
-    ],
-)
-def test_command_that_fails(command: str) -> None:
-    options = VerifyOptions(command=command, command_timeout_s=0.5)
-    assert results(FakeCluster(DEPLOYMENT, SERVICE, pod()), options)[-1] == ("command", False)
-
-
-def test_a_command_gets_the_version_in_its_environment() -> None:
-    script = f"import os; assert os.environ['IMAGE'] == '{IMAGE}' and os.environ['STACK'] == 'prod'"
-    options = VerifyOptions(command=f'{sys.executable} -c "{script}"')
-    assert results(FakeCluster(DEPLOYMENT, SERVICE, pod()), options)[-1] == ("command", True)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from slipway.preview.rules import Level, Situation, consequences, highest
-from slipway.pulumi.changes import SECRET, Change, Op
+from slipway.pulumi.changes import SECRET, UNKNOWN, Change, Op
 
 PLAIN = {"name": "COLOUR", "value": "blue"}
 
@@ -122,6 +122,20 @@ def test_a_key_that_pods_read_with_all_others_is_not_lost_unnoticed(whole: str) 
 )
 def test_a_variable_that_changes_keeps_a_value(before: Any, after: Any, expected: Level) -> None:
     assert level(change(pods(env=[before]), pods(env=[after])), *CONTENT) is expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, Level.SAFE),
+        ({"value": ""}, Level.SAFE),
+        ({"value": SECRET}, Level.SAFE),
+        ({"valueFrom": UNKNOWN}, Level.SAFE),
+        ({"valueFrom": {"configMapKeyRef": {"name": "elsewhere", "key": "A"}}}, Level.ATTENTION),
+    ],
+)
+def test_an_added_variable_takes_nothing_from_pods(more: dict[str, Any], expected: Level) -> None:
+    assert level(change(pods(env=[PLAIN]), pods(env=[PLAIN, {"name": "A", **more}])), *CONTENT) is expected
 
 
 def test_pods_that_read_a_key_if_it_exists_are_readers_too() -> None:

@@ -122,8 +122,28 @@ def test_everyone_over_ipv4_is_not_everyone() -> None:
     opened = (Level.ATTENTION, "Deployment web can now be reached by anyone over IPv6 on every port")
     assert rules("Ingress", only_ipv4, both) == {opened}
     assert rules("Ingress", only_ipv4, [{}]) == {opened}
-    assert {level for level, _ in rules("Ingress", [{}], only_ipv4)} == {Level.DANGEROUS}
     assert not rules("Ingress", [{}], both)
+
+
+@pytest.mark.parametrize(("direction", "key"), [("Ingress", "from"), ("Egress", "to")])
+def test_everyone_over_ipv4_who_stays_makes_the_loss_of_ipv6_less_than_a_danger(
+    direction: str, key: str
+) -> None:
+    port, other = ({"ports": [{"port": number}]} for number in (80, 81))
+
+    def levels(before: list[Any], after: list[Any]) -> dict[Level, bool]:
+        """Return the levels of what is lost, each with whether that is anyone over IPv6."""
+        found = rules(direction, before, after)
+        return {level: "anyone over IPv6 on" in reason for level, reason in found if "no longer" in reason}
+
+    only_ipv4, only_ipv6 = [{key: [IPV4]}], [{key: [IPV6]}]
+    assert levels([{}], only_ipv4) == {Level.ATTENTION: True}
+    assert levels([port], [{key: [IPV4], **port}]) == {Level.ATTENTION: True}
+    assert levels([port], only_ipv4) == {Level.ATTENTION: True}
+    assert levels([{}], [{key: [IPV4], **port}]) == {Level.DANGEROUS: False}
+    assert levels([port], [{key: [IPV4], **other}]) == {Level.DANGEROUS: False}
+    assert levels([{}], only_ipv6) == {Level.DANGEROUS: False}
+    assert levels(only_ipv6, only_ipv4) == {Level.DANGEROUS: True}
 
 
 @pytest.mark.parametrize(

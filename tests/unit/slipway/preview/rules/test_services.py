@@ -1,11 +1,14 @@
 """Services whose pods change in the same update: a Service changes at once, its pods only as they restart."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from slipway.images.model_card import CANARY
 from slipway.preview.rules import Consequence, Level, Situation, consequences
 from slipway.pulumi.changes import Change, Op
+from tests.unit.slipway.preview.rules.test_postgres_rules import LABELS, member, part
 
 WEB = {"app": "web"}
 NAMED = {"app.kubernetes.io/name": "web"}
@@ -94,3 +97,28 @@ def test_new_pods_that_a_service_selects_besides_its_own_need_attention() -> Non
     found = report(*same, change({}, pods(WEB, name="green")))
     assert [item.reason for item in found if item.level is not Level.SAFE] == [reason]
     assert not [item for item in report(*same, change({}, pods(NAMED))) if item.level is not Level.SAFE]
+
+
+def joins(new: Change, selected: dict[str, str] = WEB) -> bool:
+    """Return whether a report speaks of new pods of a Service that stays with the pods that it has."""
+    same = change(service(selected), service(selected)), change(pods(selected), pods(selected))
+    return any("also sends requests" in item.reason for item in report(*same, new))
+
+
+def test_pods_that_a_service_has_already_do_not_join_it() -> None:
+    created = change({}, pods(WEB, name="green"))
+    assert joins(created)
+    assert not joins(replace(created, op=Op.IMPORT))
+
+
+def test_another_member_of_a_database_joins_as_a_replica() -> None:
+    standby = member(1)
+    del standby["metadata"]["namespace"]
+    assert joins(change({}, standby), LABELS)
+    assert not joins(part("StatefulSet", "db-1", Op.CREATE, {}, standby), LABELS)
+
+
+def test_a_canary_of_a_model_says_itself_that_it_gets_requests() -> None:
+    green = pods({**WEB, CANARY: "true"}, name="green")
+    green["metadata"]["labels"] = {**WEB, CANARY: "true"}
+    assert not joins(change({}, green))
