@@ -58,6 +58,15 @@ def resources_in_state(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     return state["deployment"].get("resources") or []
 
 
+def current_resources(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the resources of a state by their URNs, without those that are deleted or will be."""
+    return {
+        resource["urn"]: resource
+        for resource in resources_in_state(state)
+        if not resource.get("delete") and not resource.get("pendingReplacement")
+    }
+
+
 def objects_in_state(state: Mapping[str, Any]) -> list[StackObject]:
     """Return the Kubernetes objects of a state, in the order of their creation."""
     resources = [

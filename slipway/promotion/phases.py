@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec
 
 from slipway import interrupts
-from slipway.errors import PromotionInProgress, SlipwayError
+from slipway.errors import Interrupted, PromotionInProgress, SlipwayError
 from slipway.images.references import Image
 from slipway.models.gate import Gate
 from slipway.models.watch import Watch
@@ -26,6 +27,8 @@ from slipway.promotion.options import CanaryOptions, PromotionOptions, VerifyOpt
 from slipway.promotion.receipts import CheckResult, Outcome, Phase, Receipt
 from slipway.promotion.verification import Target, verify
 from slipway.pulumi.stack_snapshot import CANARY, MODEL, StackSnapshot
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Promotion:
                     self._promote()
             except PromotionInProgress:
                 raise  # another process owns the receipt, and must not be disturbed
-            except Exception as error:  # also a fault of this program must not leave the new version behind
+            except Exception as error:  # also a fault of this program must not leave the lease held
                 self._stop(str(error) or repr(error))
                 if isinstance(error, OSError):  # a read-only checkout, or a full disk
                     raise SlipwayError(str(error)) from error
@@ -91,13 +94,24 @@ class Promotion:
         failure = self._apply(Phase.APPLYING, question)
         if failure is None:
             return
-        failure = failure or self._verify(self.images, self.options.verify)
+        failure = failure or self._attempt(self._verify, self.images, self.options.verify)
         if not failure:
             self.lease.close(Outcome.VERIFIED)
         elif self.lease.receipt.previous is None or not self.options.roll_back:
             self.lease.close(Outcome.FAILED, failure)
         else:
             self._roll_back(failure)
+
+    @staticmethod
+    def _attempt(check: Callable[P, str], *args: P.args, **kwargs: P.kwargs) -> str:
+        """Check a version, and return the reason of a failure: what cannot be checked has failed."""
+        try:
+            return check(*args, **kwargs)
+        except (Interrupted, PromotionInProgress):
+            raise
+        except Exception as error:
+            interrupts.check()  # Ctrl-C also kills the process of a check
+            return str(error) or repr(error)
 
     def _write(self, canary: str | None = None) -> None:
         """Write what is promoted into the stack file, or a canary of it."""
@@ -151,7 +165,7 @@ class Promotion:
             else:
                 failure = self._update(None, policy_packs(self.target.stack.project, None))
             ask = False
-            if failure := failure or self._watch(image, share, options):
+            if failure := failure or self._attempt(self._watch, image, share, options):
                 self._roll_back(failure)
                 return False
         return True
@@ -232,7 +246,8 @@ class Promotion:
         self.lease.record(phase=Phase.ROLLING_BACK, reason=reason)
         restore_file(self.target, self.lease.receipt, deployed=True)
         previous = [Image.parse(item.previous) for item in self.lease.receipt.changes if item.previous]
-        failure = self._update(None) or self._verify(previous, self.options.verify.without_soak())
+        checks = self.options.verify.without_soak()
+        failure = self._update(None) or self._attempt(self._verify, previous, checks)
         if failure:
             self.lease.close(Outcome.FAILED, f"{reason}; the rollback failed too: {failure}")
         else:

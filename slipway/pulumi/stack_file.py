@@ -4,7 +4,6 @@ The edit replaces text at the position that the YAML parser reports. docs/decisi
 explains why the document is not loaded and dumped.
 """
 
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from slipway.errors import SlipwayError
 
 SALT = "encryptionsalt"
 _SALT_LINE = re.compile(rf"^{SALT}:.*\n?", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*\S", re.MULTILINE)
 
 
 def stack_files(project: Path) -> Path:
@@ -141,14 +141,17 @@ class StackFile:
 
         With a passphrase, pulumi adds a salt to the file, and formats the whole file. The state has the salt
         too, so a file without secrets does not need it. A salt that the file had before, or that its secrets
-        need, stays.
+        need, stays. So does everything that a user saves meanwhile.
         """
-        before = self.text()
+        existed, before = self.path.exists(), self.text()
         try:
             yield
         finally:
             if not _SALT_LINE.search(before):
-                self._undo_rewriting(before)
+                with suppress(SlipwayError, OSError):  # a salt too many must not fail the command
+                    self._undo_rewriting(before)
+                    if not existed and self.path.exists() and not self.text():
+                        self.path.unlink()
 
     def has_salt(self) -> bool:
         """Return whether the file has a salt."""
@@ -162,17 +165,10 @@ class StackFile:
         after = self.text()
         if "secure:" in after or not _SALT_LINE.search(after):
             return
-        now = self._document(after)
-        text, own = before, self._document(before)["config"]
-        for key in {**own, **now["config"]}:
-            value = now["config"].get(key)
-            if key not in now["config"]:
-                text = _remove(text, key)
-            elif value != own.get(key):
-                text = _set(text, (key,), value if isinstance(value, str) else json.dumps(value))
-        now.pop(SALT, None)
-        if self._parses_to(text, now):
-            self.write(text)
+        unsalted = _SALT_LINE.sub("", after)
+        comments = set(_COMMENT.findall(unsalted)) <= set(_COMMENT.findall(before))
+        same = comments and self._parses_to(before, self._document(unsalted))
+        self.write(before if same else unsalted)
 
     def _document(self, text: str) -> dict[str, Any]:
         """Return the content of a stack file, with an empty `config` if it has none."""

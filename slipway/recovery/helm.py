@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipway.cluster.kubectl import Cluster, Object
-from slipway.cluster.objects import resources_in_state
+from slipway.cluster.objects import current_resources, resources_in_state
 from slipway.preview.rules.consequence import RELEASE
 
 _PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 _INSTALLED = ("deployed", "failed")
+_UNFINISHED = "unfinished"
+"""The version that a release has in the state until the next update has run Helm again."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class Record:
     """The record of a revision that a killed update had begun."""
 
     resource: Mapping[str, Any] = field(repr=False)
-    """The release as the pending operation has it."""
+    """The release as the state, or its pending creation, has it."""
     secret: Object = field(repr=False)
     """The Secret: sh.helm.release.v1.cache.v2."""
     creating: bool
-    """The operation installs the release."""
+    """The state does not have the release: its creation is pending."""
 
     @property
     def urn(self) -> str:
@@ -69,19 +71,33 @@ class Record:
         )
 
 
-def records(cluster: Cluster, operations: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    """Yield the records of the revisions of the pending operations in a state."""
-    for operation in operations:
+def records(cluster: Cluster, state: Mapping[str, Any]) -> Iterator[Record]:
+    """Yield the records of unfinished revisions, and of the releases whose creation is pending.
+
+    The releases of the state count without their pending operations, which a refresh drops. Pulumi keeps a
+    pending creation for longer: a later update may have created the release.
+    """
+    current = current_resources(state)
+    for resource in current.values():
+        yield from _records(cluster, resource, creating=False)
+    known = {*current}
+    for operation in state["deployment"].get("pending_operations") or []:
         resource = operation["resource"]
-        inputs = resource.get("inputs") or {}
-        name, namespace = inputs.get("name"), inputs.get("namespace")
-        if resource["type"] != RELEASE or not isinstance(name, str) or not isinstance(namespace, str):
-            continue
-        creating = operation["type"] == "creating"
-        statuses = ", ".join((*_PENDING, *_INSTALLED) if creating else _PENDING)
-        selector = f"--selector=owner=helm,name={name},status in ({statuses})"
-        for secret in cluster.get("secrets", "-n", namespace, selector):
-            yield Record(resource, secret, creating)
+        if operation["type"] == "creating" and resource["urn"] not in known:
+            for record in _records(cluster, resource, creating=True):
+                known.add(record.urn)  # an earlier creation may be pending too
+                yield record
+
+
+def _records(cluster: Cluster, resource: Mapping[str, Any], *, creating: bool) -> Iterator[Record]:
+    inputs = resource.get("inputs") or {}
+    name, namespace = inputs.get("name"), inputs.get("namespace")
+    if resource["type"] != RELEASE or not isinstance(name, str) or not isinstance(namespace, str):
+        return
+    statuses = ", ".join((*_PENDING, *_INSTALLED) if creating else _PENDING)
+    selector = f"--selector=owner=helm,name={name},status in ({statuses})"
+    for secret in cluster.get("secrets", "-n", namespace, selector):
+        yield Record(resource, secret, creating)
 
 
 def settle(cluster: Cluster, records: Iterable[Record]) -> None:
@@ -109,14 +125,14 @@ def _failed(secret: Object) -> Object:
 
 
 def adopted(state: Mapping[str, Any], records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Return the resources to add to a state, for the releases that it does not have.
+    """Return the resources to add to a state, one for each release that it does not have.
 
     Without the plugin's own outputs: if it read them now, secrets among the values would be in plain text.
     The next update writes them.
     """
     known = {resource["urn"] for resource in resources_in_state(state)}
-    return [
-        {
+    new = {
+        record.urn: {
             **record.resource,
             "id": f"{record.resource['inputs']['namespace']}/{record.release}",
             "outputs": record.resource["inputs"],
@@ -128,7 +144,8 @@ def adopted(state: Mapping[str, Any], records: Iterable[Record]) -> list[dict[st
         }
         for record in records
         if record.adopted
-    ]
+    }
+    return list(new.values())
 
 
 def outdated(state: Mapping[str, Any], records: Iterable[Record]) -> dict[str, Any]:
@@ -139,9 +156,21 @@ def outdated(state: Mapping[str, Any], records: Iterable[Record]) -> dict[str, A
     """
     urns = {record.urn for record in records}
     resources = [
-        {**resource, "outputs": {**(resource.get("outputs") or {}), "version": "unfinished"}}
+        {**resource, "outputs": {**(resource.get("outputs") or {}), "version": _UNFINISHED}}
         if resource["urn"] in urns and not resource.get("delete")
         else resource
         for resource in resources_in_state(state)
     ]
     return {**state, "deployment": {**state["deployment"], "resources": resources}}
+
+
+def unfinished(state: Mapping[str, Any]) -> list[str]:
+    """Return the URNs of the releases that the next update has to run Helm for.
+
+    A refresh would set their version again, and write secrets among the values in plain text.
+    """
+    return [
+        resource["urn"]
+        for resource in current_resources(state).values()
+        if resource["type"] == RELEASE and (resource.get("outputs") or {}).get("version") == _UNFINISHED
+    ]

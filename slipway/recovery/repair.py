@@ -7,11 +7,18 @@ in the cluster but not in the state, and a state that differs from the cluster.
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slipway.cluster.objects import StackObject, from_resource, live_objects, resources_in_state
+from slipway.cluster.kubectl import Object
+from slipway.cluster.objects import (
+    StackObject,
+    current_resources,
+    from_resource,
+    live_objects,
+    resources_in_state,
+)
 from slipway.errors import LockInUse, StackLocked
 from slipway.process import is_running
 from slipway.pulumi.project import Stack
@@ -37,19 +44,21 @@ class Damage:
     """Objects that are in the cluster, but not yet in the state."""
     lost: tuple[str, ...]
     """The names of resources whose creation is pending, and that are not in the cluster."""
+    known: tuple[str, ...]
+    """The names of resources whose creation is pending, and that the state has."""
     processes: tuple[int, ...]
     """The process ids of orphaned plugins."""
     records: tuple[helm.Record, ...] = ()
     """Helm's records of the revisions that the operation had begun."""
 
     def __bool__(self) -> bool:
-        return bool(self.pending or self.processes)
+        return bool(self.pending or self.processes or self.records)
 
     def describe(self) -> list[str]:
         """Return one sentence for each item, with its repair."""
         return [
             *(f"process {pid} is an orphaned plugin: it will be ended" for pid in self.processes),
-            *map(str, self.records),
+            *dict.fromkeys(map(str, self.records)),  # a release may have several records
             *(
                 f"{item} was created but is not in the state: it will be added to the state"
                 for item in self.created
@@ -57,6 +66,10 @@ class Damage:
             *(
                 f"{name} was being created but is not in the cluster: its pending operation will be dropped"
                 for name in self.lost
+            ),
+            *(
+                f"{name} was being created and is in the state: its pending operation will be dropped"
+                for name in self.known
             ),
             *(
                 f"{_name(operation)} was being {_past(operation['type'])}: its state will be refreshed"
@@ -69,15 +82,51 @@ class Damage:
 def find_damage(snapshot: StackSnapshot) -> Damage:
     """Return the remains of a killed operation, without changing anything."""
     pending = snapshot.state["deployment"].get("pending_operations") or []
-    creations = [operation for operation in pending if operation["type"] == "creating"]
-    objects = [item for operation in creations if (item := from_resource(operation["resource"]))]
-    live = live_objects(snapshot.cluster, objects, "--show-managed-fields") if objects else {}
-    created = tuple(replace(item, manifest=live[item.key]) for item in objects if item.key in live)
-    records = tuple(helm.records(snapshot.cluster, pending))
-    urns = {*(item.urn for item in created), *(record.urn for record in records)}
-    lost = tuple(_name(operation) for operation in creations if operation["resource"]["urn"] not in urns)
+    creations = {
+        operation["resource"]["urn"]: operation for operation in pending if operation["type"] == "creating"
+    }
+    created = {item.urn: item for item in _created(snapshot)}
+    records = tuple(helm.records(snapshot.cluster, snapshot.state))
+    found = {*created, *(record.urn for record in records if record.creating)}
+    current = current_resources(snapshot.state)
+    lost, known = (
+        tuple(
+            _name(operation)
+            for urn, operation in creations.items()
+            if urn not in found and (urn in current) == is_known
+        )
+        for is_known in (False, True)
+    )
     processes = tuple(orphans(snapshot.stack.project.working_directory))
-    return Damage(tuple(pending), created, lost, processes, records)
+    return Damage(tuple(pending), tuple(created.values()), lost, known, processes, records)
+
+
+def _created(snapshot: StackSnapshot) -> Iterator[StackObject]:
+    """Yield the objects of pending creations that are in the cluster, but not in the state."""
+    pending = snapshot.state["deployment"].get("pending_operations") or []
+    objects = [
+        item
+        for operation in pending
+        if operation["type"] == "creating" and (item := from_resource(operation["resource"]))
+    ]
+    live = live_objects(snapshot.cluster, objects, "--show-managed-fields") if objects else {}
+    current = current_resources(snapshot.state)
+    for item in objects:
+        if item.key in live and _is_newer(live[item.key], current.get(item.urn)):
+            yield replace(item, manifest=live[item.key])
+
+
+def _is_newer(created: Object, resource: Mapping[str, Any] | None) -> bool:
+    """Return whether an object was created after the object that the state has for its resource, if any.
+
+    A newer object replaces that one. An older object is the remains of a creation from before: Pulumi keeps a
+    pending creation when a later update creates the resource once more.
+    """
+    if resource is None:
+        return True
+    item = from_resource(resource)
+    known = item.manifest["metadata"].get("creationTimestamp") if item else None
+    return bool(known) and created["metadata"]["creationTimestamp"] > known
 
 
 def repair(snapshot: StackSnapshot, info: Info, force_unlock: bool = False) -> StackSnapshot:
@@ -94,18 +143,30 @@ def repair(snapshot: StackSnapshot, info: Info, force_unlock: bool = False) -> S
         info(text)
 
     def update_state() -> None:
+        # First, because it fails if another operation runs: that may be about to end a revision of Helm. It
+        # keeps pending creations, so after a failure at any step, the next repair finds what is left.
+        _refresh(snapshot.stack, "--exclude", helm.unfinished(snapshot.stack.state()))
+        present = snapshot.reload()
+        damage = find_damage(present)
+        if not damage.pending and not damage.records:
+            return
+        state = adopt(present.state, damage.created)
+        state = add(state, helm.adopted(state, damage.records))
+        # The pending creations lead to these records, and the state leads to the others.
+        helm.settle(snapshot.cluster, (record for record in damage.records if record.creating))
+        snapshot.stack.set_state(helm.outdated(state, damage.records))
+        helm.settle(snapshot.cluster, (record for record in damage.records if not record.creating))
         if damage.created:
-            snapshot.stack.set_state(adopt(snapshot.stack.state(), damage.created))
-        # Before the records, because it fails if another operation runs: that may be about to end a revision.
-        snapshot.stack.command("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
-        helm.settle(snapshot.cluster, damage.records)
-        if damage.records:
-            state = snapshot.stack.state()
-            state = add(state, helm.adopted(state, damage.records))
-            snapshot.stack.set_state(helm.outdated(state, damage.records))
+            _refresh(snapshot.stack, "--target", [item.urn for item in damage.created])
 
     unlock_and_run(snapshot.stack, update_state, info, force_unlock)
     return snapshot.reload()
+
+
+def _refresh(stack: Stack, option: str, urns: Iterable[str]) -> None:
+    """Refresh the state; `option` limits the refresh to resources, or excludes them."""
+    limits = [word for urn in urns for word in (option, urn)]
+    stack.command("refresh", "--yes", "--skip-preview", *limits)
 
 
 def adopt(state: Mapping[str, Any], created: Sequence[StackObject]) -> dict[str, Any]:
@@ -115,15 +176,16 @@ def adopt(state: Mapping[str, Any], created: Sequence[StackObject]) -> dict[str,
     creating to importing, and the engine then drops the operation
     (pendingCreatesToImports in pkg/cmd/pulumi/operations/refresh.go, 3.259.0).
     """
-    objects = {item.urn: item for item in created}
+    objects = {(item.urn, *item.key): item for item in created}
     deployment = dict(state["deployment"])
-    new = []
+    new = {}  # the creation of an object may be pending twice
     for operation in deployment.pop("pending_operations", None) or []:
         resource = operation["resource"]
-        if operation["type"] == "creating" and (item := objects.get(resource["urn"])):
+        found = from_resource(resource) if operation["type"] == "creating" else None
+        if found and (item := objects.get((found.urn, *found.key))):
             identifier = f"{item.namespace}/{item.name}" if item.namespace else item.name
-            new.append({**resource, "id": identifier, "outputs": _outputs(item)})
-    return add({**state, "deployment": deployment}, new)
+            new[item.urn] = {**resource, "id": identifier, "outputs": _outputs(item)}
+    return add({**state, "deployment": deployment}, new.values())
 
 
 def add(state: Mapping[str, Any], new: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import pytest
 
 from slipway.cli import drift as drift_command
 from slipway.cli import recover as recover_command
-from slipway.errors import Interrupted, SlipwayError
+from slipway.errors import Interrupted, PromotionInProgress, SlipwayError
 from slipway.promotion import phases
 from slipway.promotion.lease import Lease
-from slipway.promotion.options import PromotionOptions
+from slipway.promotion.options import CanaryOptions, PromotionOptions
 from slipway.promotion.phases import Promotion, Prompter
 from slipway.promotion.receipts import Outcome, Phase, Receipt, now
 from slipway.pulumi.operations import Run
@@ -143,3 +143,31 @@ def test_read_only_checkout(stack: FakeStack) -> None:
     with pytest.raises(SlipwayError, match="Read-only file system"):
         Promotion(target, cast(Lease, lease), PromotionOptions(), PROMPTER).run()
     assert lease.receipt.outcome is Outcome.ABANDONED and not stack.packs
+
+
+@pytest.mark.parametrize("step", ["_verify", "_watch"])
+def test_a_version_that_cannot_be_checked_is_rolled_back(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise SlipwayError("the state cannot be read")
+
+    reasons: list[str] = []
+    monkeypatch.setattr(Promotion, "_checked", fail)
+    monkeypatch.setattr(Promotion, "_apply", lambda *_: "")
+    monkeypatch.setattr(Promotion, "_compare_models", lambda self: None)
+    monkeypatch.setattr(Promotion, "_roll_back", lambda self, reason: reasons.append(reason))
+    file = SimpleNamespace(change=lambda values: None)
+    target = cast(StackSnapshot, SimpleNamespace(stack=stack, name="prod", project="hits", file=file))
+    options = PromotionOptions(canary=CanaryOptions() if step == "_watch" else None)
+    Promotion(target, cast(Lease, FakeLease()), options, PROMPTER)._promote()
+    assert reasons == ["the state cannot be read"]
+
+
+@pytest.mark.parametrize("error", [Interrupted("interrupted"), PromotionInProgress("by another process")])
+def test_a_check_that_is_stopped_is_no_failure_of_the_version(error: Exception) -> None:
+    def stop() -> str:
+        raise error
+
+    with pytest.raises(type(error)):
+        Promotion._attempt(stop)

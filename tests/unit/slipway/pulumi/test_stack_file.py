@@ -167,12 +167,51 @@ def test_invalid_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_rewriting_is_undone(tmp_path: Path) -> None:
-    """Also if the image has changed meanwhile."""
-    rewritten = FILE.replace("  #", " #").replace(OLD, NEW)
     file = stack_file(tmp_path, FILE)
     with file.kept():
-        file.write(rewritten + "encryptionsalt: v1:added\n")
-    assert file.text() == FILE.replace(OLD, NEW)
+        file.write(FILE.replace("  #", " #") + "encryptionsalt: v1:added\n")
+    assert file.text() == FILE
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        FILE.replace(OLD, NEW),
+        f"# new\n{FILE}",
+        FILE.replace("config:", 'config:\n  slipway:debug: "true"'),
+        FILE.replace("config:", "config:\n  slipway:list: [a, '#b']"),
+    ],
+    ids=["image", "comment", "string", "list"],
+)
+def test_only_the_salt_is_removed_from_an_edited_file(tmp_path: Path, edited: str) -> None:
+    file = stack_file(tmp_path, FILE)
+    with file.kept():
+        file.write(edited + "encryptionsalt: v1:added\n")
+    assert file.text() == edited
+
+
+def test_a_file_that_is_being_edited_does_not_fail_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = stack_file(tmp_path, FILE)
+    with file.kept():
+        file.write("config: {unclosed\nencryptionsalt: v1:added\n")
+    file.write(FILE)
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with file.kept():
+        file.write(f"{FILE}encryptionsalt: v1:added\n")
+        monkeypatch.setattr(StackFile, "write", refuse)
+
+
+def test_a_file_that_pulumi_creates_for_its_salt_is_deleted(tmp_path: Path) -> None:
+    file = stack_file(tmp_path, "")
+    file.path.unlink()
+    with file.kept():
+        file.path.write_text("encryptionsalt: v1:added\n")
+    assert not file.path.exists()
 
 
 def test_needed_salt_stays(tmp_path: Path) -> None:

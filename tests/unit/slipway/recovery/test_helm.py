@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from slipway.cluster.kubectl import Cluster, Object
-from slipway.errors import LockInUse, StackLocked
+from slipway.errors import LockInUse, SlipwayError, StackLocked
 from slipway.pulumi.project import Stack
 from slipway.pulumi.stack_snapshot import StackSnapshot
 from slipway.recovery import helm, repair
@@ -69,26 +70,41 @@ class FakeCluster(Cluster):
 
 
 class FakeStack:
-    """A stack whose state has pending operations until a refresh."""
+    """A stack whose refresh drops pending operations apart from creations; a new state has none at all."""
 
     name = "dev"
 
     def __init__(self, directory: Path, *pending: dict[str, Any], locked: str = "") -> None:
         self.project = SimpleNamespace(working_directory=directory)
         self.locked = locked
-        self.kept: dict[str, Any] = {"deployment": {"resources": [], "pending_operations": list(pending)}}
+        self.refreshes: list[tuple[str, ...]] = []
+        self.failure = ""
+        updated = [item["resource"] for item in pending if item["type"] == "updating"]
+        self.kept: dict[str, Any] = {"deployment": {"resources": updated, "pending_operations": pending}}
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of the state."""
+        resources: list[dict[str, Any]] = self.kept["deployment"]["resources"]
+        return resources
 
     def command(self, *arguments: str) -> None:
         if self.locked:
             raise StackLocked("dev", self.locked)
-        self.kept["deployment"].pop("pending_operations", None)
+        deployment = self.kept["deployment"]
+        pending = deployment.get("pending_operations", ())
+        kept = [item for item in pending if item["type"] == "creating"]
+        deployment["pending_operations"] = [] if "--clear-pending-creates" in arguments else kept
+        self.refreshes.append(arguments[3:])
+        if self.failure:
+            raise SlipwayError(self.failure)
 
     def state(self) -> dict[str, Any]:
         state: dict[str, Any] = json.loads(json.dumps(self.kept))
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.kept = state
+        self.kept = {"deployment": {"resources": state["deployment"]["resources"]}}
 
 
 def recovered(stack: FakeStack, cluster: Cluster) -> Iterator[str]:
@@ -107,10 +123,10 @@ def test_a_release_that_was_installed_after_the_kill_is_added_to_the_state(
     stack, cluster = FakeStack(tmp_path, operation()), FakeCluster.having(secret(status))
     [line] = recovered(stack, cluster)
     assert line == "Helm release cache was installed but is not in the state: it will be added to the state"
-    [added] = stack.kept["deployment"]["resources"]
+    [added] = stack.resources
     assert (added["urn"], added["id"]) == (URN, "shop/cache")
     assert added["outputs"] == {"name": "cache", "namespace": "shop", "version": "unfinished"}
-    assert [words[0] for words in cluster.asked] == ["get"] and not cluster.__dict__["replaced"]
+    assert {words[0] for words in cluster.asked} == {"get"} and not cluster.__dict__["replaced"]
 
 
 def test_a_release_with_an_automatic_name_keeps_its_name(tmp_path: Path) -> None:
@@ -122,7 +138,7 @@ def test_a_release_with_an_automatic_name_keeps_its_name(tmp_path: Path) -> None
     )
     [line] = recovered(stack, cluster)
     assert line.startswith(f"Helm release {name} was being installed but is not in the state")
-    assert [item["id"] for item in stack.kept["deployment"]["resources"]] == [f"shop/{name}"]
+    assert [item["id"] for item in stack.resources] == [f"shop/{name}"]
     [record] = cluster.__dict__["replaced"]
     expected = secret("failed", name)
     content = [base64.b64decode(base64.b64decode(item["data"]["release"])) for item in (record, expected)]
@@ -144,14 +160,77 @@ def test_the_record_of_an_unfinished_revision_is_deleted(tmp_path: Path, kind: s
     assert cluster.asked[-1] == (
         "delete", "secret", "sh.helm.release.v1.cache.v1", "-n", "shop", "--ignore-not-found",
     )  # fmt: skip
-    assert stack.kept["deployment"]["resources"] == []
+    versions = [item["outputs"]["version"] for item in stack.resources]
+    assert versions == (["unfinished"] if kind == "updating" else [])
 
 
 def test_a_release_that_was_being_upgraded_is_in_the_state(tmp_path: Path) -> None:
     """Its finished revisions are no remains."""
     stack, cluster = FakeStack(tmp_path, operation("updating")), FakeCluster.having(secret("deployed"))
     assert list(recovered(stack, cluster)) == ["cache was being updated: its state will be refreshed"]
-    assert stack.kept["deployment"]["resources"] == []
+    assert stack.resources == [resource()]
+
+
+def test_a_release_that_a_later_update_has_installed_stays(tmp_path: Path) -> None:
+    """Pulumi keeps a pending creation through later updates."""
+    stack = FakeStack(tmp_path, operation(name="cache-1a2b3c4d"))
+    healthy = {**resource(name="cache-5e6f7a8b"), "id": "shop/cache-5e6f7a8b"}
+    stack.resources.append(healthy)
+    assert list(recovered(stack, FakeCluster.having(secret("deployed", "cache-1a2b3c4d")))) == [
+        "cache was being created and is in the state: its pending operation will be dropped"
+    ]
+    assert stack.kept == {"deployment": {"resources": [healthy]}}
+
+
+def test_a_release_with_two_records_is_added_once(tmp_path: Path) -> None:
+    stack = FakeStack(tmp_path, operation(), operation())
+    assert len(list(recovered(stack, FakeCluster.having(secret("deployed"), secret("failed"))))) == 1
+    assert [(item["id"], item.get("delete")) for item in stack.resources] == [("shop/cache", None)]
+
+
+@pytest.mark.parametrize("kind", ["creating", "updating"])
+def test_a_refresh_that_fails_leaves_the_records_to_the_next_repair(tmp_path: Path, kind: str) -> None:
+    stack = FakeStack(tmp_path, operation(kind))
+    status = "deployed" if kind == "creating" else "pending-upgrade"
+    cluster = FakeCluster.having(secret(status))
+    stack.failure = "the cluster is unreachable"
+    with pytest.raises(SlipwayError, match="unreachable"):
+        list(recovered(stack, cluster))
+    stack.failure = ""
+    list(recovered(stack, cluster))
+    assert [item["outputs"]["version"] for item in stack.resources] == ["unfinished"]
+
+
+def test_a_lock_at_the_end_leaves_the_records_to_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try reads the records again: the first one has changed them."""
+    name = "cache-1a2b3c4d"
+    stack, cluster = (
+        FakeStack(tmp_path, operation(name=name)),
+        FakeCluster.having(secret("pending-install", name)),
+    )
+    set_state = stack.set_state
+
+    def refuse_once(state: dict[str, Any]) -> None:
+        monkeypatch.setattr(stack, "set_state", set_state)
+        cluster.__dict__["secrets"][:] = cluster.__dict__["replaced"]
+        raise StackLocked("dev", f"created by me@{socket.gethostname()} (pid {2**22 + 1}) at now")
+
+    monkeypatch.setattr(stack, "set_state", refuse_once)
+    monkeypatch.setattr(stack, "cancel", lambda: None, raising=False)
+    list(recovered(stack, cluster))
+    assert len(cluster.__dict__["replaced"]) == 1
+    assert [item["id"] for item in stack.resources] == [f"shop/{name}"]
+
+
+def test_a_release_that_waits_for_its_update_is_not_refreshed(tmp_path: Path) -> None:
+    """A refresh would write secrets among its values in plain text."""
+    stack = FakeStack(tmp_path, operation())
+    cluster = FakeCluster.having(secret("deployed"))
+    list(recovered(stack, cluster))
+    list(recovered(stack, cluster))
+    assert stack.refreshes == [(), ("--exclude", URN)]
 
 
 def test_no_record_is_touched_while_another_operation_runs(tmp_path: Path) -> None:
@@ -160,15 +239,21 @@ def test_no_record_is_touched_while_another_operation_runs(tmp_path: Path) -> No
     cluster = FakeCluster.having(secret("pending-upgrade"))
     with pytest.raises(LockInUse):
         list(recovered(stack, cluster))
-    assert [words[0] for words in cluster.asked] == ["get"]
+    assert {words[0] for words in cluster.asked} == {"get"}
 
 
 @pytest.mark.parametrize(
-    "other", [resource("kubernetes:core/v1:Secret"), resource(name={"ciphertext": "v1:x"}), {"type": TYPE}]
+    "other",
+    [
+        resource("kubernetes:core/v1:Secret"),
+        resource(name={"ciphertext": "v1:x"}),
+        {"urn": URN, "type": TYPE},
+    ],
 )
 def test_other_resources_and_unreadable_names_have_no_record(other: dict[str, Any]) -> None:
     cluster = FakeCluster.having(secret("deployed"))
-    assert list(helm.records(cluster, [{"type": "creating", "resource": other}])) == []
+    pending = [{"type": "creating", "resource": other}]
+    assert list(helm.records(cluster, {"deployment": {"pending_operations": pending}})) == []
     assert cluster.asked == []
 
 

@@ -121,7 +121,7 @@ def test_objects_of_an_orphaned_plugin(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(module, "find_damage", find_damage)
     repair_locked(LockedStack(tmp_path, created_by(2**22 + 1)))
-    assert steps == ["end [7]", "find"]
+    assert steps[:2] == ["end [7]", "find"]
 
 
 class ComparedStack:

@@ -1,14 +1,22 @@
 """Objects that were created but are not in the state are added where the engine expects them."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+
+from slipway.cluster.kubectl import Cluster
 from slipway.cluster.objects import StackObject
+from slipway.pulumi.stack_snapshot import StackSnapshot
+from slipway.recovery import repair
 from slipway.recovery.repair import adopt
 
 URN = "urn:pulumi:dev::hits::kubernetes:core/v1:ConfigMap::settings"
 DEPENDENT = URN.replace("settings", "dependent")
-NEW = {"urn": URN, "type": "kubernetes:core/v1:ConfigMap", "inputs": {"data": {"a": "2"}}}
+INPUTS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings-2", "namespace": "hits"}}
+NEW = {"urn": URN, "type": "kubernetes:core/v1:ConfigMap", "inputs": INPUTS}
 CREATED = StackObject(
     urn=URN,
     api_version="v1",
@@ -82,3 +90,29 @@ def test_object_deleted_before_its_replacement() -> None:
     old = {"urn": URN, "id": "hits/settings-1", "pendingReplacement": True}
     after = adopt(state(old, {"urn": DEPENDENT}), [CREATED])
     assert [item.get("id") for item in resources(after)] == ["hits/settings-2", None]
+
+
+def test_object_whose_creation_is_pending_twice() -> None:
+    """It is added once."""
+    before = state()
+    before["deployment"]["pending_operations"] *= 2
+    assert [item.get("delete") for item in resources(adopt(before, [CREATED]))] == [None]
+
+
+@pytest.mark.parametrize(("created", "found"), [("2026-01-02", False), ("2026-01-03", True)])
+def test_object_that_a_later_update_has_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, created: str, found: bool
+) -> None:
+    """The object in the state stays; only a newer object replaces it."""
+    in_state = {**INPUTS, "metadata": {"name": "settings-1", "creationTimestamp": "2026-01-02T00:00:00Z"}}
+    live = {
+        **INPUTS,
+        "metadata": {"name": "settings-2", "namespace": "hits", "creationTimestamp": f"{created}T00:00:00Z"},
+    }
+    key = ("ConfigMap", "hits", "settings-2")
+    monkeypatch.setattr(repair, "live_objects", lambda *_: {key: live})
+    stack: Any = SimpleNamespace(project=SimpleNamespace(working_directory=tmp_path))
+    before = state({**NEW, "outputs": in_state})
+    damage = repair.find_damage(StackSnapshot(stack, "hits", {}, cast(Cluster, None), before))
+    assert [item.name for item in damage.created] == (["settings-2"] if found else [])
+    assert (damage.lost, damage.known) == ((), () if found else ("settings",))
