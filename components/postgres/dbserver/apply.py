@@ -22,6 +22,8 @@ RECOVERY_S = TIMES["ttl"] + TIMES["primary_start_timeout"] + TIMES["loop_wait"]
 """How long a primary may be away without anything being broken: it recovers in place, then fails over."""
 _FAILED = ("start failed", "restart failed", "crashed")
 """Patroni's states of a server that it cannot start; in all others, the member may become the primary."""
+_LOOKS = 5
+"""How often members are asked whether they have to restart."""
 
 
 class Update:
@@ -155,14 +157,20 @@ class Update:
     def _restart_pending(self) -> None:
         """Restart the PostgreSQL of members whose parameters need it, the primary last.
 
-        A standby never has less than its primary: of a smaller value, it learns after the primary has it.
-        So standbys get a second look. The primary gets none: Patroni may not have noticed its restart yet.
+        A standby never has less than its primary: of a smaller value, it learns by the log of a primary that
+        has it, which may take a while. So standbys are looked at again. The primary is not: Patroni may not
+        have noticed its restart yet.
         """
-        for second in (False, True):
-            for member in sorted(self._members.all(), key=lambda m: m.leads):
-                if member.pending_restart and self._kept(member) and not (second and member.leads):
-                    self._members.restart(member.name)
-                    self._members.wait("all members", self._complete)
+        for look in range(_LOOKS):
+            if look:
+                time.sleep(2 * TIMES["loop_wait"])
+            members = sorted(self._members.all(), key=lambda m: m.leads)
+            pending = [m for m in members if m.pending_restart and self._kept(m) and not (look and m.leads)]
+            if not pending:
+                return
+            for member in pending:
+                self._members.restart(member.name)
+                self._members.wait("all members", self._complete)
 
 
 def configuration(parameters: dict[str, str], synchronous: bool) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Pods:
         self.states: dict[str, str] = {}
         """What Patroni reports of members that run and are not ready, until they are replaced."""
         self.pending: set[str] = set()
+        self.behind = 0
+        """How many restarts of a standby come before it has replayed what its primary has."""
         self.late = False
         """Whether Patroni still reports a primary as pending after its restart."""
         self.steps: list[str] = []
@@ -96,7 +98,9 @@ class Standing(Members):
         self._pods.steps.append(f"restart PostgreSQL of {name}")
         if name == self._pods.leader and self._pods.late:
             return
-        if name == self._pods.leader or self._pods.leader not in self._pods.pending:
+        if name != self._pods.leader and self._pods.leader not in self._pods.pending and self._pods.behind:
+            self._pods.behind -= 1
+        elif name == self._pods.leader or self._pods.leader not in self._pods.pending:
             self._pods.pending.discard(name)
 
     def patch_configuration(self, values: Any) -> None:
@@ -261,6 +265,13 @@ def test_a_primary_restarts_once_for_a_smaller_value() -> None:
     pods = Pods(2, outdated=False)
     pods.pending, pods.late = {"db-0-0", "db-1-0"}, True
     assert updated(pods, kept=2).count("restart PostgreSQL of db-0-0") == 1
+
+
+def test_a_standby_that_has_yet_to_learn_of_a_smaller_value_restarts_again() -> None:
+    pods = Pods(2, outdated=False)
+    pods.pending, pods.behind = {"db-0-0", "db-1-0"}, 2
+    updated(pods, kept=2)
+    assert not pods.pending
 
 
 def test_a_restart_that_is_not_pending_any_more_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
