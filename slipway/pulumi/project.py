@@ -19,7 +19,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 from pulumi.automation.events import EngineEvent
 
 from slipway.errors import SlipwayError, StackLocked, StackNotFound
-from slipway.pulumi.half_written import HALF_LOCK, retried
+from slipway.pulumi.half_written import HALF_LOCK, T, retried
 from slipway.pulumi.operations import Run, Update
 from slipway.pulumi.stack_file import StackFile, stack_files
 
@@ -229,8 +229,7 @@ class Stack:
         words = [*arguments, "--stack", self.name]
         pulumi, directory = self._workspace.pulumi_command, str(self.project.directory)
         try:
-            with StackFile(self.file, "").kept():
-                return retried(lambda: pulumi.run(words, directory, self._workspace.env_vars)).stdout
+            return self._retried(lambda: pulumi.run(words, directory, self._workspace.env_vars)).stdout
         except CommandError as error:
             raise self._error(error) from None
 
@@ -251,14 +250,18 @@ class Stack:
             operation(on_event=record, color="never", suppress_progress=True, **options)
 
         try:
-            with StackFile(self.file, "").kept():
-                retried(run)
+            self._retried(run)
         except CommandError as error:
             reason = self._error(error)
             if isinstance(reason, StackNotFound | StackLocked):
                 raise reason from None
             return Run(events, str(error))
         return Run(events)
+
+    def _retried(self, command: Callable[[], T]) -> T:
+        """Run a command of pulumi without a change of the stack file's formatting or salt."""
+        with StackFile(self.file, "").kept():
+            return retried(command)
 
     def _error(self, error: CommandError) -> SlipwayError:
         if isinstance(error, StackNotFoundError):
