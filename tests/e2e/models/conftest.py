@@ -186,13 +186,8 @@ def pipeline(
     dev, staging = (
         Digits(f"{name}-{uuid.uuid4().hex[:6]}", directory, environment) for name in ("dev", "staging")
     )
-    config = {
-        "kubernetes:context": INSTANCE.name,
-        "digits:repository": f"{INSTANCE.registry}/digits",
-        "digits:modelRepository": MODELS,
-    }
     for stack in (dev, staging):
-        stack.file.write_text(yaml.safe_dump({"config": config}))
+        stack.set(repository=f"{INSTANCE.registry}/digits", modelRepository=MODELS)
         stack.succeed("stack", "init")
     started = time.monotonic()
     with dev.while_up(ending):

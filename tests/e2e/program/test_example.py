@@ -4,24 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.e2e.hits import hits
-from tests.e2e.program.conftest import INSTANCE, PROJECT, Stack
+from tests.e2e.own_program import own_stack, write_project
+from tests.e2e.program.conftest import PROJECT, Stack
 
 
 @pytest.fixture
 def shop(project: Stack, dev: Stack, tmp_path: Path) -> Iterator[Stack]:
     """A project of its own that has nothing of this one but the components."""
-    (tmp_path / "components").symlink_to(PROJECT / "components")
-    (tmp_path / "__main__.py").symlink_to(PROJECT / "examples/shop/__main__.py")
-    runtime = {"name": "python", "options": {"virtualenv": str(PROJECT / ".venv")}}
-    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "shop", "runtime": runtime}))
-    stack = Stack("test", tmp_path, project.environment)
-    config = {"kubernetes:context": INSTANCE.name, "shop:image": dev.output("image")}
-    stack.file.write_text(yaml.safe_dump({"config": config}))
-    stack.succeed("stack", "init")
-    with stack.while_up():
+    write_project(tmp_path, "shop", [PROJECT / "examples/shop/__main__.py"])
+    with own_stack(Stack, tmp_path, project.environment, image=dev.output("image")).while_up() as stack:
         yield stack
 
 
