@@ -116,8 +116,10 @@ def _is_root(place: Place, is_whole: bool) -> bool:
     if place.is_container:
         return _allows_root(place.security("runAsUser"), place.security("runAsNonRoot"), is_whole)
     contexts = [part(place.manifest, key) for key in _CONTEXTS]
-    broad = [one for one in contexts if _allows_root(one.get("runAsUser"), one.get("runAsNonRoot"), False)]
-    return bool(broad) and not place.has_containers
+    broad = any(
+        _allows_root(context.get("runAsUser"), context.get("runAsNonRoot"), False) for context in contexts
+    )
+    return broad and not place.has_containers
 
 
 def _allows_root(user: Any, non_root: Any, is_whole: bool) -> bool:
